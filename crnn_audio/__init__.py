@@ -1,0 +1,64 @@
+"""Sound into symbols and symbols into sound with convolutional-recurrent networks.
+
+The public names, loaded on first use, so that `import crnn_audio` and `crnn-audio --help` never import torch:
+
+    import crnn_audio as ca
+    recognizer = ca.load("runs/an4")
+    print(recognizer.transcribe("hello.flac").text)
+
+No module of the package imports from here; `make layers` finds one that does.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names for type checkers and editors
+    from crnn_audio import audio as audio
+    from crnn_audio.build import prepare as prepare
+    from crnn_audio.config.schema import Recipe as Recipe
+    from crnn_audio.errors import CrnnAudioError as CrnnAudioError
+    from crnn_audio.errors import DataError as DataError
+    from crnn_audio.errors import RecipeError as RecipeError
+    from crnn_audio.errors import RunError as RunError
+    from crnn_audio.errors import StreamError as StreamError
+    from crnn_audio.inference.evaluate import evaluate as evaluate
+    from crnn_audio.inference.load import load as load
+    from crnn_audio.inference.show import show as show
+    from crnn_audio.training.run import train as train
+    from crnn_audio.types import Hypothesis as Hypothesis
+    from crnn_audio.types import Word as Word
+
+    __version__: str
+
+_HOMES = {
+    "Recipe": "config.schema",
+    "prepare": "build",
+    "train": "training.run",
+    "load": "inference.load",
+    "evaluate": "inference.evaluate",
+    "show": "inference.show",
+    "Hypothesis": "types",
+    "Word": "types",
+    "CrnnAudioError": "errors",
+    "RecipeError": "errors",
+    "DataError": "errors",
+    "RunError": "errors",
+    "StreamError": "errors",
+}
+_MODULES = {"audio"}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("crnn-audio")
+    if name in _MODULES:
+        return import_module(f"crnn_audio.{name}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'crnn_audio' has no attribute {name!r}")
+    value = getattr(import_module(f"crnn_audio.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({"__version__", *_HOMES, *_MODULES})

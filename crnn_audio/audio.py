@@ -1,0 +1,205 @@
+"""Sound from a file, standard input or memory as one mono waveform: `read`, `inspect`, `resample`.
+
+soundfile decodes and soxr resamples. Whatever cannot be used is a `DataError` of one line that names the source.
+"""
+
+import difflib
+import io
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import numpy as np
+import soundfile
+
+from crnn_audio.errors import DataError
+
+Source: TypeAlias = str | Path | bytes | BinaryIO
+
+# What errors offer; soundfile reads more.
+FORMATS = "WAV, FLAC, Ogg (Vorbis or Opus) and MP3"
+BLOCK = 1 << 20
+UNKNOWN_LENGTH = (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What an audio file's header says: samples per second, samples in one channel, channels, such as `FLAC PCM_16`."""
+
+    sample_rate: int
+    num_samples: int
+    num_channels: int
+    format: str
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return self.num_samples / self.sample_rate
+
+
+def read(
+    source: Source, sample_rate: int | None = None, *, start: float = 0.0, duration: float | None = None
+) -> tuple[np.ndarray, int]:
+    """Gives a float32 mono waveform, shape (S,), and its sample rate.
+
+    Channels are averaged. Full scale is 1; float files and lossy ones may overshoot it, and are not clipped.
+
+    Args:
+        source: a path, "-" for standard input (read to its end), the bytes of a file, or a binary file object.
+        sample_rate: what to resample to; by default the file's own.
+        start: seconds into the recording, rounded to the nearest sample of the file's own rate.
+        duration: seconds to read from there; by default to the end.
+
+    Raises:
+        DataError: there is no such file, it is a folder, empty, not audio, damaged, without samples or unreadable,
+            holds NaN or infinite samples, or ends before `start + duration`.
+    """
+    with _opened(source) as (file, name):
+        first, last = _span(file, name, start, duration)
+        waveform = _decoded(file, name, first, last)
+        native_rate = int(file.samplerate)
+    _refuse_non_finite(waveform, name, first)
+    if sample_rate is None:
+        return waveform, native_rate
+    return resample(waveform, native_rate, sample_rate), sample_rate
+
+
+def inspect(source: Source) -> AudioInfo:
+    """Reads the header alone.
+
+    Raises:
+        DataError: as `read`, as far as the header tells.
+    """
+    with _opened(source) as (file, _):
+        return AudioInfo(int(file.samplerate), int(file.frames), int(file.channels), f"{file.format} {file.subtype}")
+
+
+def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Changes the sample rate by soxr at high quality.
+
+    S samples become floor(S * to_rate / from_rate + 1/2): the nearest count, halves up, but never none.
+    """
+    if from_rate == to_rate:
+        return waveform
+    import soxr
+
+    resampled = np.asarray(soxr.resample(waveform, from_rate, to_rate, quality="HQ"), dtype=np.float32)
+    return resampled if resampled.size else waveform[:1]
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[tuple[soundfile.SoundFile, str]]:
+    name = _name(source)
+    with _stream(source, name) as stream:
+        # A descriptor, where there is one: given a name, soundfile takes `x.raw` for headerless samples.
+        target = stream if isinstance(stream, io.BytesIO) else stream.fileno()
+        try:
+            file = soundfile.SoundFile(target, closefd=False)
+        except soundfile.LibsndfileError as error:
+            raise DataError(f"{name}: not audio that can be read ({_reason(error)}). Read are {FORMATS}.") from None
+        with file:
+            _refuse_length(file, name)
+            yield file, name
+
+
+def _refuse_length(file: soundfile.SoundFile, name: str) -> None:
+    if file.frames == 0:
+        raise DataError(f"{name}: a header of {file.format} audio without a single sample.")
+    if file.frames == UNKNOWN_LENGTH:
+        raise DataError(f"{name}: its {file.format} header gives no length; write it to a file, not a pipe.")
+
+
+def _name(source: Source) -> str:
+    if isinstance(source, bytes):
+        return "bytes"
+    if isinstance(source, str | Path):
+        return "standard input" if source == "-" else str(source)
+    name = getattr(source, "name", None)
+    return name if isinstance(name, str) else "file object"
+
+
+def _stream(source: Source, name: str) -> BinaryIO:
+    try:
+        if isinstance(source, str | Path) and source != "-":
+            return _opened_path(Path(source))
+        content = source if isinstance(source, bytes) else _all_of(source)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror or error}).") from None
+    if not content:
+        raise DataError(f"{name}: empty (0 bytes).")
+    return io.BytesIO(content)
+
+
+def _all_of(source: str | Path | BinaryIO) -> bytes:
+    return sys.stdin.buffer.read() if isinstance(source, str | Path) else source.read()
+
+
+def _opened_path(path: Path) -> BinaryIO:
+    try:
+        stream = path.open("rb")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file{_nearest(path)}.") from None
+    except IsADirectoryError:
+        raise DataError(f"{path}: a folder where an audio file is expected.") from None
+    status = os.fstat(stream.fileno())
+    if not stat.S_ISREG(status.st_mode):  # a pipe cannot be rewound, as decoders need
+        with stream:
+            return io.BytesIO(stream.read())
+    if status.st_size == 0:
+        stream.close()
+        raise DataError(f"{path}: empty (0 bytes).")
+    return stream
+
+
+def _nearest(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"; there is no folder {path.parent} either"
+    close = difflib.get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], n=1)
+    return f"; did you mean {close[0]!r}" if close else ""
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).removeprefix("Error : ").rstrip(".")
+
+
+def _span(file: soundfile.SoundFile, name: str, start: float, duration: float | None) -> tuple[int, int]:
+    """The first sample and the one after the last."""
+    if not (start >= 0 and (duration is None or duration > 0)):
+        raise DataError(f"{name}: asked for {duration} s from {start} s on; start is 0 or more, duration above 0.")
+    rate, frames = file.samplerate, file.frames
+    first = round(start * rate)
+    last = frames if duration is None else round((start + duration) * rate)
+    if not first < last <= frames:
+        end = "its end" if duration is None else f"{start + duration:.4f} s"
+        raise DataError(f"{name}: asked for {start:.4f} s to {end}, but it is {frames / rate:.4f} s long.")
+    return first, last
+
+
+def _decoded(file: soundfile.SoundFile, name: str, first: int, last: int) -> np.ndarray:
+    blocks: list[np.ndarray] = []
+    try:
+        if first:
+            file.seek(first)
+        # Block by block, since a damaged header may claim more than fits into memory.
+        for position in range(first, last, BLOCK):
+            samples: np.ndarray = file.read(min(BLOCK, last - position), dtype="float32", always_2d=True)
+            if not len(samples):
+                break
+            blocks.append(samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1))
+    except soundfile.LibsndfileError as error:
+        raise DataError(f"{name}: damaged {file.format} audio ({_reason(error)}).") from None
+    if not blocks:
+        raise DataError(f"{name}: damaged {file.format} audio; not one sample could be decoded.")
+    return np.concatenate(blocks)
+
+
+def _refuse_non_finite(waveform: np.ndarray, name: str, first: int) -> None:
+    bad = np.flatnonzero(~np.isfinite(waveform))
+    if bad.size:
+        where = f"the first at sample {first + bad[0]}"
+        raise DataError(f"{name}: {bad.size} of {waveform.size} samples are NaN or infinite, {where}.")

@@ -1,0 +1,154 @@
+"""What is wrong with the data, told before training starts: which cut, why, and what to do.
+
+Reading every file is slow, so `unreadable` remembers what it found by each file's size and time of change.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from crnn_audio import audio, files
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.decoding.ctc import needed_frames
+from crnn_audio.errors import DataError
+
+TOLERATED_SHARE = 0.01
+"""Share of a training split that may be left out; above it, training refuses."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with one cut, and what to do about it."""
+
+    cut_id: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"cut {self.cut_id!r}: {self.problem}"
+
+
+def unreadable(
+    cuts: Sequence[Cut], cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+) -> list[Finding]:
+    """Cuts whose audio is missing, damaged, silent throughout or shorter than the manifest says; decodes every file.
+
+    Args:
+        cache: a JSON file that remembers results between calls; made where it is missing.
+        progress: told how many of how many files are done.
+    """
+    known: dict[str, list[object]] = _remembered(cache)
+    findings = []
+    for index, cut in enumerate(cuts):
+        path = cut.recording.path
+        stamp = _stamp(path)
+        entry = known.get(str(path))
+        if entry is None or stamp is None or entry[:2] != stamp:
+            entry = [*(stamp or [0, 0]), _problem(cut)]
+            known[str(path)] = entry
+        if entry[2]:
+            findings.append(Finding(cut.id, str(entry[2])))
+        if progress:
+            progress(index + 1, len(cuts))
+    _remember(cache, known)
+    return findings
+
+
+def _problem(cut: Cut) -> str | None:
+    try:
+        waveform, sample_rate = audio.read(cut.recording.path)
+    except DataError as error:
+        return str(error)
+    expected, found = cut.recording.duration, len(waveform) / sample_rate
+    if found < expected - 0.01:
+        return f"{cut.recording.path} holds {found:.2f} s, but the manifest says {expected:.2f} s. Prepare it again."
+    if not waveform.any():
+        return f"{cut.recording.path} is digital silence from start to end. Record it again or drop the cut."
+    return None
+
+
+def _stamp(path: Path) -> list[int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _remembered(cache: Path | None) -> dict[str, list[object]]:
+    try:
+        return dict(json.loads(cache.read_text(encoding="utf-8"))) if cache else {}
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember(cache: Path | None, known: dict[str, list[object]]) -> None:
+    if cache is None:
+        return
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(cache, json.dumps(known))
+    except OSError:
+        return  # a cache that cannot be written only costs the time to check again
+
+
+def empty(cuts: Sequence[Cut]) -> list[Finding]:
+    """Cuts without a transcript."""
+    return [
+        Finding(cut.id, "its transcript is empty. Write what is said in it, or drop the cut.")
+        for cut in cuts
+        if not cut.text.strip()
+    ]
+
+
+def infeasible(
+    cuts: Sequence[Cut], targets: Sequence[Sequence[int]], num_frames: Sequence[int], subsampling_factor: int
+) -> list[Finding]:
+    """Cuts with too few frames for their tokens, so that no CTC path exists and their loss would be infinite.
+
+    Args:
+        num_frames: each cut's frames out of the model, at the fastest speed it may be played at.
+    """
+    return [
+        Finding(
+            cut.id,
+            f"{len(tokens)} tokens with {needed - len(tokens)} repeats need at least {needed} frames after subsampling "
+            f"by {subsampling_factor}, but it has {available}. Lower the subsampling factor or drop the cut.",
+        )
+        for cut, tokens, available in zip(cuts, targets, num_frames, strict=True)
+        if (needed := needed_frames(tokens)) > available
+    ]
+
+
+def unknown_symbols(cuts: Sequence[Cut], unknown: Callable[[str], set[str]]) -> list[Finding]:
+    """Cuts whose transcripts hold symbols that the vocabulary lacks, which can never be recognised."""
+    return [
+        Finding(cut.id, f"its transcript has {', '.join(map(repr, sorted(symbols)))}, unknown to the vocabulary.")
+        for cut in cuts
+        if (symbols := unknown(cut.text))
+    ]
+
+
+def too_long(cuts: Sequence[Cut], slowest: float, budget: float) -> list[Finding]:
+    """Cuts that do not fit in a batch by themselves, played at the slowest speed."""
+    return [
+        Finding(
+            cut.id,
+            f"{cut.duration / slowest:.1f} s at its slowest is more than data.batch_seconds ({budget:g}). Raise that, "
+            "or cut it shorter.",
+        )
+        for cut in cuts
+        if cut.duration / slowest > budget
+    ]
+
+
+def refuse_if_many(findings: Sequence[Finding], total: int, source: str) -> None:
+    """Stops where more than `TOLERATED_SHARE` of a split is unusable.
+
+    Raises:
+        DataError: names the first of them.
+    """
+    if len(findings) <= TOLERATED_SHARE * total:
+        return
+    shown = [f"  {finding}" for finding in findings[:10]] + (["  ..."] if len(findings) > 10 else [])
+    raise DataError("\n".join([f"{source}: {len(findings)} of {total} cuts cannot be used", *shown]))

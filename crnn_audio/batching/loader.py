@@ -1,0 +1,131 @@
+"""The one loader: reads the cuts of planned batches, ahead of their use, in worker processes.
+
+What a batch holds is a function of the plan alone: every random draw is keyed by seed, epoch and cut id, so the number
+of workers changes nothing but speed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from crnn_audio import audio
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.batching.plan import Batch, PlannedCut, key, part
+from crnn_audio.errors import CrnnAudioError, DataError
+from crnn_audio.features.augment import speed_perturb
+from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
+
+
+class Cuts(Dataset[SpeechBatch | CrnnAudioError]):
+    """A manifest's cuts and their token ids; indexed by (epoch, planned batch)."""
+
+    def __init__(self, cuts: Sequence[Cut], targets: Sequence[Sequence[int]], *, sample_rate: int, seed: int) -> None:
+        self.cuts = cuts
+        self.targets = targets
+        self.sample_rate = sample_rate
+        self.seed = seed
+
+    def __getitem__(self, item: tuple[int, Batch]) -> SpeechBatch | CrnnAudioError:
+        """The batch, or the error that a person should see: handed over whole, which a raised one would not be."""
+        epoch, planned = item
+        try:
+            return self._read(epoch, planned)
+        except CrnnAudioError as error:
+            return error
+
+    def _read(self, epoch: int, planned: Batch) -> SpeechBatch:
+        waveforms = [self._waveform(entry) for entry in planned]
+        cut_ids = tuple(self.cuts[entry.index].id for entry in planned)
+        return SpeechBatch(
+            audio=pad_waveforms(waveforms, self.sample_rate),
+            targets=pad_tokens([self.targets[entry.index] for entry in planned]),
+            cut_ids=cut_ids,
+            keys=tuple(key(self.seed, epoch, cut_id) for cut_id in cut_ids),
+            epoch=epoch,
+        )
+
+    def _waveform(self, entry: PlannedCut) -> np.ndarray:
+        cut = self.cuts[entry.index]
+        span = {} if cut.is_whole else {"start": cut.start, "duration": cut.duration}
+        try:
+            waveform, _ = audio.read(cut.recording.path, self.sample_rate, **span)
+        except DataError as error:
+            raise DataError(f"cut {cut.id!r}: {error}") from None
+        return speed_perturb(waveform, entry.speed)
+
+
+def batches(
+    cuts: Cuts, planned: Iterable[tuple[int, Batch]], *, workers: int = 0, pin_memory: bool = False
+) -> Iterator[SpeechBatch]:
+    """The batches of a plan in its order.
+
+    Raises:
+        DataError: a file of the batch cannot be read; with the cut and the reason.
+    """
+    loader = DataLoader(
+        cuts,
+        sampler=list(planned),  # type: ignore[arg-type]
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        generator=torch.Generator(),
+        pin_memory=pin_memory,
+    )
+    for item in loader:
+        if isinstance(item, CrnnAudioError):
+            raise item
+        yield item
+
+
+@dataclass(frozen=True)
+class SpeechFeed:
+    """A training split as the loop reads it: the parts of each global batch, from any step of any epoch on.
+
+    Args:
+        plan: the global batches of an epoch.
+        accumulate: parts that each batch is split into.
+        workers: processes that read ahead.
+    """
+
+    cuts: Cuts
+    plan: Callable[[int], list[Batch]]
+    accumulate: int = 1
+    workers: int = 0
+    pin_memory: bool = False
+
+    def num_steps(self, epoch: int) -> int:
+        """Steps of an epoch."""
+        return len(self.plan(epoch))
+
+    def steps(self, epoch: int, start: int) -> Iterator[list[SpeechBatch]]:
+        """The parts of each global batch, from step `start` of the epoch on."""
+        parts = [
+            [share for index in range(self.accumulate) if (share := part(batch, index, self.accumulate))]
+            for batch in self.plan(epoch)[start:]
+        ]
+        planned = [(epoch, share) for shares in parts for share in shares]
+        loaded = batches(self.cuts, planned, workers=self.workers, pin_memory=self.pin_memory)
+        for shares in parts:
+            yield [next(loaded) for _ in shares]
+
+
+def pad_waveforms(waveforms: Sequence[np.ndarray], sample_rate: int) -> AudioBatch:
+    """Waveforms of any lengths as one batch."""
+    return AudioBatch(_pad([torch.from_numpy(wave) for wave in waveforms]), _lengths(waveforms), sample_rate)
+
+
+def pad_tokens(targets: Sequence[Sequence[int]]) -> TokenBatch:
+    """Token ids of any lengths as one batch."""
+    return TokenBatch(_pad([torch.tensor(ids, dtype=torch.long) for ids in targets]), _lengths(targets))
+
+
+def _pad(items: list[Tensor]) -> Tensor:
+    return torch.nn.utils.rnn.pad_sequence(items, batch_first=True)
+
+
+def _lengths(items: Sequence[np.ndarray] | Sequence[Sequence[int]]) -> Tensor:
+    return torch.tensor([len(item) for item in items])

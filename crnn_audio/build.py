@@ -1,0 +1,234 @@
+"""From a recipe to its parts: corpus, front end, vocabulary, model, task. The only file that knows both.
+
+A new cell, front end or corpus is one entry in a dictionary here, and its name in `config/schema.py`; a test holds the
+two equal.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from crnn_audio.batching import checks, manifests
+from crnn_audio.batching.loader import Cuts, SpeechFeed
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.batching.plan import Batch, plan_epoch
+from crnn_audio.config.schema import (
+    FbankFeatures,
+    Features,
+    LogMelFeatures,
+    MelFeatures,
+    MfccFeatures,
+    Model,
+    Recipe,
+    RecognitionTask,
+)
+from crnn_audio.corpora import CORPORA, home
+from crnn_audio.errors import DataError, RecipeError
+from crnn_audio.features import normalize, spectrogram
+from crnn_audio.models.conv import ConvFront, ConvSpec
+from crnn_audio.models.crnn import Crnn
+from crnn_audio.models.heads import CtcHead
+from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.tasks.recognition import Masks, Recognition
+from crnn_audio.text.normalize import normalize as normalize_text
+from crnn_audio.text.vocabulary import Vocabulary
+
+Splits = dict[str, list[Cut]]
+Statistics = tuple[list[float], list[float]]
+
+def splits(recipe: Recipe, progress: home.Progress | None = None) -> Splits:
+    """The corpus's cuts by split: found, made or downloaded; transcripts spelled as the task says.
+
+    Raises:
+        DataError: it is nowhere and cannot be fetched; with the places tried.
+    """
+    data = recipe.data
+    if data.corpus == "manifests":
+        found = _manifests(data.root)
+    else:
+        corpus = CORPORA[data.corpus]
+        found = corpus.prepare(home.locate(corpus, Path(data.root) if data.root else None, progress))
+    if data.dev_as_train:
+        found["train"] = found["train"] + found.get("dev", [])
+    return {name: [_spelled(cut, recipe.task) for cut in cuts] for name, cuts in found.items()}
+
+
+def _manifests(root: str | None) -> Splits:
+    if root is None:
+        raise RecipeError("data.corpus is 'manifests', so data.root must name the folder of train.jsonl and dev.jsonl.")
+    paths = {name: Path(root) / f"{name}.jsonl" for name in ("train", "dev", "test")}
+    return {name: manifests.load(path) for name, path in paths.items() if name == "train" or path.exists()}
+
+
+def _spelled(cut: Cut, task: RecognitionTask) -> Cut:
+    text = normalize_text(cut.text, case=task.case, punctuation=task.punctuation)
+    return Cut(cut.id, cut.recording, cut.start, cut.duration, text, cut.speaker)
+
+
+def vocabulary(task: RecognitionTask, cuts: Sequence[Cut]) -> Vocabulary:
+    """The tokens of a training split."""
+    return Vocabulary.build([cut.text for cut in cuts], task.vocabulary)
+
+
+def front_end(features: Features) -> nn.Module:
+    """Waveforms to features."""
+    return FRONT_ENDS[features.kind](features)
+
+
+def _fbank(features: FbankFeatures) -> nn.Module:
+    return spectrogram.Fbank(
+        sample_rate=features.sample_rate,
+        num_mels=features.num_mels,
+        low_hz=features.low_hz,
+        high_hz=features.high_hz,
+    )
+
+
+def _log_mel(features: LogMelFeatures) -> nn.Module:
+    return spectrogram.LogMel(
+        sample_rate=features.sample_rate,
+        num_mels=features.num_mels,
+        window_seconds=features.window_seconds,
+        hop_seconds=features.hop_seconds,
+    )
+
+
+def _mfcc(features: MfccFeatures) -> nn.Module:
+    return spectrogram.Mfcc(
+        sample_rate=features.sample_rate,
+        num_mels=features.num_mels,
+        num_coefficients=features.num_coefficients,
+        window_seconds=features.window_seconds,
+        hop_seconds=features.hop_seconds,
+    )
+
+
+def _mel(features: MelFeatures) -> nn.Module:
+    return spectrogram.Mel(
+        sample_rate=features.sample_rate,
+        num_mels=features.num_mels,
+        window_seconds=features.window_seconds,
+        hop_seconds=features.hop_seconds,
+    )
+
+
+FRONT_ENDS: dict[str, Callable[[Any], nn.Module]] = {"fbank": _fbank, "log_mel": _log_mel, "mfcc": _mfcc, "mel": _mel}
+
+
+def normalizer(kind: str, statistics: Statistics | None) -> nn.Module:
+    """Features to normalised features; "global" needs the training split's statistics."""
+    if kind == "global":
+        assert statistics is not None, "global normalisation without statistics"
+        mean, std = (torch.tensor(numbers, dtype=torch.float32) for numbers in statistics)
+        return normalize.GlobalNorm(mean, std)
+    return normalize.UtteranceNorm() if kind == "utterance" else normalize.NoNorm()
+
+
+def model(recipe: Model, num_features: int, num_tokens: int) -> Crnn:
+    """The CRNN with its initial weights, drawn from torch's generator."""
+    front = ConvFront(
+        num_features,
+        [ConvSpec(layer.channels, layer.kernel, layer.stride) for layer in recipe.conv],
+        norm=recipe.conv_norm,
+        activation=recipe.conv_activation,
+        dropout=recipe.conv_dropout,
+        time_padding=recipe.conv_time,
+    )
+    layers = recipe.recurrent
+    recurrent = Recurrent(
+        front.output_size,
+        cell=layers.cell,
+        nonlinearity=layers.nonlinearity,
+        hidden_size=layers.hidden_size,
+        num_layers=layers.num_layers,
+        bidirectional=layers.bidirectional,
+        norm=layers.norm,
+        dropout=layers.dropout,
+        residual=layers.residual,
+    )
+    return Crnn(front, recurrent, CtcHead(recurrent.output_size, num_tokens))
+
+
+def recognition(recipe: Recipe, tokens: Vocabulary, statistics: Statistics | None) -> Recognition:
+    """The whole recogniser, from waveforms to its loss, with initial weights that depend on the seed alone."""
+    torch.manual_seed(recipe.seed)
+    front = front_end(recipe.features)
+    masks = recipe.augment.spec_augment
+    return Recognition(
+        front,
+        normalizer(recipe.features.normalize, statistics),
+        model(recipe.model, int(front.num_features), len(tokens)),
+        tokens,
+        masks=Masks(**masks.model_dump()) if masks else None,
+        consistency=recipe.task.consistency,
+        mixed=recipe.precision == "bf16",
+    )
+
+
+def cuts(recipe: Recipe, chosen: Sequence[Cut], tokens: Vocabulary) -> Cuts:
+    """Cuts with their token ids, ready to be read."""
+    targets = [tokens.encode(cut.text) for cut in chosen]
+    return Cuts(chosen, targets, sample_rate=recipe.features.sample_rate, seed=recipe.seed)
+
+
+def feed(recipe: Recipe, ready: Cuts, pin_memory: bool = False) -> SpeechFeed:
+    """The training split as global batches, and their order in each epoch."""
+    ids, durations = [cut.id for cut in ready.cuts], [cut.duration for cut in ready.cuts]
+
+    def plan(epoch: int) -> list[Batch]:
+        return plan_epoch(
+            ids,
+            durations,
+            budget=recipe.data.batch_seconds,
+            seed=recipe.seed,
+            epoch=epoch,
+            speeds=recipe.augment.speed,
+            short_first=epoch == 0 and recipe.data.first_epoch == "short_first",
+        )
+
+    return SpeechFeed(ready, plan, recipe.data.accumulate, recipe.data.workers, pin_memory)
+
+
+def findings(recipe: Recipe, task: Recognition, ready: Cuts) -> list[checks.Finding]:
+    """What the cheap checks say of a training split: empty, infeasible or over-long cuts."""
+    fastest, slowest = max(recipe.augment.speed), min(recipe.augment.speed)
+    samples = torch.tensor([int(cut.duration / fastest * ready.sample_rate) for cut in ready.cuts])
+    frames: Tensor = task.model.output_lengths(task.front_end.num_frames(samples))  # type: ignore[operator]
+    return [
+        *checks.empty(ready.cuts),
+        *checks.infeasible(ready.cuts, ready.targets, frames.tolist(), task.model.subsampling_factor),
+        *checks.too_long(ready.cuts, slowest, recipe.data.batch_seconds),
+    ]
+
+
+def device(name: str) -> torch.device:
+    """The device that a recipe asks for.
+
+    Raises:
+        RecipeError: it asks for a GPU and there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise RecipeError(f"device: {name!r} is asked for, but PyTorch sees no GPU. Use device=cpu or device=auto.")
+    return torch.device(name)
+
+
+def threads(asked: int) -> int:
+    """CPU threads to compute with: as asked, or the cores this process may use, four at most."""
+    return asked or min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
+
+
+def required(found: Splits, split: str, source: str) -> list[Cut]:
+    """The cuts of a split.
+
+    Raises:
+        DataError: the corpus has no such split.
+    """
+    if not found.get(split):
+        raise DataError(f"{source}: no split {split!r}; it has {', '.join(name for name in found if found[name])}.")
+    return found[split]

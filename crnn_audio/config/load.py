@@ -1,0 +1,187 @@
+"""A YAML file and `key.path=value` overrides become a `Recipe`, and a `Recipe` becomes YAML again.
+
+Validation is strict: `"64"` is no number and `1` is not true, but a whole number may stand where any number may.
+"""
+
+import copy
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from crnn_audio.config import flat_yaml
+from crnn_audio.config.fields import TAG
+from crnn_audio.config.overrides import Override, apply
+from crnn_audio.config.problems import Problem, dotted, explain, nearest
+from crnn_audio.config.schema import Recipe
+from crnn_audio.errors import RecipeError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_SHIPPED = (_PACKAGE.parent / "recipes", _PACKAGE / "recipes")  # of a source checkout, of an installed wheel
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in a file (or of a shipped name, see `find`), changed by overrides such as `optim.lr=2e-4`.
+
+    Raises:
+        RecipeError: the file cannot be read, or something in it or in an override is wrong: all problems at once.
+    """
+    found = find(str(path))
+    return loads(_read(found), overrides, source=str(found))
+
+
+def loads(text: str, overrides: Sequence[str] = (), *, source: str = "recipe") -> Recipe:
+    """The recipe in a text; `source` is what error messages call it.
+
+    Raises:
+        RecipeError: something in the text or in an override is wrong: all problems at once.
+    """
+    document = _parse(text, source)
+    data, words = copy.deepcopy(document.value), dict(document.words)
+    applied, lines = _apply(overrides, data, words)
+    problems = [Problem(path, what) for path, what in document.twice.items()]
+    try:
+        # As JSON, because a strict tuple takes a JSON array but no Python list.
+        recipe = Recipe.model_validate_json(json.dumps(data), strict=True)
+    except ValidationError as error:
+        problems += explain(error, data, words)
+    lines += [f"{_label(problem, applied, document.value)}: {problem.text}" for problem in problems]
+    if lines:
+        count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
+        raise RecipeError("\n  ".join([f"{source}: {count}", *lines]))
+    return recipe
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte = f"byte {error.start} is 0x{error.object[error.start]:02x}"
+        raise RecipeError(f"{path}: not a UTF-8 text file ({byte}). Save it as UTF-8.") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror}).") from None
+
+
+def _parse(text: str, source: str) -> flat_yaml.Document:
+    try:
+        document = flat_yaml.parse(text)
+    except ValueError as error:
+        raise RecipeError(f"{source}, {error}") from None
+    if document.value is None:
+        raise RecipeError(f"{source}: empty. The shortest recipe says what to train on: 'data: {{corpus: an4}}'.")
+    if not isinstance(document.value, dict):
+        kind = "a list" if isinstance(document.value, list) else "a single value"
+        raise RecipeError(f"{source}: the top level is {kind}; it should be fields, such as 'data: {{corpus: an4}}'.")
+    return document
+
+
+def _apply(overrides: Sequence[str], data: Any, words: dict[flat_yaml.Path, str]) -> tuple[list[Override], list[str]]:
+    """Sets the overrides in `data`; gives those that could be set, and a line for each that could not."""
+    applied: list[Override] = []
+    lines: list[str] = []
+    for text in overrides:
+        try:
+            applied.append(apply(text, data, words))
+        except ValueError as error:
+            lines.append(f"override '{text}': {error}")
+    return applied, lines
+
+
+def _label(problem: Problem, applied: list[Override], written: Any) -> str:
+    """Where a problem is: the override that brought it, or the path in the file."""
+    path = problem.path
+    for override in reversed(applied):
+        if path[: len(override.path)] == override.path:
+            inside = dotted(path[len(override.path) :])
+            return f"override '{override.text}'" + (f", {inside}" if inside else "")
+        if override.path[: len(path)] == path and not _holds(written, path):
+            return f"override '{override.text}'"
+    return dotted(path) or "recipe"
+
+
+def _holds(value: Any, path: flat_yaml.Path) -> bool:
+    for part in path:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True
+
+
+def dump(recipe: Recipe) -> str:
+    """The resolved recipe as YAML, every field; `loads` of it gives the same recipe."""
+    return flat_yaml.render(recipe.model_dump(mode="json"))
+
+
+def json_schema() -> str:
+    """The JSON Schema (draft 2020-12) by which an editor completes and checks recipes."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}
+    sections = schema["$defs"]
+    for alternatives in [field["oneOf"] for field in _parts(schema) if "discriminator" in field]:
+        for alternative in alternatives:
+            section = sections[alternative["$ref"].rpartition("/")[2]]
+            section["required"] = sorted({TAG, *section.get("required", ())})
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _parts(schema: Any) -> list[dict[str, Any]]:
+    """Every object inside a JSON value, itself included."""
+    inner = list(schema.values()) if isinstance(schema, dict) else schema if isinstance(schema, list) else []
+    here = [schema] if isinstance(schema, dict) else []
+    return here + [part for value in inner for part in _parts(value)]
+
+
+def find(name: str) -> Path:
+    """The file that `name` means: a path as it stands, else a shipped recipe, with or without `recipes/` and `.yaml`.
+
+    Raises:
+        RecipeError: there is none, or it is a folder; names what is there.
+    """
+    given = Path(name)
+    try:
+        if given.exists() and not given.is_dir():
+            return given
+    except OSError as error:
+        raise RecipeError(f"{name}: cannot be read ({error.strerror}).") from None
+    inner = given.relative_to("recipes") if given.parts[:1] == ("recipes",) else given
+    for folder in _SHIPPED:
+        for candidate in (folder / inner, folder / f"{inner}.yaml"):
+            if candidate.is_file():
+                return candidate
+    raise RecipeError(_not_found(name, [given, *(folder / inner for folder in _SHIPPED)]))
+
+
+def _not_found(name: str, tried: list[Path]) -> str:
+    for folder in tried:
+        if folder.is_dir():
+            inside = sorted(
+                str(path.relative_to(folder)) for path in (*folder.glob("*.yaml"), *folder.glob("*/*.yaml"))
+            )
+            return f"{name or '.'}: a folder, not a recipe" + (
+                f"; it holds {', '.join(inside[:8])}." if inside else "."
+            )
+    known = [*all_recipes(), *tried[0].parent.glob("*.yaml")]
+    spellings = {str(path): path for path in known} | {f"{path.parent.name}/{path.stem}": path for path in known}
+    near = nearest(name, spellings)
+    if near:
+        return f"{name}: no such recipe; did you mean '{spellings[near]}'?"
+    return f"{name}: no such recipe. There are: {', '.join(map(str, known)) or 'none'}."
+
+
+def all_recipes() -> list[Path]:
+    """Every recipe of the working directory's `recipes/`, or if it has none, every shipped one; sorted."""
+    folders = [Path("recipes"), *_SHIPPED]
+    return next((found for folder in folders if (found := sorted(folder.glob("**/*.yaml")))), [])
+
+
+def measured_line(path: Path) -> str:
+    """A recipe's first comment, which says what it measured; empty if it has none.
+
+    Raises:
+        RecipeError: the file cannot be read.
+    """
+    lines = (line.strip() for line in _read(path).splitlines())
+    comments = (line.lstrip("# ") for line in lines if line.startswith("#"))
+    return next((text for text in comments if not text.startswith("yaml-language-server:")), "")

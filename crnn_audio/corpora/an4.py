@@ -1,0 +1,131 @@
+"""CMU AN4 (Census, about 1991): spelled names, addresses, dates and commands, 84 speakers, 16 kHz, 50 minutes.
+
+The official test split is the test split. There is no official dev split: eight whole train speakers are held out.
+"""
+
+import gzip
+import http.client
+import re
+import tarfile
+import urllib.error
+import urllib.request
+import zlib
+from pathlib import Path
+
+from crnn_audio import audio
+from crnn_audio.batching.manifests import Cut, Recording, whole
+from crnn_audio.corpora.home import Progress, arriving
+from crnn_audio.errors import DataError
+
+NAME = "an4"
+LICENCE = "Free for any purpose, commercial or otherwise, with the notice kept (Carnegie Mellon University, BSD-like)"
+HOME = "http://www.speech.cs.cmu.edu/databases/an4/"
+ARCHIVE = "an4_sphere.tar.gz"
+
+# Four women and four men, evenly spaced in the sorted list; none whose id may be a second session (mdcs, mdcs2).
+DEV_SPEAKERS = ("fclc", "fjmd", "fnsv", "ftal", "mcrt", "mjbh", "mmsh", "mskh")
+EXPECTED = {"train": 948, "test": 130}
+# The official archive holds wav/*.sph; the other forms are conversions that people keep.
+LAYOUTS = (("wav", ".sph"), ("flac", ".flac"), ("wav", ".wav"), ("flac", ".wav"), ("wav", ".flac"))
+TRANSCRIPT = re.compile(r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()\s]+)\)\s*")
+BLOCK = 1 << 18
+
+
+def prepare(folder: Path) -> dict[str, list[Cut]]:
+    """Reads the corpus from its official layout: etc/an4_{train,test}.{fileids,transcription} and the audio.
+
+    Raises:
+        DataError: a list is missing or damaged, it is not 948 + 130 utterances, or audio is missing.
+    """
+    official = {split: _split(folder, split) for split in EXPECTED}
+    train = [cut for cut in official["train"] if cut.speaker not in DEV_SPEAKERS]
+    dev = [cut for cut in official["train"] if cut.speaker in DEV_SPEAKERS]
+    return {"train": train, "dev": dev, "test": official["test"]}
+
+
+def _split(folder: Path, split: str) -> list[Cut]:
+    file_ids = _lines(folder / "etc" / f"an4_{split}.fileids")
+    if len(file_ids) != EXPECTED[split]:
+        raise DataError(f"{folder}: {len(file_ids)} {split} utterances where AN4 has {EXPECTED[split]}; fetch it anew.")
+    transcripts = _transcripts(folder / "etc" / f"an4_{split}.transcription")
+    untold = [file_id for file_id in file_ids if Path(file_id).name not in transcripts]
+    if untold:
+        raise DataError(f"{folder}: {len(untold)} {split} utterances have no transcript, the first is {untold[0]}.")
+    paths = {file_id: _audio_path(folder, file_id) for file_id in file_ids}
+    missing = [file_id for file_id, path in paths.items() if path is None]
+    if missing:
+        raise DataError(f"{folder}: audio of {len(missing)} {split} utterances is missing, the first is {missing[0]}.")
+    return [_cut(path, transcripts[path.stem]) for path in paths.values() if path is not None]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return [line.strip() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file. AN4's folder holds etc/ and wav/ (or flac/).") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as ASCII text ({error}).") from None
+
+
+def _transcripts(path: Path) -> dict[str, str]:
+    transcripts = {}
+    for number, line in enumerate(_lines(path), 1):
+        match = TRANSCRIPT.fullmatch(line)
+        if match is None:
+            raise DataError(f"{path}, line {number}: not `<s> WORDS </s> (id)` but {line[:60]!r}.")
+        transcripts[match["id"]] = match["text"].strip()
+    return transcripts
+
+
+def _audio_path(folder: Path, file_id: str) -> Path | None:
+    candidates = (folder / top / f"{file_id}{suffix}" for top, suffix in LAYOUTS)
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _cut(path: Path, text: str) -> Cut:
+    info = audio.inspect(path)
+    recording = Recording(path.stem, path, info.sample_rate, info.num_samples, info.num_channels)
+    return whole(recording, text, speaker=path.parent.name)
+
+
+def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) -> None:
+    """Downloads the official archive (64 MB), unpacks it as `folder` and checks that it is whole.
+
+    Raises:
+        DataError: it cannot be reached, is cut short, damaged, or not AN4; `folder` is then not there.
+    """
+    with arriving(folder) as partial:
+        archive = partial / ARCHIVE
+        _download(home + ARCHIVE, archive, progress)
+        _unpack(archive, partial)
+        archive.unlink()
+        prepare(partial)
+
+
+def _download(address: str, path: Path, progress: Progress | None) -> None:
+    try:
+        with urllib.request.urlopen(address, timeout=60) as response, path.open("wb") as file:
+            total = int(response.headers.get("Content-Length") or 0)
+            while block := response.read(BLOCK):
+                file.write(block)
+                if progress:
+                    progress("downloading AN4", file.tell(), total)
+            received = file.tell()
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        raise DataError(f"{address} cannot be downloaded ({error}).") from None
+    if received < total:
+        raise DataError(f"{address}: the download broke off after {received} of {total} bytes.")
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    try:
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(f"{archive.name} is damaged or not the archive it should be ({error}).") from None
+    inner = folder / "an4"
+    if not inner.is_dir():
+        raise DataError(f"{archive.name} holds no folder an4/.")
+    for entry in inner.iterdir():
+        entry.rename(folder / entry.name)
+    inner.rmdir()

@@ -1,0 +1,90 @@
+"""Where a corpus lies: `--root`, $CRNN_AUDIO_DATA/<name>, data/<name>; else it is made or fetched into data/<name>."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.errors import DataError
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with what is being done, how much is done, and how much there is in all (0: not known)."""
+
+
+class Corpus(Protocol):
+    """What every module of this package offers."""
+
+    NAME: str
+    LICENCE: str
+    HOME: str
+
+    def prepare(self, folder: Path) -> dict[str, list[Cut]]:
+        """Reads the corpus that lies in `folder`: its train, dev and test cuts."""
+
+    def obtain(self, folder: Path, progress: Progress | None = None) -> None:
+        """Makes or downloads the corpus as `folder`, which must not exist, whole or not at all."""
+
+
+def locate(corpus: Corpus, root: Path | None = None, progress: Progress | None = None) -> Path:
+    """The folder that the corpus lies in, made or fetched into data/<name> first if it lies nowhere.
+
+    A `root` that is given is the only place looked at, and nothing is fetched into it.
+
+    Raises:
+        DataError: it is not there and could not be had; with every place tried and what to do.
+    """
+    found = find(corpus.NAME, root=root)
+    if found is not None:
+        return found
+    tried = "looked at " + ", ".join(map(str, places(corpus.NAME, root=root)))
+    if root is not None:
+        raise DataError(f"{corpus.NAME}: not found ({tried}). Without a root it is obtained from {corpus.HOME}.")
+    target = _own_place(corpus.NAME)
+    try:
+        corpus.obtain(target, progress)
+    except DataError as error:
+        advice = f"Then run `crnn-audio prepare {corpus.NAME}`, or set CRNN_AUDIO_DATA to the folder above it."
+        raise DataError(f"{corpus.NAME}: not found ({tried}) and not obtained. {error} {advice}") from None
+    return target
+
+
+def find(name: str, *, root: Path | None = None) -> Path | None:
+    """The first of `places` that is there."""
+    return next((place for place in places(name, root=root) if place.is_dir()), None)
+
+
+def places(name: str, *, root: Path | None = None) -> list[Path]:
+    """Where the corpus is looked for, in order."""
+    if root is not None:
+        return [root]
+    shared = os.environ.get("CRNN_AUDIO_DATA")
+    return [*([Path(shared) / name] if shared else []), _own_place(name)]
+
+
+def _own_place(name: str) -> Path:
+    return Path("data") / name
+
+
+@contextmanager
+def arriving(folder: Path) -> Iterator[Path]:
+    """Gives an empty folder beside `folder`, which becomes it on leaving without an error and vanishes otherwise.
+
+    Raises:
+        DataError: the disk is full or the place cannot be written.
+    """
+    partial: Path | None = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=".partial"))
+        yield partial
+        partial.chmod(0o755)
+        partial.rename(folder)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written ({error}).") from None
+    finally:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,34 @@
+"""The errors a person can act on: what is wrong, where, what was found, what to do.
+
+Every one carries the exit code that the command line ends with, so a script can tell a wrong recipe from a broken file.
+"""
+
+
+class CrnnAudioError(Exception):
+    """The root of all errors that are the input's fault and not a bug."""
+
+    exit_code = 1
+
+
+class RecipeError(CrnnAudioError):
+    """A recipe is missing, unreadable or says something that is not allowed."""
+
+    exit_code = 3
+
+
+class DataError(CrnnAudioError):
+    """An audio file, a manifest or a corpus is missing, damaged or unusable."""
+
+    exit_code = 4
+
+
+class RunError(CrnnAudioError):
+    """A run directory is missing, unfinished, damaged, read-only or from a newer version."""
+
+    exit_code = 5
+
+
+class StreamError(CrnnAudioError):
+    """This model or front end cannot be used on a live stream."""
+
+    exit_code = 6

@@ -1,0 +1,1 @@
+"""From waveforms to normalised, augmented features: everything between the audio file and the network."""

@@ -1,0 +1,47 @@
+"""The only place that replaces a file: written beside it, flushed to the disk, then renamed over it.
+
+A reader sees the old file or the new one, never half of one; a full disk or a killed process leaves the old one whole.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a temporary path in the same folder; on leaving without an error it takes the place of `path`.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full. `path` is then as it was.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    os.close(handle)
+    partial = Path(name)
+    try:
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.chmod(0o666 & ~_umask())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces `path` by `content`, all or nothing."""
+    with replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Replaces `path` by `content` in UTF-8, all or nothing."""
+    write_bytes(path, content.encode("utf-8"))
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""The network: convolutions, recurrent layers, heads. Start with `crnn.py`."""

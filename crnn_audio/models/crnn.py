@@ -1,0 +1,95 @@
+"""The CRNN: a front reads features, recurrent layers carry a state along time, a head says what it means.
+
+    features  (B, T, F)   fbank frames, 100 a second
+    front     (B, U, D)   convolutions; U is about T / subsampling_factor
+    recurrent (B, U, H)   simple RNN, LSTM or GRU layers, one- or bidirectional
+    head      (B, U, V)   log-probabilities of tokens, blank first
+
+`forward` takes whole padded sequences. `step` takes the next piece of a running one and hands its state back, so that a
+one-directional model gives the same output whether it is fed a file or a microphone.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from crnn_audio.errors import StreamError
+from crnn_audio.lengths import ReceptiveField
+from crnn_audio.models.conv import ConvFront
+from crnn_audio.models.heads import CtcHead
+from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.types import Encoded
+
+
+@dataclass(frozen=True)
+class Carry:
+    """All that a running sequence needs to go on: tensors of the front and of the recurrent layers."""
+
+    front: tuple[Tensor, ...]
+    recurrent: tuple[Tensor, ...]
+
+
+class Crnn(nn.Module):
+    """Front, recurrent layers and head in a row (Shi, Bai and Yao 2015; with CTC: Graves et al. 2006)."""
+
+    def __init__(self, front: ConvFront, recurrent: Recurrent, head: CtcHead) -> None:
+        super().__init__()
+        self.front = front
+        self.recurrent = recurrent
+        self.head = head
+
+    def forward(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
+        """Outputs for whole sequences; frames past an item's length are zeros and influence nothing."""
+        encoded = self.recurrent(self.front(features, lengths))
+        return Encoded(self.head(encoded.frames), encoded.lengths)
+
+    def step(
+        self, features: Float[Tensor, "B t F"], carry: Carry | None = None, *, last: bool = False
+    ) -> tuple[Float[Tensor, "B u V"], Carry]:
+        """The outputs that these next frames make possible, and the state for the frames after them.
+
+        Pieces of any size, down to a frame; `last` says that the sequence ends here and releases what waited for
+        look-ahead. The pieces' outputs, joined, equal `forward` on the whole.
+
+        Raises:
+            StreamError: the recurrent layers are bidirectional, so no output is known before the end.
+        """
+        if self.recurrent.bidirectional:
+            raise StreamError("a bidirectional model reads its input backwards too and cannot run step by step.")
+        frames, front = self.front.step(features, carry.front if carry else None, last=last)
+        frames, recurrent = self.recurrent.step(frames, carry.recurrent if carry else None)
+        return self.head(frames), Carry(front, recurrent)
+
+    @property
+    def subsampling_factor(self) -> int:
+        """Input frames per output frame."""
+        return self.front.receptive_field.stride
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """Which input frames one output frame of the front sees; the recurrent layers add all of the past."""
+        return self.front.receptive_field
+
+    @property
+    def look_ahead(self) -> int | None:
+        """Input frames after its own that an output waits for; None where it waits for the whole sequence."""
+        return None if self.recurrent.bidirectional else self.front.receptive_field.right
+
+    @property
+    def num_parameters(self) -> int:
+        """Trainable numbers."""
+        return sum(parameter.numel() for parameter in self.parameters() if parameter.requires_grad)
+
+    def output_lengths(self, lengths: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
+        """Frames out for that many frames in."""
+        return self.front.output_lengths(lengths)
+
+    @torch.no_grad()
+    def fewest_frames_for(self, output_length: int) -> int:
+        """The fewest input frames that give at least this many output frames."""
+        frames = output_length * self.subsampling_factor
+        while frames > 1 and int(self.output_lengths(torch.tensor([frames - 1]))) >= output_length:
+            frames -= 1
+        return frames

@@ -1,0 +1,176 @@
+"""Simple RNN, LSTM and GRU layers, deep, one- or bidirectional, exact for every length without packing.
+
+A backward layer is a forward layer that is fed each sequence reversed within its own length; padding then stands at the
+end of both directions, where a causal layer cannot see it. This is as fast as an unpacked padded tensor, and exact.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from crnn_audio.lengths import masked, reversed_within
+from crnn_audio.types import Encoded
+
+CELLS: dict[str, Any] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+STATES = {"rnn": 1, "lstm": 2, "gru": 1}
+
+
+class Recurrent(nn.Module):
+    """A projection to `hidden_size`, then `num_layers` recurrent layers; norm and dropout after each.
+
+    Args:
+        input_size: numbers in an input frame.
+        cell: "rnn" (Elman 1990), "lstm" (Hochreiter and Schmidhuber 1997, with forget gates) or "gru" (Cho et al. 2014,
+            the variant with the reset gate after the recurrent product).
+        nonlinearity: of the simple RNN: "tanh", "relu" or "sigmoid".
+        norm: "layer" (over the units of one frame) or "none".
+        residual: adds a layer's input to its output where their sizes agree.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        *,
+        cell: str = "lstm",
+        nonlinearity: str = "tanh",
+        hidden_size: int = 256,
+        num_layers: int = 3,
+        bidirectional: bool = True,
+        norm: str = "layer",
+        dropout: float = 0.0,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        self.bidirectional = bidirectional
+        self.output_size = hidden_size * (2 if bidirectional else 1)
+        self.projection = nn.Sequential(nn.Linear(input_size, hidden_size), _norm(norm, hidden_size))
+        sizes = [hidden_size] + [self.output_size] * (num_layers - 1)
+        self.layers = nn.ModuleList(
+            RecurrentLayer(size, hidden_size, cell, nonlinearity, bidirectional, norm, dropout, residual)
+            for size in sizes
+        )
+
+    def forward(self, encoded: Encoded) -> Encoded:
+        """Of whole sequences from a zero state; zeros past their lengths."""
+        frames = self.projection(encoded.frames)
+        for layer in self.layers:
+            frames = layer(frames, encoded.lengths)
+        return Encoded(masked(frames, encoded.lengths), encoded.lengths)
+
+    def step(
+        self, frames: Float[Tensor, "B t D"], carry: tuple[Tensor, ...] | None
+    ) -> tuple[Float[Tensor, "B t H"], tuple[Tensor, ...]]:
+        """Of the next frames of one-directional sequences, and the state after them; no carry is the zero state."""
+        states: Iterator[Tensor] | None = iter(carry) if carry else None
+        frames, kept = self.projection(frames), []
+        for layer in self.layers:
+            frames, state = layer.step(frames, states)
+            kept.extend(state)
+        return frames, tuple(kept)
+
+
+class RecurrentLayer(nn.Module):
+    """One layer of one or two directions, then norm, dropout and, if asked, the residual sum."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        cell: str,
+        nonlinearity: str,
+        bidirectional: bool,
+        norm: str,
+        dropout: float,
+        residual: bool,
+    ) -> None:
+        super().__init__()
+        output_size = hidden_size * (2 if bidirectional else 1)
+        self.forwards = Direction(input_size, hidden_size, cell, nonlinearity)
+        self.backwards = Direction(input_size, hidden_size, cell, nonlinearity) if bidirectional else None
+        self.norm = _norm(norm, output_size)
+        self.dropout = nn.Dropout(dropout)
+        self.residual = residual and input_size == output_size
+
+    def forward(self, frames: Float[Tensor, "B T D"], lengths: Tensor) -> Float[Tensor, "B T H"]:
+        """Of whole sequences; what stands past their lengths is without meaning."""
+        output, _ = self.forwards(frames, None)
+        if self.backwards is not None:
+            mirrored, _ = self.backwards(reversed_within(frames, lengths), None)
+            output = torch.cat([output, reversed_within(mirrored, lengths)], dim=-1)
+        return self._finish(frames, output)
+
+    def step(
+        self, frames: Float[Tensor, "B t D"], states: Iterator[Tensor] | None
+    ) -> tuple[Float[Tensor, "B t H"], tuple[Tensor, ...]]:
+        """Of the next frames; takes as many tensors from `states` as it hands back."""
+        state = tuple(next(states) for _ in range(self.forwards.num_states)) if states else None
+        output, state = self.forwards(frames, state)
+        return self._finish(frames, output), state
+
+    def _finish(self, frames: Tensor, output: Tensor) -> Tensor:
+        output = self.dropout(self.norm(output))
+        return output + frames if self.residual else output
+
+
+class Direction(nn.Module):
+    """One cell run along time from the first frame to the last: PyTorch's own kernel, our initial weights."""
+
+    def __init__(self, input_size: int, hidden_size: int, cell: str, nonlinearity: str) -> None:
+        super().__init__()
+        self.num_states = STATES[cell]
+        self.sigmoid = nonlinearity == "sigmoid"
+        options = {"nonlinearity": "relu" if nonlinearity == "relu" else "tanh"} if cell == "rnn" else {}
+        self.cell = CELLS[cell](input_size, hidden_size, batch_first=True, **options)
+        initialize(self.cell, cell)
+
+    def forward(
+        self, frames: Float[Tensor, "B T D"], state: tuple[Tensor, ...] | None
+    ) -> tuple[Float[Tensor, "B T H"], tuple[Tensor, ...]]:
+        """Outputs and the state after the last frame: h of shape (1, B, H), for an LSTM h and c."""
+        if state is None:
+            state = (frames.new_zeros(1, frames.shape[0], self.cell.hidden_size),) * self.num_states
+        if frames.shape[1] == 0:
+            return frames.new_zeros(frames.shape[0], 0, self.cell.hidden_size), state
+        if self.sigmoid:
+            return _sigmoid_rnn(self.cell, frames, state[0])
+        output, after = self.cell(frames, state if self.num_states == 2 else state[0])
+        return output, after if self.num_states == 2 else (after,)
+
+
+def _sigmoid_rnn(cell: nn.RNN, frames: Tensor, state: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """h' = sigmoid(Wx + Uh + b) by the tanh kernel: sigmoid(z) = (tanh(z / 2) + 1) / 2, so with h = (g + 1) / 2
+    g' = tanh((W/2) x + (U/4) g + (b + U 1/2) / 2).
+    """
+    recurrent = cell.weight_hh_l0
+    weights = {
+        "weight_ih_l0": cell.weight_ih_l0 / 2,
+        "weight_hh_l0": recurrent / 4,
+        "bias_ih_l0": cell.bias_ih_l0 / 2,
+        "bias_hh_l0": cell.bias_hh_l0 / 2 + recurrent.sum(dim=1) / 4,
+    }
+    output, after = torch.func.functional_call(cell, weights, (frames, 2 * state - 1))
+    return (output + 1) / 2, ((after + 1) / 2,)
+
+
+def initialize(cell: nn.RNNBase, kind: str) -> None:
+    """Orthogonal recurrent weights, Xavier-uniform input weights (each gate by itself), zero biases.
+
+    The LSTM's forget gate starts with a bias of 1 (Jozefowicz et al. 2015), so that it begins by remembering.
+    """
+    size = cell.hidden_size
+    for gate in range(GATES[kind]):
+        rows = slice(gate * size, (gate + 1) * size)
+        nn.init.orthogonal_(cell.weight_hh_l0.data[rows])
+        nn.init.xavier_uniform_(cell.weight_ih_l0.data[rows])
+    nn.init.zeros_(cell.bias_ih_l0)
+    nn.init.zeros_(cell.bias_hh_l0)
+    if kind == "lstm":
+        nn.init.ones_(cell.bias_ih_l0.data[size : 2 * size])
+
+
+def _norm(kind: str, size: int) -> nn.Module:
+    return nn.LayerNorm(size) if kind == "layer" else nn.Identity()

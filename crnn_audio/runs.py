@@ -1,0 +1,176 @@
+"""A run directory: all that a trained model is, and one way to make, open and read it.
+
+    run.json              format, version, state ("training" or "finished"), how and when it was made
+    recipe.yaml           the resolved recipe: loading never asks today's defaults
+    vocabulary.json       the tokens
+    statistics.json       mean and deviation of each feature, where normalisation is global
+    best.safetensors      the weights that scored best on dev (averaged ones, where the recipe averages)
+    last.safetensors      the weights at the end
+    checkpoint.safetensors, log.jsonl, curves.png, left_out.jsonl     of training
+    scores.json           what `evaluate` found
+
+Nothing in it can run: it is text, numbers and a picture, and it may be moved anywhere.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from crnn_audio import files
+from crnn_audio.config import load as recipes
+from crnn_audio.config.schema import Recipe
+from crnn_audio.errors import CrnnAudioError, RunError
+from crnn_audio.text.vocabulary import Vocabulary
+
+FORMAT = 1
+ZOO = Path(__file__).parent / "zoo"
+
+
+@dataclass(frozen=True)
+class Run:
+    """An open run directory; `statistics` are the mean and deviation of each feature, if it has any."""
+
+    path: Path
+    recipe: Recipe
+    vocabulary: Vocabulary
+    statistics: tuple[list[float], list[float]] | None
+    state: str
+
+    def weights(self, which: str = "best") -> dict[str, Tensor]:
+        """The model's weights: "best" on dev or "last"; a finished run without dev has only the last.
+
+        Raises:
+            RunError: they are missing or damaged.
+        """
+        path = self.path / f"{which}.safetensors"
+        if not path.exists() and which == "best":
+            path = self.path / "last.safetensors"
+        if not path.exists():
+            raise RunError(f"{self.path}: no weights yet; its training has not come to the end of an evaluated epoch. "
+                           f"Go on with `crnn-audio train {self.path / 'recipe.yaml'} --out {self.path}`.")
+        try:
+            return load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise RunError(f"{path}: damaged ({error}). Restore it from a copy, or train again.") from None
+
+    def save_weights(self, which: str, weights: dict[str, Tensor]) -> None:
+        """Replaces the "best" or "last" weights, all or nothing."""
+        with writing(self.path), files.replacing(self.path / f"{which}.safetensors") as partial:
+            save_file(weights, partial, {"format": "pt"})
+
+    def set_state(self, state: str, **facts: Any) -> None:
+        """Notes in run.json that the run is "training" or "finished"."""
+        written = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        _write_json(self.path / "run.json", written | {"state": state} | facts)
+
+
+def locate(model: str | Path) -> Path:
+    """The folder of a model: a path if it has a slash or is a folder, else a name in the zoo.
+
+    Raises:
+        RunError: there is none; the zoo's names are listed.
+    """
+    path = Path(model)
+    if path.is_dir():
+        return path
+    names = sorted(folder.name for folder in ZOO.iterdir() if folder.is_dir()) if ZOO.is_dir() else []
+    if str(model) in names:
+        return ZOO / str(model)
+    known = f"Known names: {', '.join(names)}." if names else "No model ships with this version."
+    raise RunError(f"{model}: no such run directory, and no model of that name. {known} Train one with `make train`.")
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder holds a run."""
+    return (path / "run.json").exists()
+
+
+def create(
+    path: Path, recipe: Recipe, vocabulary: Vocabulary, statistics: tuple[list[float], list[float]] | None,
+    facts: Mapping[str, Any],
+) -> Run:
+    """Makes a run directory that training can start in; run.json is written last, so half of one is never taken for one.
+
+    Raises:
+        RunError: the folder is not empty, or cannot be written.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(f"{path}: exists and is not a run directory. Choose another with --out, or remove it.")
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+        files.write_text(path / "recipe.yaml", recipes.dump(recipe))
+        vocabulary.save(path / "vocabulary.json")
+        if statistics:
+            _write_json(path / "statistics.json", {"mean": statistics[0], "std": statistics[1]})
+        header = {"format": FORMAT, "crnn_audio": version("crnn-audio"), "state": "training"}
+        _write_json(path / "run.json", header | dict(facts))
+    return open_run(path)
+
+
+def open_run(model: str | Path) -> Run:
+    """Opens a run directory by path, or a model of the zoo by name.
+
+    Raises:
+        RunError: it is missing, not a run, damaged, or written by a newer version.
+    """
+    path = locate(model)
+    if not is_run(path):
+        raise RunError(f"{path}: not a run directory (it has no run.json). Give the folder that `train --out` made.")
+    header = _read_json(path / "run.json")
+    if not isinstance(header.get("format"), int) or header["format"] > FORMAT:
+        raise RunError(
+            f"{path}: written in format {header.get('format')} by crnn_audio {header.get('crnn_audio')}; this is "
+            f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
+        )
+    try:
+        recipe = recipes.loads((path / "recipe.yaml").read_text(encoding="utf-8"), source=str(path / "recipe.yaml"))
+        vocabulary = Vocabulary.load(path / "vocabulary.json")
+    except (CrnnAudioError, OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: damaged. {error}") from None
+    return Run(path, recipe, vocabulary, _statistics(path / "statistics.json"), str(header.get("state")))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns what an unwritable folder or a full disk says into a RunError about that run directory."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        raise RunError(
+            f"{path}: cannot be written ({reason}). What was there before is whole; make room or choose another folder "
+            "with --out, and run the same command again."
+        ) from None
+
+
+def _statistics(path: Path) -> tuple[list[float], list[float]] | None:
+    if not path.exists():
+        return None
+    numbers = _read_json(path)
+    try:
+        return [float(one) for one in numbers["mean"]], [float(one) for one in numbers["std"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path}: damaged ({error!r}). Restore it from a copy, or train again.") from None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: damaged ({error}). Restore it from a copy, or train again.") from None
+    if not isinstance(content, dict):
+        raise RunError(f"{path}: damaged (not a JSON object). Restore it from a copy, or train again.")
+    return content
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,141 @@
+"""Speech recognition with CTC: what to minimise, and the way from waveforms to log-probabilities.
+
+With `consistency`, each utterance is seen twice under different masks and dropout; both views learn the transcript and
+each other's posteriors (CR-CTC, Yao et al. 2024, "CR-CTC: Consistency regularization on CTC for improved speech
+recognition").
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from crnn_audio.decoding.ctc import BLANK_ID
+from crnn_audio.features.augment import spec_augment
+from crnn_audio.lengths import masked
+from crnn_audio.models.crnn import Crnn
+from crnn_audio.text.vocabulary import Vocabulary
+from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
+
+
+@dataclass(frozen=True)
+class Masks:
+    """How SpecAugment masks a training utterance, from which epoch on; widths in frames and bins."""
+
+    start_epoch: int = 0
+    time_masks: int = 2
+    time_width: int = 40
+    freq_masks: int = 2
+    freq_width: int = 27
+
+
+class Recognition(nn.Module):
+    """Front end, normalisation and CRNN in a row, with the CTC loss.
+
+    Args:
+        consistency: weight of the divergence between two views; 0 trains on one.
+        mixed: run the CRNN's inside in bfloat16; features, log-softmax and losses stay float32.
+    """
+
+    def __init__(
+        self,
+        front_end: nn.Module,
+        normalizer: nn.Module,
+        model: Crnn,
+        vocabulary: Vocabulary,
+        *,
+        masks: Masks | None = None,
+        consistency: float = 0.0,
+        mixed: bool = False,
+    ) -> None:
+        super().__init__()
+        self.front_end = front_end
+        self.normalizer = normalizer
+        self.model = model
+        self.vocabulary = vocabulary
+        self.masks = masks
+        self.consistency = consistency
+        self.mixed = mixed
+
+    def forward(self, audio: AudioBatch) -> Encoded:
+        """Log-probabilities of tokens for whole utterances."""
+        return self.recognize(*self.features(audio))
+
+    def features(self, audio: AudioBatch) -> tuple[Float[Tensor, "B T F"], Int[Tensor, " B"]]:
+        """Normalised features, without gradient."""
+        with torch.no_grad():
+            features, lengths = self.front_end(audio.waveforms, audio.lengths)
+            return self.normalizer(features, lengths), lengths
+
+    def recognize(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
+        """Log-probabilities, in float32, for normalised features."""
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.mixed):
+            encoded: Encoded = self.model(features, lengths)
+        return encoded
+
+    def loss(self, batch: SpeechBatch) -> Tensor:
+        """The loss summed over the batch's utterances; divide by the utterances of the global batch.
+
+        An utterance's loss is its negative log-likelihood per target token, plus the weighted divergence per token.
+        """
+        features, lengths = self.features(batch.audio)
+        if not self.training:
+            return ctc_losses(self.recognize(features, lengths), batch.targets).sum()
+        masks = self.masks if self.masks and batch.epoch >= self.masks.start_epoch else None
+        if self.consistency == 0 or (self.masks and not masks):
+            view = _masked_view(features, lengths, masks, batch.keys, view=0)
+            return ctc_losses(self.recognize(view, lengths), batch.targets).sum()
+        views = [_masked_view(features, lengths, masks, batch.keys, view) for view in (0, 1)]
+        both = self.recognize(torch.cat(views), torch.cat([lengths, lengths]))
+        return (_two_views(both, batch.targets, self.consistency)).sum()
+
+
+def ctc_losses(encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
+    """Negative log-likelihood of each transcript in nats, divided by its number of tokens."""
+    losses = F.ctc_loss(
+        encoded.frames.transpose(0, 1),
+        targets.tokens,
+        encoded.lengths,
+        targets.lengths,
+        blank=BLANK_ID,
+        reduction="none",
+    )
+    return losses / targets.lengths.clamp(min=1)
+
+
+def _two_views(both: Encoded, targets: TokenBatch, weight: float) -> Float[Tensor, " B"]:
+    one, other = both.frames.chunk(2)
+    lengths = both.lengths.chunk(2)[0]
+    likelihood = (ctc_losses(Encoded(one, lengths), targets) + ctc_losses(Encoded(other, lengths), targets)) / 2
+    return likelihood + weight * divergences(one, other, lengths) / targets.lengths.clamp(min=1)
+
+
+def divergences(
+    one: Float[Tensor, "B U V"], other: Float[Tensor, "B U V"], lengths: Int[Tensor, " B"]
+) -> Float[Tensor, " B"]:
+    """Symmetric Kullback-Leibler divergence of two log-posteriors, summed over an utterance's frames.
+
+    In each half the target side is detached: each view moves towards the other, neither is pulled to a flat one.
+    """
+    towards_other = F.kl_div(one, other.detach(), reduction="none", log_target=True)
+    towards_one = F.kl_div(other, one.detach(), reduction="none", log_target=True)
+    return masked((towards_other + towards_one) / 2, lengths).sum(dim=(1, 2))
+
+
+def _masked_view(
+    features: Tensor, lengths: Tensor, masks: Masks | None, keys: tuple[int, ...], view: int
+) -> Float[Tensor, "B T F"]:
+    if masks is None:
+        return features
+    return spec_augment(
+        features,
+        lengths,
+        [np.random.default_rng([view, key]) for key in keys],
+        time_masks=masks.time_masks,
+        time_width=masks.time_width,
+        freq_masks=masks.freq_masks,
+        freq_width=masks.freq_width,
+    )

@@ -1,0 +1,1 @@
+"""From a recipe to a run directory: the loop and what it needs."""

@@ -1,0 +1,106 @@
+"""What a run writes down about itself and what can be read from it: the log, the curves, the plateau of blanks.
+
+The log has one JSON object a line: {"event": "step", ...} for each update and {"event": "dev", ...} for each evaluation.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from crnn_audio import files, runs
+
+SILENT_EVALUATIONS = 3
+"""Evaluations in a row with nothing but blanks after which advice is given."""
+
+BLANKS_ADVICE = (
+    "Only blanks for {count} evaluations: the model says nothing yet. This plateau is common in the first epochs of CTC "
+    "training. If it lasts: set data.first_epoch=short_first, let augment.spec_augment start some epochs later, use "
+    "model.recurrent.norm=layer, and try optim.lr a few times lower or higher."
+)
+
+
+class Log:
+    """log.jsonl of a run directory: appended to as things happen, cut back to the checkpoint when a run goes on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def cut_back(self, steps: int) -> None:
+        """Forgets what happened after `steps` steps, and half a line that a kill may have left."""
+        kept = [entry for entry in self.entries() if entry["steps"] <= steps]
+        with runs.writing(self.path.parent):
+            files.write_text(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))
+
+    def add(self, event: str, steps: int, **figures: Any) -> None:
+        """Appends one line; `steps` are those done by then."""
+        with runs.writing(self.path.parent), self.path.open("a", encoding="utf-8") as opened:
+            opened.write(json.dumps({"event": event, "steps": steps, **figures}) + "\n")
+
+    def entries(self, event: str | None = None) -> list[dict[str, Any]]:
+        """All whole lines, or those of one kind."""
+        if not self.path.exists():
+            return []
+        found = (_entry(line) for line in self.path.read_text(encoding="utf-8").splitlines())
+        return [entry for entry in found if entry and event in (None, entry["event"])]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and "steps" in entry and "event" in entry else None
+
+
+def advice(evaluations: list[dict[str, Any]]) -> str | None:
+    """What to say where the last evaluations found only blanks, each time their number is a multiple of the limit."""
+    silent = 0
+    for entry in reversed(evaluations):
+        if entry["silent_share"] < 1:
+            break
+        silent += 1
+    return BLANKS_ADVICE.format(count=silent) if silent and silent % SILENT_EVALUATIONS == 0 else None
+
+
+def draw_curves(log: Log, path: Path) -> None:
+    """Draws loss, dev score, learning rate, gradient norm and the share of clipped steps into a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    steps, evaluations = log.entries("step"), log.entries("dev")
+    if not steps:
+        return
+    figure = Figure(figsize=(10, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    (loss, score), (rate, norm) = figure.subplots(2, 2)
+    at = [entry["steps"] for entry in steps]
+    loss.plot(at, _smooth([entry["loss"] for entry in steps]), label="train", color="tab:blue")
+    if evaluations:
+        dev_at = [entry["steps"] for entry in evaluations]
+        loss.plot(dev_at, [entry["loss"] for entry in evaluations], "o-", ms=3, label="dev", color="tab:orange")
+        metric = str(evaluations[-1]["metric"])
+        score.plot(dev_at, [100 * entry["score"] for entry in evaluations], "o-", ms=3, color="tab:orange")
+        score.set(title=f"dev {metric} (per cent, best {100 * min(one['score'] for one in evaluations):.2f})", ylim=(0, None))
+    loss.set(title="loss (nats a token; smoothed)", yscale="log")
+    loss.legend()
+    rate.plot(at, [entry["lr"] for entry in steps], color="tab:green")
+    rate.set(title="learning rate", xlabel="steps")
+    norm.plot(at, _smooth([entry["gradient_norm"] for entry in steps]), color="tab:red", label="norm before clipping")
+    norm.set(title="gradient", xlabel="steps", yscale="log")
+    share = norm.twinx()
+    share.plot(at, _smooth([100 * entry["clipped"] for entry in steps]), color="tab:gray", lw=0.8)
+    share.set(ylim=(0, 100), ylabel="steps clipped (per cent)")
+    for axes in (loss, score, rate, norm):
+        axes.grid(alpha=0.3)
+    with runs.writing(path.parent), files.replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=110)
+
+
+def _smooth(values: list[float]) -> list[float]:
+    width = max(len(values) / 100, 1.0)
+    smooth, level = [], math.nan
+    for value in values:
+        level = value if math.isnan(level) else level + (value - level) / width
+        smooth.append(level)
+    return smooth

@@ -1,0 +1,154 @@
+"""What a person sees while a model trains: a bar on a terminal, lines anywhere, and hypotheses beside references."""
+
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from crnn_audio.tasks.judging import Judgement
+from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.diagnostics import Log, advice, draw_curves
+from crnn_audio.training.loop import StepReport
+
+DONE_SECONDS = 1.0
+"""Preparations that take longer are mentioned when they are done."""
+WINDOW = 100
+"""Steps over which the figures beside the bar are averaged."""
+LINE_SECONDS = 30.0
+"""Where there is no terminal, a line at least this often."""
+
+
+class Preparing:
+    """A bar for work before training: `with Preparing() as progress: ... progress("speaking digits", 30, 100)`."""
+
+    def __init__(self) -> None:
+        self.console = Console(file=sys.stderr, highlight=False)
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bar = Bar(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
+        self.tasks: dict[str, TaskID] = {}
+        self.started: dict[str, float] = {}
+
+    def __enter__(self) -> "Preparing":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """`done` of `total` (0: not known) are done."""
+        if what not in self.tasks:
+            self.tasks[what] = self.bar.add_task(what)
+            self.started[what] = time.monotonic()
+        self.bar.update(self.tasks[what], completed=done, total=total or None)
+        took = time.monotonic() - self.started[what]
+        if done == total and took > DONE_SECONDS:
+            self.console.print(f"{what}: {total} done in {took:.0f} s", markup=False)
+
+
+class Display:
+    """Writes each event to the log and shows it on standard error; TensorBoard too, where it is installed."""
+
+    def __init__(self, log: Log, folder: Path, *, total_steps: int, max_epochs: int, start_step: int) -> None:
+        self.log = log
+        self.folder = folder
+        self.total_steps = total_steps
+        self.max_epochs = max_epochs
+        self.console = Console(file=sys.stderr, highlight=False)
+        self.recent: deque[StepReport] = deque(maxlen=WINDOW)
+        self.said_at = time.monotonic()
+        self.scalars = _tensorboard(folder)
+        self.dev = ""
+        self.bar = Bar(
+            TextColumn("epoch {task.fields[epoch]}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=self.console,
+            transient=True,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bar.add_task("", total=total_steps, completed=start_step, epoch="", figures="")
+
+    def __enter__(self) -> "Display":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+        if self.scalars:
+            self.scalars("", 0.0, -1)
+
+    def stepped(self, report: StepReport, progress: Progress) -> None:
+        """One update is done."""
+        self.recent.append(report)
+        self.log.add("step", progress.step, **{name: value for name, value in asdict(report).items() if name != "step"})
+        if self.scalars:
+            for name in ("loss", "lr", "gradient_norm"):
+                self.scalars(f"train/{name}", getattr(report, name), progress.step)
+        self.bar.update(
+            self.task,
+            completed=progress.step,
+            epoch=f"{report.epoch + 1}/{self.max_epochs}",
+            figures=self._figures(progress) + self.dev,
+        )
+        if not self.console.is_terminal and time.monotonic() - self.said_at > LINE_SECONDS:
+            self._say(f"step {progress.step}/{self.total_steps}  {self._figures(progress)}")
+
+    def judged(self, judgement: Judgement, progress: Progress, best: bool) -> None:
+        """One pass over dev is done."""
+        self.log.add(
+            "dev",
+            progress.step,
+            epoch=progress.epoch,
+            metric=judgement.metric,
+            score=judgement.score,
+            loss=judgement.loss,
+            silent_share=judgement.silent_share,
+            best=best,
+        )
+        if self.scalars:
+            self.scalars(f"dev/{judgement.metric}", judgement.score, progress.step)
+        self.dev = f"  dev {judgement.metric} {100 * judgement.score:.2f} %"
+        mark = " (best so far)" if best else f" (best {100 * (progress.best_score or 0):.2f} % in epoch {progress.best_epoch})"
+        self._say(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
+        for reference, hypothesis in judgement.examples(2):
+            self._say(f"    said   {reference}\n    heard  {hypothesis or '(nothing)'}")
+        if warning := advice(self.log.entries("dev")):
+            self._say(warning)
+        draw_curves(self.log, self.folder / "curves.png")
+
+    def _figures(self, progress: Progress) -> str:
+        reports = list(self.recent)
+        if not reports:
+            return ""
+        spent = sum(one.step_seconds + one.wait_seconds for one in reports)
+        seconds, padded = sum(one.seconds for one in reports), sum(one.padded_seconds for one in reports)
+        left = timedelta(seconds=round(spent / len(reports) * (self.total_steps - progress.step)))
+        return (
+            f"loss {sum(one.loss for one in reports) / len(reports):.3f}  {seconds / spent:.0f} s/s  "
+            f"grad {sum(one.gradient_norm for one in reports) / len(reports):.2f}  "
+            f"wait {sum(one.wait_seconds for one in reports) / spent:.1%}  padding {1 - seconds / padded:.1%}  {left} left"
+        )
+
+    def _say(self, line: str) -> None:
+        self.said_at = time.monotonic()
+        self.console.print(line, markup=False, soft_wrap=True)
+
+
+def _tensorboard(folder: Path) -> Callable[[str, float, int], None] | None:
+    """A function that writes a scalar, if TensorBoard is installed; a step of -1 closes the file."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    writer: Any = SummaryWriter(str(folder / "tensorboard"))
+    return lambda name, value, step: writer.close() if step < 0 else writer.add_scalar(name, value, step)

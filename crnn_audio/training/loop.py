@@ -1,0 +1,260 @@
+"""The one training loop: batch, loss, backward, clip, step, log; now and then judge and save.
+
+It knows no audio and no music: a `Task` has a loss and a judge, a `Feed` has batches. Several parts of one global batch
+may follow one another (accumulation); their summed losses are divided by the count of the whole.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from crnn_audio.errors import RunError
+from crnn_audio.tasks.judging import Judgement
+from crnn_audio.training import checkpoint, optim
+from crnn_audio.training.checkpoint import Progress
+
+
+class TrainingBatch(Protocol):
+    """What the loop asks of a batch."""
+
+    cut_ids: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """What the loss is divided by: utterances for CTC, tokens or frames otherwise."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """Real seconds in it."""
+        ...
+
+    @property
+    def padded_seconds(self) -> float:
+        """Seconds with padding."""
+        ...
+
+    def to(self, device: torch.device) -> Any:
+        """The same on a device."""
+        ...
+
+
+class Task(Protocol):
+    """What the loop asks of a task: a network, and a loss summed over a batch's items."""
+
+    model: nn.Module
+
+    def train(self, mode: bool = True) -> Any:
+        """Training or judging mode."""
+        ...
+
+    def loss(self, batch: Any) -> Tensor:
+        """Summed over the batch's items, with gradient."""
+        ...
+
+
+class Feed(Protocol):
+    """Where batches come from; a pure function of epoch and position, so that a run can go on anywhere."""
+
+    def num_steps(self, epoch: int) -> int:
+        """Steps of an epoch."""
+        ...
+
+    def steps(self, epoch: int, start: int) -> Iterator[Sequence[TrainingBatch]]:
+        """The parts of each global batch of an epoch, from step `start` on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to train; the meaning of each is in the recipe's schema."""
+
+    max_epochs: int
+    lr: float
+    schedule: str
+    warmup: float
+    plateau_patience: int
+    clip_norm: float | None
+    clip_value: float | None
+    eval_epochs: int
+    early_stopping: int
+    checkpoint_steps: int
+    seed: int
+    checkpoint_seconds: float = 120.0
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One update: mean loss, gradient norm before clipping, and where the time went."""
+
+    step: int
+    epoch: int
+    loss: float
+    lr: float
+    gradient_norm: float
+    clipped: bool
+    seconds: float
+    padded_seconds: float
+    wait_seconds: float
+    step_seconds: float
+
+
+class Observer(Protocol):
+    """Who is told what happens: the log and the progress bar."""
+
+    def stepped(self, report: StepReport, progress: Progress) -> None:
+        """After each update."""
+        ...
+
+    def judged(self, judgement: Judgement, progress: Progress, best: bool) -> None:
+        """After each pass over dev."""
+        ...
+
+
+def train(
+    task: Task,
+    feed: Feed,
+    optimizer: Optimizer,
+    average: optim.AveragedWeights | None,
+    progress: Progress,
+    options: Options,
+    *,
+    device: torch.device,
+    judge: Callable[[], Judgement] | None,
+    keep_best: Callable[[], None],
+    checkpoint_path: Path,
+    observer: Observer,
+    stop: Callable[[], bool],
+) -> Progress:
+    """Trains from where `progress` stands until the last epoch, early stopping, or `stop()`; always saves at the end.
+
+    Raises:
+        RunError: the loss or the gradient is not finite; with the step, the cuts and the first such parameter.
+    """
+
+    def save() -> None:
+        checkpoint.save(checkpoint_path, progress, task.model, optimizer, average)
+
+    total_steps = sum(feed.num_steps(epoch) for epoch in range(options.max_epochs))
+    saved_at = time.monotonic()
+    while progress.epoch < options.max_epochs and not progress.finished:
+        for parts, waited in _timed(feed.steps(progress.epoch, progress.position)):
+            share = optim.rate_share(options.schedule, progress.step, total_steps, options.warmup)
+            optim.set_rate(optimizer, options.lr * share * progress.plateau_factor)
+            report = _step(task, parts, waited, optimizer, progress, options, device)
+            if average:
+                average.update(progress.step)
+            progress.step += 1
+            progress.position += 1
+            progress.train_seconds += report.step_seconds + waited
+            observer.stepped(report, progress)
+            if stop():
+                save()
+                return progress
+            if _due(options, progress, time.monotonic() - saved_at):
+                save()
+                saved_at = time.monotonic()
+        progress.epoch, progress.position = progress.epoch + 1, 0
+        if judge and (progress.epoch % options.eval_epochs == 0 or progress.epoch == options.max_epochs):
+            _evaluate(judge, average, progress, options, keep_best, observer)
+        progress.finished = progress.finished or progress.epoch == options.max_epochs
+        save()
+        saved_at = time.monotonic()
+    return progress
+
+
+def _timed(steps: Iterator[Sequence[TrainingBatch]]) -> Iterator[tuple[Sequence[TrainingBatch], float]]:
+    while True:
+        started = time.perf_counter()
+        parts = next(steps, None)
+        if parts is None:
+            return
+        yield parts, time.perf_counter() - started
+
+
+def _step(
+    task: Task,
+    parts: Sequence[TrainingBatch],
+    waited: float,
+    optimizer: Optimizer,
+    progress: Progress,
+    options: Options,
+    device: torch.device,
+) -> StepReport:
+    started = time.perf_counter()
+    task.train()
+    optimizer.zero_grad(set_to_none=True)
+    count = sum(part.size for part in parts)
+    total = 0.0
+    for index, part in enumerate(parts):
+        torch.manual_seed((options.seed << 40) + (progress.step << 8) + index)
+        loss = task.loss(part.to(device)) / count
+        loss.backward()
+        total += loss.item()
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    norm = optim.gradient_norm(parameters)
+    if not (torch.isfinite(norm) and torch.isfinite(torch.tensor(total))):
+        raise RunError(_not_finite(task.model, parts, total, progress))
+    clipped = optim.clip(parameters, norm, clip_norm=options.clip_norm, clip_value=options.clip_value)
+    optimizer.step()
+    return StepReport(
+        step=progress.step,
+        epoch=progress.epoch,
+        loss=total,
+        lr=optimizer.param_groups[0]["lr"],
+        gradient_norm=float(norm),
+        clipped=clipped,
+        seconds=sum(part.seconds for part in parts),
+        padded_seconds=sum(part.padded_seconds for part in parts),
+        wait_seconds=waited,
+        step_seconds=time.perf_counter() - started,
+    )
+
+
+def _not_finite(model: nn.Module, parts: Iterable[TrainingBatch], loss: float, progress: Progress) -> str:
+    cuts = ", ".join(cut_id for part in parts for cut_id in part.cut_ids)
+    broken = (name for name, one in model.named_parameters() if one.grad is not None and not one.grad.isfinite().all())
+    return (
+        f"step {progress.step} (epoch {progress.epoch + 1}): the loss is {loss:g} and the first parameter whose gradient "
+        f"is not finite is {next(broken, 'none')!r}. The cuts of this batch: {cuts}. Nothing of this step was kept; the "
+        "last checkpoint is from before it. Lower optim.lr or optim.clip_norm, use float32, or look at these cuts."
+    )
+
+
+def _due(options: Options, progress: Progress, since_saved: float) -> bool:
+    if options.checkpoint_steps:
+        return progress.step % options.checkpoint_steps == 0
+    return since_saved > options.checkpoint_seconds
+
+
+def _evaluate(
+    judge: Callable[[], Judgement],
+    average: optim.AveragedWeights | None,
+    progress: Progress,
+    options: Options,
+    keep_best: Callable[[], None],
+    observer: Observer,
+) -> None:
+    if average:
+        average.swap()
+    judgement = judge()
+    best = progress.best_score is None or judgement.score <= progress.best_score
+    if best:
+        progress.best_score, progress.best_epoch, progress.worse_evaluations = judgement.score, progress.epoch, 0
+        keep_best()
+    else:
+        progress.worse_evaluations += 1
+    if average:
+        average.swap()
+    if options.schedule == "plateau" and progress.worse_evaluations and (
+        progress.worse_evaluations % options.plateau_patience == 0
+    ):
+        progress.plateau_factor /= 2
+    progress.finished = 0 < options.early_stopping <= progress.worse_evaluations
+    observer.judged(judgement, progress, best)

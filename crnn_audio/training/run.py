@@ -1,0 +1,200 @@
+"""From a recipe to a finished run directory, in one call that can be stopped and repeated at any moment."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from crnn_audio import build, runs
+from crnn_audio.batching import loader, plan
+from crnn_audio.batching.loader import Cuts
+from crnn_audio.config.schema import Recipe
+from crnn_audio.runs import Run
+from crnn_audio.tasks.judging import RecognitionJudgement, judge_recognition
+from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.training import checkpoint, loop, optim, start
+from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.diagnostics import Log
+from crnn_audio.training.display import Display, Preparing
+from crnn_audio.training.start import Say
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a call of `train` ended; `score` is the best dev word error rate, a fraction."""
+
+    path: Path
+    finished: bool
+    interrupted: bool
+    steps: int
+    epochs: int
+    train_seconds: float
+    score: float | None
+
+
+def train(recipe: Recipe, out: str | Path, *, minutes: float | None = None, say: Say | None = None) -> Trained:
+    """Trains a recipe into the run directory `out`, going on by itself where an unfinished run left off.
+
+    Args:
+        minutes: stop cleanly with a checkpoint after that long; the same call goes on.
+        say: told in a line what is going on besides the progress display; by default standard error.
+
+    Raises:
+        RecipeError, DataError, RunError: something to mend, said in the message.
+    """
+    say = say or _say
+    deadline = time.monotonic() + 60 * minutes if minutes else None
+    path = Path(out)
+    device = build.device(recipe.device)
+    run = start.reopened(path, recipe) if runs.is_run(path) else None
+    num_threads = build.threads(run.recipe.threads if run else recipe.threads)
+    torch.set_num_threads(num_threads)
+    with Preparing() as preparing:
+        splits = build.splits(recipe, preparing)
+        training = build.required(splits, "train", recipe.data.corpus)
+        run = run or start.begun(path, recipe, training, num_threads, say)
+        task = build.recognition(run.recipe, run.vocabulary, run.statistics).to(device)
+        ready = start.usable(run, task, splits, preparing, say)
+    development = build.cuts(run.recipe, splits["dev"], run.vocabulary) if splits.get("dev") else None
+    return _trained(run, task, ready, development, device, deadline, say)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def judge(task: Recognition, cuts: Cuts, device: torch.device, budget: float, workers: int = 0) -> RecognitionJudgement:
+    """One pass over a split."""
+    planned = plan.in_order([cut.duration for cut in cuts.cuts], budget=budget)
+    batches = loader.batches(cuts, [(0, batch) for batch in planned], workers=workers)
+    return judge_recognition(task, (one.to(device) for one in batches), {cut.id: cut.text for cut in cuts.cuts})
+
+
+def _trained(
+    run: Run,
+    task: Recognition,
+    ready: Cuts,
+    development: Cuts | None,
+    device: torch.device,
+    deadline: float | None,
+    say: Say,
+) -> Trained:
+    recipe = run.recipe
+    feed = build.feed(recipe, ready, pin_memory=device.type == "cuda")
+    options = _options(recipe)
+    optimizer = _optimizer(recipe, task)
+    average = optim.AveragedWeights(task.model, recipe.optim.ema) if recipe.optim.ema else None
+    progress = Progress(threads=torch.get_num_threads())
+    checkpoint_path = run.path / "checkpoint.safetensors"
+    log = Log(run.path / "log.jsonl")
+    if checkpoint_path.exists():
+        progress = checkpoint.load(checkpoint_path, task.model, optimizer, average)
+        say(f"{run.path}: going on after step {progress.step}, epoch {progress.epoch + 1} of {options.max_epochs}.")
+    log.cut_back(progress.step)
+    total = sum(feed.num_steps(epoch) for epoch in range(options.max_epochs))
+    display = Display(log, run.path, total_steps=total, max_epochs=options.max_epochs, start_step=progress.step)
+    with _interruptible() as interrupted, display:
+        progress = loop.train(
+            task,
+            feed,
+            optimizer,
+            average,
+            progress,
+            options,
+            device=device,
+            judge=(lambda: judge(task, development, device, 2 * recipe.data.batch_seconds)) if development else None,
+            keep_best=lambda: run.save_weights("best", checkpoint.weights(task.model)),
+            checkpoint_path=checkpoint_path,
+            observer=display,
+            stop=lambda: interrupted.requested or (deadline is not None and time.monotonic() > deadline),
+        )
+    if progress.finished:
+        _finish(run, task, average, progress)
+    return Trained(
+        path=run.path,
+        finished=progress.finished,
+        interrupted=interrupted.requested,
+        steps=progress.step,
+        epochs=progress.epoch,
+        train_seconds=progress.train_seconds,
+        score=progress.best_score,
+    )
+
+
+def _options(recipe: Recipe) -> loop.Options:
+    return loop.Options(
+        max_epochs=recipe.optim.max_epochs,
+        lr=recipe.optim.lr,
+        schedule=recipe.optim.schedule,
+        warmup=recipe.optim.warmup,
+        plateau_patience=recipe.optim.plateau_patience,
+        clip_norm=recipe.optim.clip_norm,
+        clip_value=recipe.optim.clip_value,
+        eval_epochs=recipe.train.eval_epochs,
+        early_stopping=recipe.train.early_stopping,
+        checkpoint_steps=recipe.train.checkpoint_steps,
+        seed=recipe.seed,
+    )
+
+
+def _optimizer(recipe: Recipe, task: Recognition) -> torch.optim.Optimizer:
+    return optim.build_optimizer(
+        task.model,
+        name=recipe.optim.name,
+        lr=recipe.optim.lr,
+        weight_decay=recipe.optim.weight_decay,
+        betas=recipe.optim.betas,
+        momentum=recipe.optim.momentum,
+        nesterov=recipe.optim.nesterov,
+    )
+
+
+def _finish(run: Run, task: Recognition, average: optim.AveragedWeights | None, progress: Progress) -> None:
+    if average:
+        average.swap()
+    run.save_weights("last", checkpoint.weights(task.model))
+    with runs.writing(run.path):
+        run.set_state(
+            "finished",
+            steps=progress.step,
+            epochs=progress.epoch,
+            train_seconds=round(progress.train_seconds, 1),
+            best_epoch=progress.best_epoch,
+            best_dev=progress.best_score,
+            threads=progress.threads,
+        )
+
+
+class Interruption:
+    """Whether Ctrl-C or a termination signal has come; a second one stops at once."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        _say("\nStopping after this step; once more stops at once.")
+
+
+@contextmanager
+def _interruptible() -> Iterator[Interruption]:
+    """Lets the loop end a step before it stops; does nothing outside the main thread."""
+    interruption = Interruption()
+    try:
+        before = {number: signal.signal(number, interruption) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:
+        yield interruption
+        return
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,124 @@
+"""Where a run begins: an old run directory gone on with, or a new one with its vocabulary and statistics; checked data."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crnn_audio import build, files, runs
+from crnn_audio.batching import checks, loader, plan
+from crnn_audio.batching.loader import Cuts
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.config.schema import Recipe
+from crnn_audio.corpora import home
+from crnn_audio.errors import RunError
+from crnn_audio.features.normalize import Statistics
+from crnn_audio.runs import Run
+from crnn_audio.tasks.recognition import Recognition
+
+Say = Callable[[str], None]
+
+STATISTICS_SECONDS = 3600.0
+"""Seconds of training audio that normalisation statistics are taken from, at most."""
+
+
+def reopened(path: Path, recipe: Recipe) -> Run:
+    run = runs.open_run(path)
+    asked, stored = recipe.model_dump(), run.recipe.model_dump()
+    asked["threads"] = stored["threads"]
+    if asked != stored:
+        changes = "\n".join(f"  {line}" for line in _differences(stored, asked))
+        raise RunError(
+            f"{path}: holds a run of another recipe; it was trained with the first value of each line:\n{changes}\n"
+            "Choose another folder with --out, or give the recipe it was begun with."
+        )
+    return run
+
+
+def _differences(stored: Any, asked: Any, path: str = "") -> Iterator[str]:
+    if isinstance(stored, dict) and isinstance(asked, dict):
+        for name in sorted(stored.keys() | asked.keys()):
+            yield from _differences(stored.get(name), asked.get(name), f"{path}.{name}" if path else name)
+    elif stored != asked:
+        yield f"{path}: {stored} -> {asked}"
+
+
+def begun(path: Path, recipe: Recipe, training: Sequence[Cut], num_threads: int, say: Say) -> Run:
+    vocabulary = build.vocabulary(recipe.task, training)
+    statistics = None
+    if recipe.features.normalize == "global":
+        say("Measuring the mean and deviation of the features.")
+        statistics = _statistics(recipe, build.cuts(recipe, training, vocabulary))
+    facts = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(sys.argv),
+        **code_version(),
+    }
+    settled = recipe.model_copy(update={"threads": num_threads})
+    return runs.create(path, settled, vocabulary, statistics, facts)
+
+
+def _statistics(recipe: Recipe, cuts: Cuts) -> build.Statistics:
+    """Of a random hour of the training split, every cut at its own speed."""
+    front_end = build.front_end(recipe.features)
+    order = sorted(range(len(cuts.cuts)), key=lambda index: plan.key(recipe.seed, cuts.cuts[index].id, "statistics"))
+    chosen, seconds = [], 0.0
+    for index in order:
+        if seconds < STATISTICS_SECONDS:
+            chosen.append(plan.PlannedCut(index, 1.0, cuts.cuts[index].duration))
+            seconds += cuts.cuts[index].duration
+    statistics = Statistics(int(front_end.num_features))  # type: ignore[call-overload]
+    with torch.inference_mode():
+        for batch in loader.batches(cuts, [(0, tuple(chosen[at : at + 8])) for at in range(0, len(chosen), 8)]):
+            statistics.add(*front_end(batch.audio.waveforms, batch.audio.lengths))
+    return statistics.mean.tolist(), statistics.std.tolist()
+
+
+def usable(run: Run, task: Recognition, splits: build.Splits, progress: home.Progress, say: Say) -> Cuts:
+    """The training cuts that can be trained on; the others are listed in left_out.jsonl and counted aloud.
+
+    Raises:
+        DataError: more than one in a hundred cannot be used, or a cut of dev cannot be read.
+    """
+    recipe, corpus, training = run.recipe, run.recipe.data.corpus, splits["train"]
+    cache = Path("data/.checked") / f"{corpus}.json"
+    ready = build.cuts(recipe, training, run.vocabulary)
+    found = [
+        *checks.unreadable(training, cache, lambda done, total: progress("checking train", done, total)),
+        *build.findings(recipe, task, ready),
+    ]
+    checks.refuse_if_many(found, len(training), f"{corpus}, split train")
+    checks.refuse_if_many(checks.unreadable(splits.get("dev", []), cache), 0, f"{corpus}, split dev")
+    unknown = checks.unknown_symbols(splits.get("dev", []), run.vocabulary.unknown)
+    if unknown:
+        say(f"dev: {len(unknown)} cuts hold symbols that train never shows and that cannot be recognised: {unknown[0]}")
+    if not found:
+        return ready
+    say(f"Left out {len(found)} of {len(training)} training cuts (listed in {run.path / 'left_out.jsonl'}):")
+    for finding in found[:5]:
+        say(f"  {finding}")
+    left_out = {finding.cut_id: finding.problem for finding in found}
+    lines = [json.dumps({"cut": cut_id, "problem": problem}) + "\n" for cut_id, problem in left_out.items()]
+    with runs.writing(run.path):
+        files.write_text(run.path / "left_out.jsonl", "".join(lines))
+    return build.cuts(recipe, [cut for cut in training if cut.id not in left_out], run.vocabulary)
+
+
+def code_version() -> dict[str, Any]:
+    """The commit of the source checkout that is running, and whether it was changed since; empty when installed."""
+    folder = Path(__file__).parent
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    return {"commit": commit, "dirty": bool(git("status", "--porcelain", "--", "."))} if commit else {}

@@ -1,0 +1,92 @@
+"""What flows through the house: padded batches with their lengths, and results with their units.
+
+Axes: B batch, S samples, T frames in, U frames out, F feature bins, L target tokens, V vocabulary, D features of a stack.
+Everything past an item's length is padding, and no result may depend on it.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class AudioBatch:
+    """Waveforms in [-1, 1] at one sample rate (samples per second), padded with zeros; lengths in samples."""
+
+    waveforms: Float[Tensor, "B S"]
+    lengths: Int[Tensor, " B"]
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Token ids, padded with the blank (0); lengths in tokens."""
+
+    tokens: Int[Tensor, "B L"]
+    lengths: Int[Tensor, " B"]
+
+
+@dataclass(frozen=True)
+class SpeechBatch:
+    """Utterances with their transcripts; `keys` seed each utterance's random draws in this epoch."""
+
+    audio: AudioBatch
+    targets: TokenBatch
+    cut_ids: tuple[str, ...]
+    keys: tuple[int, ...]
+    epoch: int
+
+    @property
+    def size(self) -> int:
+        """Utterances."""
+        return len(self.cut_ids)
+
+    @property
+    def seconds(self) -> float:
+        """Of speech, padding not counted."""
+        return int(self.audio.lengths.sum()) / self.audio.sample_rate
+
+    @property
+    def padded_seconds(self) -> float:
+        """Of speech and padding."""
+        return self.audio.waveforms.numel() / self.audio.sample_rate
+
+    def to(self, device: torch.device) -> "SpeechBatch":
+        """The same on a device."""
+        sound = self.audio
+        return replace(
+            self,
+            audio=AudioBatch(sound.waveforms.to(device), sound.lengths.to(device), sound.sample_rate),
+            targets=TokenBatch(self.targets.tokens.to(device), self.targets.lengths.to(device)),
+        )
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Frames out of a part of the model and how many of them are real; of a whole `Crnn`, the head's outputs."""
+
+    frames: Float[Tensor, "B U D"]
+    lengths: Int[Tensor, " B"]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A recognised word: start and end in seconds from the start of the recording, confidence in [0, 1]."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """What was heard in one recording of `seconds` length; confidence in [0, 1] is that of its least sure word."""
+
+    text: str
+    confidence: float
+    words: tuple[Word, ...]
+    seconds: float
+    path: str | None = None
