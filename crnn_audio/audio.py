@@ -12,14 +12,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import soundfile
 
 from crnn_audio.errors import DataError
 
-Source: TypeAlias = str | Path | bytes | BinaryIO
+
+@runtime_checkable
+class Readable(Protocol):
+    """A binary file object; it need not know how to seek."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """All that is left, or `size` bytes."""
+
+
+Source: TypeAlias = str | Path | bytes | Readable
 
 # What errors offer; soundfile reads more.
 FORMATS = "WAV, FLAC, Ogg (Vorbis or Opus) and MP3"
@@ -94,7 +103,7 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 @contextmanager
 def _opened(source: Source) -> Iterator[tuple[soundfile.SoundFile, str]]:
-    name = _name(source)
+    name = name_of(source)
     with _stream(source, name) as stream:
         # A descriptor, where there is one: given a name, soundfile takes `x.raw` for headerless samples.
         target = stream if isinstance(stream, io.BytesIO) else stream.fileno()
@@ -114,7 +123,8 @@ def _refuse_length(file: soundfile.SoundFile, name: str) -> None:
         raise DataError(f"{name}: its {file.format} header gives no length; write it to a file, not a pipe.")
 
 
-def _name(source: Source) -> str:
+def name_of(source: Source) -> str:
+    """What messages call a source: its path, "standard input", "bytes" or "file object"."""
     if isinstance(source, bytes):
         return "bytes"
     if isinstance(source, str | Path):
@@ -123,7 +133,7 @@ def _name(source: Source) -> str:
     return name if isinstance(name, str) else "file object"
 
 
-def _stream(source: Source, name: str) -> BinaryIO:
+def _stream(source: Source, name: str) -> io.BufferedIOBase:
     try:
         if isinstance(source, str | Path) and source != "-":
             return _opened_path(Path(source))
@@ -135,11 +145,11 @@ def _stream(source: Source, name: str) -> BinaryIO:
     return io.BytesIO(content)
 
 
-def _all_of(source: str | Path | BinaryIO) -> bytes:
+def _all_of(source: str | Path | Readable) -> bytes:
     return sys.stdin.buffer.read() if isinstance(source, str | Path) else source.read()
 
 
-def _opened_path(path: Path) -> BinaryIO:
+def _opened_path(path: Path) -> io.BufferedIOBase:
     try:
         stream = path.open("rb")
     except FileNotFoundError:

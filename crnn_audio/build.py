@@ -6,6 +6,8 @@ two equal.
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,33 @@ def splits(recipe: Recipe, progress: home.Progress | None = None) -> Splits:
     if data.dev_as_train:
         found["train"] = found["train"] + found.get("dev", [])
     return {name: [_spelled(cut, recipe.task) for cut in cuts] for name, cuts in found.items()}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A corpus that lies in `folder`: its cuts, and those that cannot be used, by split."""
+
+    folder: Path
+    splits: Splits
+    findings: dict[str, list[checks.Finding]]
+
+
+def prepare(corpus: str, *, root: str | Path | None = None, progress: home.Progress | None = None) -> Prepared:
+    """Finds, makes or downloads a corpus and decodes all of it once.
+
+    Raises:
+        DataError: there is no such corpus, or it cannot be had; with what there is and what was tried.
+    """
+    if corpus not in CORPORA:
+        raise DataError(f"{corpus}: no such corpus. There are {', '.join(CORPORA)}.")
+    folder = home.locate(CORPORA[corpus], Path(root) if root else None, progress)
+    found = CORPORA[corpus].prepare(folder)
+    cache = checks.cache_of(corpus)
+    findings = {
+        split: [*checks.unreadable(cuts, cache, progress and partial(progress, f"checking {split}")), *checks.empty(cuts)]
+        for split, cuts in found.items()
+    }
+    return Prepared(folder, found, findings)
 
 
 def _manifests(root: str | None) -> Splits:

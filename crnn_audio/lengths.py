@@ -27,8 +27,8 @@ def mask(lengths: Int[Tensor, " B"], size: int) -> Bool[Tensor, "B {size}"]:
 
 def masked(frames: Float[Tensor, "B T *D"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T *D"]:
     """The same frames with zeros as padding."""
-    keep = mask(lengths, frames.shape[1])
-    return frames * keep.reshape(*keep.shape, *(1,) * (frames.dim() - 2)).to(frames.dtype)
+    padding = ~mask(lengths, frames.shape[1])
+    return frames.masked_fill(padding.reshape(*padding.shape, *(1,) * (frames.dim() - 2)), 0)
 
 
 def reversed_within(frames: Shaped[Tensor, "B T D"], lengths: Int[Tensor, " B"]) -> Shaped[Tensor, "B T D"]:

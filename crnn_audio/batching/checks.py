@@ -17,6 +17,11 @@ TOLERATED_SHARE = 0.01
 """Share of a training split that may be left out; above it, training refuses."""
 
 
+def cache_of(corpus: str) -> Path:
+    """Where `unreadable` remembers what it found in a corpus."""
+    return Path("data/.checked") / f"{corpus}.json"
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something wrong with one cut, and what to do about it."""

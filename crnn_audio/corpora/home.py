@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.errors import DataError
@@ -15,6 +15,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is in all (0: not known)."""
 
 
+@runtime_checkable
 class Corpus(Protocol):
     """What every module of this package offers."""
 

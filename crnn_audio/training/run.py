@@ -38,11 +38,19 @@ class Trained:
     score: float | None
 
 
-def train(recipe: Recipe, out: str | Path, *, minutes: float | None = None, say: Say | None = None) -> Trained:
+def train(
+    recipe: Recipe,
+    out: str | Path,
+    *,
+    minutes: float | None = None,
+    recipe_path: str | None = None,
+    say: Say | None = None,
+) -> Trained:
     """Trains a recipe into the run directory `out`, going on by itself where an unfinished run left off.
 
     Args:
         minutes: stop cleanly with a checkpoint after that long; the same call goes on.
+        recipe_path: the file that the recipe came from, noted in the run so that its scores can be recorded.
         say: told in a line what is going on besides the progress display; by default standard error.
 
     Raises:
@@ -58,7 +66,7 @@ def train(recipe: Recipe, out: str | Path, *, minutes: float | None = None, say:
     with Preparing() as preparing:
         splits = build.splits(recipe, preparing)
         training = build.required(splits, "train", recipe.data.corpus)
-        run = run or start.begun(path, recipe, training, num_threads, say)
+        run = run or start.begun(path, recipe, training, num_threads, recipe_path, say)
         task = build.recognition(run.recipe, run.vocabulary, run.statistics).to(device)
         ready = start.usable(run, task, splits, preparing, say)
     development = build.cuts(run.recipe, splits["dev"], run.vocabulary) if splits.get("dev") else None
@@ -168,6 +176,7 @@ def _finish(run: Run, task: Recognition, average: optim.AveragedWeights | None, 
             best_epoch=progress.best_epoch,
             best_dev=progress.best_score,
             threads=progress.threads,
+            device=device_name(next(task.model.parameters()).device),
         )
 
 
@@ -198,3 +207,8 @@ def _interruptible() -> Iterator[Interruption]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def device_name(device: torch.device) -> str:
+    """What a score was made on: "cpu", or the GPU's name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ STATISTICS_SECONDS = 3600.0
 
 
 def reopened(path: Path, recipe: Recipe) -> Run:
+    """The run that `path` holds, to go on with.
+
+    Raises:
+        RunError: it was begun with another recipe; each difference is named.
+    """
     run = runs.open_run(path)
     asked, stored = recipe.model_dump(), run.recipe.model_dump()
     asked["threads"] = stored["threads"]
@@ -48,7 +54,14 @@ def _differences(stored: Any, asked: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: {stored} -> {asked}"
 
 
-def begun(path: Path, recipe: Recipe, training: Sequence[Cut], num_threads: int, say: Say) -> Run:
+def begun(
+    path: Path, recipe: Recipe, training: Sequence[Cut], num_threads: int, recipe_path: str | None, say: Say
+) -> Run:
+    """A new run directory, with the vocabulary and statistics of the training split.
+
+    Raises:
+        RunError: the folder cannot be written or holds something else.
+    """
     vocabulary = build.vocabulary(recipe.task, training)
     statistics = None
     if recipe.features.normalize == "global":
@@ -56,7 +69,8 @@ def begun(path: Path, recipe: Recipe, training: Sequence[Cut], num_threads: int,
         statistics = _statistics(recipe, build.cuts(recipe, training, vocabulary))
     facts = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(sys.argv),
+        "recipe": recipe_path,
+        "command": " ".join(["crnn-audio", *sys.argv[1:]]),
         **code_version(),
     }
     settled = recipe.model_copy(update={"threads": num_threads})
@@ -86,10 +100,10 @@ def usable(run: Run, task: Recognition, splits: build.Splits, progress: home.Pro
         DataError: more than one in a hundred cannot be used, or a cut of dev cannot be read.
     """
     recipe, corpus, training = run.recipe, run.recipe.data.corpus, splits["train"]
-    cache = Path("data/.checked") / f"{corpus}.json"
+    cache = checks.cache_of(corpus)
     ready = build.cuts(recipe, training, run.vocabulary)
     found = [
-        *checks.unreadable(training, cache, lambda done, total: progress("checking train", done, total)),
+        *checks.unreadable(training, cache, partial(progress, "checking train")),
         *build.findings(recipe, task, ready),
     ]
     checks.refuse_if_many(found, len(training), f"{corpus}, split train")

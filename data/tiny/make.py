@@ -8,4 +8,5 @@ from pathlib import Path
 from crnn_audio.corpora import spoken_digits
 
 if __name__ == "__main__":
-    spoken_digits.make(Path(__file__).parent, sizes={"train": 16, "dev": 4, "test": 4}, longest=3)
+    # Seed 7 is one whose sixteen train utterances hold all ten words.
+    spoken_digits.make(Path(__file__).parent, sizes={"train": 16, "dev": 4, "test": 4}, longest=3, seed=7)

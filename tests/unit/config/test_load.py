@@ -99,7 +99,9 @@ MISTAKES = {
     ),
     "features: {kind: mel, num_mel: 3}": "features.num_mel: no such field; did you mean 'num_mels'?",
     "features: {kind: mel, num_mels: x}": "features.num_mels: input should be a whole number (found 'x')",
-    "features: {kind: mel, mel: 3}": "features.mel: no such field; did you mean 'num_mels'?",
+    "features: {kind: mel, mel: 3}": (
+        "features.mel: no such field; the fields are kind, sample_rate, num_mels, window_seconds, hop_seconds, normalize"
+    ),
     "features: {kind: mel, low_hz: 3}": "features.low_hz: no such field with kind 'mel'; it belongs to 'fbank'",
     "features: {kind: fbnk}": (
         "features.kind: input should be 'fbank', 'log_mel', 'mfcc' or 'mel' (found 'fbnk'); did you mean 'fbank'?"

@@ -1,0 +1,252 @@
+"""Every verb of the command line. Results go to standard output, all else to standard error.
+
+Exit codes: 0 fine, 1 bug, 2 usage, 3 recipe, 4 data, 5 run directory, 6 stream, 130 interrupted. torch and all that needs
+it are imported inside the verbs, so that help and mistakes in a recipe answer at once.
+"""
+
+import json
+import os
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two spinning threads on busy cores are slower than one
+
+import typer
+
+from crnn_audio.errors import CrnnAudioError, DataError
+
+app = typer.Typer(
+    name="crnn-audio",
+    help="Turns sound into symbols with convolutional-recurrent networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a shipped name: an4/bilstm.")]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe: optim.lr=1e-3.")
+]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A run directory, or the name of a shipped model.")]
+Root = Annotated[Path | None, typer.Option(help="Where the corpus lies.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+class Weights(StrEnum):
+    """Which weights of a run: the best on dev, or those at the end."""
+
+    best = "best"
+    last = "last"
+
+
+class Format(StrEnum):
+    """How transcripts are printed."""
+
+    text = "text"
+    json = "json"
+    jsonl = "jsonl"
+
+
+def say(line: str) -> None:
+    """To the person, not into the results."""
+    print(line, file=sys.stderr)
+
+
+@app.command("recipes")
+def list_recipes(as_json: Json = False) -> None:
+    """List the recipes there are, each with what it measured."""
+    from crnn_audio.config import load
+
+    found = [(str(path), load.measured_line(path)) for path in load.all_recipes()]
+    width = max((len(path) for path, _ in found), default=0)
+    for path, line in found:
+        print(json.dumps({"recipe": path, "measured": line}) if as_json else f"{path:{width}}  {line}")
+
+
+@app.command()
+def show(
+    recipe: Annotated[str | None, typer.Argument(metavar="RECIPE", help="A YAML file, or a shipped name.")] = None,
+    overrides: Overrides = None,
+    json_schema: Annotated[
+        bool, typer.Option("--json-schema", help="Print a JSON Schema of recipes, for an editor, and nothing else.")
+    ] = False,
+) -> None:
+    """Print a recipe with every default filled in, and what its model comes to; trains nothing."""
+    from crnn_audio.config import load
+
+    if json_schema:
+        print(load.json_schema(), end="")
+        return
+    if recipe is None:
+        raise typer.BadParameter("name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
+    resolved = load.load(recipe, overrides or [])
+    from crnn_audio.inference.show import lines, show
+
+    print(load.dump(resolved))
+    print("\n".join(f"# {line}" for line in lines(resolved, show(resolved))))
+
+
+@app.command()
+def prepare(
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="The name of a corpus: spoken_digits, an4.")],
+    root: Root = None,
+    as_json: Json = False,
+) -> None:
+    """Find, make or download a corpus, decode all of it once, and say what is wrong with it."""
+    from crnn_audio import build
+    from crnn_audio.training.display import Preparing
+
+    with Preparing() as progress:
+        prepared = build.prepare(corpus, root=root, progress=progress)
+    for split, cuts in prepared.splits.items():
+        findings = prepared.findings[split]
+        hours = sum(cut.duration for cut in cuts) / 3600
+        speakers = len({cut.speaker for cut in cuts if cut.speaker})
+        figures = {"split": split, "cuts": len(cuts), "hours": round(hours, 3), "speakers": speakers}
+        if as_json:
+            print(json.dumps({**figures, "unusable": [str(one) for one in findings]}))
+        else:
+            print(f"{split:5}  {len(cuts):6} cuts  {hours:6.2f} h  {speakers:4} speakers  {len(findings)} unusable")
+            print("".join(f"       {one}\n" for one in findings), end="")
+    say(f"{corpus} lies in {prepared.folder}.")
+
+
+@app.command()
+def train(
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    out: Annotated[Path | None, typer.Option(help="The run directory to make or go on with.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop cleanly after that long; the same call goes on.")] = None,
+) -> None:
+    """Train a recipe into a run directory; the same command goes on with an unfinished one."""
+    from crnn_audio.config import load
+
+    path = load.find(recipe)
+    resolved = load.load(path, overrides or [])
+    out = out or Path("runs") / f"{path.parent.name}-{path.stem}"
+    from crnn_audio.training.run import train
+
+    trained = train(resolved, out, minutes=minutes, recipe_path=str(path))
+    score = "" if trained.score is None else f", best dev WER {100 * trained.score:.2f} %"
+    done = f"{trained.steps} steps, {trained.epochs} epochs, {trained.train_seconds / 60:.1f} minutes of training{score}"
+    if trained.finished:
+        print(f"{trained.path}: finished; {done}.")
+        return
+    again = " ".join(["crnn-audio train", str(path), "--out", str(out), *(overrides or [])])
+    say(f"{trained.path}: stopped and saved after {done}. The same command goes on:\n  {again}")
+    if trained.interrupted:
+        raise typer.Exit(130)
+
+
+@app.command()
+def evaluate(
+    model: ModelArgument,
+    split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
+    root: Root = None,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+    worst: Annotated[int, typer.Option(help="How many of the worst utterances to show.")] = 5,
+    record: Annotated[bool, typer.Option(help="Write the score into results.json beside the recipe.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Word and character error rate of a trained run on a split of its corpus, and the worst utterances."""
+    from crnn_audio.inference.evaluate import evaluate
+    from crnn_audio.inference.load import load
+    from crnn_audio.inference.results import record as write
+    from crnn_audio.metrics.error_rate import align
+    from crnn_audio.training.display import Preparing
+
+    recognizer = load(model, weights=weights)
+    with Preparing() as progress:
+        found = evaluate(recognizer, split, root=root, progress=progress)
+    if as_json:
+        print(json.dumps(found.as_json()))
+    else:
+        low, high = found.interval
+        words = found.words
+        print(f"{model} on {found.corpus} {split}: {len(found.utterances)} utterances, {words.reference} words")
+        print(
+            f"  WER {100 * found.wer:.2f} %  (95 % interval {100 * low:.2f} to {100 * high:.2f})  "
+            f"{words.substitutions} substitutions, {words.deletions} deletions, {words.insertions} insertions"
+        )
+        print(f"  CER {100 * found.cer:.2f} %")
+        for one in found.worst(worst):
+            said, heard = align(one.reference, one.hypothesis)
+            print(f"  {one.cut_id}\n    said   {said}\n    heard  {heard}")
+    if record:
+        command = f"crnn-audio evaluate {model} --split {split} --weights {weights.value}"
+        say(f"Recorded in {write(recognizer, found, command)}.")
+
+
+@app.command()
+def transcribe(
+    model: ModelArgument,
+    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Audio files; - is standard input.")],
+    form: Annotated[
+        Format, typer.Option("--format", help="text, a JSON array, or a JSON object a line.")
+    ] = Format.text,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+    device: Device = "auto",
+) -> None:
+    """Write down what is said in audio files; with several, each line begins with its file's name.
+
+    A file that cannot be read is named on standard error, the rest go on, and the exit code is 4.
+    """
+    from crnn_audio.inference.load import load
+    from crnn_audio.training.display import Preparing
+
+    recognizer = load(model, device=device, weights=weights)
+    if recognizer.run.state != "finished":
+        say(f"{model}: this run is not finished; these are its best weights so far.")
+    with Preparing() as progress:
+        results = recognizer.transcribe_each(files, lambda done: progress("transcribing", done, len(files)))
+    errors = [result for result in results if isinstance(result, DataError)]
+    heard = [result for result in results if not isinstance(result, DataError)]
+    if form is Format.text:
+        for hypothesis in heard:
+            print(hypothesis.text if len(files) == 1 else f"{hypothesis.path}\t{hypothesis.text}")
+    elif form is Format.jsonl:
+        for hypothesis in heard:
+            print(json.dumps(_as_json(hypothesis), ensure_ascii=False))
+    else:
+        print(json.dumps([_as_json(hypothesis) for hypothesis in heard], ensure_ascii=False, indent=1))
+    for error in errors:
+        say(str(error))
+    if errors:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _as_json(hypothesis: Any) -> dict[str, Any]:
+    def rounded(value: float) -> float:
+        return round(value, 4)
+
+    return {
+        "path": hypothesis.path,
+        "seconds": rounded(hypothesis.seconds),
+        "text": hypothesis.text,
+        "confidence": rounded(hypothesis.confidence),
+        "words": [
+            {
+                "text": word.text,
+                "start": rounded(word.start),
+                "end": rounded(word.end),
+                "confidence": rounded(word.confidence),
+            }
+            for word in hypothesis.words
+        ],
+    }
+
+
+def main() -> None:
+    """Runs the command line: every error a person can act on is one message and an exit code."""
+    try:
+        app()
+    except CrnnAudioError as error:
+        say(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

@@ -1,0 +1,96 @@
+"""How good a trained run is on a split: error rates with counts and an interval, and the worst utterances."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from crnn_audio import build
+from crnn_audio.batching import loader, plan
+from crnn_audio.corpora import home
+from crnn_audio.inference.load import load
+from crnn_audio.inference.recognizer import BATCH_SECONDS, Recognizer
+from crnn_audio.metrics.error_rate import ErrorCounts, interval
+from crnn_audio.tasks.judging import Transcribed, judge_recognition
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A run's scores on a split; `interval` is the 95 % bootstrap interval of the word error rate, as fractions."""
+
+    run: Path
+    corpus: str
+    split: str
+    words: ErrorCounts
+    characters: ErrorCounts
+    interval: tuple[float, float]
+    utterances: tuple[Transcribed, ...]
+
+    @property
+    def wer(self) -> float:
+        """Word error rate, a fraction."""
+        return self.words.rate
+
+    @property
+    def cer(self) -> float:
+        """Character error rate, a fraction."""
+        return self.characters.rate
+
+    def worst(self, count: int) -> list[Transcribed]:
+        """The utterances with the most word errors, then character errors; none that is right."""
+        ranked = sorted(self.utterances, key=lambda one: (-one.words.errors, -one.characters.errors))
+        return [one for one in ranked[:count] if one.characters.errors]
+
+    def as_json(self) -> dict[str, object]:
+        """Plain figures for `--json`; rates are fractions."""
+        return {
+            "run": str(self.run),
+            "corpus": self.corpus,
+            "split": self.split,
+            "wer": self.wer,
+            "cer": self.cer,
+            "words": self.words.reference,
+            "substitutions": self.words.substitutions,
+            "deletions": self.words.deletions,
+            "insertions": self.words.insertions,
+            "interval": list(self.interval),
+            "utterances": len(self.utterances),
+        }
+
+
+def evaluate(
+    model: str | Path | Recognizer,
+    split: str = "test",
+    *,
+    root: str | Path | None = None,
+    weights: str = "best",
+    progress: home.Progress | None = None,
+) -> Evaluation:
+    """Transcribes a split of the corpus that a run was trained on, greedily, and counts errors.
+
+    Args:
+        model: a run directory, a name of the zoo, or an open recogniser.
+        split: "train", "dev" or "test".
+        root: where the corpus lies, if not where the recipe or the environment says.
+        weights: "best" on dev, or "last" of training.
+
+    Raises:
+        RunError, DataError: the run or the corpus cannot be used.
+    """
+    recognizer = model if isinstance(model, Recognizer) else load(model, weights=weights)
+    run = recognizer.run
+    data = run.recipe.data.model_copy(update={"root": str(root)} if root else {})
+    recipe = run.recipe.model_copy(update={"data": data})
+    chosen = build.required(build.splits(recipe, progress), split, data.corpus)
+    cuts = build.cuts(recipe, chosen, run.vocabulary)
+    planned = plan.in_order([cut.duration for cut in chosen], budget=BATCH_SECONDS)
+    loaded = loader.batches(cuts, [(0, batch) for batch in planned])
+    references = {cut.id: cut.text for cut in chosen}
+    judged = judge_recognition(recognizer.task, (one.to(recognizer.device) for one in loaded), references)
+    return Evaluation(
+        run=run.path,
+        corpus=data.corpus,
+        split=split,
+        words=judged.words,
+        characters=judged.characters,
+        interval=interval([one.words for one in judged.utterances]),
+        utterances=judged.utterances,
+    )

@@ -1,0 +1,158 @@
+"""Audio files to text with times and confidences: batched and sorted by length inside, in the caller's order outside."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+
+from crnn_audio import audio
+from crnn_audio.audio import Source
+from crnn_audio.batching.loader import pad_waveforms
+from crnn_audio.batching.plan import Batch, in_order
+from crnn_audio.decoding.ctc import Path as TokenPath
+from crnn_audio.decoding.ctc import greedy
+from crnn_audio.errors import DataError
+from crnn_audio.runs import Run
+from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.types import AudioBatch, Hypothesis, Word
+
+BATCH_SECONDS = 60.0
+"""Padded seconds that are recognised at once."""
+
+
+class Recognizer:
+    """A trained speech recogniser; `crnn_audio.load` makes one."""
+
+    def __init__(self, run: Run, task: Recognition) -> None:
+        self.run = run
+        self.task = task.eval()
+        self.device = next(task.model.parameters()).device
+        self.sample_rate = run.recipe.features.sample_rate
+
+    @overload
+    def transcribe(self, source: Source) -> Hypothesis: ...
+
+    @overload
+    def transcribe(self, source: Sequence[Source]) -> list[Hypothesis]: ...
+
+    def transcribe(self, source: Source | Sequence[Source]) -> Hypothesis | list[Hypothesis]:
+        """What is said in a recording, or in each of several, in their order.
+
+        Args:
+            source: a path, "-" for standard input, the bytes of a file or an open one; any format, rate and channel
+                count that soundfile reads.
+
+        Raises:
+            DataError: a recording cannot be read, or is too short to hold a frame.
+        """
+        if not isinstance(source, list | tuple):
+            return _or_raise(self.transcribe_each([source])[0])
+        return [_or_raise(result) for result in self.transcribe_each(source)]
+
+    def transcribe_each(
+        self, sources: Sequence[Source], progress: Callable[[int], None] | None = None
+    ) -> list[Hypothesis | DataError]:
+        """As `transcribe`, but a recording that cannot be read gives its error in place of a hypothesis.
+
+        Args:
+            progress: told after each batch how many recordings are done.
+        """
+        results: dict[int, Hypothesis | DataError] = {}
+        for batch in self._batches(sources, results):
+            results.update(self._recognized(batch, sources))
+            if progress:
+                progress(len(results))
+        return [results[index] for index in range(len(sources))]
+
+    def _batches(self, sources: Sequence[Source], results: dict[int, Hypothesis | DataError]) -> Iterator[Any]:
+        """Lists of (index, waveform) of like lengths, longest first; unreadable sources go to `results`."""
+        for planned in _planned(sources):
+            readable = []
+            for entry in planned:
+                try:
+                    readable.append((entry.index, self._read(sources[entry.index])))
+                except DataError as error:
+                    results[entry.index] = error
+            if readable:
+                yield readable
+
+    def _read(self, source: Source) -> np.ndarray:
+        waveform, _ = audio.read(source, self.sample_rate)
+        num_frames = self.task.front_end.num_frames(len(waveform))  # type: ignore[operator]
+        if int(self.task.model.output_lengths(torch.tensor([num_frames]))) == 0:
+            seconds = len(waveform) / self.sample_rate
+            raise DataError(f"{audio.name_of(source)}: {seconds * 1000:.2f} ms is too short to hold any speech.")
+        return waveform
+
+    @torch.inference_mode()
+    def _recognized(
+        self, batch: Sequence[tuple[int, np.ndarray]], sources: Sequence[Source]
+    ) -> Iterator[tuple[int, Hypothesis]]:
+        padded = pad_waveforms([waveform for _, waveform in batch], self.sample_rate)
+        on_device = AudioBatch(padded.waveforms.to(self.device), padded.lengths.to(self.device), self.sample_rate)
+        encoded = self.task(on_device)
+        paths = greedy(encoded.frames, encoded.lengths)
+        for (index, waveform), path in zip(batch, paths, strict=True):
+            yield index, self._hypothesis(path, len(waveform) / self.sample_rate, sources[index])
+
+    def _hypothesis(self, path: TokenPath, seconds: float, source: Source) -> Hypothesis:
+        words = tuple(self._words(path, seconds))
+        confidence = min((word.confidence for word in words), default=path.blank_prob)
+        text = self.task.vocabulary.decode(path.tokens)
+        name = str(source) if isinstance(source, str | Path) else None
+        return Hypothesis(" ".join(text.split()), confidence, words, seconds, name)
+
+    def _words(self, path: TokenPath, seconds: float) -> Iterator[Word]:
+        """A word is as sure as its least sure token; its times are those of its first and last token's frames."""
+        for tokens in _split(path, self.task.vocabulary.encode(" ") if self.task.vocabulary.separator else None):
+            yield Word(
+                text=self.task.vocabulary.decode(path.tokens[index] for index in tokens),
+                start=min(path.starts[tokens[0]] * self.frame_seconds, seconds),
+                end=min(path.ends[tokens[-1]] * self.frame_seconds, seconds),
+                confidence=min(path.probs[index] for index in tokens),
+            )
+
+    @property
+    def frame_seconds(self) -> float:
+        """Seconds between output frames."""
+        hop_length: Any = self.task.front_end.hop_length
+        return self.task.model.subsampling_factor * int(hop_length) / self.sample_rate
+
+
+def _planned(sources: Sequence[Source]) -> list[Batch]:
+    return in_order([_seconds(source) for source in sources], budget=BATCH_SECONDS)
+
+
+def _seconds(source: Source) -> float:
+    """From the file's header; what has none that can be read is taken as long, and reading it will say why."""
+    if isinstance(source, str | Path) and str(source) != "-":
+        try:
+            return audio.inspect(source).seconds
+        except DataError:
+            return 0.0
+    return BATCH_SECONDS
+
+
+def _split(path: TokenPath, separator: list[int] | None) -> Iterator[list[int]]:
+    """Positions of the tokens of each word; without a separator every token is a word."""
+    if separator is None:
+        yield from ([index] for index in range(len(path.tokens)))
+        return
+    word: list[int] = []
+    for index, token in enumerate(path.tokens):
+        if token in separator:
+            if word:
+                yield word
+            word = []
+        else:
+            word.append(index)
+    if word:
+        yield word
+
+
+def _or_raise(result: Hypothesis | DataError) -> Hypothesis:
+    if isinstance(result, DataError):
+        raise result
+    return result

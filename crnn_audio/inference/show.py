@@ -1,0 +1,115 @@
+"""What a recipe comes to, without training it: sizes, times and the memory of a step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from crnn_audio import build
+from crnn_audio.config.schema import Recipe
+from crnn_audio.corpora import CORPORA, home
+from crnn_audio.errors import DataError
+from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.text.vocabulary import Vocabulary
+
+ASSUMED_TOKENS = "abcdefghijklmnopqrstuvwxyz '"
+PROBE_SECONDS = 2.0
+OPTIMIZER_SLOTS = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 1, "adagrad": 1, "adadelta": 2}
+"""Tensors the size of the weights that an optimiser keeps, at most."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A recipe in figures: frames and the receptive field count input frames; look-ahead is None for a whole file.
+
+    `step_bytes` estimates weights, gradients, optimiser and activations of one accumulation part.
+    """
+
+    num_parameters: int
+    num_tokens: int
+    tokens_assumed: bool
+    frame_ms: float
+    subsampling_factor: int
+    receptive_frames: int
+    look_ahead_ms: float | None
+    step_bytes: int
+
+
+def show(recipe: Recipe) -> Summary:
+    """Builds a recipe's model and measures it; the vocabulary is that of its corpus, where that is already here.
+
+    Raises:
+        RecipeError, DataError: it cannot be built.
+    """
+    tokens, assumed = _vocabulary(recipe)
+    num_features = int(build.front_end(recipe.features).num_features)  # type: ignore[arg-type]
+    statistics = ([0.0] * num_features, [1.0] * num_features) if recipe.features.normalize == "global" else None
+    task = build.recognition(recipe, tokens, statistics)
+    front, model = task.front_end, task.model
+    rate, hop = recipe.features.sample_rate, int(front.hop_length)  # type: ignore[arg-type]
+    window = int(front.look_ahead_samples)  # type: ignore[arg-type]
+    ahead = None if model.look_ahead is None else 1000 * (model.look_ahead * hop + window) / rate
+    return Summary(
+        num_parameters=model.num_parameters,
+        num_tokens=len(tokens),
+        tokens_assumed=assumed,
+        frame_ms=1000 * hop / rate,
+        subsampling_factor=model.subsampling_factor,
+        receptive_frames=model.receptive_field.size,
+        look_ahead_ms=ahead,
+        step_bytes=_step_bytes(recipe, task),
+    )
+
+
+def _vocabulary(recipe: Recipe) -> tuple[Vocabulary, bool]:
+    data = recipe.data
+    here = data.root is not None or (data.corpus in CORPORA and home.find(data.corpus) is not None)
+    if here:
+        try:
+            return build.vocabulary(recipe.task, build.splits(recipe)["train"]), False
+        except DataError:
+            pass
+    return Vocabulary.build([ASSUMED_TOKENS], "characters"), True
+
+
+def _step_bytes(recipe: Recipe, task: Recognition) -> int:
+    """Weights, gradients, optimiser and average, and what autograd keeps for a batch, scaled up from a short one."""
+    weights = sum(one.numel() * one.element_size() for one in task.model.parameters())
+    copies = 2 + OPTIMIZER_SLOTS[recipe.optim.name] + (1 if recipe.optim.ema else 0)
+    seconds = recipe.data.batch_seconds / recipe.data.accumulate * (2 if recipe.task.consistency else 1)
+    return weights * copies + int(_kept_bytes(task, recipe.features.sample_rate) * seconds / PROBE_SECONDS)
+
+
+def _kept_bytes(task: Recognition, sample_rate: int) -> int:
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    samples = torch.tensor([int(PROBE_SECONDS * sample_rate)])
+    frames: Tensor = task.front_end.num_frames(samples)  # type: ignore[operator]
+    features = torch.zeros(1, int(frames), int(task.front_end.num_features))  # type: ignore[arg-type]
+    weights = {one.untyped_storage().data_ptr() for one in task.model.parameters()}
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        output = task.recognize(features, frames)
+    del output
+    return sum(size for address, size in kept.items() if address not in weights)
+
+
+def lines(recipe: Recipe, summary: Summary) -> Sequence[str]:
+    """The figures for people."""
+    assumed = " (assumed: the corpus is not here yet)" if summary.tokens_assumed else ""
+    ahead = "the whole recording" if summary.look_ahead_ms is None else f"{summary.look_ahead_ms:.0f} ms"
+    field_ms = summary.receptive_frames * summary.frame_ms
+    return [
+        f"parameters          {summary.num_parameters:,}",
+        f"tokens              {summary.num_tokens}{assumed}",
+        f"frames in           one each {summary.frame_ms:g} ms",
+        f"subsampling factor  {summary.subsampling_factor} (a frame out each {summary.frame_ms * summary.subsampling_factor:g} ms)",
+        f"receptive field     {summary.receptive_frames} frames ({field_ms:.0f} ms) of the convolutions; recurrence adds the past",
+        f"look-ahead          {ahead}",
+        f"memory of a step    about {summary.step_bytes / 2**20:,.0f} MB for {recipe.data.batch_seconds:g} s of speech",
+    ]

@@ -1,0 +1,88 @@
+"""Where a corpus is looked for, and that one which is being made is never taken as whole."""
+
+from pathlib import Path
+
+import pytest
+
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.corpora import CORPORA, home
+from crnn_audio.errors import DataError
+
+
+class Birdsong:
+    """A corpus that can be had, or not."""
+
+    NAME, LICENCE, HOME = "birdsong", "free", "the wood"
+
+    def __init__(self, failure: str | None = None) -> None:
+        self.failure = failure
+
+    def prepare(self, folder: Path) -> dict[str, list[Cut]]:
+        return {}
+
+    def obtain(self, folder: Path, progress: home.Progress | None = None) -> None:
+        with home.arriving(folder) as partial:
+            (partial / "blackbird.flac").touch()
+            if self.failure:
+                raise DataError(self.failure)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CRNN_AUDIO_DATA", str(tmp_path / "shared"))
+
+
+def test_places_are_searched_in_order(tmp_path):
+    assert home.find("birdsong") is None
+    for place in (Path("data/birdsong"), tmp_path / "shared" / "birdsong"):
+        place.mkdir(parents=True)
+        assert home.find("birdsong") == place
+
+
+def test_a_root_is_the_only_place(tmp_path):
+    (tmp_path / "data" / "birdsong").mkdir(parents=True)
+    assert home.find("birdsong", root=tmp_path / "attic") is None
+    with pytest.raises(DataError, match=r"birdsong: not found \(looked at .*attic\)"):
+        home.locate(Birdsong(), tmp_path / "attic")
+    (tmp_path / "attic").mkdir()
+    assert home.locate(Birdsong(), tmp_path / "attic") == tmp_path / "attic"
+
+
+def test_what_is_nowhere_is_obtained_into_data():
+    assert home.locate(Birdsong()) == Path("data/birdsong")
+    assert [path.name for path in Path("data").iterdir()] == ["birdsong"]
+    assert Path("data/birdsong/blackbird.flac").is_file()
+
+
+def test_what_cannot_be_had_names_every_place_and_the_command(tmp_path):
+    with pytest.raises(DataError) as caught:
+        home.locate(Birdsong("All birds are asleep."))
+    for part in (str(tmp_path / "shared" / "birdsong"), "data/birdsong", "asleep", "crnn-audio prepare birdsong"):
+        assert part in str(caught.value)
+    assert list(Path("data").iterdir()) == []
+
+
+def test_an_interrupted_one_leaves_nothing():
+    def interrupted() -> None:
+        with home.arriving(Path("data/birdsong")) as partial:
+            (partial / "half").touch()
+            assert home.find("birdsong") is None
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert list(Path("data").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_said():
+    Path("data").write_text("a file, not a folder")
+    with pytest.raises(DataError, match="cannot be written"):
+        home.locate(Birdsong())
+
+
+def test_every_corpus_offers_the_same():
+    for name, corpus in CORPORA.items():
+        assert isinstance(corpus, home.Corpus)
+        assert name == corpus.NAME
+        assert corpus.LICENCE
