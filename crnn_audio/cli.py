@@ -126,6 +126,7 @@ def train(
     from crnn_audio.config import load
 
     path = load.find(recipe)
+    path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     resolved = load.load(path, overrides or [])
     out = out or Path("runs") / f"{path.parent.name}-{path.stem}"
     from crnn_audio.training.run import train
