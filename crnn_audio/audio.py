@@ -191,21 +191,20 @@ def _span(file: soundfile.SoundFile, name: str, start: float, duration: float | 
 
 
 def _decoded(file: soundfile.SoundFile, name: str, first: int, last: int) -> np.ndarray:
+    begin = 0 if file.format == "MP3" else first  # seeking in MP3 may land beside the mark
     blocks: list[np.ndarray] = []
     try:
-        if first:
-            file.seek(first)
+        file.seek(begin)
         # Block by block, since a damaged header may claim more than fits into memory.
-        for position in range(first, last, BLOCK):
+        for position in range(begin, last, BLOCK):
             samples: np.ndarray = file.read(min(BLOCK, last - position), dtype="float32", always_2d=True)
-            if not len(samples):
-                break
             blocks.append(samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1))
     except soundfile.LibsndfileError as error:
         raise DataError(f"{name}: damaged {file.format} audio ({_reason(error)}).") from None
-    if not blocks:
+    waveform = np.concatenate(blocks)[first - begin :]
+    if not waveform.size:
         raise DataError(f"{name}: damaged {file.format} audio; not one sample could be decoded.")
-    return np.concatenate(blocks)
+    return waveform
 
 
 def _refuse_non_finite(waveform: np.ndarray, name: str, first: int) -> None:

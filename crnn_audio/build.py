@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from crnn_audio.batching import checks, manifests
 from crnn_audio.batching.loader import Cuts, SpeechFeed
@@ -31,6 +31,8 @@ from crnn_audio.config.schema import (
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.features import normalize, spectrogram
+from crnn_audio.features.normalize import Normalizer
+from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import CtcHead
@@ -41,6 +43,7 @@ from crnn_audio.text.vocabulary import Vocabulary
 
 Splits = dict[str, list[Cut]]
 Statistics = tuple[list[float], list[float]]
+
 
 def splits(recipe: Recipe, progress: home.Progress | None = None) -> Splits:
     """The corpus's cuts by split: found, made or downloaded; transcripts spelled as the task says.
@@ -80,7 +83,10 @@ def prepare(corpus: str, *, root: str | Path | None = None, progress: home.Progr
     found = CORPORA[corpus].prepare(folder)
     cache = checks.cache_of(corpus)
     findings = {
-        split: [*checks.unreadable(cuts, cache, progress and partial(progress, f"checking {split}")), *checks.empty(cuts)]
+        split: [
+            *checks.unreadable(cuts, cache, progress and partial(progress, f"checking {split}")),
+            *checks.empty(cuts),
+        ]
         for split, cuts in found.items()
     }
     return Prepared(folder, found, findings)
@@ -103,12 +109,12 @@ def vocabulary(task: RecognitionTask, cuts: Sequence[Cut]) -> Vocabulary:
     return Vocabulary.build([cut.text for cut in cuts], task.vocabulary)
 
 
-def front_end(features: Features) -> nn.Module:
+def front_end(features: Features) -> FrontEnd:
     """Waveforms to features."""
     return FRONT_ENDS[features.kind](features)
 
 
-def _fbank(features: FbankFeatures) -> nn.Module:
+def _fbank(features: FbankFeatures) -> FrontEnd:
     return spectrogram.Fbank(
         sample_rate=features.sample_rate,
         num_mels=features.num_mels,
@@ -117,7 +123,7 @@ def _fbank(features: FbankFeatures) -> nn.Module:
     )
 
 
-def _log_mel(features: LogMelFeatures) -> nn.Module:
+def _log_mel(features: LogMelFeatures) -> FrontEnd:
     return spectrogram.LogMel(
         sample_rate=features.sample_rate,
         num_mels=features.num_mels,
@@ -126,7 +132,7 @@ def _log_mel(features: LogMelFeatures) -> nn.Module:
     )
 
 
-def _mfcc(features: MfccFeatures) -> nn.Module:
+def _mfcc(features: MfccFeatures) -> FrontEnd:
     return spectrogram.Mfcc(
         sample_rate=features.sample_rate,
         num_mels=features.num_mels,
@@ -136,7 +142,7 @@ def _mfcc(features: MfccFeatures) -> nn.Module:
     )
 
 
-def _mel(features: MelFeatures) -> nn.Module:
+def _mel(features: MelFeatures) -> FrontEnd:
     return spectrogram.Mel(
         sample_rate=features.sample_rate,
         num_mels=features.num_mels,
@@ -145,10 +151,10 @@ def _mel(features: MelFeatures) -> nn.Module:
     )
 
 
-FRONT_ENDS: dict[str, Callable[[Any], nn.Module]] = {"fbank": _fbank, "log_mel": _log_mel, "mfcc": _mfcc, "mel": _mel}
+FRONT_ENDS: dict[str, Callable[[Any], FrontEnd]] = {"fbank": _fbank, "log_mel": _log_mel, "mfcc": _mfcc, "mel": _mel}
 
 
-def normalizer(kind: str, statistics: Statistics | None) -> nn.Module:
+def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
     """Features to normalised features; "global" needs the training split's statistics."""
     if kind == "global":
         assert statistics is not None, "global normalisation without statistics"
@@ -190,7 +196,7 @@ def recognition(recipe: Recipe, tokens: Vocabulary, statistics: Statistics | Non
     return Recognition(
         front,
         normalizer(recipe.features.normalize, statistics),
-        model(recipe.model, int(front.num_features), len(tokens)),
+        model(recipe.model, front.num_features, len(tokens)),
         tokens,
         masks=Masks(**masks.model_dump()) if masks else None,
         consistency=recipe.task.consistency,
@@ -226,7 +232,7 @@ def findings(recipe: Recipe, task: Recognition, ready: Cuts) -> list[checks.Find
     """What the cheap checks say of a training split: empty, infeasible or over-long cuts."""
     fastest, slowest = max(recipe.augment.speed), min(recipe.augment.speed)
     samples = torch.tensor([int(cut.duration / fastest * ready.sample_rate) for cut in ready.cuts])
-    frames: Tensor = task.model.output_lengths(task.front_end.num_frames(samples))  # type: ignore[operator]
+    frames: Tensor = task.model.output_lengths(task.front_end.num_frames(samples))
     return [
         *checks.empty(ready.cuts),
         *checks.infeasible(ready.cuts, ready.targets, frames.tolist(), task.model.subsampling_factor),

@@ -1,7 +1,7 @@
 """Every verb of the command line. Results go to standard output, all else to standard error.
 
-Exit codes: 0 fine, 1 bug, 2 usage, 3 recipe, 4 data, 5 run directory, 6 stream, 130 interrupted. torch and all that needs
-it are imported inside the verbs, so that help and mistakes in a recipe answer at once.
+Exit codes: 0 fine, 1 bug, 2 usage, 3 recipe, 4 data, 5 run directory, 6 stream, 130 interrupted. torch and all that
+needs it are imported inside the verbs, so that help and mistakes in a recipe answer at once.
 """
 
 import json
@@ -133,7 +133,9 @@ def train(
 
     trained = train(resolved, out, minutes=minutes, recipe_path=str(path))
     score = "" if trained.score is None else f", best dev WER {100 * trained.score:.2f} %"
-    done = f"{trained.steps} steps, {trained.epochs} epochs, {trained.train_seconds / 60:.1f} minutes of training{score}"
+    done = (
+        f"{trained.steps} steps, {trained.epochs} epochs, {trained.train_seconds / 60:.1f} minutes of training{score}"
+    )
     if trained.finished:
         print(f"{trained.path}: finished; {done}.")
         return

@@ -42,10 +42,12 @@ def reversed_within(frames: Shaped[Tensor, "B T D"], lengths: Int[Tensor, " B"])
     return frames.gather(1, source.unsqueeze(-1).expand_as(frames))
 
 
-def mirrored_positions(position: Int[Tensor, "*N"], length: Int[Tensor, "*M"], *, repeat_edge: bool) -> Int[Tensor, "*K"]:
+def mirrored_positions(
+    position: Int[Tensor, "*N"], length: Int[Tensor, "*M"], *, repeat_edge: bool
+) -> Int[Tensor, "*K"]:
     """Indices reflected into [0, length), however far outside they lie.
 
-    With `repeat_edge` the edge sample appears twice (Kaldi: ... 1 0 | 0 1 ...), without it once (torch: ... 2 1 | 0 1 ...).
+    With `repeat_edge` the edge appears twice (Kaldi: ... 1 0 | 0 1 ...), without it once (torch: ... 2 1 | 0 1 ...).
     """
     period = 2 * length if repeat_edge else (2 * length - 2).clamp(min=1)
     inside = position.remainder(period)

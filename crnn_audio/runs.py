@@ -55,8 +55,10 @@ class Run:
         if not path.exists() and which == "best":
             path = self.path / "last.safetensors"
         if not path.exists():
-            raise RunError(f"{self.path}: no weights yet; its training has not come to the end of an evaluated epoch. "
-                           f"Go on with `crnn-audio train {self.path / 'recipe.yaml'} --out {self.path}`.")
+            raise RunError(
+                f"{self.path}: no weights yet; its training has not come to the end of an evaluated epoch. "
+                f"Go on with `crnn-audio train {self.path / 'recipe.yaml'} --out {self.path}`."
+            )
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
@@ -95,10 +97,13 @@ def is_run(path: Path) -> bool:
 
 
 def create(
-    path: Path, recipe: Recipe, vocabulary: Vocabulary, statistics: tuple[list[float], list[float]] | None,
+    path: Path,
+    recipe: Recipe,
+    vocabulary: Vocabulary,
+    statistics: tuple[list[float], list[float]] | None,
     facts: Mapping[str, Any],
 ) -> Run:
-    """Makes a run directory that training can start in; run.json is written last, so half of one is never taken for one.
+    """Makes a run directory for training to start in; run.json is written last, so half of one is taken for none.
 
     Raises:
         RunError: the folder is not empty, or cannot be written.

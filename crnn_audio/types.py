@@ -1,6 +1,6 @@
 """What flows through the house: padded batches with their lengths, and results with their units.
 
-Axes: B batch, S samples, T frames in, U frames out, F feature bins, L target tokens, V vocabulary, D features of a stack.
+Axes: B batch, S samples, T frames in, U frames out, F bins, L target tokens, V vocabulary, D features of a stack.
 Everything past an item's length is padding, and no result may depend on it.
 """
 

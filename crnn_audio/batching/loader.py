@@ -68,7 +68,7 @@ def batches(
     """
     loader = DataLoader(
         cuts,
-        sampler=list(planned),  # type: ignore[arg-type]
+        sampler=list(planned),
         batch_size=None,
         num_workers=workers,
         prefetch_factor=4 if workers else None,

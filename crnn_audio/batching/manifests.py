@@ -83,7 +83,9 @@ def _refuse_duplicates(cuts: list[Cut], path: Path) -> None:
     repeated = sorted(id for id, count in Counter(cut.id for cut in cuts).items() if count > 1)
     if repeated:
         names = ", ".join(repr(name) for name in repeated[:5]) + (", ..." if len(repeated) > 5 else "")
-        raise DataError(f"{path}: {len(repeated)} ids stand more than once ({names}). Every cut needs an id of its own.")
+        raise DataError(
+            f"{path}: {len(repeated)} ids stand more than once ({names}). Every cut needs an id of its own."
+        )
 
 
 def _parse(line: str, path: Path, number: int) -> Cut:

@@ -172,5 +172,12 @@ def _represent_list(dumper: yaml.SafeDumper, items: Iterable[Any]) -> yaml.Node:
     return dumper.represent_sequence(_PREFIX + "seq", items, flow_style=inline)
 
 
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    """In double quotes where PyYAML would turn an exotic line end into an ordinary one."""
+    exotic = any(character in text for character in "\x85\u2028\u2029")
+    return dumper.represent_scalar(_PREFIX + "str", text, style='"' if exotic else None)
+
+
 _Dumper.add_implicit_resolver(_PREFIX + "float", _FLOAT, list("-+.0123456789"))
 _Dumper.add_representer(list, _represent_list)
+_Dumper.add_representer(str, _represent_text)

@@ -1,4 +1,4 @@
-"""CMU AN4 (Census, about 1991): spelled names, addresses, dates and commands, 84 speakers, 16 kHz, 50 minutes.
+"""CMU AN4 (Census, about 1991): spelled names, addresses, dates and commands, 84 speakers, 16 kHz, 48 minutes.
 
 The official test split is the test split. There is no official dev split: eight whole train speakers are held out.
 """

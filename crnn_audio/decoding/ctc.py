@@ -1,11 +1,12 @@
 """Connectionist temporal classification (Graves et al. 2006): what a target needs, and the greedy path.
 
-The greedy path takes the likeliest token of every frame. It is the best of all paths, so it is also the best path of its
-own transcript: the frames it names are that transcript's forced alignment, and times come with it at no cost.
+The greedy path takes the likeliest token of every frame. It is the best of all paths, so it is also the best path of
+its own transcript: the frames it names are that transcript's forced alignment, and times come with it at no cost.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -30,7 +31,7 @@ class Path:
 
 def needed_frames(tokens: Sequence[int]) -> int:
     """The fewest frames that can carry these tokens: one each, and a blank between two that are the same."""
-    return len(tokens) + sum(one == next_one for one, next_one in zip(tokens, tokens[1:], strict=False))
+    return len(tokens) + sum(one == next_one for one, next_one in pairwise(tokens))
 
 
 def greedy(log_probs: Float[Tensor, "B U V"], lengths: Int[Tensor, " B"]) -> list[Path]:

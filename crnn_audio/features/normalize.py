@@ -3,7 +3,7 @@
 All three modules hand back zeros as padding, and no result depends on it.
 """
 
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +15,7 @@ CONSTANT = 1e-5
 """A bin that deviates less than this is constant: it is centred but not scaled up, or unseen sound would explode it."""
 
 
+@runtime_checkable
 class Normalizer(Protocol):
     """What every module of this file offers."""
 

@@ -8,7 +8,7 @@ waveforms even under autocast.
 
 import importlib
 import math
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -19,6 +19,7 @@ from crnn_audio.features.windows import CentredWindows, mirrored, power_of_two
 from crnn_audio.lengths import Count, convolved, masked
 
 
+@runtime_checkable
 class FrontEnd(Protocol):
     """What every class of this file offers."""
 

@@ -1,8 +1,8 @@
-"""Audio files to text with times and confidences: batched and sorted by length inside, in the caller's order outside."""
+"""Audio files to text with times and confidences: batched by length inside, in the caller's order outside."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -35,9 +35,9 @@ class Recognizer:
     def transcribe(self, source: Source) -> Hypothesis: ...
 
     @overload
-    def transcribe(self, source: Sequence[Source]) -> list[Hypothesis]: ...
+    def transcribe(self, source: list[Source]) -> list[Hypothesis]: ...
 
-    def transcribe(self, source: Source | Sequence[Source]) -> Hypothesis | list[Hypothesis]:
+    def transcribe(self, source: Source | list[Source]) -> Hypothesis | list[Hypothesis]:
         """What is said in a recording, or in each of several, in their order.
 
         Args:
@@ -47,9 +47,9 @@ class Recognizer:
         Raises:
             DataError: a recording cannot be read, or is too short to hold a frame.
         """
-        if not isinstance(source, list | tuple):
-            return _or_raise(self.transcribe_each([source])[0])
-        return [_or_raise(result) for result in self.transcribe_each(source)]
+        if isinstance(source, list):
+            return [_or_raise(result) for result in self.transcribe_each(source)]
+        return _or_raise(self.transcribe_each([source])[0])
 
     def transcribe_each(
         self, sources: Sequence[Source], progress: Callable[[int], None] | None = None
@@ -66,7 +66,9 @@ class Recognizer:
                 progress(len(results))
         return [results[index] for index in range(len(sources))]
 
-    def _batches(self, sources: Sequence[Source], results: dict[int, Hypothesis | DataError]) -> Iterator[Any]:
+    def _batches(
+        self, sources: Sequence[Source], results: dict[int, Hypothesis | DataError]
+    ) -> Iterator[list[tuple[int, np.ndarray]]]:
         """Lists of (index, waveform) of like lengths, longest first; unreadable sources go to `results`."""
         for planned in _planned(sources):
             readable = []
@@ -80,7 +82,7 @@ class Recognizer:
 
     def _read(self, source: Source) -> np.ndarray:
         waveform, _ = audio.read(source, self.sample_rate)
-        num_frames = self.task.front_end.num_frames(len(waveform))  # type: ignore[operator]
+        num_frames = self.task.front_end.num_frames(len(waveform))
         if int(self.task.model.output_lengths(torch.tensor([num_frames]))) == 0:
             seconds = len(waveform) / self.sample_rate
             raise DataError(f"{audio.name_of(source)}: {seconds * 1000:.2f} ms is too short to hold any speech.")
@@ -117,8 +119,7 @@ class Recognizer:
     @property
     def frame_seconds(self) -> float:
         """Seconds between output frames."""
-        hop_length: Any = self.task.front_end.hop_length
-        return self.task.model.subsampling_factor * int(hop_length) / self.sample_rate
+        return self.task.model.subsampling_factor * self.task.front_end.hop_length / self.sample_rate
 
 
 def _planned(sources: Sequence[Source]) -> list[Batch]:

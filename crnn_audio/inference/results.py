@@ -57,7 +57,9 @@ def _recipe_of(recognizer: Recognizer, facts: dict[str, Any]) -> Path:
     except RecipeError as error:
         raise RunError(f"{run.path}: its recipe cannot be read any more. {error}") from None
     if asked != run.recipe.model_dump(exclude=PER_RUN):  # type: ignore[arg-type]
-        raise RunError(f"{run.path}: was trained with other settings than {name} has; a row stands for the recipe as it is.")
+        raise RunError(
+            f"{run.path}: was trained with other settings than {name} has; a row stands for the recipe as it is."
+        )
     return Path(name)
 
 
@@ -97,7 +99,9 @@ def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
     same = [row for row in rows if all(row[key] == new[key] for key in ("recipe", "split", "metric"))]
     for row in same:
         rows.remove(row)
-        known = dict(zip(row["seeds"], row["values"], strict=True)) | dict(zip(new["seeds"], new["values"], strict=True))
+        known = dict(zip(row["seeds"], row["values"], strict=True)) | dict(
+            zip(new["seeds"], new["values"], strict=True)
+        )
         new["seeds"], new["values"] = list(known), list(known.values())
         new["mean"] = statistics.fmean(new["values"])
         new["sd"] = statistics.stdev(new["values"]) if len(known) > 1 else 0.0
@@ -107,12 +111,16 @@ def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
 
 def write_tables(folder: Path) -> None:
     """Writes `folder`/README.md and the first line of each recipe with results."""
-    rows = [row for path in sorted(folder.glob("*/results.json")) for row in json.loads(path.read_text(encoding="utf-8"))]
+    rows = [
+        row for path in sorted(folder.glob("*/results.json")) for row in json.loads(path.read_text(encoding="utf-8"))
+    ]
     files.write_text(folder / "README.md", readme(rows))
     for name in sorted({row["recipe"] for row in rows}):
         path = folder.parent / name
         if path.is_file():
-            files.write_text(path, with_first_line(path.read_text(encoding="utf-8"), [r for r in rows if r["recipe"] == name]))
+            files.write_text(
+                path, with_first_line(path.read_text(encoding="utf-8"), [r for r in rows if r["recipe"] == name])
+            )
 
 
 def readme(rows: list[dict[str, Any]]) -> str:
@@ -135,7 +143,9 @@ def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
     figures = ", ".join(f"{row['split']} WER {_rate(row)} %" for row in rows if row["metric"] == "wer")
     row = rows[0]
     seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
-    return f"{described} Measured: {figures} ({seeds}), {row['train_seconds'] / 60:.0f} minutes on {_device(row)}.\n{rest}"
+    return (
+        f"{described} Measured: {figures} ({seeds}), {row['train_seconds'] / 60:.0f} minutes on {_device(row)}.\n{rest}"
+    )
 
 
 def _rate(row: dict[str, Any]) -> str:
@@ -144,4 +154,8 @@ def _rate(row: dict[str, Any]) -> str:
 
 def _device(row: dict[str, Any]) -> str:
     threads = row["threads"]
-    return f"{row['device']}, {threads} thread{'s' if threads != 1 else ''}" if row["device"] == "cpu" else str(row["device"])
+    return (
+        f"{row['device']}, {threads} thread{'s' if threads != 1 else ''}"
+        if row["device"] == "cpu"
+        else str(row["device"])
+    )

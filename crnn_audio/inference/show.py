@@ -43,13 +43,12 @@ def show(recipe: Recipe) -> Summary:
         RecipeError, DataError: it cannot be built.
     """
     tokens, assumed = _vocabulary(recipe)
-    num_features = int(build.front_end(recipe.features).num_features)  # type: ignore[arg-type]
+    num_features = build.front_end(recipe.features).num_features
     statistics = ([0.0] * num_features, [1.0] * num_features) if recipe.features.normalize == "global" else None
     task = build.recognition(recipe, tokens, statistics)
     front, model = task.front_end, task.model
-    rate, hop = recipe.features.sample_rate, int(front.hop_length)  # type: ignore[arg-type]
-    window = int(front.look_ahead_samples)  # type: ignore[arg-type]
-    ahead = None if model.look_ahead is None else 1000 * (model.look_ahead * hop + window) / rate
+    rate, hop = recipe.features.sample_rate, front.hop_length
+    ahead = None if model.look_ahead is None else 1000 * (model.look_ahead * hop + front.look_ahead_samples) / rate
     return Summary(
         num_parameters=model.num_parameters,
         num_tokens=len(tokens),
@@ -90,8 +89,8 @@ def _kept_bytes(task: Recognition, sample_rate: int) -> int:
         return tensor
 
     samples = torch.tensor([int(PROBE_SECONDS * sample_rate)])
-    frames: Tensor = task.front_end.num_frames(samples)  # type: ignore[operator]
-    features = torch.zeros(1, int(frames), int(task.front_end.num_features))  # type: ignore[arg-type]
+    frames: Tensor = task.front_end.num_frames(samples)
+    features = torch.zeros(1, int(frames), task.front_end.num_features)
     weights = {one.untyped_storage().data_ptr() for one in task.model.parameters()}
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
         output = task.recognize(features, frames)
@@ -103,13 +102,13 @@ def lines(recipe: Recipe, summary: Summary) -> Sequence[str]:
     """The figures for people."""
     assumed = " (assumed: the corpus is not here yet)" if summary.tokens_assumed else ""
     ahead = "the whole recording" if summary.look_ahead_ms is None else f"{summary.look_ahead_ms:.0f} ms"
-    field_ms = summary.receptive_frames * summary.frame_ms
+    factor, field_ms = summary.subsampling_factor, summary.receptive_frames * summary.frame_ms
     return [
         f"parameters          {summary.num_parameters:,}",
         f"tokens              {summary.num_tokens}{assumed}",
         f"frames in           one each {summary.frame_ms:g} ms",
-        f"subsampling factor  {summary.subsampling_factor} (a frame out each {summary.frame_ms * summary.subsampling_factor:g} ms)",
-        f"receptive field     {summary.receptive_frames} frames ({field_ms:.0f} ms) of the convolutions; recurrence adds the past",
+        f"subsampling factor  {factor} (a frame out each {summary.frame_ms * factor:g} ms)",
+        f"receptive field     {summary.receptive_frames} frames ({field_ms:.0f} ms), of the convolutions alone",
         f"look-ahead          {ahead}",
         f"memory of a step    about {summary.step_bytes / 2**20:,.0f} MB for {recipe.data.batch_seconds:g} s of speech",
     ]

@@ -47,14 +47,15 @@ class ConvFront(nn.Module):
         time_padding: str = "same",
     ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList()
+        stack: list[ConvLayer] = []
         self.receptive_field = ReceptiveField()
         bins, channels = num_features, 1
         for spec in layers:
             layer = ConvLayer(bins, channels, spec, norm, activation, dropout, time_padding)
-            self.layers.append(layer)
+            stack.append(layer)
             self.receptive_field = self.receptive_field.then(spec.kernel[0], spec.stride[0], layer.left)
             bins, channels = layer.output_bins, spec.channels
+        self.layers: Sequence[ConvLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # typed by its items
         self.output_size = bins * channels
 
     def forward(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
@@ -102,7 +103,7 @@ class ConvLayer(nn.Module):
         self.conv = nn.Conv2d(channels, spec.channels, spec.kernel, spec.stride, padding=(0, bin_kernel // 2))
         nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
         nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
-        self.norm = nn.LayerNorm((self.output_bins, spec.channels)) if norm == "layer" else nn.Identity()
+        self.norm = nn.LayerNorm([self.output_bins, spec.channels]) if norm == "layer" else nn.Identity()
         self.activation = ACTIVATIONS[activation]()
         self.dropout = nn.Dropout(dropout)
 
@@ -128,5 +129,6 @@ class ConvLayer(nn.Module):
         return convolved(lengths, self.kernel, self.stride, self.left + self.right)
 
     def _convolve(self, frames: Tensor) -> Tensor:
-        convolved_frames = self.conv(frames.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        return self.dropout(self.activation(self.norm(convolved_frames)))
+        output: Tensor = self.conv(frames.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        output = self.dropout(self.activation(self.norm(output)))
+        return output

@@ -13,5 +13,5 @@ class CtcHead(nn.Module):
 
     def forward(self, frames: Float[Tensor, "B U H"]) -> Float[Tensor, "B U V"]:
         """Log-softmax over the tokens."""
-        logits = self.linear(frames)
+        logits: Tensor = self.linear(frames)
         return (logits if logits.dtype.itemsize >= 4 else logits.float()).log_softmax(dim=-1)

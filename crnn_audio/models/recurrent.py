@@ -4,7 +4,7 @@ A backward layer is a forward layer that is fed each sequence reversed within it
 end of both directions, where a causal layer cannot see it. This is as fast as an unpacked padded tensor, and exact.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -49,10 +49,11 @@ class Recurrent(nn.Module):
         self.output_size = hidden_size * (2 if bidirectional else 1)
         self.projection = nn.Sequential(nn.Linear(input_size, hidden_size), _norm(norm, hidden_size))
         sizes = [hidden_size] + [self.output_size] * (num_layers - 1)
-        self.layers = nn.ModuleList(
+        stack = [
             RecurrentLayer(size, hidden_size, cell, nonlinearity, bidirectional, norm, dropout, residual)
             for size in sizes
-        )
+        ]
+        self.layers: Sequence[RecurrentLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # typed by its items
 
     def forward(self, encoded: Encoded) -> Encoded:
         """Of whole sequences from a zero state; zeros past their lengths."""
@@ -66,7 +67,7 @@ class Recurrent(nn.Module):
     ) -> tuple[Float[Tensor, "B t H"], tuple[Tensor, ...]]:
         """Of the next frames of one-directional sequences, and the state after them; no carry is the zero state."""
         states: Iterator[Tensor] | None = iter(carry) if carry else None
-        frames, kept = self.projection(frames), []
+        frames, kept = self.projection(frames), list[Tensor]()
         for layer in self.layers:
             frames, state = layer.step(frames, states)
             kept.extend(state)
@@ -145,12 +146,13 @@ def _sigmoid_rnn(cell: nn.RNN, frames: Tensor, state: Tensor) -> tuple[Tensor, t
     """h' = sigmoid(Wx + Uh + b) by the tanh kernel: sigmoid(z) = (tanh(z / 2) + 1) / 2, so with h = (g + 1) / 2
     g' = tanh((W/2) x + (U/4) g + (b + U 1/2) / 2).
     """
-    recurrent = cell.weight_hh_l0
-    weights = {
-        "weight_ih_l0": cell.weight_ih_l0 / 2,
+    own = dict(cell.named_parameters())
+    recurrent = own["weight_hh_l0"]
+    weights: dict[str, Tensor] = {
+        "weight_ih_l0": own["weight_ih_l0"] / 2,
         "weight_hh_l0": recurrent / 4,
-        "bias_ih_l0": cell.bias_ih_l0 / 2,
-        "bias_hh_l0": cell.bias_hh_l0 / 2 + recurrent.sum(dim=1) / 4,
+        "bias_ih_l0": own["bias_ih_l0"] / 2,
+        "bias_hh_l0": own["bias_hh_l0"] / 2 + recurrent.sum(dim=1) / 4,
     }
     output, after = torch.func.functional_call(cell, weights, (frames, 2 * state - 1))
     return (output + 1) / 2, ((after + 1) / 2,)
@@ -161,15 +163,15 @@ def initialize(cell: nn.RNNBase, kind: str) -> None:
 
     The LSTM's forget gate starts with a bias of 1 (Jozefowicz et al. 2015), so that it begins by remembering.
     """
-    size = cell.hidden_size
+    size, weights = cell.hidden_size, dict(cell.named_parameters())
     for gate in range(GATES[kind]):
         rows = slice(gate * size, (gate + 1) * size)
-        nn.init.orthogonal_(cell.weight_hh_l0.data[rows])
-        nn.init.xavier_uniform_(cell.weight_ih_l0.data[rows])
-    nn.init.zeros_(cell.bias_ih_l0)
-    nn.init.zeros_(cell.bias_hh_l0)
+        nn.init.orthogonal_(weights["weight_hh_l0"].data[rows])
+        nn.init.xavier_uniform_(weights["weight_ih_l0"].data[rows])
+    nn.init.zeros_(weights["bias_ih_l0"])
+    nn.init.zeros_(weights["bias_hh_l0"])
     if kind == "lstm":
-        nn.init.ones_(cell.bias_ih_l0.data[size : 2 * size])
+        nn.init.ones_(weights["bias_ih_l0"].data[size : 2 * size])
 
 
 def _norm(kind: str, size: int) -> nn.Module:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 
@@ -12,10 +12,14 @@ from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.types import SpeechBatch
 
 
+@runtime_checkable
 class Judgement(Protocol):
     """What the training loop needs to know of a pass over dev; `score` is better when lower."""
 
-    metric: str
+    @property
+    def metric(self) -> str:
+        """What `score` is: "wer"."""
+        ...
 
     @property
     def score(self) -> float:

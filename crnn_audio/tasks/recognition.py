@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from crnn_audio.decoding.ctc import BLANK_ID
 from crnn_audio.features.augment import spec_augment
+from crnn_audio.features.normalize import Normalizer
+from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.lengths import masked
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.text.vocabulary import Vocabulary
@@ -42,8 +44,8 @@ class Recognition(nn.Module):
 
     def __init__(
         self,
-        front_end: nn.Module,
-        normalizer: nn.Module,
+        front_end: FrontEnd,
+        normalizer: Normalizer,
         model: Crnn,
         vocabulary: Vocabulary,
         *,

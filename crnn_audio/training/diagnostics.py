@@ -1,6 +1,6 @@
 """What a run writes down about itself and what can be read from it: the log, the curves, the plateau of blanks.
 
-The log has one JSON object a line: {"event": "step", ...} for each update and {"event": "dev", ...} for each evaluation.
+The log has one JSON object a line: {"event": "step", ...} for each update, {"event": "dev", ...} for each evaluation.
 """
 
 import json
@@ -14,9 +14,9 @@ SILENT_EVALUATIONS = 3
 """Evaluations in a row with nothing but blanks after which advice is given."""
 
 BLANKS_ADVICE = (
-    "Only blanks for {count} evaluations: the model says nothing yet. This plateau is common in the first epochs of CTC "
-    "training. If it lasts: set data.first_epoch=short_first, let augment.spec_augment start some epochs later, use "
-    "model.recurrent.norm=layer, and try optim.lr a few times lower or higher."
+    "Only blanks for {count} evaluations: the model says nothing yet. This plateau is common in the first epochs of "
+    "CTC training. If it lasts: set data.first_epoch=short_first, let augment.spec_augment start some epochs later, "
+    "use model.recurrent.norm=layer, and try optim.lr a few times lower or higher."
 )
 
 
@@ -81,7 +81,9 @@ def draw_curves(log: Log, path: Path) -> None:
         loss.plot(dev_at, [entry["loss"] for entry in evaluations], "o-", ms=3, label="dev", color="tab:orange")
         metric = str(evaluations[-1]["metric"])
         score.plot(dev_at, [100 * entry["score"] for entry in evaluations], "o-", ms=3, color="tab:orange")
-        score.set(title=f"dev {metric} (per cent, best {100 * min(one['score'] for one in evaluations):.2f})", ylim=(0, None))
+        score.set(
+            title=f"dev {metric} (per cent, best {100 * min(one['score'] for one in evaluations):.2f})", ylim=(0, None)
+        )
     loss.set(title="loss (nats a token; smoothed)", yscale="log")
     loss.legend()
     rate.plot(at, [entry["lr"] for entry in steps], color="tab:green")

@@ -31,7 +31,12 @@ class Preparing:
 
     def __init__(self) -> None:
         self.console = Console(file=sys.stderr, highlight=False)
-        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         self.bar = Bar(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
         self.tasks: dict[str, TaskID] = {}
         self.started: dict[str, float] = {}
@@ -118,7 +123,11 @@ class Display:
         if self.scalars:
             self.scalars(f"dev/{judgement.metric}", judgement.score, progress.step)
         self.dev = f"  dev {judgement.metric} {100 * judgement.score:.2f} %"
-        mark = " (best so far)" if best else f" (best {100 * (progress.best_score or 0):.2f} % in epoch {progress.best_epoch})"
+        mark = (
+            " (best so far)"
+            if best
+            else f" (best {100 * (progress.best_score or 0):.2f} % in epoch {progress.best_epoch})"
+        )
         self._say(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
         for reference, hypothesis in judgement.examples(2):
             self._say(f"    said   {reference}\n    heard  {hypothesis or '(nothing)'}")
@@ -132,11 +141,12 @@ class Display:
             return ""
         spent = sum(one.step_seconds + one.wait_seconds for one in reports)
         seconds, padded = sum(one.seconds for one in reports), sum(one.padded_seconds for one in reports)
+        waited = sum(one.wait_seconds for one in reports) / spent
         left = timedelta(seconds=round(spent / len(reports) * (self.total_steps - progress.step)))
         return (
             f"loss {sum(one.loss for one in reports) / len(reports):.3f}  {seconds / spent:.0f} s/s  "
             f"grad {sum(one.gradient_norm for one in reports) / len(reports):.2f}  "
-            f"wait {sum(one.wait_seconds for one in reports) / spent:.1%}  padding {1 - seconds / padded:.1%}  {left} left"
+            f"wait {waited:.1%}  padding {1 - seconds / padded:.1%}  {left} left"
         )
 
     def _say(self, line: str) -> None:

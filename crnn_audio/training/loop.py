@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,14 @@ from crnn_audio.training import checkpoint, optim
 from crnn_audio.training.checkpoint import Progress
 
 
+@runtime_checkable
 class TrainingBatch(Protocol):
     """What the loop asks of a batch."""
 
-    cut_ids: tuple[str, ...]
+    @property
+    def cut_ids(self) -> tuple[str, ...]:
+        """Names of what is in it, to tell a person."""
+        ...
 
     @property
     def size(self) -> int:
@@ -45,10 +49,14 @@ class TrainingBatch(Protocol):
         ...
 
 
+@runtime_checkable
 class Task(Protocol):
     """What the loop asks of a task: a network, and a loss summed over a batch's items."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """Whose weights move."""
+        ...
 
     def train(self, mode: bool = True) -> Any:
         """Training or judging mode."""
@@ -59,6 +67,7 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
 class Feed(Protocol):
     """Where batches come from; a pure function of epoch and position, so that a run can go on anywhere."""
 
@@ -105,6 +114,7 @@ class StepReport:
     step_seconds: float
 
 
+@runtime_checkable
 class Observer(Protocol):
     """Who is told what happens: the log and the progress bar."""
 
@@ -195,7 +205,7 @@ def _step(
     for index, part in enumerate(parts):
         torch.manual_seed((options.seed << 40) + (progress.step << 8) + index)
         loss = task.loss(part.to(device)) / count
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
     norm = optim.gradient_norm(parameters)
@@ -221,9 +231,10 @@ def _not_finite(model: nn.Module, parts: Iterable[TrainingBatch], loss: float, p
     cuts = ", ".join(cut_id for part in parts for cut_id in part.cut_ids)
     broken = (name for name, one in model.named_parameters() if one.grad is not None and not one.grad.isfinite().all())
     return (
-        f"step {progress.step} (epoch {progress.epoch + 1}): the loss is {loss:g} and the first parameter whose gradient "
-        f"is not finite is {next(broken, 'none')!r}. The cuts of this batch: {cuts}. Nothing of this step was kept; the "
-        "last checkpoint is from before it. Lower optim.lr or optim.clip_norm, use float32, or look at these cuts."
+        f"step {progress.step} (epoch {progress.epoch + 1}): the loss is {loss:g} and the first parameter whose "
+        f"gradient is not finite is {next(broken, 'none')!r}. The cuts of this batch: {cuts}. Nothing of this step "
+        "was kept; the last checkpoint is from before it. Lower optim.lr or optim.clip_norm, use float32, or look at "
+        "these cuts."
     )
 
 
@@ -252,8 +263,10 @@ def _evaluate(
         progress.worse_evaluations += 1
     if average:
         average.swap()
-    if options.schedule == "plateau" and progress.worse_evaluations and (
-        progress.worse_evaluations % options.plateau_patience == 0
+    if (
+        options.schedule == "plateau"
+        and progress.worse_evaluations
+        and (progress.worse_evaluations % options.plateau_patience == 0)
     ):
         progress.plateau_factor /= 2
     progress.finished = 0 < options.early_stopping <= progress.worse_evaluations

@@ -1,7 +1,7 @@
 """How weights move: optimisers, learning-rate schedules as functions of the step, clipping, and averaged weights."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ def build_optimizer(
         {"params": [one for one in parameters if one.dim() > 1], "weight_decay": weight_decay},
         {"params": [one for one in parameters if one.dim() <= 1], "weight_decay": 0.0},
     ]
-    builders = {
+    builders: dict[str, Callable[[], Optimizer]] = {
         "adamw": lambda: AdamW(groups, lr=lr, betas=betas),
         "adam": lambda: Adam(groups, lr=lr, betas=betas),
         "sgd": lambda: SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov),
@@ -54,7 +54,9 @@ def rate_share(schedule: str, step: int, total_steps: int, warmup: float) -> flo
         return _half_cosine(1.0, END_SHARE, done)
     if done < warmup:
         risen = done / warmup
-        return START_SHARE + (1 - START_SHARE) * risen if schedule == "warmup" else _half_cosine(START_SHARE, 1.0, risen)
+        return (
+            START_SHARE + (1 - START_SHARE) * risen if schedule == "warmup" else _half_cosine(START_SHARE, 1.0, risen)
+        )
     return 1.0 if schedule == "warmup" else _half_cosine(1.0, END_SHARE, (done - warmup) / max(1 - warmup, 1e-9))
 
 
@@ -76,7 +78,7 @@ def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
 def clip(
     parameters: Iterable[nn.Parameter], norm: Tensor, *, clip_norm: float | None, clip_value: float | None
 ) -> bool:
-    """Scales the gradient to at most `clip_norm` (Pascanu et al. 2013), then limits its elements; whether it changed."""
+    """Scales the gradient to at most `clip_norm` (Pascanu et al. 2013), then limits its elements; whether it did."""
     clipped = False
     parameters = [one for one in parameters if one.grad is not None]
     if clip_norm is not None:

@@ -187,6 +187,7 @@ class Interruption:
         self.requested = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Handles a signal."""
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True

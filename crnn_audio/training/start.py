@@ -1,4 +1,4 @@
-"""Where a run begins: an old run directory gone on with, or a new one with its vocabulary and statistics; checked data."""
+"""Where a run begins: an old run gone on with, or a new one with its vocabulary and statistics; its data checked."""
 
 import json
 import subprocess
@@ -86,7 +86,7 @@ def _statistics(recipe: Recipe, cuts: Cuts) -> build.Statistics:
         if seconds < STATISTICS_SECONDS:
             chosen.append(plan.PlannedCut(index, 1.0, cuts.cuts[index].duration))
             seconds += cuts.cuts[index].duration
-    statistics = Statistics(int(front_end.num_features))  # type: ignore[call-overload]
+    statistics = Statistics(front_end.num_features)
     with torch.inference_mode():
         for batch in loader.batches(cuts, [(0, tuple(chosen[at : at + 8])) for at in range(0, len(chosen), 8)]):
             statistics.add(*front_end(batch.audio.waveforms, batch.audio.lengths))

@@ -63,6 +63,12 @@ def test_what_cannot_be_had_names_every_place_and_the_command(tmp_path):
     assert list(Path("data").iterdir()) == []
 
 
+def test_it_arrives_by_renaming_so_that_nobody_sees_half_of_it():
+    with home.arriving(Path("data/birdsong")) as partial:
+        made = partial.stat().st_ino
+    assert Path("data/birdsong").stat().st_ino == made
+
+
 def test_an_interrupted_one_leaves_nothing():
     def interrupted() -> None:
         with home.arriving(Path("data/birdsong")) as partial:

@@ -1,6 +1,7 @@
 """Spoken digits: the voices of dev and test are unheard in train, and the corpus is a function of its seed."""
 
 import importlib.util
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,15 @@ def test_making_it_twice_gives_the_same_bytes(made, tmp_path, monkeypatch):
     spoken_digits.make(tmp_path, sizes=SIZES)
     assert contents(made) == contents(tmp_path)
     assert len(contents(made)) == sum(SIZES.values()) + 3
+
+
+@needs_espeak
+def test_breath_repeats_too():
+    lines = [espeak.Line("seven six", "en-US", voice) for voice in ("whisper", "f2", "m3")]
+    first = espeak.speak(lines)
+    time.sleep(1.1)  # a seed taken from the clock would be another one now
+    for once, again in zip(first, espeak.speak(lines), strict=True):
+        np.testing.assert_array_equal(once, again)
 
 
 @needs_espeak
