@@ -1,5 +1,7 @@
 """Small networks to sweep the laws over, in float64, with norms and biases moved away from where they start."""
 
+from typing import TypeVar
+
 import torch
 from torch import Tensor, nn
 
@@ -7,6 +9,8 @@ from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.models.recurrent import Recurrent
+
+Module = TypeVar("Module", bound=nn.Module)
 
 CELLS = {"tanh": "rnn", "relu": "rnn", "sigmoid": "rnn", "lstm": "lstm", "gru": "gru"}
 """The five kinds of cell: a simple RNN's nonlinearity, or the cell's own name."""
@@ -44,7 +48,7 @@ def crnn(
     return moved(Crnn(front, recurrent, CtcHead(recurrent.output_size, TOKENS))).double().eval()
 
 
-def moved[Module: nn.Module](module: Module) -> Module:
+def moved(module: Module) -> Module:
     """The same with every bias and every norm's parameter away from its initial value, which would hide mistakes."""
     with torch.no_grad():
         for owner in module.modules():

@@ -1,8 +1,7 @@
 """Law 1: whatever lies beside an utterance, and whatever it is padded with, its result stays the same."""
 
-import itertools
+import io
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,14 +16,13 @@ from crnn_audio.decoding.ctc import greedy
 from crnn_audio.inference import recognizer
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.runs import Run
-from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.types import AudioBatch, Hypothesis
+from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
 from tests.invariants.small import CELLS, STACKS, TIMES, crnn, features, moved, padded
 
-LENGTHS = [19, 0, 40, 3, 1, 27, 2]
 GARBAGE = {"zeros": 0.0, "nan": math.nan, "huge": 1e30, "inf": -math.inf}
-
+FRAMES = [19, 0, 40, 3, 1, 27, 2]
 
 # ---------------------------------------------------------------------------------------- the network
 
@@ -38,19 +36,161 @@ GARBAGE = {"zeros": 0.0, "nan": math.nan, "huge": 1e30, "inf": -math.inf}
 def test_an_utterance_alone_equals_itself_beside_longer_ones(
     kind: str, bidirectional: bool, norm: str, stack: str, time_padding: str, residual: bool
 ) -> None:
-    if stack == "no_conv" and time_padding != "same":
-        pytest.skip("no convolution to pad") if False else None
     model = crnn(
         kind, bidirectional=bidirectional, norm=norm, stack=stack, time_padding=time_padding, residual=residual
     )
-    items = features(*LENGTHS)
+    items = features(*FRAMES)
     with torch.no_grad():
         alone = [model(*padded([item])) for item in items]
         assert float(alone[2].frames[0, :5].std(dim=0).min()) > 1e-3, "the outputs say nothing"
         for fill in GARBAGE.values():
             together = model(*padded(items, fill))
-            for row, single in enumerate(alone):
-                length = int(single.lengths)
-                assert int(together.lengths[row]) == length
-                difference = together.frames[row, :length] - single.frames[0, :length]
-                assert difference.abs().sum() <= 1e-9, f"an utterance of {LENGTHS[row]} frames padded with {fill}"
+            assert together.lengths.tolist() == [int(one.lengths) for one in alone]
+            for row, one in enumerate(alone):
+                length = int(one.lengths)
+                torch.testing.assert_close(together.frames[row, :length], one.frames[0, :length], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_gradients_of_a_batch_are_the_sum_of_those_alone(kind: str, bidirectional: bool) -> None:
+    model = crnn(kind, bidirectional=bidirectional)
+    items, targets = features(40, 12, 23), torch.tensor([[1, 2], [3, 0], [4, 4]])
+    target_lengths = torch.tensor([2, 1, 2])
+
+    def gradients(rows: list[int], fill: float) -> list[Tensor]:
+        encoded = model(*padded([items[row] for row in rows], fill))
+        loss = ctc_losses(encoded, TokenBatch(targets[rows], target_lengths[rows])).sum()
+        return list(torch.autograd.grad(loss, list(model.parameters())))
+
+    apart = [gradients([row], 0.0) for row in range(3)]
+    assert all(float(one.abs().sum()) > 0 for one in apart[0])
+    for fill in GARBAGE.values():
+        for together, *alone in zip(gradients([0, 1, 2], fill), *apart, strict=True):
+            torch.testing.assert_close(together, sum(alone), rtol=1e-9, atol=1e-9)
+
+
+# ---------------------------------------------------------------------------------------- from sound to log-probs
+
+SAMPLE_RATE = 8000
+SAMPLES = [2400, 6000, 1, 700, 39, 40, 4444]
+"""Of them, 1 and 39 are too short for a frame of fbank; all but three give no or one frame out."""
+VOCABULARY = Vocabulary.build(["ab cd"], "characters")
+
+
+def recipe(kind: str = "fbank", normalize: str = "global", bidirectional: bool = True) -> Recipe:
+    return loads(
+        f"""
+        data: {{corpus: an4}}
+        features: {{kind: {kind}, sample_rate: {SAMPLE_RATE}, num_mels: 40, normalize: {normalize}}}
+        model:
+          conv: [{{channels: 3, kernel: [5, 3], stride: [2, 2]}}, {{channels: 3, stride: [2, 2]}}]
+          recurrent: {{hidden_size: 8, num_layers: 1, dropout: 0.5, bidirectional: {str(bidirectional).lower()}}}
+        """
+    )
+
+
+def recognition(asked: Recipe) -> Recognition:
+    """A recogniser with random weights that is sure of itself and says many things."""
+    num_features = int(build.front_end(asked.features).num_features)
+    statistics = (torch.randn(num_features).tolist(), (1 + torch.rand(num_features)).tolist())
+    task = build.recognition(asked, VOCABULARY, statistics).eval()
+    moved(task.model)
+    with torch.no_grad():
+        task.model.head.linear.weight *= 12
+    return task
+
+
+def sounds() -> list[Tensor]:
+    """Chirps in noise, that change all the time."""
+    random = np.random.default_rng(5)
+    found = []
+    for samples in SAMPLES:
+        seconds = np.arange(samples) / SAMPLE_RATE
+        chirp = 0.3 * np.sin(2 * np.pi * (300 + 900 * seconds) * seconds) * np.sin(40 * seconds) ** 2
+        found.append(torch.from_numpy(chirp + 0.02 * random.standard_normal(samples)))
+    return found
+
+
+def audio(waves: list[Tensor], dtype: torch.dtype, fill: float = 0.0) -> AudioBatch:
+    waveforms, lengths = padded(waves, fill)
+    return AudioBatch(waveforms.to(dtype), lengths, SAMPLE_RATE)
+
+
+@pytest.mark.parametrize("normalize", ["global", "utterance", "none"])
+@pytest.mark.parametrize("kind", ["fbank", "log_mel", "mfcc", "mel"])
+def test_log_probs_of_a_waveform_do_not_depend_on_its_batch(kind: str, normalize: str) -> None:
+    task, waves = recognition(recipe(kind, normalize)), sounds()
+    for dtype, relative, absolute in [(torch.float32, 1e-4, 1e-4), (torch.float64, 0.0, 1e-9)]:
+        task = task.to(dtype)
+        with torch.inference_mode():
+            alone = [task(audio([wave], dtype)) for wave in waves]
+            together = {name: task(audio(waves, dtype, fill)) for name, fill in GARBAGE.items()}
+            order = [4, 6, 0, 2, 5, 1, 3]
+            together["reordered"] = shuffled(task(audio([waves[at] for at in order], dtype)), order)
+        assert {int(one.lengths) for one in alone} >= {1}
+        for encoded in together.values():
+            assert encoded.lengths.tolist() == [int(one.lengths) for one in alone]
+            for row, one in enumerate(alone):
+                length = int(one.lengths)
+                found, wanted = encoded.frames[row, :length], one.frames[0, :length]
+                assert found.dtype == dtype
+                torch.testing.assert_close(found, wanted, rtol=relative, atol=absolute)
+            assert_same_paths(encoded, alone, relative=max(relative, 1e-9))
+
+
+def shuffled(encoded: Encoded, order: list[int]) -> Encoded:
+    """The rows of a batch in `order`, back where they were."""
+    back = torch.tensor(order).argsort()
+    return Encoded(encoded.frames[back], encoded.lengths[back])
+
+
+def assert_same_paths(encoded: Encoded, alone: list[Encoded], relative: float) -> None:
+    for found, one in zip(greedy(encoded.frames, encoded.lengths), alone, strict=True):
+        (wanted,) = greedy(one.frames, one.lengths)
+        assert (found.tokens, found.starts, found.ends) == (wanted.tokens, wanted.starts, wanted.ends)
+        assert [*found.probs, found.blank_prob] == pytest.approx([*wanted.probs, wanted.blank_prob], rel=relative)
+
+
+# ---------------------------------------------------------------------------------------- from files to transcripts
+
+
+@pytest.mark.parametrize("kind", ["fbank", "mel"])
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+def test_transcripts_times_and_confidences_at_every_batch_size_and_order(
+    kind: str, bidirectional: bool, monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
+    asked = recipe(kind, "global", bidirectional)
+    run = Run(tmp_path, asked, VOCABULARY, None, "finished")
+    ready = Recognizer(run, recognition(asked))
+    sources = [wav(wave) for wave in [*sounds(), *sounds()[1::5]] if len(wave) > 300]
+    paths = []
+    for index, source in enumerate(sources):
+        paths.append(tmp_path / f"{index}.wav")
+        paths[-1].write_bytes(source)
+    alone = [ready.transcribe(path) for path in paths]
+    assert len({word.text for one in alone for word in one.words}) > 3, "the transcripts say nothing"
+    for seconds in (0.01, 1.0, 1.7, 60.0):
+        monkeypatch.setattr(recognizer, "BATCH_SECONDS", seconds)
+        for order in (range(len(paths)), reversed(range(len(paths))), [2, 0, 3, 1, 4]):
+            order = list(order)
+            together = ready.transcribe([paths[at] for at in order])
+            for at, found in zip(order, together, strict=True):
+                assert_same_hypothesis(found, alone[at])
+
+
+def wav(wave: Tensor) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, wave.numpy(), SAMPLE_RATE, format="WAV", subtype="FLOAT")
+    return file.getvalue()
+
+
+def assert_same_hypothesis(found: Hypothesis, wanted: Hypothesis) -> None:
+    assert (found.text, found.seconds, found.path) == (wanted.text, wanted.seconds, wanted.path)
+    assert [(word.text, word.start, word.end) for word in found.words] == [
+        (word.text, word.start, word.end) for word in wanted.words
+    ]
+    sure = [word.confidence for word in found.words]
+    assert [found.confidence, *sure] == pytest.approx(
+        [wanted.confidence, *(word.confidence for word in wanted.words)], rel=1e-4
+    )
