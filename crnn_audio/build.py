@@ -93,8 +93,7 @@ def prepare(corpus: str, *, root: str | Path | None = None, progress: home.Progr
 
 
 def _manifests(root: str | None) -> Splits:
-    if root is None:
-        raise RecipeError("data.corpus is 'manifests', so data.root must name the folder of train.jsonl and dev.jsonl.")
+    assert root is not None, "the schema holds that manifests have a root"
     paths = {name: Path(root) / f"{name}.jsonl" for name in ("train", "dev", "test")}
     return {name: manifests.load(path) for name, path in paths.items() if name == "train" or path.exists()}
 
@@ -231,7 +230,7 @@ def feed(recipe: Recipe, ready: Cuts, pin_memory: bool = False) -> SpeechFeed:
 def findings(recipe: Recipe, task: Recognition, ready: Cuts) -> list[checks.Finding]:
     """What the cheap checks say of a training split: empty, infeasible or over-long cuts."""
     fastest, slowest = max(recipe.augment.speed), min(recipe.augment.speed)
-    samples = torch.tensor([int(cut.duration / fastest * ready.sample_rate) for cut in ready.cuts])
+    samples = torch.tensor([ready.num_samples(index, fastest) for index in range(len(ready.cuts))])
     frames: Tensor = task.model.output_lengths(task.front_end.num_frames(samples))
     return [
         *checks.empty(ready.cuts),

@@ -202,7 +202,7 @@ def transcribe(
     from crnn_audio.training.display import Preparing
 
     recognizer = load(model, device=device, weights=weights)
-    if recognizer.run.state != "finished":
+    if not recognizer.run.finished:
         say(f"{model}: this run is not finished; these are its best weights so far.")
     with Preparing() as progress:
         results = recognizer.transcribe_each(files, lambda done: progress("transcribing", done, len(files)))

@@ -37,13 +37,18 @@ ZOO = Path(__file__).parent / "zoo"
 
 @dataclass(frozen=True)
 class Run:
-    """An open run directory; `statistics` are the mean and deviation of each feature, if it has any."""
+    """An open run directory; `statistics` are the mean and deviation of each feature, `facts` what run.json says."""
 
     path: Path
     recipe: Recipe
     vocabulary: Vocabulary
     statistics: tuple[list[float], list[float]] | None
-    state: str
+    facts: Mapping[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end."""
+        return self.facts.get("state") == "finished"
 
     def weights(self, which: str = "best") -> dict[str, Tensor]:
         """The model's weights: "best" on dev or "last"; a finished run without dev has only the last.
@@ -141,7 +146,7 @@ def open_run(model: str | Path) -> Run:
         vocabulary = Vocabulary.load(path / "vocabulary.json")
     except (CrnnAudioError, OSError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: damaged. {error}") from None
-    return Run(path, recipe, vocabulary, _statistics(path / "statistics.json"), str(header.get("state")))
+    return Run(path, recipe, vocabulary, _statistics(path / "statistics.json"), header)
 
 
 @contextmanager

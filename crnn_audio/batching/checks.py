@@ -153,7 +153,8 @@ def refuse_if_many(findings: Sequence[Finding], total: int, source: str) -> None
     Raises:
         DataError: names the first of them.
     """
-    if len(findings) <= TOLERATED_SHARE * total:
+    unusable = len({finding.cut_id for finding in findings})
+    if unusable <= TOLERATED_SHARE * total:
         return
     shown = [f"  {finding}" for finding in findings[:10]] + (["  ..."] if len(findings) > 10 else [])
-    raise DataError("\n".join([f"{source}: {len(findings)} of {total} cuts cannot be used", *shown]))
+    raise DataError("\n".join([f"{source}: {unusable} of {total} cuts cannot be used", *shown]))

@@ -16,7 +16,7 @@ from crnn_audio import audio
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, PlannedCut, key, part
 from crnn_audio.errors import CrnnAudioError, DataError
-from crnn_audio.features.augment import speed_perturb
+from crnn_audio.features.augment import perturbed_length, speed_perturb
 from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
 
 
@@ -56,6 +56,13 @@ class Cuts(Dataset[SpeechBatch | CrnnAudioError]):
         except DataError as error:
             raise DataError(f"cut {cut.id!r}: {error}") from None
         return speed_perturb(waveform, entry.speed)
+
+    def num_samples(self, index: int, speed: float) -> int:
+        """Samples that a cut will have when it is played at that speed; its file is not read."""
+        cut, rate = self.cuts[index], self.cuts[index].recording.sample_rate
+        native = round((cut.start + cut.duration) * rate) - round(cut.start * rate)
+        resampled = max((2 * native * self.sample_rate + rate) // (2 * rate), 1)  # as audio.resample rounds
+        return perturbed_length(resampled, speed)
 
 
 def batches(

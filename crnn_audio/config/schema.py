@@ -33,7 +33,7 @@ class RecognitionTask(Section):
     case: Literal["keep", "lower", "upper"] = "keep"
     """How transcripts are spelled before they become tokens."""
     punctuation: Literal["keep", "remove"] = "keep"
-    """Whether everything but letters, digits, marks and apostrophes is dropped from transcripts."""
+    """Whether everything but letters, digits, marks and apostrophes becomes a space in transcripts."""
     consistency: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Weight of the divergence between the posteriors of two differently masked views (CR-CTC); 0 trains one view."""
 
@@ -59,6 +59,12 @@ class Data(Section):
     workers: Annotated[int, Field(ge=0, le=64)] = 1
     """Processes that read and resample ahead; 0 reads in the training process."""
 
+    @model_validator(mode="after")
+    def _manifests_have_a_root(self) -> Self:
+        if self.corpus == "manifests" and self.root is None:
+            raise ValueError("corpus 'manifests' needs root, the folder of train.jsonl and dev.jsonl")
+        return self
+
 
 # ------------------------------------------------------------------------------------------------ features
 
@@ -70,8 +76,11 @@ class FbankFeatures(Section):
 
     kind: Literal["fbank"] = "fbank"
     sample_rate: Count = 16000
+    """Samples per second that all audio is brought to."""
     num_mels: Count = 80
+    """Mel bins of a frame."""
     low_hz: Annotated[float, Field(ge=0)] = 20.0
+    """Lower edge of the lowest bin."""
     high_hz: float = -400.0
     """Upper edge; zero or less counts down from half the sample rate."""
     normalize: Normalize = "global"
@@ -82,9 +91,13 @@ class LogMelFeatures(Section):
 
     kind: Literal["log_mel"]
     sample_rate: Count = 16000
+    """Samples per second that all audio is brought to."""
     num_mels: Count = 80
+    """Mel bins of a frame."""
     window_seconds: Positive = 0.025
+    """Sound under one frame."""
     hop_seconds: Positive = 0.010
+    """Time between frames."""
     normalize: Normalize = "global"
 
 
@@ -93,10 +106,15 @@ class MfccFeatures(Section):
 
     kind: Literal["mfcc"]
     sample_rate: Count = 16000
+    """Samples per second that all audio is brought to."""
     num_mels: Count = 80
+    """Mel bins of a frame."""
     num_coefficients: Count = 40
+    """Cepstral coefficients of a frame; no more than num_mels."""
     window_seconds: Positive = 0.025
+    """Sound under one frame."""
     hop_seconds: Positive = 0.010
+    """Time between frames."""
     normalize: Normalize = "global"
 
 
@@ -105,9 +123,13 @@ class MelFeatures(Section):
 
     kind: Literal["mel"]
     sample_rate: Count = 16000
+    """Samples per second that all audio is brought to."""
     num_mels: Count = 80
+    """Mel bins of a frame."""
     window_seconds: Positive = 0.025
+    """Sound under one frame."""
     hop_seconds: Positive = 0.010
+    """Time between frames."""
     normalize: Normalize = "global"
 
 

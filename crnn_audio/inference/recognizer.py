@@ -16,6 +16,7 @@ from crnn_audio.decoding.ctc import greedy
 from crnn_audio.errors import DataError
 from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Hypothesis, Word
 
 BATCH_SECONDS = 60.0
@@ -108,7 +109,7 @@ class Recognizer:
 
     def _words(self, path: TokenPath, seconds: float) -> Iterator[Word]:
         """A word is as sure as its least sure token; its times are those of its first and last token's frames."""
-        for tokens in _split(path, self.task.vocabulary.encode(" ") if self.task.vocabulary.separator else None):
+        for tokens in _split(path, self.task.vocabulary):
             yield Word(
                 text=self.task.vocabulary.decode(path.tokens[index] for index in tokens),
                 start=min(path.starts[tokens[0]] * self.frame_seconds, seconds),
@@ -136,14 +137,14 @@ def _seconds(source: Source) -> float:
     return BATCH_SECONDS
 
 
-def _split(path: TokenPath, separator: list[int] | None) -> Iterator[list[int]]:
-    """Positions of the tokens of each word; without a separator every token is a word."""
-    if separator is None:
+def _split(path: TokenPath, vocabulary: Vocabulary) -> Iterator[list[int]]:
+    """Positions of the tokens of each word, none of them empty; in a vocabulary of words every token is one."""
+    if vocabulary.separator is None:
         yield from ([index] for index in range(len(path.tokens)))
         return
     word: list[int] = []
     for index, token in enumerate(path.tokens):
-        if token in separator:
+        if vocabulary.tokens[token] == vocabulary.separator:
             if word:
                 yield word
             word = []

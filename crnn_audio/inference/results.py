@@ -34,21 +34,20 @@ def record(recognizer: Recognizer, evaluation: Evaluation, command: str) -> Path
     Raises:
         RunError: the run was not trained by a recipe of this checkout, or not to its end, or with other settings.
     """
-    facts = json.loads((recognizer.run.path / "run.json").read_text(encoding="utf-8"))
-    recipe = _recipe_of(recognizer, facts)
+    recipe = _recipe_of(recognizer)
     path = recipe.parent / "results.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     for metric, value in (("wer", evaluation.wer), ("cer", evaluation.cer)):
-        _update(rows, _row(recognizer, facts, recipe, evaluation.split, metric, value, command))
+        _update(rows, _row(recognizer, recipe, evaluation.split, metric, value, command))
     files.write_text(path, json.dumps(rows, indent=1) + "\n")
     write_tables(recipe.parent.parent)
     return path
 
 
-def _recipe_of(recognizer: Recognizer, facts: dict[str, Any]) -> Path:
+def _recipe_of(recognizer: Recognizer) -> Path:
     run = recognizer.run
-    name = facts.get("recipe")
-    if run.state != "finished":
+    name = run.facts.get("recipe")
+    if not run.finished:
         raise RunError(f"{run.path}: only a finished run is recorded. Go on with `train` first.")
     if not name or not Path(name).is_file() or Path(name).parts[0] != "recipes":
         raise RunError(f"{run.path}: trained from {name!r}, which is no recipe under recipes/ of this folder.")
@@ -65,14 +64,13 @@ def _recipe_of(recognizer: Recognizer, facts: dict[str, Any]) -> Path:
 
 def _row(
     recognizer: Recognizer,
-    facts: dict[str, Any],
     recipe: Path,
     split: str,
     metric: str,
     value: float,
     command: str,
 ) -> dict[str, Any]:
-    run = recognizer.run
+    run, facts = recognizer.run, recognizer.run.facts
     return {
         "recipe": str(recipe),
         "split": split,

@@ -71,10 +71,6 @@ class Task(Protocol):
 class Feed(Protocol):
     """Where batches come from; a pure function of epoch and position, so that a run can go on anywhere."""
 
-    def num_steps(self, epoch: int) -> int:
-        """Steps of an epoch."""
-        ...
-
     def steps(self, epoch: int, start: int) -> Iterator[Sequence[TrainingBatch]]:
         """The parts of each global batch of an epoch, from step `start` on."""
         ...
@@ -135,6 +131,7 @@ def train(
     progress: Progress,
     options: Options,
     *,
+    total_steps: int,
     device: torch.device,
     judge: Callable[[], Judgement] | None,
     keep_best: Callable[[], None],
@@ -151,7 +148,6 @@ def train(
     def save() -> None:
         checkpoint.save(checkpoint_path, progress, task.model, optimizer, average)
 
-    total_steps = sum(feed.num_steps(epoch) for epoch in range(options.max_epochs))
     saved_at = time.monotonic()
     while progress.epoch < options.max_epochs and not progress.finished:
         for parts, waited in _timed(feed.steps(progress.epoch, progress.position)):

@@ -61,6 +61,9 @@ def train(
     path = Path(out)
     device = build.device(recipe.device)
     run = start.reopened(path, recipe) if runs.is_run(path) else None
+    if run and run.finished:
+        say(f"{path}: this run was finished before; train into another --out to train again.")
+        return _as_it_ended(run)
     num_threads = build.threads(run.recipe.threads if run else recipe.threads)
     torch.set_num_threads(num_threads)
     with Preparing() as preparing:
@@ -71,6 +74,19 @@ def train(
         ready = start.usable(run, task, splits, preparing, say)
     development = build.cuts(run.recipe, splits["dev"], run.vocabulary) if splits.get("dev") else None
     return _trained(run, task, ready, development, device, deadline, say)
+
+
+def _as_it_ended(run: Run) -> Trained:
+    facts = run.facts
+    return Trained(
+        path=run.path,
+        finished=True,
+        interrupted=False,
+        steps=facts["steps"],
+        epochs=facts["epochs"],
+        train_seconds=facts["train_seconds"],
+        score=facts["best_dev"],
+    )
 
 
 def _say(line: str) -> None:
@@ -115,6 +131,7 @@ def _trained(
             average,
             progress,
             options,
+            total_steps=total,
             device=device,
             judge=(lambda: judge(task, development, device, 2 * recipe.data.batch_seconds)) if development else None,
             keep_best=lambda: run.save_weights("best", checkpoint.weights(task.model)),

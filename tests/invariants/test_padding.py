@@ -1,7 +1,7 @@
 """Law 1: whatever lies beside an utterance, and whatever it is padded with, its result stays the same."""
 
-import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +13,10 @@ from crnn_audio import build
 from crnn_audio.config.load import loads
 from crnn_audio.config.schema import Recipe
 from crnn_audio.decoding.ctc import greedy
+from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference import recognizer
 from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.lengths import mask
 from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
@@ -91,13 +93,18 @@ def recipe(kind: str = "fbank", normalize: str = "global", bidirectional: bool =
 
 
 def recognition(asked: Recipe) -> Recognition:
-    """A recogniser with random weights that is sure of itself and says many things."""
-    num_features = int(build.front_end(asked.features).num_features)
-    statistics = (torch.randn(num_features).tolist(), (1 + torch.rand(num_features)).tolist())
-    task = build.recognition(asked, VOCABULARY, statistics).eval()
-    moved(task.model)
+    """A recogniser with random weights that is sure of itself and says every token now and then."""
+    waves = audio(sounds(), torch.float32)
+    front_end = build.front_end(asked.features)
+    seen = Statistics(front_end.num_features)
+    seen.add(*front_end(waves.waveforms, waves.lengths))
+    task = build.recognition(asked, VOCABULARY, (seen.mean.tolist(), seen.std.tolist())).eval()
+    head = moved(task.model).head.linear
     with torch.no_grad():
-        task.model.head.linear.weight *= 12
+        head.weight *= 12
+        head.bias.zero_()
+        states = task.model.recurrent(task.model.front(*task.features(waves)))
+        head.bias -= head(states.frames)[mask(states.lengths, states.frames.shape[1])].mean(dim=0)
     return task
 
 
@@ -121,14 +128,14 @@ def audio(waves: list[Tensor], dtype: torch.dtype, fill: float = 0.0) -> AudioBa
 @pytest.mark.parametrize("kind", ["fbank", "log_mel", "mfcc", "mel"])
 def test_log_probs_of_a_waveform_do_not_depend_on_its_batch(kind: str, normalize: str) -> None:
     task, waves = recognition(recipe(kind, normalize)), sounds()
-    for dtype, relative, absolute in [(torch.float32, 1e-4, 1e-4), (torch.float64, 0.0, 1e-9)]:
+    for dtype, relative, absolute in [(torch.float32, 1e-4, 1e-5), (torch.float64, 0.0, 1e-9)]:
         task = task.to(dtype)
         with torch.inference_mode():
             alone = [task(audio([wave], dtype)) for wave in waves]
             together = {name: task(audio(waves, dtype, fill)) for name, fill in GARBAGE.items()}
             order = [4, 6, 0, 2, 5, 1, 3]
             together["reordered"] = shuffled(task(audio([waves[at] for at in order], dtype)), order)
-        assert {int(one.lengths) for one in alone} >= {1}
+        assert {int(one.lengths) for one in alone} >= ({0, 1} if kind == "fbank" else {1})
         for encoded in together.values():
             assert encoded.lengths.tolist() == [int(one.lengths) for one in alone]
             for row, one in enumerate(alone):
@@ -158,16 +165,15 @@ def assert_same_paths(encoded: Encoded, alone: list[Encoded], relative: float) -
 @pytest.mark.parametrize("kind", ["fbank", "mel"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
 def test_transcripts_times_and_confidences_at_every_batch_size_and_order(
-    kind: str, bidirectional: bool, monkeypatch: pytest.MonkeyPatch, tmp_path
+    kind: str, bidirectional: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = recipe(kind, "global", bidirectional)
     run = Run(tmp_path, asked, VOCABULARY, None, "finished")
     ready = Recognizer(run, recognition(asked))
-    sources = [wav(wave) for wave in [*sounds(), *sounds()[1::5]] if len(wave) > 300]
-    paths = []
-    for index, source in enumerate(sources):
-        paths.append(tmp_path / f"{index}.wav")
-        paths[-1].write_bytes(source)
+    waves = [wave for wave in [*sounds(), sounds()[1].flip(0)] if len(wave) > 300]
+    paths = [tmp_path / f"{index}.wav" for index in range(len(waves))]
+    for path, wave in zip(paths, waves, strict=True):
+        soundfile.write(path, wave.numpy(), SAMPLE_RATE, subtype="FLOAT")
     alone = [ready.transcribe(path) for path in paths]
     assert len({word.text for one in alone for word in one.words}) > 3, "the transcripts say nothing"
     for seconds in (0.01, 1.0, 1.7, 60.0):
@@ -177,12 +183,6 @@ def test_transcripts_times_and_confidences_at_every_batch_size_and_order(
             together = ready.transcribe([paths[at] for at in order])
             for at, found in zip(order, together, strict=True):
                 assert_same_hypothesis(found, alone[at])
-
-
-def wav(wave: Tensor) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, wave.numpy(), SAMPLE_RATE, format="WAV", subtype="FLOAT")
-    return file.getvalue()
 
 
 def assert_same_hypothesis(found: Hypothesis, wanted: Hypothesis) -> None:

@@ -1,0 +1,353 @@
+"""Law 12: cells, optimisers and clippings are the published equations, written out by hand in loops."""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from crnn_audio.models.recurrent import Direction, Recurrent
+from crnn_audio.training.optim import build_optimizer, clip, gradient_norm
+from crnn_audio.types import Encoded
+from tests.invariants.small import CELLS, crnn, moved, padded
+
+EXACT = {"rtol": 1e-9, "atol": 1e-9}
+
+# ---------------------------------------------------------------------------------------- cells
+
+
+def sigmoid(z: Tensor) -> Tensor:
+    return 1 / (1 + (-z).exp())
+
+
+def tanh(z: Tensor) -> Tensor:
+    return (z.exp() - (-z).exp()) / (z.exp() + (-z).exp())
+
+
+SQUASH: dict[str, Callable[[Tensor], Tensor]] = {"tanh": tanh, "sigmoid": sigmoid, "relu": lambda z: z * (z > 0)}
+
+
+def unrolled(
+    kind: str, cell: nn.RNNBase, frames: Tensor, state: tuple[Tensor, ...]
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """One sequence (T, D) through a cell, frame by frame; the state is h, for an LSTM h and c."""
+    own = dict(cell.named_parameters())
+    weight, recurrent = own["weight_ih_l0"], own["weight_hh_l0"]
+    bias, recurrent_bias = own["bias_ih_l0"], own["bias_hh_l0"]
+    h, *memory = state
+    outputs = []
+    for x in frames:
+        fed, fed_back = weight @ x + bias, recurrent @ h + recurrent_bias
+        if kind == "lstm":  # input gate, forget gate, candidate, output gate
+            i, f, g, o = (fed + fed_back).chunk(4)
+            memory = [sigmoid(f) * memory[0] + sigmoid(i) * tanh(g)]
+            h = sigmoid(o) * tanh(memory[0])
+        elif kind == "gru":  # reset gate, update gate, candidate
+            (r, z, n), (r_back, z_back, n_back) = fed.chunk(3), fed_back.chunk(3)
+            kept = sigmoid(z + z_back)
+            h = (1 - kept) * tanh(n + sigmoid(r + r_back) * n_back) + kept * h
+        else:
+            h = SQUASH[kind](fed + fed_back)
+        outputs.append(h)
+    return torch.stack(outputs), (h, *memory)
+
+
+def direction(kind: str, inputs: int = 3, units: int = 4) -> Direction:
+    nonlinearity = kind if CELLS[kind] == "rnn" else "tanh"
+    return moved(Direction(inputs, units, CELLS[kind], nonlinearity)).double()
+
+
+def random_state(kind: str, units: int = 4) -> tuple[Tensor, ...]:
+    states = 2 if kind == "lstm" else 1
+    return tuple(torch.randn(1, 1, units, dtype=torch.float64, requires_grad=True) for _ in range(states))
+
+
+@pytest.mark.parametrize("from_zero", [True, False], ids=["from_zero", "from_a_state"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_cell_and_its_gradients_are_its_equations(kind: str, from_zero: bool) -> None:
+    ours = direction(kind)
+    frames = torch.randn(1, 11, 3, dtype=torch.float64, requires_grad=True)
+    given = random_state(kind)
+    start = tuple(one.detach() * 0 for one in given) if from_zero else given
+    outputs, after = ours(frames, None if from_zero else given)
+    wanted, wanted_after = unrolled(kind, ours.cell, frames[0], tuple(one[0, 0] for one in start))
+    torch.testing.assert_close(outputs[0], wanted, **EXACT)
+    for found, one in zip(after, wanted_after, strict=True):
+        torch.testing.assert_close(found[0, 0], one, **EXACT)
+    sources = [frames, *ours.parameters(), *(() if from_zero else given)]
+    # Every output; and the last one alone, whose gradient has gone through all of time.
+    weighing = torch.randn_like(wanted)
+    for theirs, expected in [
+        ((outputs[0] * weighing).sum(), (wanted * weighing).sum()),
+        (outputs[0, -1].sum(), wanted[-1].sum()),
+    ]:
+        found = torch.autograd.grad(theirs, sources, retain_graph=True)
+        for one, other in zip(found, torch.autograd.grad(expected, sources, retain_graph=True), strict=True):
+            assert float(other.abs().sum()) > 0
+            torch.testing.assert_close(one, other, **EXACT)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_gradients_through_time_are_those_of_small_changes(kind: str) -> None:
+    ours = direction(kind, units=3)
+    frames = torch.randn(1, 5, 3, dtype=torch.float64, requires_grad=True)
+    names, values = zip(*ours.named_parameters(), strict=True)
+
+    def outputs(frames: Tensor, *weights: Tensor) -> Tensor:
+        return torch.func.functional_call(ours, dict(zip(names, weights, strict=True)), (frames, None))[0]
+
+    assert torch.autograd.gradcheck(outputs, (frames, *(one.detach().clone().requires_grad_() for one in values)))
+
+
+def layer_norm(frame: Tensor, norm: nn.Module) -> Tensor:
+    """Ba et al. 2016, over one frame."""
+    if isinstance(norm, nn.Identity):
+        return frame
+    centred = frame - frame.sum() / frame.numel()
+    return centred / ((centred**2).sum() / frame.numel() + 1e-5).sqrt() * norm.weight + norm.bias
+
+
+def stack_by_hand(kind: str, stack: Recurrent, frames: Tensor, residual: bool) -> Tensor:
+    """One sequence (T, D) through a stack of layers, the backward cells from its last frame to its first."""
+    linear, norm = stack.projection
+    frames = torch.stack([layer_norm(linear.weight @ x + linear.bias, norm) for x in frames])
+    for layer in stack.layers:
+        zero = tuple(torch.zeros(4, dtype=torch.float64) for _ in range(2 if kind == "lstm" else 1))
+        outputs, _ = unrolled(kind, layer.forwards.cell, frames, zero)
+        if layer.backwards is not None:
+            backwards, _ = unrolled(kind, layer.backwards.cell, frames.flip(0), zero)
+            outputs = torch.cat([outputs, backwards.flip(0)], dim=1)
+        outputs = torch.stack([layer_norm(frame, layer.norm) for frame in outputs])
+        frames = outputs + frames if residual and outputs.shape == frames.shape else outputs
+    return frames
+
+
+@pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
+@pytest.mark.parametrize("norm", ["none", "layer"])
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_stack_of_layers_over_a_padded_batch_is_its_equations(
+    kind: str, bidirectional: bool, norm: str, residual: bool
+) -> None:
+    stack = Recurrent(
+        3,
+        cell=CELLS[kind],
+        nonlinearity=kind if CELLS[kind] == "rnn" else "tanh",
+        hidden_size=4,
+        num_layers=3,
+        bidirectional=bidirectional,
+        norm=norm,
+        residual=residual,
+    )
+    moved(stack).double()
+    items = [torch.randn(length, 3, dtype=torch.float64, requires_grad=True) for length in (3, 7, 1)]
+    batch, lengths = padded(items)
+    together = stack(Encoded(batch, lengths)).frames
+    wanted = [stack_by_hand(kind, stack, item, residual) for item in items]
+    sources = [*items, *stack.parameters()]
+    for row, one in enumerate(wanted):
+        torch.testing.assert_close(together[row, : len(one)], one, **EXACT)
+    weighing = torch.randn_like(together)
+    expected = sum((one * weighing[row, : len(one)]).sum() for row, one in enumerate(wanted))
+    found = torch.autograd.grad((together * weighing).sum(), sources)
+    for one, other in zip(found, torch.autograd.grad(expected, sources), strict=True):
+        torch.testing.assert_close(one, other, **EXACT)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_recurrent_weights_start_orthogonal_and_input_weights_xavier(kind: str) -> None:
+    cell = Direction(40, 32, CELLS[kind], kind if CELLS[kind] == "rnn" else "tanh").cell
+    gates = {"lstm": 4, "gru": 3}.get(kind, 1)
+    assert cell.weight_hh_l0.shape == (gates * 32, 32)
+    for block in cell.weight_hh_l0.chunk(gates):
+        torch.testing.assert_close(block @ block.T, torch.eye(32), rtol=0, atol=1e-5)
+    bound = math.sqrt(6 / (40 + 32))  # Glorot and Bengio 2010, each gate by itself
+    for block in cell.weight_ih_l0.chunk(gates):
+        assert 0.98 * bound < float(block.abs().max()) <= bound
+        assert float(block.std()) == pytest.approx(bound / math.sqrt(3), rel=0.05)
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_biases_start_at_zero_and_the_forget_gate_at_one(kind: str) -> None:
+    cell = Direction(5, 4, CELLS[kind], "tanh").cell
+    bias = cell.bias_ih_l0 + cell.bias_hh_l0
+    wanted = [0.0] * 4 + [1.0] * 4 + [0.0] * 8 if kind == "lstm" else [0.0] * len(bias)
+    assert bias.tolist() == wanted
+
+
+# ---------------------------------------------------------------------------------------- optimisers
+
+LR, DECAY = 0.03, 0.1
+Steps = Iterator[np.ndarray]
+"""A weight's path under an optimiser: hand-written from the papers, fed with one gradient a step."""
+
+
+def adamw(p: np.ndarray, gradients: list[np.ndarray], decay: float) -> Steps:
+    """Loshchilov and Hutter 2019."""
+    m, v = 0.0, 0.0
+    for t, g in enumerate(gradients, start=1):
+        m, v = 0.9 * m + 0.1 * g, 0.98 * v + 0.02 * g**2
+        p = p - LR * decay * p - LR * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.98**t)) + 1e-8)
+        yield p
+
+
+def adam(p: np.ndarray, gradients: list[np.ndarray], decay: float) -> Steps:
+    """Kingma and Ba 2015, weight decay as a term of the gradient."""
+    m, v = 0.0, 0.0
+    for t, g in enumerate(gradients, start=1):
+        g = g + decay * p
+        m, v = 0.9 * m + 0.1 * g, 0.98 * v + 0.02 * g**2
+        p = p - LR * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.98**t)) + 1e-8)
+        yield p
+
+
+def sgd(
+    p: np.ndarray, gradients: list[np.ndarray], decay: float, momentum: float = 0.0, nesterov: bool = False
+) -> Steps:
+    """Polyak 1964 and, with `nesterov`, Sutskever et al. 2013; the rate stands outside the velocity."""
+    velocity = 0.0
+    for g in gradients:
+        g = g + decay * p
+        velocity = momentum * velocity + g
+        p = p - LR * (g + momentum * velocity if nesterov else velocity)
+        yield p
+
+
+def rmsprop(p: np.ndarray, gradients: list[np.ndarray], decay: float, momentum: float = 0.0) -> Steps:
+    """Tieleman and Hinton 2012, with momentum on the scaled gradient."""
+    v, velocity = 0.0, 0.0
+    for g in gradients:
+        g = g + decay * p
+        v = 0.99 * v + 0.01 * g**2
+        velocity = momentum * velocity + g / (np.sqrt(v) + 1e-8)
+        p = p - LR * velocity
+        yield p
+
+
+def adagrad(p: np.ndarray, gradients: list[np.ndarray], decay: float) -> Steps:
+    """Duchi et al. 2011."""
+    total = 0.0
+    for g in gradients:
+        g = g + decay * p
+        total = total + g**2
+        p = p - LR * g / (np.sqrt(total) + 1e-10)
+        yield p
+
+
+def adadelta(p: np.ndarray, gradients: list[np.ndarray], decay: float) -> Steps:
+    """Zeiler 2012, times the rate."""
+    seen, moved_by = 0.0, 0.0
+    for g in gradients:
+        g = g + decay * p
+        seen = 0.9 * seen + 0.1 * g**2
+        move = np.sqrt(moved_by + 1e-6) / np.sqrt(seen + 1e-6) * g
+        moved_by = 0.9 * moved_by + 0.1 * move**2
+        p = p - LR * move
+        yield p
+
+
+FORMULAS: dict[str, Callable[..., Steps]] = {
+    "adamw": adamw,
+    "adam": adam,
+    "sgd": sgd,
+    "rmsprop": rmsprop,
+    "adagrad": adagrad,
+    "adadelta": adadelta,
+}
+
+
+@pytest.mark.parametrize("decay", [0.0, DECAY])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("adamw", {}),
+        ("adam", {}),
+        ("sgd", {}),
+        ("sgd", {"momentum": 0.9}),
+        ("sgd", {"momentum": 0.9, "nesterov": True}),
+        ("rmsprop", {}),
+        ("rmsprop", {"momentum": 0.9}),
+        ("adagrad", {}),
+        ("adadelta", {}),
+    ],
+)
+def test_an_optimiser_steps_by_its_formula(name: str, options: dict[str, float], decay: float) -> None:
+    model = nn.Linear(4, 3).double()
+    optimizer = build_optimizer(model, name=name, lr=LR, weight_decay=decay, **options)
+    random = np.random.default_rng(3)
+    gradients = {one: [random.standard_normal(one.shape) for _ in range(3)] for one in model.parameters()}
+    paths = {
+        one: FORMULAS[name](one.detach().numpy().copy(), gradients[one], decay if one.dim() > 1 else 0.0, **options)
+        for one in model.parameters()
+    }
+    for step in range(3):
+        for one in model.parameters():
+            one.grad = torch.from_numpy(gradients[one][step])
+        optimizer.step()
+        for one in model.parameters():
+            np.testing.assert_allclose(one.detach().numpy(), next(paths[one]), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_only_matrices_decay_and_never_a_bias_or_a_norm(name: str) -> None:
+    model = crnn("lstm", bidirectional=True)
+    names = {id(one): name for name, one in model.named_parameters()}
+    decayed = {
+        names[id(one)]
+        for group in build_optimizer(model, name=name, weight_decay=DECAY).param_groups
+        for one in group["params"]
+        if group["weight_decay"] > 0
+    }
+    matrices = {name for name in names.values() if "weight" in name and "norm" not in name} - {
+        "recurrent.projection.1.weight"
+    }
+    assert decayed == matrices
+    grouped = [one for group in build_optimizer(model, name=name).param_groups for one in group["params"]]
+    assert sorted(names[id(one)] for one in grouped) == sorted(names.values())
+
+
+# ---------------------------------------------------------------------------------------- clipping
+
+
+def with_gradients(*gradients: list[float]) -> list[nn.Parameter]:
+    found = []
+    for one in gradients:
+        found.append(nn.Parameter(torch.zeros(len(one), dtype=torch.float64)))
+        found[-1].grad = torch.tensor(one, dtype=torch.float64)
+    return [*found, nn.Parameter(torch.zeros(2))]  # one that was not reached by the loss
+
+
+def clipped(parameters: list[nn.Parameter], norm: float | None, value: float | None) -> tuple[bool, list[list[float]]]:
+    changed = clip(parameters, gradient_norm(parameters), clip_norm=norm, clip_value=value)
+    return changed, [one.grad.tolist() for one in parameters if one.grad is not None]
+
+
+@pytest.mark.parametrize(
+    ("norm", "value", "factor", "bound"),
+    [
+        (None, None, 1.0, math.inf),
+        (20.0, None, 1.0, math.inf),
+        (6.5, None, 0.5, math.inf),
+        (None, 3.5, 1.0, 3.5),
+        (None, 50.0, 1.0, 50.0),
+        (6.5, 1.75, 0.5, 1.75),  # by norm first, then by value
+    ],
+)
+def test_clipping_is_its_formula(norm: float | None, value: float | None, factor: float, bound: float) -> None:
+    gradients = [[3.0, -4.0], [12.0]]  # of norm 13
+    parameters = with_gradients(*gradients)
+    assert float(gradient_norm(parameters)) == pytest.approx(13, rel=1e-12)
+    changed, found = clipped(parameters, norm, value)
+    wanted = [[max(-bound, min(bound, factor * one)) for one in gradient] for gradient in gradients]
+    assert changed == (wanted != gradients)
+    for one, other in zip(found, wanted, strict=True):
+        assert one == pytest.approx(other, rel=1e-6)
+    if norm is not None:
+        assert math.hypot(*(one for gradient in found for one in gradient)) <= norm
+
+
+def test_the_norm_of_a_broken_gradient_is_not_finite() -> None:
+    assert not torch.isfinite(gradient_norm(with_gradients([1.0, math.nan], [2.0])))
+    assert not torch.isfinite(gradient_norm(with_gradients([1.0], [math.inf])))
