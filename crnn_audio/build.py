@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,16 +17,7 @@ from crnn_audio.batching import checks, manifests
 from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, plan_epoch
-from crnn_audio.config.schema import (
-    FbankFeatures,
-    Features,
-    LogMelFeatures,
-    MelFeatures,
-    MfccFeatures,
-    Model,
-    Recipe,
-    RecognitionTask,
-)
+from crnn_audio.config.schema import Features, Model, Recipe, RecognitionTask
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.features import normalize, spectrogram
@@ -108,49 +98,17 @@ def vocabulary(task: RecognitionTask, cuts: Sequence[Cut]) -> Vocabulary:
     return Vocabulary.build([cut.text for cut in cuts], task.vocabulary)
 
 
+FRONT_ENDS: dict[str, Callable[..., FrontEnd]] = {
+    "fbank": spectrogram.Fbank,
+    "log_mel": spectrogram.LogMel,
+    "mfcc": spectrogram.Mfcc,
+    "mel": spectrogram.Mel,
+}
+
+
 def front_end(features: Features) -> FrontEnd:
     """Waveforms to features."""
-    return FRONT_ENDS[features.kind](features)
-
-
-def _fbank(features: FbankFeatures) -> FrontEnd:
-    return spectrogram.Fbank(
-        sample_rate=features.sample_rate,
-        num_mels=features.num_mels,
-        low_hz=features.low_hz,
-        high_hz=features.high_hz,
-    )
-
-
-def _log_mel(features: LogMelFeatures) -> FrontEnd:
-    return spectrogram.LogMel(
-        sample_rate=features.sample_rate,
-        num_mels=features.num_mels,
-        window_seconds=features.window_seconds,
-        hop_seconds=features.hop_seconds,
-    )
-
-
-def _mfcc(features: MfccFeatures) -> FrontEnd:
-    return spectrogram.Mfcc(
-        sample_rate=features.sample_rate,
-        num_mels=features.num_mels,
-        num_coefficients=features.num_coefficients,
-        window_seconds=features.window_seconds,
-        hop_seconds=features.hop_seconds,
-    )
-
-
-def _mel(features: MelFeatures) -> FrontEnd:
-    return spectrogram.Mel(
-        sample_rate=features.sample_rate,
-        num_mels=features.num_mels,
-        window_seconds=features.window_seconds,
-        hop_seconds=features.hop_seconds,
-    )
-
-
-FRONT_ENDS: dict[str, Callable[[Any], FrontEnd]] = {"fbank": _fbank, "log_mel": _log_mel, "mfcc": _mfcc, "mel": _mel}
+    return FRONT_ENDS[features.kind](**features.model_dump(exclude={"kind", "normalize"}))
 
 
 def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
@@ -166,24 +124,13 @@ def model(recipe: Model, num_features: int, num_tokens: int) -> Crnn:
     """The CRNN with its initial weights, drawn from torch's generator."""
     front = ConvFront(
         num_features,
-        [ConvSpec(layer.channels, layer.kernel, layer.stride) for layer in recipe.conv],
+        [ConvSpec(**layer.model_dump()) for layer in recipe.conv],
         norm=recipe.conv_norm,
         activation=recipe.conv_activation,
         dropout=recipe.conv_dropout,
         time_padding=recipe.conv_time,
     )
-    layers = recipe.recurrent
-    recurrent = Recurrent(
-        front.output_size,
-        cell=layers.cell,
-        nonlinearity=layers.nonlinearity,
-        hidden_size=layers.hidden_size,
-        num_layers=layers.num_layers,
-        bidirectional=layers.bidirectional,
-        norm=layers.norm,
-        dropout=layers.dropout,
-        residual=layers.residual,
-    )
+    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump())
     return Crnn(front, recurrent, CtcHead(recurrent.output_size, num_tokens))
 
 
@@ -247,6 +194,8 @@ def device(name: str) -> torch.device:
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.partition(":")[0] not in ("cpu", "cuda"):
+        raise RecipeError(f"device: input should be 'auto', 'cpu' or 'cuda' (found {name!r}).")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise RecipeError(f"device: {name!r} is asked for, but PyTorch sees no GPU. Use device=cpu or device=auto.")
     return torch.device(name)

@@ -246,10 +246,15 @@ def _as_json(hypothesis: Any) -> dict[str, Any]:
 def main() -> None:
     """Runs the command line: every error a person can act on is one message and an exit code."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where a closed pipe can still be caught
     except CrnnAudioError as error:
         say(str(error))
         sys.exit(error.exit_code)
+    except SystemExit as ending:
+        sys.exit(0 if isinstance(ending.__context__, BrokenPipeError) else ending.code)  # typer ends it with 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

@@ -13,7 +13,10 @@ import soundfile
 from crnn_audio.batching import manifests
 from crnn_audio.batching.manifests import Cut, Recording
 from crnn_audio.config.schema import Recipe
+from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training import display
+from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.loop import StepReport
 from crnn_audio.training.run import Trained, train
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -83,6 +86,22 @@ def quietly(recipe: Recipe, out: Path, **options: Any) -> tuple[Trained, list[st
     """Trains and gives what was said besides the display."""
     said: list[str] = []
     return train(recipe, out, say=said.append, **options), said
+
+
+class Heard:
+    """An observer that keeps what the loop reports."""
+
+    def __init__(self) -> None:
+        self.reports: list[StepReport] = []
+        self.judgements: list[tuple[Judgement, bool]] = []
+
+    def stepped(self, report: StepReport, progress: Progress) -> None:
+        """One update is done."""
+        self.reports.append(report)
+
+    def judged(self, judgement: Judgement, progress: Progress, best: bool) -> None:
+        """One pass over dev is done."""
+        self.judgements.append((judgement, best))
 
 
 def log_of(out: Path, event: str | None = None, *, timeless: bool = True) -> list[dict[str, Any]]:

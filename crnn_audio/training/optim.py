@@ -23,11 +23,13 @@ def build_optimizer(
     momentum: float = 0.0,
     nesterov: bool = False,
 ) -> Optimizer:
-    """The optimiser over a model's weights; matrices decay, vectors (biases, norms) do not."""
+    """The optimiser over a model's weights; matrices decay, biases and norms do not."""
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    norms = {one for module in model.modules() if isinstance(module, nn.LayerNorm) for one in module.parameters()}
+    decaying = {one for one in parameters if one.dim() > 1} - norms  # a norm over channels and bins is no vector
     groups = [
-        {"params": [one for one in parameters if one.dim() > 1], "weight_decay": weight_decay},
-        {"params": [one for one in parameters if one.dim() <= 1], "weight_decay": 0.0},
+        {"params": [one for one in parameters if one in decaying], "weight_decay": weight_decay},
+        {"params": [one for one in parameters if one not in decaying], "weight_decay": 0.0},
     ]
     builders: dict[str, Callable[[], Optimizer]] = {
         "adamw": lambda: AdamW(groups, lr=lr, betas=betas),

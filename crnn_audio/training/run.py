@@ -25,6 +25,9 @@ from crnn_audio.training.display import Display, Preparing
 from crnn_audio.training.start import Say
 
 
+OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov"}
+
+
 @dataclass(frozen=True)
 class Trained:
     """How a call of `train` ended; `score` is the best dev word error rate, a fraction."""
@@ -112,7 +115,7 @@ def _trained(
     recipe = run.recipe
     feed = build.feed(recipe, ready, pin_memory=device.type == "cuda")
     options = _options(recipe)
-    optimizer = _optimizer(recipe, task)
+    optimizer = optim.build_optimizer(task.model, **recipe.optim.model_dump(include=OPTIMIZER_FIELDS))
     average = optim.AveragedWeights(task.model, recipe.optim.ema) if recipe.optim.ema else None
     progress = Progress(threads=torch.get_num_threads())
     checkpoint_path = run.path / "checkpoint.safetensors"
@@ -153,31 +156,8 @@ def _trained(
 
 
 def _options(recipe: Recipe) -> loop.Options:
-    return loop.Options(
-        max_epochs=recipe.optim.max_epochs,
-        lr=recipe.optim.lr,
-        schedule=recipe.optim.schedule,
-        warmup=recipe.optim.warmup,
-        plateau_patience=recipe.optim.plateau_patience,
-        clip_norm=recipe.optim.clip_norm,
-        clip_value=recipe.optim.clip_value,
-        eval_epochs=recipe.train.eval_epochs,
-        early_stopping=recipe.train.early_stopping,
-        checkpoint_steps=recipe.train.checkpoint_steps,
-        seed=recipe.seed,
-    )
-
-
-def _optimizer(recipe: Recipe, task: Recognition) -> torch.optim.Optimizer:
-    return optim.build_optimizer(
-        task.model,
-        name=recipe.optim.name,
-        lr=recipe.optim.lr,
-        weight_decay=recipe.optim.weight_decay,
-        betas=recipe.optim.betas,
-        momentum=recipe.optim.momentum,
-        nesterov=recipe.optim.nesterov,
-    )
+    fields = recipe.optim.model_dump() | recipe.train.model_dump() | {"seed": recipe.seed}
+    return loop.Options(**{name: fields[name] for name in loop.Options.__match_args__ if name in fields})
 
 
 def _finish(run: Run, task: Recognition, average: optim.AveragedWeights | None, progress: Progress) -> None:

@@ -113,10 +113,12 @@ def usable(run: Run, task: Recognition, splits: build.Splits, progress: home.Pro
         say(f"dev: {len(unknown)} cuts hold symbols that train never shows and that cannot be recognised: {unknown[0]}")
     if not found:
         return ready
-    say(f"Left out {len(found)} of {len(training)} training cuts (listed in {run.path / 'left_out.jsonl'}):")
+    left_out: dict[str, str] = {}
+    for finding in found:
+        left_out.setdefault(finding.cut_id, finding.problem)
+    say(f"Left out {len(left_out)} of {len(training)} training cuts (listed in {run.path / 'left_out.jsonl'}):")
     for finding in found[:5]:
         say(f"  {finding}")
-    left_out = {finding.cut_id: finding.problem for finding in found}
     lines = [json.dumps({"cut": cut_id, "problem": problem}) + "\n" for cut_id, problem in left_out.items()]
     with runs.writing(run.path):
         files.write_text(run.path / "left_out.jsonl", "".join(lines))
