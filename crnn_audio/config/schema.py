@@ -197,9 +197,13 @@ class RecurrentLayers(Section):
     """On each layer's output."""
     residual: bool = False
     """Add a layer's input to its output where their sizes agree."""
+    look_ahead: Annotated[int, Field(ge=0)] = 0
+    """Output frames after its own that each output of a one-directional stack hears (a row convolution)."""
 
     @model_validator(mode="after")
-    def _nonlinearity_of_rnn(self) -> Self:
+    def _fields_agree(self) -> Self:
+        if self.look_ahead and self.bidirectional:
+            raise ValueError("look_ahead is for one-directional layers; bidirectional ones hear the whole sequence")
         if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise ValueError(f"nonlinearity '{self.nonlinearity}' is for cell 'rnn', but cell is '{self.cell}'")
         return self

@@ -38,26 +38,60 @@ def greedy(log_probs: Float[Tensor, "B U V"], lengths: Int[Tensor, " B"]) -> lis
     """The likeliest token of each frame, repeats merged, blanks dropped; frames past `lengths` are not looked at."""
     best, ids = log_probs.max(dim=-1)
     frame_probs, frame_ids = best.exp().tolist(), ids.tolist()
-    return [
-        _collapse(frame_ids[item][:length], frame_probs[item][:length]) for item, length in enumerate(lengths.tolist())
-    ]
+    paths = []
+    for item, length in enumerate(lengths.tolist()):
+        decoder = GreedyDecoder()
+        decoder.feed(frame_ids[item][:length], frame_probs[item][:length])
+        paths.append(decoder.path())
+    return paths
 
 
-def _collapse(ids: list[int], probs: list[float]) -> Path:
-    tokens: list[int] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    peaks: list[float] = []
-    blank_prob, previous = 1.0, BLANK_ID
-    for frame, (token, prob) in enumerate(zip(ids, probs, strict=True)):
-        if token == BLANK_ID:
-            blank_prob = min(blank_prob, prob)
-        elif token == previous:
-            ends[-1], peaks[-1] = frame + 1, max(peaks[-1], prob)
-        else:
-            tokens.append(token)
-            starts.append(frame)
-            ends.append(frame + 1)
-            peaks.append(prob)
-        previous = token
-    return Path(tuple(tokens), tuple(starts), tuple(ends), tuple(peaks), blank_prob)
+class GreedyDecoder:
+    """The greedy path of frames that arrive piece by piece; it only ever appends, so what it has said stands."""
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self.blanks = 0
+        self._previous = BLANK_ID
+        self._begin()
+
+    def _begin(self) -> None:
+        self._tokens: list[int] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._probs: list[float] = []
+        self._blank_prob = 1.0
+
+    def feed(self, ids: Sequence[int], probs: Sequence[float]) -> None:
+        """The likeliest token of each of the next frames, and its probability."""
+        for token, prob in zip(ids, probs, strict=True):
+            self.blanks = self.blanks + 1 if token == BLANK_ID else 0
+            if token == BLANK_ID:
+                self._blank_prob = min(self._blank_prob, prob)
+            elif token == self._previous:
+                self._ends[-1], self._probs[-1] = self.frames + 1, max(self._probs[-1], prob)
+            else:
+                self._tokens.append(token)
+                self._starts.append(self.frames)
+                self._ends.append(self.frames + 1)
+                self._probs.append(prob)
+            self._previous = token
+            self.frames += 1
+
+    @property
+    def first_frame(self) -> int | None:
+        """Where the first token since the last `cut` began."""
+        return self._starts[0] if self._starts else None
+
+    def path(self) -> Path:
+        """What has been decoded since the last `cut`; frames count from the first that was fed."""
+        return Path(
+            tuple(self._tokens), tuple(self._starts), tuple(self._ends), tuple(self._probs), self._blank_prob
+        )
+
+    def cut(self) -> Path:
+        """The path so far, which is then forgotten; only while the last frame is a blank, or a token would be torn."""
+        assert self._previous == BLANK_ID, "a path is cut at a blank"
+        path = self.path()
+        self._begin()
+        return path

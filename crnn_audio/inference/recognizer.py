@@ -14,6 +14,7 @@ from crnn_audio.batching.plan import Batch, in_order
 from crnn_audio.decoding.ctc import Path as TokenPath
 from crnn_audio.decoding.ctc import greedy
 from crnn_audio.errors import DataError
+from crnn_audio.inference.stream import Endpoint, Stream
 from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
@@ -98,14 +99,28 @@ class Recognizer:
         encoded = self.task(on_device)
         paths = greedy(encoded.frames, encoded.lengths)
         for (index, waveform), path in zip(batch, paths, strict=True):
-            yield index, self._hypothesis(path, len(waveform) / self.sample_rate, sources[index])
+            source = sources[index]
+            name = str(source) if isinstance(source, str | Path) else None
+            yield index, self.hypothesis(path, len(waveform) / self.sample_rate, name)
 
-    def _hypothesis(self, path: TokenPath, seconds: float, source: Source) -> Hypothesis:
+    def hypothesis(self, path: TokenPath, seconds: float, name: str | None = None) -> Hypothesis:
+        """What a decoded path of a recording of `seconds` length says, with times and confidences."""
         words = tuple(self._words(path, seconds))
         confidence = min((word.confidence for word in words), default=path.blank_prob)
         text = self.task.vocabulary.decode(path.tokens)
-        name = str(source) if isinstance(source, str | Path) else None
         return Hypothesis(" ".join(text.split()), confidence, words, seconds, name)
+
+    def stream(self, sample_rate: int, endpoint: Endpoint | None = None) -> Stream:
+        """Recognises sound as it arrives; one-directional models only.
+
+        Args:
+            sample_rate: of the blocks that will be fed, in samples per second.
+            endpoint: when an utterance counts as finished.
+
+        Raises:
+            StreamError: the model is bidirectional, or its features need the whole recording.
+        """
+        return Stream(self.task, self.hypothesis, self.frame_seconds, sample_rate, endpoint or Endpoint())
 
     def _words(self, path: TokenPath, seconds: float) -> Iterator[Word]:
         """A word is as sure as its least sure token; its times are those of its first and last token's frames."""

@@ -59,7 +59,7 @@ class Crnn(nn.Module):
         if self.recurrent.bidirectional:
             raise StreamError("a bidirectional model reads its input backwards too and cannot run step by step.")
         frames, front = self.front.step(features, carry.front if carry else None, last=last)
-        frames, recurrent = self.recurrent.step(frames, carry.recurrent if carry else None)
+        frames, recurrent = self.recurrent.step(frames, carry.recurrent if carry else None, last=last)
         return self.head(frames), Carry(front, recurrent)
 
     @property
@@ -75,7 +75,10 @@ class Crnn(nn.Module):
     @property
     def look_ahead(self) -> int | None:
         """Input frames after its own that an output waits for; None where it waits for the whole sequence."""
-        return None if self.recurrent.bidirectional else self.front.receptive_field.right
+        if self.recurrent.bidirectional:
+            return None
+        beyond = self.recurrent.look_ahead.frames if self.recurrent.look_ahead else 0
+        return self.front.receptive_field.right + beyond * self.subsampling_factor
 
     @property
     def num_parameters(self) -> int:

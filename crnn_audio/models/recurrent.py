@@ -1,4 +1,4 @@
-"""Simple RNN, LSTM and GRU layers, deep, one- or bidirectional, exact for every length without packing.
+"""Simple RNN, LSTM and GRU layers, deep, one- or bidirectional, exact for every length without packing; look-ahead.
 
 A backward layer is a forward layer that is fed each sequence reversed within its own length; padding then stands at the
 end of both directions, where a causal layer cannot see it. This is as fast as an unpacked padded tensor, and exact.
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,6 +30,7 @@ class Recurrent(nn.Module):
         nonlinearity: of the simple RNN: "tanh", "relu" or "sigmoid".
         norm: "layer" (over the units of one frame) or "none".
         residual: adds a layer's input to its output where their sizes agree.
+        look_ahead: frames after its own that an output of a one-directional stack hears through `LookAhead`.
     """
 
     def __init__(
@@ -43,8 +45,11 @@ class Recurrent(nn.Module):
         norm: str = "layer",
         dropout: float = 0.0,
         residual: bool = False,
+        look_ahead: int = 0,
     ) -> None:
         super().__init__()
+        if bidirectional and look_ahead:
+            raise ValueError("a bidirectional stack hears the whole sequence and takes no look_ahead")
         self.bidirectional = bidirectional
         self.output_size = hidden_size * (2 if bidirectional else 1)
         self.projection = nn.Sequential(nn.Linear(input_size, hidden_size), _norm(norm, hidden_size))
@@ -54,24 +59,64 @@ class Recurrent(nn.Module):
             for size in sizes
         ]
         self.layers: Sequence[RecurrentLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # typed by its items
+        self.look_ahead = LookAhead(self.output_size, look_ahead) if look_ahead else None
 
     def forward(self, encoded: Encoded) -> Encoded:
         """Of whole sequences from a zero state; zeros past their lengths."""
         frames = self.projection(encoded.frames)
         for layer in self.layers:
             frames = layer(frames, encoded.lengths)
+        if self.look_ahead is not None:
+            frames = self.look_ahead(masked(frames, encoded.lengths))
         return Encoded(masked(frames, encoded.lengths), encoded.lengths)
 
     def step(
-        self, frames: Float[Tensor, "B t D"], carry: tuple[Tensor, ...] | None
-    ) -> tuple[Float[Tensor, "B t H"], tuple[Tensor, ...]]:
-        """Of the next frames of one-directional sequences, and the state after them; no carry is the zero state."""
+        self, frames: Float[Tensor, "B t D"], carry: tuple[Tensor, ...] | None, *, last: bool = False
+    ) -> tuple[Float[Tensor, "B u H"], tuple[Tensor, ...]]:
+        """Of the next frames of one-directional sequences, and the state after them; no carry is the zero state.
+
+        With a look-ahead the outputs are as many frames late; `last` releases them.
+        """
         states: Iterator[Tensor] | None = iter(carry) if carry else None
         frames, kept = self.projection(frames), list[Tensor]()
         for layer in self.layers:
             frames, state = layer.step(frames, states)
             kept.extend(state)
+        if self.look_ahead is not None:
+            frames, pending = self.look_ahead.step(frames, next(states) if states else None, last)
+            kept.append(pending)
         return frames, tuple(kept)
+
+
+class LookAhead(nn.Module):
+    """Each unit weighed with itself in the next `frames` frames (row convolution, Amodei et al. 2016).
+
+    It begins as the identity: all weight on the frame itself.
+    """
+
+    def __init__(self, size: int, frames: int) -> None:
+        super().__init__()
+        self.frames = frames
+        self.weight = nn.Parameter(torch.zeros(size, 1, frames + 1))
+        nn.init.ones_(self.weight.data[:, :, 0])
+
+    def forward(self, frames: Float[Tensor, "B T H"]) -> Float[Tensor, "B T H"]:
+        """Of whole sequences, whose padding is zero."""
+        return self._weigh(F.pad(frames, (0, 0, 0, self.frames)))
+
+    def step(
+        self, frames: Float[Tensor, "B t H"], carry: Tensor | None, last: bool
+    ) -> tuple[Float[Tensor, "B u H"], Float[Tensor, "B v H"]]:
+        """Of the next frames: those whose future is known, and those that wait for theirs."""
+        pending = frames if carry is None else torch.cat([carry, frames], dim=1)
+        if last:
+            pending = F.pad(pending, (0, 0, 0, self.frames))
+        count = max(pending.shape[1] - self.frames, 0)
+        ready = self._weigh(pending) if count else frames.new_zeros(frames.shape[0], 0, frames.shape[2])
+        return ready, pending[:, count:]
+
+    def _weigh(self, frames: Tensor) -> Tensor:
+        return F.conv1d(frames.transpose(1, 2), self.weight, groups=frames.shape[2]).transpose(1, 2)
 
 
 class RecurrentLayer(nn.Module):

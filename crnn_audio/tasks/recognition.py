@@ -18,7 +18,7 @@ from crnn_audio.features.augment import spec_augment
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.lengths import masked
-from crnn_audio.models.crnn import Crnn
+from crnn_audio.models.crnn import Carry, Crnn
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
 
@@ -77,6 +77,13 @@ class Recognition(nn.Module):
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.mixed):
             encoded: Encoded = self.model(features, lengths)
         return encoded
+
+    def step(
+        self, features: Float[Tensor, "B t F"], carry: Carry | None, *, last: bool = False
+    ) -> tuple[Float[Tensor, "B u V"], Carry]:
+        """Log-probabilities that these next normalised features make possible, and the state after them."""
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.mixed):
+            return self.model.step(features, carry, last=last)
 
     def loss(self, batch: SpeechBatch) -> Tensor:
         """The loss summed over the batch's utterances; divide by the utterances of the global batch.

@@ -1,0 +1,141 @@
+"""Live recognition: blocks of sound in, growing text out, in constant memory however long it lasts.
+
+All state lies in the `Stream`: the resampler's, the sound that later windows need, the network's carry and the open
+utterance. What comes out equals transcribing the whole, however the sound is cut into blocks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from crnn_audio.decoding.ctc import GreedyDecoder, Path
+from crnn_audio.errors import StreamError
+from crnn_audio.features import stream as sound_stream
+from crnn_audio.features.stream import SoundCarry
+from crnn_audio.models.crnn import Carry
+from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.types import Hypothesis
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An utterance ends after `silence` seconds without a token, or at the first blank after `longest` seconds."""
+
+    silence: float = 0.8
+    longest: float = 30.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """After a block: the text of the open utterance so far, and the utterances that were finished by this block.
+
+    Times of words are seconds from the start of the stream; `seconds` is how much was fed.
+    """
+
+    text: str
+    finals: tuple[Hypothesis, ...]
+    seconds: float
+
+
+class Stream:
+    """One live stream; `Recognizer.stream` makes one. Several may run on one model at a time."""
+
+    def __init__(
+        self,
+        task: Recognition,
+        hypothesis: Callable[[Path, float], Hypothesis],
+        frame_seconds: float,
+        sample_rate: int,
+        endpoint: Endpoint,
+    ) -> None:
+        if task.model.recurrent.bidirectional:
+            raise StreamError(
+                "this model is bidirectional and cannot stream. Train a one-directional recipe, or use transcribe."
+            )
+        sound_stream.refuse_unless_streamable(task.front_end, task.normalizer)
+        self.task = task
+        self.endpoint = endpoint
+        self._hypothesis = hypothesis
+        self._frame_seconds = frame_seconds
+        self._sample_rate = sample_rate
+        self._resample = _resampler(sample_rate, task.front_end.sample_rate)
+        self._fed = 0
+        self._sound: SoundCarry | None = None
+        self._carry: Carry | None = None
+        self._decoder = GreedyDecoder()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+
+    def feed(self, block: Float[np.ndarray, " S"]) -> Heard:
+        """The next samples in [-1, 1], as many as there are.
+
+        Raises:
+            StreamError: the stream was flushed before, or the samples are not finite numbers.
+        """
+        return self._advance(block, last=False)
+
+    def flush(self) -> Heard:
+        """The end of the sound: releases what waited for look-ahead and finishes the open utterance."""
+        return self._advance(np.zeros(0, dtype=np.float32), last=True)
+
+    @torch.inference_mode()
+    def _advance(self, block: Float[np.ndarray, " S"], last: bool) -> Heard:
+        if self._closed:
+            raise StreamError("this stream has ended; open another one for more sound.")
+        if not np.isfinite(block).all():
+            raise StreamError(f"a block holds samples that are not finite numbers, after {self._seconds:.2f} s.")
+        self._closed = last
+        self._fed += len(block)
+        samples = torch.from_numpy(self._resample(np.asarray(block, dtype=np.float32), last)).unsqueeze(0)
+        front_end, model = self.task.front_end, self.task.model
+        samples = samples.to(next(model.parameters()).device)
+        features, self._sound = sound_stream.step(front_end, samples, self._sound, last=last)
+        lengths = torch.tensor([features.shape[1]], device=features.device)
+        normalized = self.task.normalizer(features, lengths)
+        log_probs, self._carry = self.task.step(normalized, self._carry, last=last)
+        best, ids = log_probs[0].max(dim=-1)
+        finals = self._decode(ids.tolist(), best.exp().tolist())
+        if last and self._decoder.path().tokens:
+            finals.append(self._hypothesis(self._decoder.path(), self._seconds))
+            return Heard("", tuple(finals), self._seconds)
+        text = self._hypothesis(self._decoder.path(), self._seconds).text
+        return Heard(text, tuple(finals), self._seconds)
+
+    def _decode(self, ids: list[int], probs: list[float]) -> list[Hypothesis]:
+        finals = []
+        silence = self.endpoint.silence / self._frame_seconds
+        longest = self.endpoint.longest / self._frame_seconds
+        for token, prob in zip(ids, probs, strict=True):
+            self._decoder.feed([token], [prob])
+            starts = self._decoder.first_frame
+            if starts is None or self._decoder.blanks == 0:
+                continue
+            if self._decoder.blanks >= silence or self._decoder.frames - starts >= longest:
+                finals.append(self._hypothesis(self._decoder.cut(), self._seconds))
+        return finals
+
+    @property
+    def _seconds(self) -> float:
+        return self._fed / self._sample_rate
+
+
+def _resampler(from_rate: int, to_rate: int) -> Callable[[Float[np.ndarray, " S"], bool], Any]:
+    """A function from the next block and whether it is the last to the same at another rate, as `audio.resample`."""
+    if from_rate == to_rate:
+        return lambda block, last: block
+    import soxr
+
+    resampler = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
+    return lambda block, last: resampler.resample_chunk(block, last=last)
