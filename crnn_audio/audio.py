@@ -7,6 +7,7 @@ import difflib
 import io
 import os
 import stat
+import struct
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,6 +77,78 @@ def read(
     if sample_rate is None:
         return waveform, native_rate
     return resample(waveform, native_rate, sample_rate), sample_rate
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Sound as it arrives: iterating gives float32 mono blocks at `sample_rate`, the last one shorter."""
+
+    sample_rate: int
+    pieces: Iterator[np.ndarray]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return self.pieces
+
+
+def blocks(source: str | Path, seconds: float = 0.32, *, raw_rate: int = 16000) -> Blocks:
+    """A file, or standard input ("-"), in blocks of `seconds`, without reading ahead.
+
+    Standard input is a WAV stream of 16-bit PCM, or such samples without a header (mono, little-endian) at `raw_rate`.
+
+    Raises:
+        DataError: it cannot be read, at once or while iterating.
+    """
+    if str(source) == "-":
+        return _piped(sys.stdin.buffer, seconds, raw_rate)
+    rate = inspect(source).sample_rate
+    return Blocks(rate, _file_blocks(source, max(round(seconds * rate), 1)))
+
+
+def _file_blocks(source: str | Path, size: int) -> Iterator[np.ndarray]:
+    with _opened(source) as (file, name):
+        position = 0
+        while len(block := file.read(size, dtype="float32", always_2d=True)):
+            mono = block.mean(axis=1)
+            _refuse_non_finite(mono, name, position)
+            position += len(mono)
+            yield mono
+
+
+def _piped(stream: Readable, seconds: float, raw_rate: int) -> Blocks:
+    head = stream.read(12)
+    channels, rate = 1, raw_rate
+    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
+        channels, rate = _wav_header(stream)
+        head = b""
+    size = max(round(seconds * rate), 1) * channels * 2
+    return Blocks(rate, _pcm_blocks(stream, head, size, channels))
+
+
+def _wav_header(stream: Readable) -> tuple[int, int]:
+    """Channels and rate of a WAV stream, read up to its first sample."""
+    channels = rate = 0
+    while len(chunk := stream.read(8)) == 8:
+        kind, size = chunk[:4], int.from_bytes(chunk[4:], "little")
+        if kind == b"data" and rate:
+            return channels, rate
+        body = stream.read(size + size % 2)
+        if kind == b"fmt ":
+            coding, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
+            if coding not in (1, 0xFFFE) or bits != 16 or not channels or not rate:
+                raise DataError(f"standard input: WAV streams must be 16-bit PCM (found format {coding}, {bits} bits).")
+    raise DataError("standard input: a WAV header without samples.")
+
+
+def _pcm_blocks(stream: Readable, head: bytes, size: int, channels: int) -> Iterator[np.ndarray]:
+    width = 2 * channels
+    rest = head
+    while content := stream.read(size):
+        content = rest + content
+        whole = len(content) // width * width
+        rest = content[whole:]
+        yield np.frombuffer(content[:whole], "<i2").reshape(-1, channels).mean(axis=1, dtype=np.float32) / 32768
+    if len(rest) >= width:
+        yield np.frombuffer(rest[: len(rest) // width * width], "<i2").reshape(-1, channels).mean(1, np.float32) / 32768
 
 
 def inspect(source: Source) -> AudioInfo:

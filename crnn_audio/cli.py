@@ -7,6 +7,7 @@ needs it are imported inside the verbs, so that help and mistakes in a recipe an
 import json
 import os
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -220,6 +221,47 @@ def transcribe(
         say(str(error))
     if errors:
         raise typer.Exit(DataError.exit_code)
+
+
+@app.command()
+def stream(
+    model: ModelArgument,
+    source: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A file, or 16-bit WAV or PCM on stdin.")] = "-",
+    rate: Annotated[int, typer.Option(help="Samples per second of headerless PCM on stdin.")] = 16000,
+    seconds: Annotated[float, typer.Option(help="Length of the blocks that are read.")] = 0.32,
+    as_json: Json = False,
+    device: Device = "auto",
+) -> None:
+    """Transcribe sound as it arrives: text grows on a terminal, a line for each finished utterance goes to a pipe."""
+    from crnn_audio import audio
+    from crnn_audio.inference.load import load
+
+    recognizer = load(model, device=device)
+    blocks = audio.blocks(source, seconds, raw_rate=rate)
+    growing = sys.stdout.isatty() and not as_json
+    shown = ""
+    with recognizer.stream(blocks.sample_rate) as opened:
+        for heard in _listen(opened, blocks):
+            for final in heard.finals:
+                event = {"event": "final", **_as_json(final)}
+                print(
+                    "\r\x1b[K" * growing + (json.dumps(event, ensure_ascii=False) if as_json else final.text),
+                    flush=True,
+                )
+                shown = ""
+            if heard.text == shown:
+                continue
+            shown = heard.text
+            if as_json:
+                print(json.dumps({"event": "partial", "text": shown, "seconds": round(heard.seconds, 3)}), flush=True)
+            elif growing:
+                print("\r\x1b[K" + shown[-100:], end="", flush=True)
+
+
+def _listen(opened: Any, blocks: Any) -> Iterator[Any]:
+    for block in blocks:
+        yield opened.feed(block)
+    yield opened.flush()
 
 
 def _as_json(hypothesis: Any) -> dict[str, Any]:

@@ -85,9 +85,7 @@ class GreedyDecoder:
 
     def path(self) -> Path:
         """What has been decoded since the last `cut`; frames count from the first that was fed."""
-        return Path(
-            tuple(self._tokens), tuple(self._starts), tuple(self._ends), tuple(self._probs), self._blank_prob
-        )
+        return Path(tuple(self._tokens), tuple(self._starts), tuple(self._ends), tuple(self._probs), self._blank_prob)
 
     def cut(self) -> Path:
         """The path so far, which is then forgotten; only while the last frame is a blank, or a token would be torn."""

@@ -31,8 +31,10 @@ def refuse_unless_streamable(front_end: FrontEnd, normalizer: Normalizer) -> Non
         StreamError: names which part it is.
     """
     if not front_end.streamable:
-        raise StreamError(f"{type(front_end).__name__} features are computed from whole recordings; use fbank, "
-                          "log_mel or mfcc in a recipe that should stream.")
+        raise StreamError(
+            f"{type(front_end).__name__} features are computed from whole recordings; use fbank, "
+            "log_mel or mfcc in a recipe that should stream."
+        )
     if not normalizer.streamable:
         raise StreamError("normalisation over the utterance needs its end; use features.normalize=global or none.")
 
