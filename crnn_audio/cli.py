@@ -6,6 +6,7 @@ needs it are imported inside the verbs, so that help and mistakes in a recipe an
 
 import json
 import os
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -139,7 +140,7 @@ def train(
     if trained.finished:
         print(f"{trained.path}: finished; {done}.")
         return
-    again = " ".join(["crnn-audio train", str(path), "--out", str(out), *(overrides or [])])
+    again = shlex.join(["crnn-audio", "train", str(path), "--out", str(out), *(overrides or [])])
     say(f"{trained.path}: stopped and saved after {done}. The same command goes on:\n  {again}")
     if trained.interrupted:
         raise typer.Exit(130)

@@ -149,7 +149,7 @@ class SpecAugment(Section):
     """Longest time mask, in frames; never more than a fifth of the utterance."""
     freq_masks: Annotated[int, Field(ge=0)] = 2
     freq_width: Count = 27
-    """Widest frequency mask, in bins."""
+    """Widest frequency mask, in bins; never more than half of them."""
 
 
 class Augment(Section):

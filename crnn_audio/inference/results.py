@@ -138,8 +138,9 @@ def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
     """A recipe whose first line ends with what was measured."""
     first, _, rest = text.partition("\n")
     described = first.split(" Measured:")[0].split(" Not measured")[0]
-    figures = ", ".join(f"{row['split']} WER {_rate(row)} %" for row in rows if row["metric"] == "wer")
-    row = rows[0]
+    scored = [row for row in rows if row["metric"] == "wer"]
+    figures = ", ".join(f"{row['split']} WER {_rate(row)} %" for row in scored)
+    row = next((row for row in scored if row["split"] == "test"), scored[0])
     seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
     return (
         f"{described} Measured: {figures} ({seeds}), {row['train_seconds'] / 60:.0f} minutes on {_device(row)}.\n{rest}"

@@ -15,7 +15,7 @@ from crnn_audio.text.vocabulary import Vocabulary
 
 ASSUMED_TOKENS = "abcdefghijklmnopqrstuvwxyz '"
 PROBE_SECONDS = 2.0
-OPTIMIZER_SLOTS = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 1, "adagrad": 1, "adadelta": 2}
+OPTIMIZER_SLOTS = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 2, "adagrad": 1, "adadelta": 2}
 """Tensors the size of the weights that an optimiser keeps, at most."""
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from crnn_audio.batching.plan import key
 from crnn_audio.errors import RunError
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training import checkpoint, optim
@@ -199,7 +200,7 @@ def _step(
     count = sum(part.size for part in parts)
     total = 0.0
     for index, part in enumerate(parts):
-        torch.manual_seed((options.seed << 40) + (progress.step << 8) + index)
+        torch.manual_seed(key(options.seed, progress.step, index))  # a CPU draws from its low 32 bits alone
         loss = task.loss(part.to(device)) / count
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
