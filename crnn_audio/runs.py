@@ -7,7 +7,6 @@
     best.safetensors      the weights that scored best on dev (averaged ones, where the recipe averages)
     last.safetensors      the weights at the end
     checkpoint.safetensors, log.jsonl, curves.png, left_out.jsonl     of training
-    scores.json           what `evaluate` found
 
 Nothing in it can run: it is text, numbers and a picture, and it may be moved anywhere.
 """

@@ -82,7 +82,7 @@ def draw_curves(log: Log, path: Path) -> None:
     if evaluations:
         dev_at = [entry["steps"] for entry in evaluations]
         loss.plot(dev_at, [entry["loss"] for entry in evaluations], "o-", ms=3, label="dev", color="tab:orange")
-        metric = str(evaluations[-1]["metric"])
+        metric = str(evaluations[-1]["metric"]).upper()
         score.plot(dev_at, [100 * entry["score"] for entry in evaluations], "o-", ms=3, color="tab:orange")
         score.set(
             title=f"dev {metric} (per cent, best {100 * min(one['score'] for one in evaluations):.2f})", ylim=(0, None)

@@ -252,12 +252,12 @@ def _evaluate(
     if average:
         average.swap()
     judgement = judge()
-    best = progress.best_score is None or judgement.score <= progress.best_score
+    better = progress.best_score is None or judgement.score < progress.best_score
+    best = better or judgement.score == progress.best_score  # of equals the later one, which has learned longer
+    progress.worse_evaluations = 0 if better else progress.worse_evaluations + 1
     if best:
-        progress.best_score, progress.best_epoch, progress.worse_evaluations = judgement.score, progress.epoch, 0
+        progress.best_score, progress.best_epoch = judgement.score, progress.epoch
         keep_best()
-    else:
-        progress.worse_evaluations += 1
     if average:
         average.swap()
     if (

@@ -60,7 +60,7 @@ def train(
         RecipeError, DataError, RunError: something to mend, said in the message.
     """
     say = say or _say
-    deadline = time.monotonic() + 60 * minutes if minutes else None
+    deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     path = Path(out)
     device = build.device(recipe.device)
     run = start.reopened(path, recipe) if runs.is_run(path) else None
@@ -71,7 +71,7 @@ def train(
     torch.set_num_threads(num_threads)
     with Preparing() as preparing:
         splits = build.splits(recipe, preparing)
-        training = build.required(splits, "train", recipe.data.corpus)
+        training = build.required(splits, "train", recipe.data.name)
         vocabulary = run.vocabulary if run else build.vocabulary(recipe.task, training)
         ready, left_out = start.usable(recipe, vocabulary, splits, preparing, say)
         run = run or start.begun(path, recipe, vocabulary, ready, num_threads, recipe_path, say)

@@ -63,8 +63,8 @@ def usable(
     Raises:
         DataError: more than one in a hundred cannot be used, or a cut of dev cannot be read.
     """
-    corpus, training, development = recipe.data.corpus, splits["train"], splits.get("dev", [])
-    cache = checks.cache_of(corpus)
+    corpus, training, development = recipe.data.name, splits["train"], splits.get("dev", [])
+    cache = checks.cache_of(recipe.data.corpus)
     ready = build.cuts(recipe, training, vocabulary)
     found = [
         *checks.unreadable(training, cache, partial(progress, "checking train")),

@@ -54,9 +54,19 @@ def test_help_answers_in_half_a_second() -> None:
 def test_help_names_every_verb_and_its_help_every_argument(cli) -> None:
     text = cli("--help").stdout
     assert [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()] == VERBS
+    assert [line for line in text.splitlines() if line.endswith("...")] == [], "a sentence is cut off"
     for verb in VERBS[1:]:
         assert "Usage:" in cli(verb, "--help").stdout
     assert cli("--help").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("verb", "usage"),
+    [("train", "{RECIPE} [KEY=VALUE]..."), ("show", "[RECIPE] [KEY=VALUE]..."), ("transcribe", "{MODEL} {FILE}...")],
+)
+def test_usage_names_what_is_given(cli, verb: str, usage: str) -> None:
+    said = cli(verb, "--help").stdout.partition("\n")[0]
+    assert said.replace("{", "").replace("}", "").endswith(usage.replace("{", "").replace("}", ""))
 
 
 @pytest.mark.parametrize(
@@ -64,10 +74,12 @@ def test_help_names_every_verb_and_its_help_every_argument(cli) -> None:
     [
         (["frobnicate"], "No such command 'frobnicate'"),
         (["show", "--frob"], "No such option: --frob"),
-        (["show"], "name a recipe"),
-        (["transcribe", "run"], "Missing argument 'FILES...'"),
+        (["show"], "Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.\n"),
+        (["transcribe", "run"], "Missing argument 'FILE'"),
         (["transcribe", "run", "a.wav", "--format", "xml"], "'xml' is not one of 'text', 'json', 'jsonl'"),
         (["train", "tiny/lstm", "--minutes", "soon"], "--minutes"),
+        (["train", "tiny/lstm", "--minutes", "-1"], "-1.0 is not in the range x>=0"),
+        (["evaluate", "run", "--worst", "-1"], "-1 is not in the range x>=0"),
         (["train", "tiny/lstm", "--lr", "1"], "No such option"),
     ],
 )

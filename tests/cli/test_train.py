@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from crnn_audio.batching import manifests
 from crnn_audio.config import load
 
+LASTED = r"\d+ s"
 QUICK = ["data.workers=0", "optim.max_epochs=2", "model.recurrent.hidden_size=8"]
 
 
@@ -27,12 +30,18 @@ def test_prepare_counts_and_names_what_cannot_be_used(cli, tiny: Path, tmp_path:
     shutil.copytree(tiny, tmp_path / "digits")
     (tmp_path / "digits" / "train" / "train-0003.flac").write_bytes(b"")
     (tmp_path / "digits" / "test" / "test-0001.flac").unlink()
+    seconds = {
+        split: sum(cut.duration for cut in manifests.load(tiny / f"{split}.jsonl"))
+        for split in ("train", "dev", "test")
+    }
+    minutes = {split: f"{total / 60:8.1f} minutes" for split, total in seconds.items()}
+    assert 0.05 < seconds["train"] / 60 < 1, "too little or too much to tell minutes from hours or seconds"
     done = cli("prepare", "spoken_digits", "--root", "digits", cwd=tmp_path)
     assert done.stdout.splitlines()[:4] == [
-        "train      16 cuts    0.00 h    16 speakers  1 unusable",
+        f"train      16 cuts  {minutes['train']}    16 speakers  1 unusable",
         "       cut 'train-0003': digits/train/train-0003.flac: empty (0 bytes).",
-        "dev         4 cuts    0.00 h     4 speakers  0 unusable",
-        "test        4 cuts    0.00 h     4 speakers  1 unusable",
+        f"dev         4 cuts  {minutes['dev']}     4 speakers  0 unusable",
+        f"test        4 cuts  {minutes['test']}     4 speakers  1 unusable",
     ]
     assert done.stderr == "spoken_digits lies in digits.\n"
 
@@ -41,14 +50,16 @@ def test_prepare_counts_and_names_what_cannot_be_used(cli, tiny: Path, tmp_path:
     assert (train["split"], train["cuts"], train["speakers"]) == ("train", 16, 16)
     assert train["unusable"] == ["cut 'train-0003': digits/train/train-0003.flac: empty (0 bytes)."]
     assert dev["unusable"] == []
+    assert [one["hours"] for one in (train, dev, test)] == [round(total / 3600, 4) for total in seconds.values()]
     assert len(test["unusable"]) == 1
     assert "test-0001.flac: no such file" in test["unusable"][0]
 
 
 def test_train_with_overrides_into_the_folder_of_its_name(cli, place: Path) -> None:
     done = cli("train", "recipes/tiny/lstm.yaml", *QUICK, "optim.lr=1e-3", cwd=place)
-    assert done.stdout.startswith("runs/tiny-lstm: finished; 4 steps, 2 epochs, ")
-    assert "epoch 2/2  dev wer " in done.stderr
+    whole = rf"runs/tiny-lstm: finished \(steps 4, epochs 2, {LASTED} of training, best dev WER \d+\.\d\d %\)\.\n"
+    assert re.fullmatch(whole, done.stdout)
+    assert "epoch 2/2  dev WER " in done.stderr
     run = place / "runs" / "tiny-lstm"
     recipe = load.load(run / "recipe.yaml")
     assert (recipe.optim.lr, recipe.optim.max_epochs, recipe.model.recurrent.hidden_size) == (1e-3, 2, 8)
@@ -61,17 +72,19 @@ def test_train_with_overrides_into_the_folder_of_its_name(cli, place: Path) -> N
     assert "\n  optim.lr: 0.001 -> 0.002\n" in other.stderr
 
 
-def test_minutes_stop_it_and_the_same_command_goes_on(cli, place: Path) -> None:
+@pytest.mark.parametrize("minutes", ["0", "0.00001"])
+def test_minutes_stop_it_and_the_same_command_goes_on(cli, place: Path, minutes: str) -> None:
     command = ["train", "recipes/tiny/lstm.yaml", "--out", "run", *QUICK]
-    stopped = cli(*command, "--minutes", "0.00001", cwd=place)
+    stopped = cli(*command, "--minutes", minutes, cwd=place)
     assert stopped.stdout == ""
-    assert "run: stopped and saved after 1 steps, 0 epochs" in stopped.stderr
+    saved = rf"run: stopped and saved \(steps 1, epochs 0, {LASTED} of training\)\. The same command goes on:"
+    assert re.fullmatch(saved, stopped.stderr.splitlines()[-2])
     assert stopped.stderr.splitlines()[-1] == "  crnn-audio " + " ".join(command)
     unfit = cli("transcribe", "run", "data/tiny/test/test-0000.flac", cwd=place, exit_code=5)
     assert "run: no weights yet" in unfit.stderr
     went_on = cli(*command, cwd=place)
     assert "run: going on after step 1, epoch 1 of 2." in went_on.stderr
-    assert went_on.stdout.startswith("run: finished; 4 steps, 2 epochs")
+    assert went_on.stdout.startswith("run: finished (steps 4, epochs 2, ")
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(start, place: Path) -> None:
@@ -89,7 +102,10 @@ def test_ctrl_c_saves_and_says_how_to_go_on(start, place: Path) -> None:
     assert "Traceback" not in said + rest
     assert output == ""
     assert rest.count("Stopping after this step; once more stops at once.") == 1
-    assert "run: stopped and saved after " in rest
+    saved = (
+        rf"run: stopped and saved \(steps \d+, epochs \d+, {LASTED} of training, best dev WER \d+\.\d\d %\)\. The .*:"
+    )
+    assert re.fullmatch(saved, rest.splitlines()[-2])
     again = shlex.split(rest.splitlines()[-1])
     assert again == ["crnn-audio", "train", "recipes/tiny/lstm.yaml", "--out", "run", *settings]
     assert (place / "run" / "checkpoint.safetensors").exists()

@@ -2,13 +2,14 @@
 
 import copy
 import json
+import re
 import statistics
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from crnn_audio.config.load import dump
+from crnn_audio.config.load import dump, loads
 from crnn_audio.errors import RunError
 from crnn_audio.inference import results
 from crnn_audio.inference.evaluate import Evaluation
@@ -21,6 +22,7 @@ GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 def row(seed: int = 1, value: float = 0.069, **others: object) -> dict:
     return {
         "recipe": "recipes/an4/bilstm.yaml",
+        "settings": "00112233aabb",
         "split": "test",
         "metric": "wer",
         "head": "ctc",
@@ -66,6 +68,26 @@ def test_the_same_seed_is_replaced_and_the_rest_is_the_newest() -> None:
     assert merged(row(1, 0.07), row(1, 0.05)) == [row(1, 0.05)]
 
 
+def test_rows_of_other_settings_are_replaced_and_not_merged() -> None:
+    edited = row(3, 0.05, settings="ffeeddccbbaa")
+    others = [row(1, 0.02, metric="cer"), row(1, 0.09, split="dev")]
+    assert merged(row(1, 0.07), row(2, 0.08), edited) == [edited]
+    (found,) = merged(row(1, 0.07), edited, row(4, 0.07, settings="ffeeddccbbaa"))
+    assert (found["seeds"], found["values"]) == ([3, 4], [0.05, 0.07])
+    assert {(one["split"], one["metric"]) for one in merged(row(), *others, edited)} == {
+        ("test", "wer"), ("test", "cer"), ("dev", "wer"),
+    }  # fmt: skip
+
+
+def test_settings_are_the_same_exactly_when_the_recipe_is() -> None:
+    text = "data: {corpus: an4}\n"
+    same = [[], ["data.root=elsewhere", "device=cuda:1", "threads=3", "seed=9"], ["optim.lr=0.001"]]
+    other = [["optim.lr=0.002"], ["data.corpus=spoken_digits"], ["model.conv.0.channels=8"], ["data.batch_seconds=1"]]
+    (digest,) = {results._digest(loads(text, overrides)) for overrides in same}
+    assert re.fullmatch("[0-9a-f]{12}", digest)
+    assert len({results._digest(loads(text, overrides)) for overrides in other} | {digest}) == len(other) + 1
+
+
 def test_other_splits_metrics_and_recipes_have_rows_of_their_own_in_order() -> None:
     news = [
         row(),
@@ -94,9 +116,12 @@ def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, m
     Path("recipes/tiny/broken.yaml").write_text("data: {}")
     errors = Evaluation(tmp_path, "manifests", "test", ErrorCounts(1, 0, 0, 4), ErrorCounts(1, 0, 0, 9), (0, 1), ())
 
-    def recorded(**facts: object) -> None:
+    def run_with(**facts: object) -> Recognizer:
         run = replace(recognizer.run, facts={"state": "finished", "train_seconds": 60.0, "threads": 1} | facts)
-        results.record(Recognizer(run, recognizer.task), errors, "crnn-audio evaluate run")
+        return Recognizer(run, recognizer.task)
+
+    def recorded(**facts: object) -> None:
+        results.record(run_with(**facts), errors, "crnn-audio evaluate run")
 
     for facts, said in (
         ({"state": "training", "recipe": "recipes/tiny/small.yaml"}, "only a finished run"),
@@ -109,10 +134,15 @@ def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, m
     ):
         with pytest.raises(RunError, match=said):
             recorded(**facts)
+        with pytest.raises(RunError, match=said):
+            results.recordable(run_with(**facts))
     assert not Path("recipes/tiny/results.json").exists()
     assert not Path("recipes/README.md").exists()
 
-    recorded(recipe="recipes/tiny/small.yaml")
+    small = "recipes/tiny/small.yaml"
+    assert results.recordable(run_with(recipe=small)) == Path(small)
+    assert not Path("recipes/tiny/results.json").exists(), "asking wrote something"
+    recorded(recipe=small)
     (wer,) = [one for one in json.loads(Path("recipes/tiny/results.json").read_text()) if one["metric"] == "wer"]
     assert list(wer) == list(row())
     assert (wer["values"], wer["parameters"]) == ([0.25], recognizer.task.model.num_parameters)

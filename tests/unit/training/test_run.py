@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import resource
+import shlex
 import shutil
 import signal
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from crnn_audio import cli, runs
@@ -73,6 +75,12 @@ def program(monkeypatch, capsys, tmp_path) -> Program:
     return Program(monkeypatch, capsys, tmp_path)
 
 
+def saved_step(out: Path) -> int:
+    """Of the checkpoint."""
+    with safe_open(out / "checkpoint.safetensors", framework="pt") as opened:
+        return json.loads(opened.metadata()["state"])["progress"]["step"]
+
+
 # ---------------------------------------------------------------------------------------- to its end
 
 
@@ -126,11 +134,11 @@ def test_without_dev_the_last_weights_are_all_there_is(root, tmp_path) -> None:
 def test_minutes_stop_with_a_checkpoint_and_the_same_call_goes_on(root, tmp_path, program) -> None:
     code, out, err = program(root, "--minutes", "1e-7", changes={"augment.speed": [0.9, 1.1]})
     assert (code, out) == (0, "")
-    assert "out: stopped and saved after 1 steps, 0 epochs" in err
-    assert (tmp_path / "out" / "checkpoint.safetensors").exists()
+    assert "out: stopped and saved" in err
+    assert saved_step(tmp_path / "out") == 1
     code, out, err = program(root, changes={"augment.speed": [0.9, 1.1]})
     assert code == 0
-    assert out.startswith("out: finished;")
+    assert out.startswith("out: finished")
     assert "going on after step 1, epoch 1 of 3" in err
 
 
@@ -153,8 +161,10 @@ def test_a_signal_saves_says_how_to_go_on_and_exits_130(root, tmp_path, program,
     code, out, err = program(root)
     assert (code, out) == (130, "")
     assert err.count("Stopping after this step; once more stops at once.") == 1
-    assert "stopped and saved after 2 steps" in err
-    assert "crnn-audio train small.yaml --out out" in err
+    assert "out: stopped and saved" in err
+    assert saved_step(tmp_path / "out") == 2
+    assert shlex.split(err.splitlines()[-1])[:2] == ["crnn-audio", "train"]
+    assert err.endswith("small.yaml --out out\n")
     assert signal.getsignal(number) is before
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
@@ -168,14 +178,7 @@ def test_a_second_signal_stops_at_once_and_what_was_saved_stays(root, tmp_path, 
     code, _, err = program(root, changes={"train.checkpoint_steps": 2})
     assert code == 130
     assert "stopped and saved" not in err
-    assert json.loads(_header(tmp_path / "out" / "checkpoint.safetensors")["state"])["progress"]["step"] == 2
-
-
-def _header(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as opened:
-        return opened.metadata()
+    assert saved_step(tmp_path / "out") == 2
 
 
 def test_it_trains_outside_the_main_thread_too(root, tmp_path) -> None:
@@ -202,8 +205,7 @@ def test_a_loss_that_explodes_is_named_and_the_checkpoint_survives(root, tmp_pat
     assert code == RunError.exit_code
     assert "(epoch 2): the loss is nan and the first parameter whose gradient is not finite is 'front." in err
     assert "'train-3'" in err or "train-3" in err
-    saved = tmp_path / "out" / "checkpoint.safetensors"
-    assert json.loads(_header(saved)["state"])["progress"]["epoch"] == 1
+    assert saved_step(tmp_path / "out") == trainings.log_of(tmp_path / "out", "dev")[0]["steps"]
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert program(root, changes={"data.batch_seconds": 1.0})[0] == 0
