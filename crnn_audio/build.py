@@ -19,7 +19,7 @@ from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, plan_epoch
 from crnn_audio.config.schema import Features, Model, Recipe, RecognitionTask
 from crnn_audio.corpora import CORPORA, home
-from crnn_audio.errors import DataError, RecipeError
+from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.features import normalize, spectrogram
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd
@@ -122,7 +122,14 @@ def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
 
 def model(recipe: Model, num_features: int, num_tokens: int) -> Crnn:
     """The CRNN with its initial weights, drawn from torch's generator."""
-    front = ConvFront(
+    front = conv_front(recipe, num_features)
+    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump())
+    return Crnn(front, recurrent, CtcHead(recurrent.output_size, num_tokens))
+
+
+def conv_front(recipe: Model, num_features: int) -> ConvFront:
+    """The convolutions alone."""
+    return ConvFront(
         num_features,
         [ConvSpec(**layer.model_dump()) for layer in recipe.conv],
         norm=recipe.conv_norm,
@@ -130,14 +137,18 @@ def model(recipe: Model, num_features: int, num_tokens: int) -> Crnn:
         dropout=recipe.conv_dropout,
         time_padding=recipe.conv_time,
     )
-    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump())
-    return Crnn(front, recurrent, CtcHead(recurrent.output_size, num_tokens))
 
 
 def recognition(recipe: Recipe, tokens: Vocabulary, statistics: Statistics | None) -> Recognition:
-    """The whole recogniser, from waveforms to its loss, with initial weights that depend on the seed alone."""
+    """The whole recogniser, from waveforms to its loss, with initial weights that depend on the seed alone.
+
+    Raises:
+        RunError: the statistics are not those of such features.
+    """
     torch.manual_seed(recipe.seed)
     front = front_end(recipe.features)
+    if statistics and {len(numbers) for numbers in statistics} != {front.num_features}:
+        raise RunError(f"statistics.json: damaged (the features are {front.num_features}). Restore it, or train again.")
     masks = recipe.augment.spec_augment
     return Recognition(
         front,
@@ -174,14 +185,16 @@ def feed(recipe: Recipe, ready: Cuts, pin_memory: bool = False) -> SpeechFeed:
     return SpeechFeed(ready, plan, recipe.data.accumulate, recipe.data.workers, pin_memory)
 
 
-def findings(recipe: Recipe, task: Recognition, ready: Cuts) -> list[checks.Finding]:
+def findings(recipe: Recipe, ready: Cuts) -> list[checks.Finding]:
     """What the cheap checks say of a training split: empty, infeasible or over-long cuts."""
+    sound = front_end(recipe.features)
+    front = conv_front(recipe.model, sound.num_features)
     fastest, slowest = max(recipe.augment.speed), min(recipe.augment.speed)
     samples = torch.tensor([ready.num_samples(index, fastest) for index in range(len(ready.cuts))])
-    frames: Tensor = task.model.output_lengths(task.front_end.num_frames(samples))
+    frames: Tensor = front.output_lengths(sound.num_frames(samples))
     return [
         *checks.empty(ready.cuts),
-        *checks.infeasible(ready.cuts, ready.targets, frames.tolist(), task.model.subsampling_factor),
+        *checks.infeasible(ready.cuts, ready.targets, frames.tolist(), front.receptive_field.stride),
         *checks.too_long(ready.cuts, slowest, recipe.data.batch_seconds),
     ]
 

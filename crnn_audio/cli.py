@@ -6,6 +6,7 @@ needs it are imported inside the verbs, so that help and mistakes in a recipe an
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -29,7 +30,7 @@ app = typer.Typer(
 
 RecipeArgument = Annotated[str, typer.Argument(metavar="RECIPE", help="A YAML file, or a shipped name: an4/bilstm.")]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe: optim.lr=1e-3.")
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the recipe: optim.lr=1e-3.")
 ]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A run directory, or the name of a shipped model.")]
 Root = Annotated[Path | None, typer.Option(help="Where the corpus lies.")]
@@ -59,7 +60,7 @@ def say(line: str) -> None:
 
 @app.command("recipes")
 def list_recipes(as_json: Json = False) -> None:
-    """List the recipes there are, each with what it measured."""
+    """List recipes and what each measured."""
     from crnn_audio.config import load
 
     found = [(str(path), load.measured_line(path)) for path in load.all_recipes()]
@@ -76,14 +77,18 @@ def show(
         bool, typer.Option("--json-schema", help="Print a JSON Schema of recipes, for an editor, and nothing else.")
     ] = False,
 ) -> None:
-    """Print a recipe with every default filled in, and what its model comes to; trains nothing."""
+    """Print a recipe in full, and its model in figures.
+
+    Every default is filled in; nothing is trained.
+    """
     from crnn_audio.config import load
 
     if json_schema:
         print(load.json_schema(), end="")
         return
     if recipe is None:
-        raise typer.BadParameter("name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
+        say("Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
+        raise typer.Exit(2)
     resolved = load.load(recipe, overrides or [])
     from crnn_audio.inference.show import lines, show
 
@@ -97,7 +102,10 @@ def prepare(
     root: Root = None,
     as_json: Json = False,
 ) -> None:
-    """Find, make or download a corpus, decode all of it once, and say what is wrong with it."""
+    """Find, make or download a corpus, and check it.
+
+    Every file is decoded once; cuts that cannot be used are named with the reason.
+    """
     from crnn_audio import build
     from crnn_audio.training.display import Preparing
 
@@ -105,13 +113,14 @@ def prepare(
         prepared = build.prepare(corpus, root=root, progress=progress)
     for split, cuts in prepared.splits.items():
         findings = prepared.findings[split]
-        hours = sum(cut.duration for cut in cuts) / 3600
+        minutes = sum(cut.duration for cut in cuts) / 60
         speakers = len({cut.speaker for cut in cuts if cut.speaker})
-        figures = {"split": split, "cuts": len(cuts), "hours": round(hours, 3), "speakers": speakers}
+        figures = {"split": split, "cuts": len(cuts), "hours": round(minutes / 60, 4), "speakers": speakers}
         if as_json:
             print(json.dumps({**figures, "unusable": [str(one) for one in findings]}))
         else:
-            print(f"{split:5}  {len(cuts):6} cuts  {hours:6.2f} h  {speakers:4} speakers  {len(findings)} unusable")
+            counts = f"{len(cuts):6} cuts  {minutes:8.1f} minutes  {speakers:4} speakers"
+            print(f"{split:5}  {counts}  {len(findings)} unusable")
             print("".join(f"       {one}\n" for one in findings), end="")
     say(f"{corpus} lies in {prepared.folder}.")
 
@@ -121,27 +130,29 @@ def train(
     recipe: RecipeArgument,
     overrides: Overrides = None,
     out: Annotated[Path | None, typer.Option(help="The run directory to make or go on with.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Stop cleanly after that long; the same call goes on.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Stop cleanly after that long; the same call goes on.")
+    ] = None,
 ) -> None:
-    """Train a recipe into a run directory; the same command goes on with an unfinished one."""
+    """Train a recipe, or go on with an unfinished run.
+
+    Ctrl-C stops after the current step and saves; the same command goes on, to the same bits.
+    """
     from crnn_audio.config import load
 
     path = load.find(recipe)
-    path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     resolved = load.load(path, overrides or [])
     out = out or Path("runs") / f"{path.parent.name}-{path.stem}"
     from crnn_audio.training.run import train
 
     trained = train(resolved, out, minutes=minutes, recipe_path=str(path))
     score = "" if trained.score is None else f", best dev WER {100 * trained.score:.2f} %"
-    done = (
-        f"{trained.steps} steps, {trained.epochs} epochs, {trained.train_seconds / 60:.1f} minutes of training{score}"
-    )
+    done = f"steps {trained.steps}, epochs {trained.epochs}, {_duration(trained.train_seconds)} of training{score}"
     if trained.finished:
-        print(f"{trained.path}: finished; {done}.")
+        print(f"{trained.path}: finished ({done}).")
         return
-    again = " ".join(["crnn-audio train", str(path), "--out", str(out), *(overrides or [])])
-    say(f"{trained.path}: stopped and saved after {done}. The same command goes on:\n  {again}")
+    again = shlex.join(["crnn-audio", "train", str(path), "--out", str(out), *(overrides or [])])
+    say(f"{trained.path}: stopped and saved ({done}). The same command goes on:\n  {again}")
     if trained.interrupted:
         raise typer.Exit(130)
 
@@ -152,18 +163,25 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
     root: Root = None,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
-    worst: Annotated[int, typer.Option(help="How many of the worst utterances to show.")] = 5,
+    worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances to show.")] = 5,
     record: Annotated[bool, typer.Option(help="Write the score into results.json beside the recipe.")] = False,
     as_json: Json = False,
+    device: Device = "auto",
 ) -> None:
-    """Word and character error rate of a trained run on a split of its corpus, and the worst utterances."""
+    """Measure error rates on a split of the corpus.
+
+    Word and character error rate with counts and a 95 % interval, and the worst utterances side by side.
+    """
     from crnn_audio.inference.evaluate import evaluate
     from crnn_audio.inference.load import load
     from crnn_audio.inference.results import record as write
+    from crnn_audio.inference.results import recordable
     from crnn_audio.metrics.error_rate import align
     from crnn_audio.training.display import Preparing
 
-    recognizer = load(model, weights=weights)
+    recognizer = load(model, device=device, weights=weights)
+    if record:
+        recordable(recognizer)
     with Preparing() as progress:
         found = evaluate(recognizer, split, root=root, progress=progress)
     if as_json:
@@ -179,7 +197,7 @@ def evaluate(
         print(f"  CER {100 * found.cer:.2f} %")
         for one in found.worst(worst):
             said, heard = align(one.reference, one.hypothesis)
-            print(f"  {one.cut_id}\n    said   {said}\n    heard  {heard}")
+            print(f"  {one.cut_id}\n    said   {said.rstrip()}\n    heard  {heard.rstrip()}")
     if record:
         command = f"crnn-audio evaluate {model} --split {split} --weights {weights.value}"
         say(f"Recorded in {write(recognizer, found, command)}.")
@@ -188,16 +206,17 @@ def evaluate(
 @app.command()
 def transcribe(
     model: ModelArgument,
-    files: Annotated[list[str], typer.Argument(metavar="FILES...", help="Audio files; - is standard input.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Audio files; - is standard input.")],
     form: Annotated[
         Format, typer.Option("--format", help="text, a JSON array, or a JSON object a line.")
     ] = Format.text,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
     device: Device = "auto",
 ) -> None:
-    """Write down what is said in audio files; with several, each line begins with its file's name.
+    """Write down what is said in audio files.
 
-    A file that cannot be read is named on standard error, the rest go on, and the exit code is 4.
+    With several files each line begins with the file's name. A file that cannot be read is named on standard error,
+    the rest go on, and the exit code is 4.
     """
     from crnn_audio.inference.load import load
     from crnn_audio.training.display import Preparing
@@ -262,6 +281,10 @@ def _listen(opened: Any, blocks: Any) -> Iterator[Any]:
     for block in blocks:
         yield opened.feed(block)
     yield opened.flush()
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} minutes"
 
 
 def _as_json(hypothesis: Any) -> dict[str, Any]:

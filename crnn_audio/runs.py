@@ -7,7 +7,6 @@
     best.safetensors      the weights that scored best on dev (averaged ones, where the recipe averages)
     last.safetensors      the weights at the end
     checkpoint.safetensors, log.jsonl, curves.png, left_out.jsonl     of training
-    scores.json           what `evaluate` found
 
 Nothing in it can run: it is text, numbers and a picture, and it may be moved anywhere.
 """
@@ -32,6 +31,7 @@ from crnn_audio.errors import CrnnAudioError, RunError
 from crnn_audio.text.vocabulary import Vocabulary
 
 FORMAT = 1
+MAKING = "making"
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -67,7 +67,7 @@ class Run:
         try:
             return load_file(path)
         except (SafetensorError, OSError) as error:
-            raise RunError(f"{path}: damaged ({error}). Restore it from a copy, or train again.") from None
+            raise _damaged(path, error) from None
 
     def save_weights(self, which: str, weights: dict[str, Tensor]) -> None:
         """Replaces the "best" or "last" weights, all or nothing."""
@@ -97,8 +97,8 @@ def locate(model: str | Path) -> Path:
 
 
 def is_run(path: Path) -> bool:
-    """Whether a folder holds a run."""
-    return (path / "run.json").exists()
+    """Whether a folder holds a run, and not the beginning of one whose making was killed."""
+    return (path / "run.json").exists() and _read_json(path / "run.json").get("state") != MAKING
 
 
 def create(
@@ -108,22 +108,28 @@ def create(
     statistics: tuple[list[float], list[float]] | None,
     facts: Mapping[str, Any],
 ) -> Run:
-    """Makes a run directory for training to start in; run.json is written last, so half of one is taken for none.
+    """Makes a run directory for training to start in; run.json tells half of one, which may be made anew.
 
     Raises:
         RunError: the folder is not empty, or cannot be written.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if path.exists() and not (path.is_dir() and _is_free(path)):
         raise RunError(f"{path}: exists and is not a run directory. Choose another with --out, or remove it.")
     with writing(path):
         path.mkdir(parents=True, exist_ok=True)
+        header = {"format": FORMAT, "crnn_audio": version("crnn-audio")}
+        _write_json(path / "run.json", header | {"state": MAKING})
         files.write_text(path / "recipe.yaml", recipes.dump(recipe))
         vocabulary.save(path / "vocabulary.json")
         if statistics:
             _write_json(path / "statistics.json", {"mean": statistics[0], "std": statistics[1]})
-        header = {"format": FORMAT, "crnn_audio": version("crnn-audio"), "state": "training"}
-        _write_json(path / "run.json", header | dict(facts))
+        _write_json(path / "run.json", header | {"state": "training"} | dict(facts))
     return open_run(path)
+
+
+def _is_free(path: Path) -> bool:
+    left = [entry.name for entry in path.iterdir() if not entry.name.endswith(".partial")]
+    return not left or ("run.json" in left and not is_run(path))
 
 
 def open_run(model: str | Path) -> Run:
@@ -136,17 +142,22 @@ def open_run(model: str | Path) -> Run:
     if not is_run(path):
         raise RunError(f"{path}: not a run directory (it has no run.json). Give the folder that `train --out` made.")
     header = _read_json(path / "run.json")
-    if not isinstance(header.get("format"), int) or header["format"] > FORMAT:
+    if type(header.get("format")) is not int or header["format"] < 1:
+        raise _damaged(path / "run.json", f"its format is {header.get('format')!r}")
+    if header["format"] > FORMAT:
         raise RunError(
-            f"{path}: written in format {header.get('format')} by crnn_audio {header.get('crnn_audio')}; this is "
+            f"{path}: written in format {header['format']} by crnn_audio {header.get('crnn_audio')}; this is "
             f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
         )
     try:
         recipe = recipes.loads((path / "recipe.yaml").read_text(encoding="utf-8"), source=str(path / "recipe.yaml"))
         vocabulary = Vocabulary.load(path / "vocabulary.json")
-    except (CrnnAudioError, OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise _damaged(path / "recipe.yaml", error) from None
+    except (CrnnAudioError, OSError) as error:
         raise RunError(f"{path}: damaged. {error}") from None
-    return Run(path, recipe, vocabulary, _statistics(path / "statistics.json"), header)
+    statistics = _statistics(path / "statistics.json") if recipe.features.normalize == "global" else None
+    return Run(path, recipe, vocabulary, statistics, header)
 
 
 @contextmanager
@@ -162,24 +173,26 @@ def writing(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _statistics(path: Path) -> tuple[list[float], list[float]] | None:
-    if not path.exists():
-        return None
+def _statistics(path: Path) -> tuple[list[float], list[float]]:
     numbers = _read_json(path)
     try:
         return [float(one) for one in numbers["mean"]], [float(one) for one in numbers["std"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: damaged ({error!r}). Restore it from a copy, or train again.") from None
+        raise _damaged(path, repr(error)) from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: damaged ({error}). Restore it from a copy, or train again.") from None
+        raise _damaged(path, error) from None
     if not isinstance(content, dict):
-        raise RunError(f"{path}: damaged (not a JSON object). Restore it from a copy, or train again.")
+        raise _damaged(path, "not a JSON object")
     return content
+
+
+def _damaged(path: Path, why: object) -> RunError:
+    return RunError(f"{path}: damaged ({why}). Restore it from a copy, or train again.")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

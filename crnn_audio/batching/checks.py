@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from crnn_audio import audio, files
-from crnn_audio.batching.manifests import Cut
+from crnn_audio.batching.manifests import Cut, Recording
 from crnn_audio.decoding.ctc import needed_frames
 from crnn_audio.errors import DataError
 
@@ -42,17 +43,17 @@ def unreadable(
         cache: a JSON file that remembers results between calls; made where it is missing.
         progress: told how many of how many files are done.
     """
-    known: dict[str, list[object]] = _remembered(cache)
+    known = _remembered(cache)
     findings = []
     for index, cut in enumerate(cuts):
         path = cut.recording.path
-        stamp = _stamp(path)
+        stamp = _stamp(cut.recording)
         entry = known.get(str(path))
-        if entry is None or stamp is None or entry[:2] != stamp:
-            entry = [*(stamp or [0, 0]), _problem(cut)]
+        if not isinstance(entry, list) or stamp is None or entry[:-1] != stamp:
+            entry = [*(stamp or []), _problem(cut)]
             known[str(path)] = entry
-        if entry[2]:
-            findings.append(Finding(cut.id, str(entry[2])))
+        if entry[-1]:
+            findings.append(Finding(cut.id, str(entry[-1])))
         if progress:
             progress(index + 1, len(cuts))
     _remember(cache, known)
@@ -65,29 +66,31 @@ def _problem(cut: Cut) -> str | None:
     except DataError as error:
         return str(error)
     expected, found = cut.recording.duration, len(waveform) / sample_rate
-    if found < expected - 0.01:
+    if abs(found - expected) > 0.01:
         return f"{cut.recording.path} holds {found:.2f} s, but the manifest says {expected:.2f} s. Prepare it again."
     if not waveform.any():
         return f"{cut.recording.path} is digital silence from start to end. Record it again or drop the cut."
     return None
 
 
-def _stamp(path: Path) -> list[int] | None:
+def _stamp(recording: Recording) -> list[int] | None:
+    """What a finding hangs on: the file as it is, and what the manifest says of it."""
     try:
-        status = path.stat()
+        status = recording.path.stat()
     except OSError:
         return None
-    return [status.st_size, status.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns, recording.num_samples, recording.sample_rate]
 
 
-def _remembered(cache: Path | None) -> dict[str, list[object]]:
+def _remembered(cache: Path | None) -> dict[str, Any]:
     try:
-        return dict(json.loads(cache.read_text(encoding="utf-8"))) if cache else {}
+        content = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
     except (OSError, ValueError):
         return {}
+    return content if isinstance(content, dict) else {}
 
 
-def _remember(cache: Path | None, known: dict[str, list[object]]) -> None:
+def _remember(cache: Path | None, known: dict[str, Any]) -> None:
     if cache is None:
         return
     try:
@@ -147,14 +150,14 @@ def too_long(cuts: Sequence[Cut], slowest: float, budget: float) -> list[Finding
     ]
 
 
-def refuse_if_many(findings: Sequence[Finding], total: int, source: str) -> None:
-    """Stops where more than `TOLERATED_SHARE` of a split is unusable.
+def refuse_if_many(findings: Sequence[Finding], total: int, source: str, *, tolerated: float = TOLERATED_SHARE) -> None:
+    """Stops where more than the tolerated share of a split is unusable.
 
     Raises:
         DataError: names the first of them.
     """
     unusable = len({finding.cut_id for finding in findings})
-    if unusable <= TOLERATED_SHARE * total:
+    if unusable <= tolerated * total:
         return
     shown = [f"  {finding}" for finding in findings[:10]] + (["  ..."] if len(findings) > 10 else [])
     raise DataError("\n".join([f"{source}: {unusable} of {total} cuts cannot be used", *shown]))

@@ -5,6 +5,7 @@ seconds. A relative source path counts from the manifest's own folder, so a corp
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def load(path: Path) -> list[Cut]:
         DataError: the file is missing, not UTF-8 or empty, a line is not a cut, or two cuts share an id; with the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines() would split at U+2028 too
     except FileNotFoundError:
         raise DataError(f"{path}: no such manifest. Run `crnn-audio prepare` first, or check the path.") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -90,7 +91,7 @@ def _refuse_duplicates(cuts: list[Cut], path: Path) -> None:
 
 def _parse(line: str, path: Path, number: int) -> Cut:
     try:
-        return _from_lhotse(json.loads(line), path.parent)
+        return _checked(_from_lhotse(json.loads(line), path.parent))
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {number}: not a JSON object ({error.msg} at column {error.colno}).") from None
     except KeyError as error:
@@ -99,7 +100,24 @@ def _parse(line: str, path: Path, number: int) -> Cut:
         raise DataError(f"{path}, line {number}: not a cut as Lhotse spells it ({error}).") from None
 
 
-def _from_lhotse(item: dict[str, Any], folder: Path) -> Cut:
+def _checked(cut: Cut) -> Cut:
+    recording = cut.recording
+    if recording.sample_rate < 1 or recording.num_samples < 1:
+        raise ValueError(
+            f"sampling_rate {recording.sample_rate} and num_samples {recording.num_samples}; both are 1 or more"
+        )
+    if not (math.isfinite(cut.start) and cut.start >= 0):
+        raise ValueError(f"start {cut.start}; it is 0 or more seconds")
+    if not (math.isfinite(cut.duration) and cut.duration > 0):
+        raise ValueError(f"duration {cut.duration}; it is more than 0 seconds")
+    if round((cut.start + cut.duration) * recording.sample_rate) > recording.num_samples:
+        raise ValueError(f"it ends at {cut.start + cut.duration:.4f} s, its recording at {recording.duration:.4f} s")
+    return cut
+
+
+def _from_lhotse(item: Any, folder: Path) -> Cut:
+    if not isinstance(item, dict):
+        raise TypeError("no JSON object")
     recording = item["recording"]
     source = Path(recording["sources"][0]["source"])
     supervisions = item.get("supervisions") or []

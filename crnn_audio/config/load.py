@@ -149,7 +149,8 @@ def find(name: str) -> Path:
     for folder in _SHIPPED:
         for candidate in (folder / inner, folder / f"{inner}.yaml"):
             if candidate.is_file():
-                return candidate
+                here = Path.cwd()
+                return candidate.relative_to(here) if candidate.is_relative_to(here) else candidate
     raise RecipeError(_not_found(name, [given, *(folder / inner for folder in _SHIPPED)]))
 
 

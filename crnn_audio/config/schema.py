@@ -59,6 +59,11 @@ class Data(Section):
     workers: Annotated[int, Field(ge=0, le=64)] = 1
     """Processes that read and resample ahead; 0 reads in the training process."""
 
+    @property
+    def name(self) -> str:
+        """What messages call the corpus: its name, or the folder of its manifests."""
+        return self.root if self.corpus == "manifests" and self.root else self.corpus
+
     @model_validator(mode="after")
     def _manifests_have_a_root(self) -> Self:
         if self.corpus == "manifests" and self.root is None:
@@ -149,7 +154,7 @@ class SpecAugment(Section):
     """Longest time mask, in frames; never more than a fifth of the utterance."""
     freq_masks: Annotated[int, Field(ge=0)] = 2
     freq_width: Count = 27
-    """Widest frequency mask, in bins."""
+    """Widest frequency mask, in bins; never more than half of them."""
 
 
 class Augment(Section):

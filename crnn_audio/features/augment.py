@@ -52,7 +52,7 @@ def spec_augment(
     """A copy of normalised features with random bands in time and frequency set to 0, their mean (Park et al. 2019).
 
     The width of a mask is uniform from 0 to its largest, both included, and so is its place inside the utterance. No
-    time mask covers more than a fifth of an utterance. Masks may overlap.
+    time mask covers more than a fifth of an utterance, no frequency mask more than half the bins. Masks may overlap.
 
     Args:
         features: Normalised features; never modified.
@@ -67,7 +67,7 @@ def spec_augment(
     over_time, over_bins = [], []
     for length, generator in zip(lengths.tolist(), generators, strict=True):
         over_time.append(_bands(generator, time_masks, min(time_width, length // 5), length))
-        over_bins.append(_bands(generator, freq_masks, min(freq_width, num_bins), num_bins))
+        over_bins.append(_bands(generator, freq_masks, min(freq_width, num_bins // 2), num_bins))
     in_time = _covered(np.stack(over_time), num_frames).to(features.device)
     in_bins = _covered(np.stack(over_bins), num_bins).to(features.device)
     return features.masked_fill(in_time.unsqueeze(2) | in_bins.unsqueeze(1), 0)

@@ -79,7 +79,7 @@ def evaluate(
     run = recognizer.run
     data = run.recipe.data.model_copy(update={"root": str(root)} if root else {})
     recipe = run.recipe.model_copy(update={"data": data})
-    chosen = build.required(build.splits(recipe, progress), split, data.corpus)
+    chosen = build.required(build.splits(recipe, progress), split, data.name)
     cuts = build.cuts(recipe, chosen, run.vocabulary)
     planned = plan.in_order([cut.duration for cut in chosen], budget=BATCH_SECONDS)
     loaded = loader.batches(cuts, [(0, batch) for batch in planned])
@@ -87,7 +87,7 @@ def evaluate(
     judged = judge_recognition(recognizer.task, (one.to(recognizer.device) for one in loaded), references)
     return Evaluation(
         run=run.path,
-        corpus=data.corpus,
+        corpus=data.name,
         split=split,
         words=judged.words,
         characters=judged.characters,

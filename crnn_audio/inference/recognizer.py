@@ -143,8 +143,8 @@ def _planned(sources: Sequence[Source]) -> list[Batch]:
 
 
 def _seconds(source: Source) -> float:
-    """From the file's header; what has none that can be read is taken as long, and reading it will say why."""
-    if isinstance(source, str | Path) and str(source) != "-":
+    """From the file's header; a stream, which can be read but once, is taken as long."""
+    if isinstance(source, str | Path) and Path(source).is_file():
         try:
             return audio.inspect(source).seconds
         except DataError:

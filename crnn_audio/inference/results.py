@@ -4,6 +4,7 @@ Nothing here is typed by hand: `evaluate --record` adds a run's score to its rec
 recipe and `recipes/README.md` are written anew from the rows.
 """
 
+import hashlib
 import json
 import statistics
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 
 from crnn_audio import files
 from crnn_audio.config import load as recipes
+from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import RecipeError, RunError
 from crnn_audio.inference.evaluate import Evaluation
 from crnn_audio.inference.recognizer import Recognizer
@@ -34,7 +36,7 @@ def record(recognizer: Recognizer, evaluation: Evaluation, command: str) -> Path
     Raises:
         RunError: the run was not trained by a recipe of this checkout, or not to its end, or with other settings.
     """
-    recipe = _recipe_of(recognizer)
+    recipe = recordable(recognizer)
     path = recipe.parent / "results.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     for metric, value in (("wer", evaluation.wer), ("cer", evaluation.cer)):
@@ -44,7 +46,12 @@ def record(recognizer: Recognizer, evaluation: Evaluation, command: str) -> Path
     return path
 
 
-def _recipe_of(recognizer: Recognizer) -> Path:
+def recordable(recognizer: Recognizer) -> Path:
+    """The recipe under recipes/ that a run stands for.
+
+    Raises:
+        RunError: as `record`.
+    """
     run = recognizer.run
     name = run.facts.get("recipe")
     if not run.finished:
@@ -73,6 +80,7 @@ def _row(
     run, facts = recognizer.run, recognizer.run.facts
     return {
         "recipe": str(recipe),
+        "settings": _digest(run.recipe),
         "split": split,
         "metric": metric,
         "head": "ctc",
@@ -93,10 +101,18 @@ def _row(
     }
 
 
+def _digest(recipe: Recipe) -> str:
+    """Tells two versions of a recipe apart; what may differ between its runs does not count."""
+    settings = json.dumps(recipe.model_dump(exclude=PER_RUN), sort_keys=True)  # type: ignore[arg-type]
+    return hashlib.blake2b(settings.encode(), digest_size=6).hexdigest()
+
+
 def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
     same = [row for row in rows if all(row[key] == new[key] for key in ("recipe", "split", "metric"))]
     for row in same:
         rows.remove(row)
+        if row["settings"] != new["settings"]:
+            continue  # the recipe was edited since: its old seeds say nothing of it
         known = dict(zip(row["seeds"], row["values"], strict=True)) | dict(
             zip(new["seeds"], new["values"], strict=True)
         )
@@ -138,8 +154,9 @@ def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
     """A recipe whose first line ends with what was measured."""
     first, _, rest = text.partition("\n")
     described = first.split(" Measured:")[0].split(" Not measured")[0]
-    figures = ", ".join(f"{row['split']} WER {_rate(row)} %" for row in rows if row["metric"] == "wer")
-    row = rows[0]
+    scored = [row for row in rows if row["metric"] == "wer"]
+    figures = ", ".join(f"{row['split']} WER {_rate(row)} %" for row in scored)
+    row = next((row for row in scored if row["split"] == "test"), scored[0])
     seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
     return (
         f"{described} Measured: {figures} ({seeds}), {row['train_seconds'] / 60:.0f} minutes on {_device(row)}.\n{rest}"

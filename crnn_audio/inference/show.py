@@ -15,7 +15,7 @@ from crnn_audio.text.vocabulary import Vocabulary
 
 ASSUMED_TOKENS = "abcdefghijklmnopqrstuvwxyz '"
 PROBE_SECONDS = 2.0
-OPTIMIZER_SLOTS = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 1, "adagrad": 1, "adadelta": 2}
+OPTIMIZER_SLOTS = {"adamw": 2, "adam": 2, "sgd": 1, "rmsprop": 2, "adagrad": 1, "adadelta": 2}
 """Tensors the size of the weights that an optimiser keeps, at most."""
 
 
@@ -103,6 +103,7 @@ def lines(recipe: Recipe, summary: Summary) -> Sequence[str]:
     assumed = " (assumed: the corpus is not here yet)" if summary.tokens_assumed else ""
     ahead = "the whole recording" if summary.look_ahead_ms is None else f"{summary.look_ahead_ms:.0f} ms"
     factor, field_ms = summary.subsampling_factor, summary.receptive_frames * summary.frame_ms
+    mebibytes = summary.step_bytes / 2**20
     return [
         f"parameters          {summary.num_parameters:,}",
         f"tokens              {summary.num_tokens}{assumed}",
@@ -110,5 +111,5 @@ def lines(recipe: Recipe, summary: Summary) -> Sequence[str]:
         f"subsampling factor  {factor} (a frame out each {summary.frame_ms * factor:g} ms)",
         f"receptive field     {summary.receptive_frames} frames ({field_ms:.0f} ms), of the convolutions alone",
         f"look-ahead          {ahead}",
-        f"memory of a step    about {summary.step_bytes / 2**20:,.0f} MB for {recipe.data.batch_seconds:g} s of speech",
+        f"memory of a step    about {mebibytes:,.0f} MiB for {recipe.data.batch_seconds:g} s of speech",
     ]

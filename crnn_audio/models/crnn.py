@@ -11,7 +11,6 @@ one-directional model gives the same output whether it is fed a file or a microp
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -88,11 +87,3 @@ class Crnn(nn.Module):
     def output_lengths(self, lengths: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
         """Frames out for that many frames in."""
         return self.front.output_lengths(lengths)
-
-    @torch.no_grad()
-    def fewest_frames_for(self, output_length: int) -> int:
-        """The fewest input frames that give at least this many output frames."""
-        frames = output_length * self.subsampling_factor
-        while frames > 1 and int(self.output_lengths(torch.tensor([frames - 1]))) >= output_length:
-            frames -= 1
-        return frames

@@ -71,9 +71,7 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer, average: AveragedWe
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         model.load_state_dict(_under("model.", tensors))
         if average:
-            average.weights = {
-                name: value.to(average.weights[name]) for name, value in _under("average.", tensors).items()
-            }
+            average.weights = {name: tensors[f"average.{name}"].to(value) for name, value in average.weights.items()}
         optimizer.load_state_dict({"state": _slots(tensors, header["scalars"]), "param_groups": header["groups"]})
         return Progress(**header["progress"])
     except (SafetensorError, RuntimeError, KeyError, TypeError, ValueError, OSError) as error:

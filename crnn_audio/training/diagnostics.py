@@ -26,9 +26,12 @@ class Log:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def cut_back(self, steps: int) -> None:
-        """Forgets what happened after `steps` steps, and half a line that a kill may have left."""
-        kept = [entry for entry in self.entries() if entry["steps"] <= steps]
+    def cut_back(self, steps: int, epoch: int) -> None:
+        """Forgets what happened after a checkpoint in `epoch` (from 0), and half a line that a kill may have left.
+
+        An evaluation names the epochs done by then, so one that no checkpoint followed is of a later epoch.
+        """
+        kept = [entry for entry in self.entries() if entry["steps"] <= steps and entry["epoch"] <= epoch]
         with runs.writing(self.path.parent):
             files.write_text(self.path, "".join(json.dumps(entry) + "\n" for entry in kept))
 
@@ -41,7 +44,7 @@ class Log:
         """All whole lines, or those of one kind."""
         if not self.path.exists():
             return []
-        found = (_entry(line) for line in self.path.read_text(encoding="utf-8").splitlines())
+        found = (_entry(line) for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines())
         return [entry for entry in found if entry and event in (None, entry["event"])]
 
 
@@ -50,7 +53,7 @@ def _entry(line: str) -> dict[str, Any] | None:
         entry = json.loads(line)
     except ValueError:
         return None
-    return entry if isinstance(entry, dict) and "steps" in entry and "event" in entry else None
+    return entry if isinstance(entry, dict) and {"event", "steps", "epoch"} <= entry.keys() else None
 
 
 def advice(evaluations: list[dict[str, Any]]) -> str | None:
@@ -79,7 +82,7 @@ def draw_curves(log: Log, path: Path) -> None:
     if evaluations:
         dev_at = [entry["steps"] for entry in evaluations]
         loss.plot(dev_at, [entry["loss"] for entry in evaluations], "o-", ms=3, label="dev", color="tab:orange")
-        metric = str(evaluations[-1]["metric"])
+        metric = str(evaluations[-1]["metric"]).upper()
         score.plot(dev_at, [100 * entry["score"] for entry in evaluations], "o-", ms=3, color="tab:orange")
         score.set(
             title=f"dev {metric} (per cent, best {100 * min(one['score'] for one in evaluations):.2f})", ylim=(0, None)

@@ -122,7 +122,7 @@ class Display:
         )
         if self.scalars:
             self.scalars(f"dev/{judgement.metric}", judgement.score, progress.step)
-        self.dev = f"  dev {judgement.metric} {100 * judgement.score:.2f} %"
+        self.dev = f"  dev {judgement.metric.upper()} {100 * judgement.score:.2f} %"
         mark = (
             " (best so far)"
             if best

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from crnn_audio.batching.plan import key
 from crnn_audio.errors import RunError
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training import checkpoint, optim
@@ -199,7 +200,7 @@ def _step(
     count = sum(part.size for part in parts)
     total = 0.0
     for index, part in enumerate(parts):
-        torch.manual_seed((options.seed << 40) + (progress.step << 8) + index)
+        torch.manual_seed(key(options.seed, progress.step, index))  # a CPU draws from its low 32 bits alone
         loss = task.loss(part.to(device)) / count
         loss.backward()  # type: ignore[no-untyped-call]
         total += loss.item()
@@ -251,12 +252,12 @@ def _evaluate(
     if average:
         average.swap()
     judgement = judge()
-    best = progress.best_score is None or judgement.score <= progress.best_score
+    better = progress.best_score is None or judgement.score < progress.best_score
+    best = better or judgement.score == progress.best_score  # of equals the later one, which has learned longer
+    progress.worse_evaluations = 0 if better else progress.worse_evaluations + 1
     if best:
-        progress.best_score, progress.best_epoch, progress.worse_evaluations = judgement.score, progress.epoch, 0
+        progress.best_score, progress.best_epoch = judgement.score, progress.epoch
         keep_best()
-    else:
-        progress.worse_evaluations += 1
     if average:
         average.swap()
     if (

@@ -1,5 +1,6 @@
 """From a recipe to a finished run directory, in one call that can be stopped and repeated at any moment."""
 
+import os
 import signal
 import sys
 import time
@@ -11,7 +12,7 @@ from types import FrameType
 
 import torch
 
-from crnn_audio import build, runs
+from crnn_audio import build, files, runs
 from crnn_audio.batching import loader, plan
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.config.schema import Recipe
@@ -23,7 +24,6 @@ from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
 from crnn_audio.training.display import Display, Preparing
 from crnn_audio.training.start import Say
-
 
 OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov"}
 
@@ -60,7 +60,7 @@ def train(
         RecipeError, DataError, RunError: something to mend, said in the message.
     """
     say = say or _say
-    deadline = time.monotonic() + 60 * minutes if minutes else None
+    deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     path = Path(out)
     device = build.device(recipe.device)
     run = start.reopened(path, recipe) if runs.is_run(path) else None
@@ -71,10 +71,12 @@ def train(
     torch.set_num_threads(num_threads)
     with Preparing() as preparing:
         splits = build.splits(recipe, preparing)
-        training = build.required(splits, "train", recipe.data.corpus)
-        run = run or start.begun(path, recipe, training, num_threads, recipe_path, say)
+        training = build.required(splits, "train", recipe.data.name)
+        vocabulary = run.vocabulary if run else build.vocabulary(recipe.task, training)
+        ready, left_out = start.usable(recipe, vocabulary, splits, preparing, say)
+        run = run or start.begun(path, recipe, vocabulary, ready, num_threads, recipe_path, say)
+        start.list_left_out(run, left_out, len(training), say)
         task = build.recognition(run.recipe, run.vocabulary, run.statistics).to(device)
-        ready = start.usable(run, task, splits, preparing, say)
     development = build.cuts(run.recipe, splits["dev"], run.vocabulary) if splits.get("dev") else None
     return _trained(run, task, ready, development, device, deadline, say)
 
@@ -123,7 +125,8 @@ def _trained(
     if checkpoint_path.exists():
         progress = checkpoint.load(checkpoint_path, task.model, optimizer, average)
         say(f"{run.path}: going on after step {progress.step}, epoch {progress.epoch + 1} of {options.max_epochs}.")
-    log.cut_back(progress.step)
+    log.cut_back(progress.step, progress.epoch)
+    files.remove_partials(run.path)
     total = sum(feed.num_steps(epoch) for epoch in range(options.max_epochs))
     display = Display(log, run.path, total_steps=total, max_epochs=options.max_epochs, start_step=progress.step)
     with _interruptible() as interrupted, display:
@@ -188,7 +191,11 @@ class Interruption:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        _say("\nStopping after this step; once more stops at once.")
+        line = "\nStopping after this step; once more stops at once."
+        try:
+            _say(line)
+        except RuntimeError:  # the signal came while another line was being written
+            os.write(2, f"{line}\n".encode())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Where a run begins: an old run gone on with, or a new one with its vocabulary and statistics; its data checked."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,14 +14,14 @@ import torch
 
 from crnn_audio import build, files, runs
 from crnn_audio.batching import checks, loader, plan
+from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.loader import Cuts
-from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.schema import Recipe
 from crnn_audio.corpora import home
 from crnn_audio.errors import RunError
 from crnn_audio.features.normalize import Statistics
 from crnn_audio.runs import Run
-from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.text.vocabulary import Vocabulary
 
 Say = Callable[[str], None]
 
@@ -54,23 +55,54 @@ def _differences(stored: Any, asked: Any, path: str = "") -> Iterator[str]:
         yield f"{path}: {stored} -> {asked}"
 
 
+def usable(
+    recipe: Recipe, vocabulary: Vocabulary, splits: build.Splits, progress: home.Progress, say: Say
+) -> tuple[Cuts, list[Finding]]:
+    """The training cuts that can be trained on, and what is wrong with the others; nothing is written yet.
+
+    Raises:
+        DataError: more than one in a hundred cannot be used, or a cut of dev cannot be read.
+    """
+    corpus, training, development = recipe.data.name, splits["train"], splits.get("dev", [])
+    cache = checks.cache_of(recipe.data.corpus)
+    ready = build.cuts(recipe, training, vocabulary)
+    found = [
+        *checks.unreadable(training, cache, partial(progress, "checking train")),
+        *build.findings(recipe, ready),
+        *checks.unknown_symbols(training, vocabulary.unknown),  # where a corpus changed under an unfinished run
+    ]
+    checks.refuse_if_many(found, len(training), f"{corpus}, split train")
+    unheard = checks.unreadable(development, cache)
+    checks.refuse_if_many(unheard, len(development), f"{corpus}, split dev", tolerated=0)
+    unknown = checks.unknown_symbols(development, vocabulary.unknown)
+    if unknown:
+        say(f"dev: {len(unknown)} cuts hold symbols that train never shows and that cannot be recognised: {unknown[0]}")
+    bad = {finding.cut_id for finding in found}
+    return build.cuts(recipe, [cut for cut in training if cut.id not in bad], vocabulary), found
+
+
 def begun(
-    path: Path, recipe: Recipe, training: Sequence[Cut], num_threads: int, recipe_path: str | None, say: Say
+    path: Path,
+    recipe: Recipe,
+    vocabulary: Vocabulary,
+    ready: Cuts,
+    num_threads: int,
+    recipe_path: str | None,
+    say: Say,
 ) -> Run:
-    """A new run directory, with the vocabulary and statistics of the training split.
+    """A new run directory, with the statistics of the training split.
 
     Raises:
         RunError: the folder cannot be written or holds something else.
     """
-    vocabulary = build.vocabulary(recipe.task, training)
     statistics = None
     if recipe.features.normalize == "global":
         say("Measuring the mean and deviation of the features.")
-        statistics = _statistics(recipe, build.cuts(recipe, training, vocabulary))
+        statistics = _statistics(recipe, ready)
     facts = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "recipe": recipe_path,
-        "command": " ".join(["crnn-audio", *sys.argv[1:]]),
+        "command": shlex.join(["crnn-audio", *sys.argv[1:]]),
         **code_version(),
     }
     settled = recipe.model_copy(update={"threads": num_threads})
@@ -93,36 +125,21 @@ def _statistics(recipe: Recipe, cuts: Cuts) -> build.Statistics:
     return statistics.mean.tolist(), statistics.std.tolist()
 
 
-def usable(run: Run, task: Recognition, splits: build.Splits, progress: home.Progress, say: Say) -> Cuts:
-    """The training cuts that can be trained on; the others are listed in left_out.jsonl and counted aloud.
+def list_left_out(run: Run, found: Sequence[Finding], total: int, say: Say) -> None:
+    """Says aloud how many training cuts are left out, and lists them in left_out.jsonl.
 
     Raises:
-        DataError: more than one in a hundred cannot be used, or a cut of dev cannot be read.
+        RunError: the list cannot be written.
     """
-    recipe, corpus, training = run.recipe, run.recipe.data.corpus, splits["train"]
-    cache = checks.cache_of(corpus)
-    ready = build.cuts(recipe, training, run.vocabulary)
-    found = [
-        *checks.unreadable(training, cache, partial(progress, "checking train")),
-        *build.findings(recipe, task, ready),
-    ]
-    checks.refuse_if_many(found, len(training), f"{corpus}, split train")
-    checks.refuse_if_many(checks.unreadable(splits.get("dev", []), cache), 0, f"{corpus}, split dev")
-    unknown = checks.unknown_symbols(splits.get("dev", []), run.vocabulary.unknown)
-    if unknown:
-        say(f"dev: {len(unknown)} cuts hold symbols that train never shows and that cannot be recognised: {unknown[0]}")
     if not found:
-        return ready
-    left_out: dict[str, str] = {}
-    for finding in found:
-        left_out.setdefault(finding.cut_id, finding.problem)
-    say(f"Left out {len(left_out)} of {len(training)} training cuts (listed in {run.path / 'left_out.jsonl'}):")
+        return
+    count = len({finding.cut_id for finding in found})
+    say(f"Left out {count} of {total} training cuts (listed in {run.path / 'left_out.jsonl'}):")
     for finding in found[:5]:
         say(f"  {finding}")
-    lines = [json.dumps({"cut": cut_id, "problem": problem}) + "\n" for cut_id, problem in left_out.items()]
+    lines = [json.dumps({"cut": finding.cut_id, "problem": finding.problem}) + "\n" for finding in found]
     with runs.writing(run.path):
         files.write_text(run.path / "left_out.jsonl", "".join(lines))
-    return build.cuts(recipe, [cut for cut in training if cut.id not in left_out], run.vocabulary)
 
 
 def code_version() -> dict[str, Any]:

@@ -81,7 +81,7 @@ def start(workshop: Path) -> Callable[..., subprocess.Popen[str]]:
     """The program left running, in a process group of its own as a terminal makes one."""
 
     def begin(*arguments: object, cwd: Path = workshop, **options: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-u", "-m", "crnn_audio", *map(str, arguments)]
+        command = [sys.executable, "-m", "crnn_audio", *map(str, arguments)]
         defaults = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, cwd=cwd, env=environment(), start_new_session=True, **{**defaults, **options})
 

@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 VERBS = ["recipes", "show", "prepare", "train", "evaluate", "transcribe"]
 HEAVY = {"torch", "torchaudio", "librosa", "soxr", "soundfile", "matplotlib", "scipy", "jiwer", "safetensors"}
 
@@ -14,7 +16,7 @@ HEAVY = {"torch", "torchaudio", "librosa", "soxr", "soundfile", "matplotlib", "s
 def imported(*arguments: str, exit_code: int) -> set[str]:
     """The top-level modules that a call of the program imports."""
     command = [sys.executable, "-X", "importtime", "-m", "crnn_audio", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == exit_code
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
@@ -42,7 +44,7 @@ def test_help_answers_in_half_a_second() -> None:
     took = []
     for _ in range(12):  # the best of several: other processes may hold the machine
         started = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "crnn_audio", "--help"], capture_output=True, check=True)
+        subprocess.run([sys.executable, "-m", "crnn_audio", "--help"], cwd=ROOT, capture_output=True, check=True)
         took.append(time.perf_counter() - started)
         if took[-1] < 0.5:
             return
@@ -52,9 +54,19 @@ def test_help_answers_in_half_a_second() -> None:
 def test_help_names_every_verb_and_its_help_every_argument(cli) -> None:
     text = cli("--help").stdout
     assert [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()] == VERBS
+    assert [line for line in text.splitlines() if line.endswith("...")] == [], "a sentence is cut off"
     for verb in VERBS[1:]:
         assert "Usage:" in cli(verb, "--help").stdout
     assert cli("--help").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("verb", "usage"),
+    [("train", "{RECIPE} [KEY=VALUE]..."), ("show", "[RECIPE] [KEY=VALUE]..."), ("transcribe", "{MODEL} {FILE}...")],
+)
+def test_usage_names_what_is_given(cli, verb: str, usage: str) -> None:
+    said = cli(verb, "--help").stdout.partition("\n")[0]
+    assert said.replace("{", "").replace("}", "").endswith(usage.replace("{", "").replace("}", ""))
 
 
 @pytest.mark.parametrize(
@@ -62,10 +74,12 @@ def test_help_names_every_verb_and_its_help_every_argument(cli) -> None:
     [
         (["frobnicate"], "No such command 'frobnicate'"),
         (["show", "--frob"], "No such option: --frob"),
-        (["show"], "name a recipe"),
-        (["transcribe", "run"], "Missing argument 'FILES...'"),
+        (["show"], "Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.\n"),
+        (["transcribe", "run"], "Missing argument 'FILE'"),
         (["transcribe", "run", "a.wav", "--format", "xml"], "'xml' is not one of 'text', 'json', 'jsonl'"),
         (["train", "tiny/lstm", "--minutes", "soon"], "--minutes"),
+        (["train", "tiny/lstm", "--minutes", "-1"], "-1.0 is not in the range x>=0"),
+        (["evaluate", "run", "--worst", "-1"], "-1 is not in the range x>=0"),
         (["train", "tiny/lstm", "--lr", "1"], "No such option"),
     ],
 )
@@ -79,7 +93,7 @@ def test_wrong_usage_is_exit_code_2(cli, arguments: list[str], said: str) -> Non
     "arguments", [["recipes"], ["show", "--json-schema"], ["show", "recipes/tiny/lstm.yaml"], ["--help"]]
 )
 def test_a_closed_pipe_ends_it_in_silence(start, arguments: list[str]) -> None:
-    """As `crnn-audio recipes | head -0` does; small outputs meet the closed pipe only when Python flushes at its end."""
+    """As `| head -0` does; small outputs meet the closed pipe only when Python flushes at its end."""
     read, write = os.pipe()
     os.close(read)
     process = start(*arguments, stdout=write)

@@ -51,36 +51,27 @@ def test_recipes_of_the_working_directory_come_first_and_shipped_ones_else(cli, 
     assert len(cli("recipes", cwd=tmp_path).stdout.splitlines()) == len(SHIPPED)
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=str)
-def test_the_shown_recipe_is_the_recipe(cli, path: Path) -> None:
-    text = cli("show", path, "optim.lr=2e-4", cwd=ROOT).stdout
-    assert load.loads(text) == load.load(ROOT / path, ["optim.lr=2e-4"])
-    shown = yaml.safe_load(text)
-    assert {"case", "punctuation", "consistency"} < shown["task"].keys(), "a default is not filled in"
-    assert list(figures(text)) == FIGURES
-
-
-def test_show_says_what_a_model_waits_for(cli) -> None:
-    one_way = ["model.recurrent.bidirectional=false"]
-    waits = {
-        time: figures(cli("show", "tiny/lstm", *one_way, f"model.conv_time={time}", cwd=ROOT).stdout)
-        for time in ("same", "causal")
-    }
-    # A window reaches 17.5 ms past its frame's time; two layers of kernel 3 and stride 2 wait for 1 + 2 frames of 10 ms.
-    assert waits["same"]["look-ahead"] == "48 ms"
-    assert waits["causal"]["look-ahead"] == "18 ms"
-    both = figures(cli("show", "tiny/lstm", cwd=ROOT).stdout)
-    assert both["look-ahead"] == "the whole recording"
-    assert both["subsampling factor"] == "4 (a frame out each 40 ms)"
-    assert both["receptive field"].startswith("7 frames (70 ms)")
+def test_the_shown_recipe_is_the_recipe_with_its_figures(cli) -> None:
+    text = cli("show", "tiny/lstm", "optim.lr=2e-4", cwd=ROOT).stdout
+    assert load.loads(text) == load.load(ROOT / "recipes" / "tiny" / "lstm.yaml", ["optim.lr=2e-4"])
+    assert {"case", "punctuation", "consistency"} < yaml.safe_load(text)["task"].keys(), "a default is not filled in"
+    found = figures(text)
+    assert list(found) == FIGURES
+    assert found["subsampling factor"] == "4 (a frame out each 40 ms)"
+    assert found["receptive field"].startswith("7 frames (70 ms)")
+    assert found["look-ahead"] == "the whole recording"
+    assert found["tokens"] == "18"
     # conv 8*9+8 and 8*8*9+8, their norms over 20 and 10 bins, projection 80 to 64 and its norm, two directions, head
     expected = (80 + 2 * 160) + (584 + 2 * 80) + (80 * 64 + 64 + 2 * 64) + 2 * 4 * 64 * (64 + 64 + 2) + 2 * 128
-    assert both["tokens"] == "18"
-    assert both["parameters"] == f"{expected + 128 * 18 + 18:,}"
+    assert found["parameters"] == f"{expected + 128 * 18 + 18:,}"
 
 
-def test_show_says_where_tokens_are_assumed(cli, tmp_path: Path) -> None:
-    assert "assumed: the corpus is not here yet" in figures(cli("show", "an4/bilstm", cwd=tmp_path).stdout)["tokens"]
+def test_a_model_that_does_not_wait_and_a_corpus_that_is_not_here(cli, tmp_path: Path) -> None:
+    overrides = ["model.recurrent.bidirectional=false", "model.conv_time=causal"]
+    found = figures(cli("show", "an4/bilstm", *overrides, cwd=tmp_path).stdout)
+    assert found["look-ahead"] == "18 ms", "a window reaches 17.5 ms past its frame's time"
+    assert found["tokens"].endswith(" (assumed: the corpus is not here yet)")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_json_schema_is_json_and_whole(cli) -> None:

@@ -88,7 +88,7 @@ def test_the_parts_are_uneven_in_count_and_in_length(root) -> None:
 # ---------------------------------------------------------------------------------------- determinism
 
 
-@pytest.fixture()
+@pytest.fixture
 def runs(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("crnn_audio.training.display.draw_curves", lambda *_: None)

@@ -56,7 +56,7 @@ def test_findings_are_exactly_the_cuts_with_infinite_loss_at_the_fastest_speed(t
     cuts = [trainings.beep(tmp_path, f"{more}", text, (round(edge) + more) / rate, rate) for more in range(-8, 9)]
     cuts.append(trainings.beep(tmp_path, "long", text, 2 * edge / rate, rate))
     recipe, task, ready = prepared(tmp_path, cuts, {"augment.speed": speeds})
-    found = {finding.cut_id for finding in build.findings(recipe, task, ready)}
+    found = {finding.cut_id for finding in build.findings(recipe, ready)}
     assert found == hopeless(task, ready, fastest)
     assert "-8" in found
     assert not found & {"8", "long"}
@@ -64,8 +64,8 @@ def test_findings_are_exactly_the_cuts_with_infinite_loss_at_the_fastest_speed(t
 
 def test_the_message_counts_tokens_repeats_and_frames(tmp_path) -> None:
     cuts = [trainings.beep(tmp_path, "fash", "aabbcdee", 0.38), trainings.beep(tmp_path, "fine", "abcde", 0.5)]
-    recipe, task, ready = prepared(tmp_path, cuts, {"augment.speed": [1.0, 1.1]})
-    (finding,) = build.findings(recipe, task, ready)
+    recipe, _, ready = prepared(tmp_path, cuts, {"augment.speed": [1.0, 1.1]})
+    (finding,) = build.findings(recipe, ready)
     assert str(finding) == (
         "cut 'fash': 8 tokens with 3 repeats need at least 11 frames after subsampling by 4, but it has 9. "
         "Lower the subsampling factor or drop the cut."

@@ -9,7 +9,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from crnn_audio import build
+from crnn_audio import build, runs
 from crnn_audio.config.load import loads
 from crnn_audio.config.schema import Recipe
 from crnn_audio.decoding.ctc import greedy
@@ -17,7 +17,6 @@ from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference import recognizer
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.lengths import mask
-from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
@@ -53,10 +52,11 @@ def test_an_utterance_alone_equals_itself_beside_longer_ones(
                 torch.testing.assert_close(together.frames[row, :length], one.frames[0, :length], rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
 @pytest.mark.parametrize("kind", CELLS)
-def test_gradients_of_a_batch_are_the_sum_of_those_alone(kind: str, bidirectional: bool) -> None:
-    model = crnn(kind, bidirectional=bidirectional)
+def test_gradients_of_a_batch_are_the_sum_of_those_alone(kind: str, bidirectional: bool, stack: str) -> None:
+    model = crnn(kind, bidirectional=bidirectional, stack=stack)
     items, targets = features(40, 12, 23), torch.tensor([[1, 2], [3, 0], [4, 4]])
     target_lengths = torch.tensor([2, 1, 2])
 
@@ -168,8 +168,9 @@ def test_transcripts_times_and_confidences_at_every_batch_size_and_order(
     kind: str, bidirectional: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked = recipe(kind, "global", bidirectional)
-    run = Run(tmp_path, asked, VOCABULARY, None, "finished")
-    ready = Recognizer(run, recognition(asked))
+    task = recognition(asked)
+    statistics = (task.normalizer.mean.tolist(), task.normalizer.std.tolist())
+    ready = Recognizer(runs.create(tmp_path / "run", asked, VOCABULARY, statistics, {}), task)
     waves = [wave for wave in [*sounds(), sounds()[1].flip(0)] if len(wave) > 300]
     paths = [tmp_path / f"{index}.wav" for index in range(len(waves))]
     for path, wave in zip(paths, waves, strict=True):

@@ -50,9 +50,10 @@ def test_the_same_seed_and_epoch_give_the_same_plan(durations, seed, epoch) -> N
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 8), st.lists(st.floats(0.5, 8.0), min_size=30, max_size=40))
 def test_another_epoch_or_seed_gives_another_plan(seed, later, durations) -> None:
-    first = planned(durations, seed=seed, epoch=0)
-    assert first != planned(durations, seed=seed, epoch=later)
-    assert first != planned(durations, seed=seed + later, epoch=0)
+    for speeds in (SPEEDS, (1.0,)):
+        first = planned(durations, seed=seed, epoch=0, speeds=speeds)
+        assert first != planned(durations, seed=seed, epoch=later, speeds=speeds)
+        assert first != planned(durations, seed=seed + later, epoch=0, speeds=speeds)
 
 
 @settings(max_examples=40, deadline=None)

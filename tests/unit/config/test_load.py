@@ -152,6 +152,20 @@ def test_a_missing_field_is_told():
     assert problems("data: {}") == ["data.corpus: missing; it should be 'spoken_digits', 'an4' or 'manifests'"]
 
 
+def test_manifests_need_to_be_told_where_they_lie():
+    said = "data: corpus 'manifests' needs root, the folder of train.jsonl and dev.jsonl"
+    assert problems("data: {corpus: manifests}") == [said]
+    assert problems("data: {corpus: manifests, root: null}") == [said]
+    assert loads("data: {corpus: manifests, root: here}").data.root == "here"
+    assert loads(DATA).data.root is None
+
+
+def test_messages_call_manifests_by_their_folder_and_other_corpora_by_name():
+    assert loads("data: {corpus: manifests, root: my/set}").data.name == "my/set"
+    assert loads("data: {corpus: an4, root: my/set}").data.name == "an4"
+    assert loads("data: {corpus: spoken_digits}").data.name == "spoken_digits"
+
+
 def test_a_key_that_stands_twice_is_told_with_its_lines_beside_other_problems():
     assert problems(DATA + "optim:\n  lr: 1\n  ema: 2\n  lr: 2\n") == [
         "optim.lr: stands twice, on lines 3 and 5; keep one",
@@ -269,6 +283,10 @@ def test_an_override_that_is_no_yaml_is_told():
 AWKWARD = ["no", "1e-3", "1:30", "~", "2020-01-01", "\x85", "a\u2028b", "\ufeff", "#", " ", "é", "- a", "a: b", "\n\r"]
 shares = st.floats(0, 1, exclude_max=True)
 counts = st.integers(1, 10**20)
+roots = st.text() | st.sampled_from(AWKWARD)
+data = st.builds(schema.Data, root=roots) | st.builds(
+    schema.Data, corpus=st.sampled_from(["an4", "spoken_digits"]), root=st.none()
+)
 features = st.one_of(
     st.builds(schema.FbankFeatures, high_hz=st.floats(allow_nan=False, allow_infinity=False)),
     st.builds(schema.MfccFeatures, kind=st.just("mfcc"), num_mels=counts),
@@ -276,7 +294,7 @@ features = st.one_of(
 )
 recipes = st.builds(
     Recipe,
-    data=st.builds(schema.Data, root=st.none() | st.text() | st.sampled_from(AWKWARD)),
+    data=data,
     features=features,
     augment=st.builds(
         schema.Augment,

@@ -1,0 +1,146 @@
+"""`evaluate`: counts that jiwer counts again from what `transcribe` says, and rows of results.json."""
+
+import json
+import shutil
+import statistics
+import subprocess
+from pathlib import Path
+
+import jiwer
+import pytest
+from safetensors.torch import load_file, save_file
+
+from crnn_audio.batching import manifests
+from crnn_audio.inference import results
+
+FIELDS = ["run", "split", "wer", "cer", "words", "substitutions", "deletions", "insertions", "interval"]
+ROW = (
+    "recipe settings split metric head cell seeds values mean sd parameters steps train_seconds "
+    "command commit dirty device threads date"
+).split()
+
+
+def test_counts_are_those_of_the_transcripts(cli, tiny: Path) -> None:
+    cuts = {split: manifests.load(tiny / f"{split}.jsonl") for split in ("train", "test")}
+    files = [cut.recording.path for split in cuts.values() for cut in split]
+    heard = iter(cli("transcribe", "run", *files, "--format", "jsonl").stdout.splitlines())
+    for split in cuts:
+        said = [cut.text for cut in cuts[split]]
+        hypotheses = [json.loads(next(heard))["text"] for _ in said]
+        words, characters = jiwer.process_words(said, hypotheses), jiwer.process_characters(said, hypotheses)
+        found = json.loads(cli("evaluate", "run", "--split", split, "--json").stdout)
+        assert set(FIELDS) <= found.keys()
+        assert (found["run"], found["split"]) == ("run", split)
+        assert found["wer"] == pytest.approx(words.wer)
+        assert found["cer"] == pytest.approx(characters.cer)
+        assert found["words"] == sum(len(text.split()) for text in said)
+        assert found["utterances"] == len(said)
+        names = ("substitutions", "deletions", "insertions")
+        assert [found[name] for name in names] == [getattr(words, name) for name in names]
+        assert 0 <= found["interval"][0] <= found["wer"] <= found["interval"][1]
+        if split == "train":
+            assert found["wer"] < 0.5, "what was learned by heart does not come out"
+    assert found["corpus"] == str(tiny)
+    check_text(found, cli("evaluate", "run", "--worst", "2"), tiny)
+
+
+def check_text(found: dict, done: subprocess.CompletedProcess[str], tiny: Path) -> None:
+    """The same figures for people, in per cent."""
+    lines = done.stdout.splitlines()
+    assert done.stderr == ""
+    assert lines[0] == f"run on {tiny} test: 4 utterances, 6 words"
+    low, high = found["interval"]
+    assert lines[1] == (
+        f"  WER {100 * found['wer']:.2f} %  (95 % interval {100 * low:.2f} to {100 * high:.2f})  "
+        f"{found['substitutions']} substitutions, {found['deletions']} deletions, {found['insertions']} insertions"
+    )
+    assert lines[2] == f"  CER {100 * found['cer']:.2f} %"
+    assert [line[:11] for line in lines[4::3]] == ["    said   "] * 2
+    assert [line[:11] for line in lines[5::3]] == ["    heard  "] * 2
+    assert len(lines) == 3 + 2 * 3
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
+def test_no_worst_utterances_shown_on_a_named_device(cli) -> None:
+    done = cli("evaluate", "run", "--worst", "0", "--device", "cpu")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["run", "WER", "CER"]
+    done = cli("evaluate", "run", "--device", "abacus", exit_code=3)
+    assert "abacus" in done.stderr
+    assert done.stdout == ""
+
+
+def test_no_such_split(cli, tiny: Path) -> None:
+    done = cli("evaluate", "run", "--split", "exam", exit_code=4)
+    assert done.stderr == f"{tiny}: no split 'exam'; it has train, dev, test.\n"
+    assert done.stdout == ""
+
+
+@pytest.fixture
+def tree(workshop: Path, tmp_path: Path) -> Path:
+    """A working directory that may be written to."""
+    shutil.copytree(workshop, tmp_path / "tree")
+    return tmp_path / "tree"
+
+
+def rows(tree: Path) -> dict[tuple[str, str], dict]:
+    found = json.loads((tree / "recipes" / "tiny" / "results.json").read_text(encoding="utf-8"))
+    return {(row["split"], row["metric"]): row for row in found}
+
+
+def silenced(tree: Path, seed: int) -> None:
+    """Makes `run2`: the run as another seed would have trained it, if that had learned to say nothing at all."""
+    shutil.copytree(tree / "run", tree / "run2")
+    recipe = tree / "run2" / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("seed: 1\n", f"seed: {seed}\n"))
+    weights = load_file(tree / "run2" / "best.safetensors")
+    weights["head.linear.bias"][0] += 1000
+    save_file(weights, tree / "run2" / "best.safetensors")
+
+
+def test_recorded_rows_of_one_seed_and_of_two(cli, tree: Path) -> None:
+    found = json.loads(cli("evaluate", "run", "--split", "train", "--json", "--record", cwd=tree).stdout)
+    facts = json.loads((tree / "run" / "run.json").read_text())
+    assert rows(tree).keys() == {("train", "wer"), ("train", "cer")}
+    for metric in ("wer", "cer"):
+        row = rows(tree)["train", metric]
+        assert list(row) == ROW
+        assert (row["recipe"], row["head"], row["cell"]) == ("recipes/tiny/lstm.yaml", "ctc", "lstm")
+        assert (row["seeds"], row["values"], row["mean"], row["sd"]) == ([1], [found[metric]], found[metric], 0)
+        assert (row["steps"], row["train_seconds"]) == (facts["steps"], facts["train_seconds"])
+        assert row["command"].startswith("crnn-audio train recipes/tiny/lstm.yaml --out run data.root=")
+        assert row["command"].endswith(" && crnn-audio evaluate run --split train --weights best")
+        assert (row["device"], row["threads"]) == ("cpu", 1)
+
+    of_one_seed = rows(tree)["train", "wer"]
+    silenced(tree, seed=2)
+    done = cli("evaluate", "run2", "--split", "train", "--record", cwd=tree)
+    assert done.stderr == "Recorded in recipes/tiny/results.json.\n"
+    row = rows(tree)["train", "wer"]
+    values = [found["wer"], 1.0]
+    assert row["settings"] == of_one_seed["settings"]
+    assert (row["seeds"], row["values"]) == ([1, 2], values)
+    assert row["mean"] == pytest.approx(statistics.fmean(values))
+    assert row["sd"] == pytest.approx(statistics.stdev(values))
+
+    cli("evaluate", "run2", "--split", "train", "--record", cwd=tree)
+    assert rows(tree)["train", "wer"]["seeds"] == [1, 2], "a seed stands twice"
+
+    cell = f"{100 * row['mean']:.2f} ± {100 * row['sd']:.2f}"
+    table = (tree / "recipes" / "README.md").read_text(encoding="utf-8")
+    assert table == results.readme(json.loads((tree / "recipes" / "tiny" / "results.json").read_text()))
+    assert f"| [tiny/lstm.yaml](tiny/lstm.yaml) | train | {cell} | " in table
+    first, rest = (tree / "recipes" / "tiny" / "lstm.yaml").read_text(encoding="utf-8").split("\n", 1)
+    minutes = f"{facts['train_seconds'] / 60:.0f} minutes on cpu, 1 thread"
+    measured = f"Measured: train WER {cell} % (2 seeds), {minutes}."
+    assert first == f"# Sixteen made utterances, learned by heart. {measured}"
+    assert rest == (tree / "recipes" / "tiny" / "lstm.yaml").read_text(encoding="utf-8").partition("\n")[2]
+    assert cli("recipes", cwd=tree).stdout == f"recipes/tiny/lstm.yaml  {first[2:]}\n"
+
+
+def test_an_unfinished_run_is_not_recorded(cli, tree: Path) -> None:
+    header = json.loads((tree / "run" / "run.json").read_text())
+    (tree / "run" / "run.json").write_text(json.dumps({**header, "state": "training"}))
+    done = cli("evaluate", "run", "--record", cwd=tree, exit_code=5)
+    assert done.stderr == "run: only a finished run is recorded. Go on with `train` first.\n"
+    assert done.stdout == "", "it is refused before anything is measured"
+    assert not (tree / "recipes" / "tiny" / "results.json").exists()

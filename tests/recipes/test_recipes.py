@@ -1,0 +1,150 @@
+"""Every recipe validates, builds, takes steps, and made small learns four utterances by heart; no score is typed."""
+
+import json
+import os
+import statistics
+from pathlib import Path
+
+import pytest
+
+from crnn_audio import build
+from crnn_audio.batching import manifests
+from crnn_audio.config import load
+from crnn_audio.config.schema import Recipe
+from crnn_audio.inference import results, show
+from crnn_audio.inference.load import load as load_run
+from crnn_audio.training.run import train
+
+ROOT = Path(__file__).resolve().parents[2]
+RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
+ROWS = [row for path in (ROOT / "recipes").glob("*/results.json") for row in json.loads(path.read_text())]
+FIELDS = (
+    "recipe split metric head cell seeds values mean sd parameters steps train_seconds "
+    "command commit dirty device threads date"
+).split()
+METRICS = {"wer", "cer", "accuracy", "nats_per_frame", "nats_per_note", "nats_per_character"}
+LEARNED_LOSS = 0.1
+"""Nats a token, where an utterance is known by heart; an untrained model starts above 3."""
+
+each_recipe = pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+
+
+def changed(path: Path, root: Path, *overrides: str) -> Recipe:
+    """A recipe on another corpus, in this process."""
+    here = [f"data={{corpus: manifests, root: '{root}', workers: 0}}", "device=cpu", "threads=1"]
+    return load.load(path, [*here, *overrides])
+
+
+def losses(run: Path) -> list[float]:
+    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return [entry["loss"] for entry in map(json.loads, lines) if entry["event"] == "step"]
+
+
+def test_every_recipe_is_here() -> None:
+    walked = {Path(folder) / name for folder, _, names in os.walk(ROOT / "recipes") for name in names}
+    odd = {path.name for path in walked if path.suffix not in (".yaml", ".json", ".md")}
+    assert {path for path in walked if path.suffix == ".yaml"} == set(RECIPES)
+    assert RECIPES
+    assert not odd, "neither recipe, scores nor page"
+    assert all(path.parent.parent == ROOT / "recipes" for path in RECIPES), "a recipe lies at recipes/<corpus>/"
+
+
+@each_recipe
+def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
+    recipe = load.load(path)
+    assert load.loads(load.dump(recipe)) == recipe
+    summary = show.show(recipe)
+    assert summary.num_parameters > 0
+    assert summary.step_bytes > 4 * summary.num_parameters
+    assert len(show.lines(recipe, summary)) == 7
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 25
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@each_recipe
+def test_takes_two_steps_at_full_size(path: Path, tiny: Path, tmp_path: Path) -> None:
+    recipe = changed(path, tiny, "data.batch_seconds=14", "optim.max_epochs=1")
+    masks = recipe.augment.spec_augment
+    if masks:
+        recipe = changed(
+            path, tiny, "data.batch_seconds=14", "optim.max_epochs=1", "augment.spec_augment.start_epoch=0"
+        )
+    trained = train(recipe, tmp_path / "run", say=lambda line: None)
+    assert trained.finished
+    assert trained.steps >= 2
+    assert all(0 < loss < 100 for loss in losses(trained.path))
+
+
+@pytest.fixture(scope="module")
+def four(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four utterances, of several words each, to learn and to be asked."""
+    folder = tmp_path_factory.mktemp("four")
+    cuts = [cut for cut in manifests.load(tiny / "train.jsonl") if " " in cut.text][:4]
+    for split in ("train", "dev"):
+        manifests.save(cuts, folder / f"{split}.jsonl")
+    return folder
+
+
+@each_recipe
+def test_made_small_it_learns_four_utterances_by_heart(path: Path, four: Path, tmp_path: Path) -> None:
+    recipe = changed(
+        path,
+        four,
+        "augment={}",
+        "task.consistency=0",
+        "model.conv_dropout=0",
+        "model.recurrent.num_layers=1",
+        "model.recurrent.hidden_size=64",
+        "model.recurrent.dropout=0",
+        "optim.lr=6e-3",
+        "optim.ema=0",
+        "optim.max_epochs=100",
+        "train={eval_epochs: 100}",
+    )
+    trained = train(recipe, tmp_path / "run", say=lambda line: None)
+    course = losses(trained.path)
+    assert len(course) == 100, "four utterances are one batch"
+    assert course[0] > 2
+    assert course[-1] < LEARNED_LOSS
+    assert trained.score == 0
+    cuts = build.splits(recipe)["train"]
+    heard = load_run(trained.path, device="cpu").transcribe([cut.recording.path for cut in cuts])
+    assert [one.text for one in heard] == [cut.text for cut in cuts]
+
+
+@each_recipe
+def test_the_first_line_is_what_was_measured(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    own = [row for row in ROWS if ROOT / row["recipe"] == path]
+    first = text.partition("\n")[0]
+    if own:
+        assert results.with_first_line(text, own) == text
+    else:
+        assert first.endswith((" Not measured yet.", " Not measured.")), "no row stands behind this line"
+        assert "Measured:" not in first
+
+
+def test_the_table_is_what_was_measured() -> None:
+    page = ROOT / "recipes" / "README.md"
+    assert page.exists() or not ROWS
+    if page.exists():
+        ordered = [
+            row for file in sorted((ROOT / "recipes").glob("*/results.json")) for row in json.loads(file.read_text())
+        ]
+        assert page.read_text(encoding="utf-8") == results.readme(ordered)
+        assert (ROOT / "recipes" / "LOG.md").exists(), "the page points to it"
+
+
+def test_rows_have_all_fields_and_add_up() -> None:
+    for row in ROWS:
+        assert list(row) == FIELDS
+        assert row["metric"] in METRICS
+        assert ROOT / row["recipe"] in RECIPES
+        assert len(set(row["seeds"])) == len(row["seeds"]) == len(row["values"]) > 0
+        assert row["mean"] == pytest.approx(statistics.fmean(row["values"]))
+        assert row["sd"] == pytest.approx(statistics.stdev(row["values"]) if len(row["values"]) > 1 else 0)
+        assert all(0 <= value < 2 for value in row["values"]), "a fraction, not per cent"
+        assert row["cell"] == load.load(ROOT / row["recipe"]).model.recurrent.cell
+    names = [(row["recipe"], row["split"], row["metric"]) for row in ROWS]
+    assert len(set(names)) == len(names)

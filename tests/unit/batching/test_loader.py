@@ -1,0 +1,111 @@
+"""Planned cuts become padded batches: what is read, where it is put, and what an unreadable file says."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from crnn_audio.batching.loader import Cuts, SpeechFeed, batches, pad_tokens, pad_waveforms
+from crnn_audio.batching.manifests import Cut, Recording, whole
+from crnn_audio.batching.plan import PlannedCut, key
+from crnn_audio.errors import DataError
+
+RATE = 8000
+
+
+def recording(folder: Path, name: str, samples: int, rate: int = RATE) -> Recording:
+    ramp = (np.arange(samples) % 1000 + 1).astype(np.int16)
+    soundfile.write(folder / f"{name}.wav", ramp, rate, subtype="PCM_16")
+    return Recording(name, folder / f"{name}.wav", rate, samples)
+
+
+@pytest.fixture
+def cuts(tmp_path) -> Cuts:
+    chosen = [
+        whole(recording(tmp_path, "a", 900), "a"),
+        whole(recording(tmp_path, "b", 500), "b"),
+        Cut("c", recording(tmp_path, "c", 1000), 0.025, 0.0375, "c"),
+        whole(recording(tmp_path, "d", 3001, 3 * RATE), "d"),
+    ]
+    return Cuts(chosen, [[2, 3, 4], [5], [6, 7], [8]], sample_rate=RATE, seed=9)
+
+
+def planned(cuts: Cuts, *indices: int, speed: float = 1.0) -> tuple[PlannedCut, ...]:
+    return tuple(PlannedCut(index, speed, cuts.cuts[index].duration / speed) for index in indices)
+
+
+def test_a_batch_is_padded_with_zeros_behind_each_waveform(cuts) -> None:
+    (batch,) = batches(cuts, [(4, planned(cuts, 1, 0))])
+    assert batch.audio.waveforms.shape == (2, 900)
+    assert batch.audio.lengths.tolist() == [500, 900]
+    for row, length in zip(batch.audio.waveforms, (500, 900), strict=True):
+        assert torch.equal(row[:length] * 32768, torch.arange(1, length + 1, dtype=torch.float32))
+        assert not row[length:].any()
+    assert batch.audio.sample_rate == RATE
+    assert batch.targets.tokens.tolist() == [[5, 0, 0], [2, 3, 4]]
+    assert batch.targets.lengths.tolist() == [1, 3]
+    assert batch.cut_ids == ("b", "a")
+    assert batch.keys == (key(9, 4, "b"), key(9, 4, "a"))
+    assert batch.epoch == 4
+    assert (batch.size, batch.seconds, batch.padded_seconds) == (2, 1400 / RATE, 1800 / RATE)
+
+
+def test_a_cut_inside_its_recording_is_read_from_its_own_samples(cuts) -> None:
+    (batch,) = batches(cuts, [(0, planned(cuts, 2))])
+    assert (batch.audio.waveforms[0] * 32768).tolist() == list(range(201, 501))
+
+
+@pytest.mark.parametrize("speed", [0.9, 1.0, 1.1])
+def test_the_samples_that_will_come_are_known_without_reading(cuts, speed) -> None:
+    (batch,) = batches(cuts, [(0, planned(cuts, 0, 1, 2, 3, speed=speed))])
+    assert batch.audio.lengths.tolist() == [cuts.num_samples(index, speed) for index in range(4)]
+    assert batch.audio.lengths.tolist()[3] == round(1000 / speed)
+
+
+def test_a_batch_depends_neither_on_workers_nor_on_its_neighbours(cuts) -> None:
+    plan = [(1, planned(cuts, 0, 2)), (1, planned(cuts, 3)), (2, planned(cuts, 1))]
+    alone = [batch for item in plan for batch in batches(cuts, [item])]
+    for found in (list(batches(cuts, plan)), list(batches(cuts, plan, workers=2))):
+        assert [batch.cut_ids for batch in found] == [("a", "c"), ("d",), ("b",)]
+        pairs = zip(found, alone, strict=True)
+        assert all(torch.equal(one.audio.waveforms, other.audio.waveforms) for one, other in pairs)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_unreadable_file_is_one_clear_error_also_from_a_worker(cuts, workers) -> None:
+    cuts.cuts[1].recording.path.unlink()
+    loaded = batches(cuts, [(0, planned(cuts, 0)), (0, planned(cuts, 2, 1))], workers=workers)
+    assert next(loaded).cut_ids == ("a",)
+    with pytest.raises(DataError) as raised:
+        next(loaded)
+    assert str(raised.value).startswith(f"cut 'b': {cuts.cuts[1].recording.path}: no such file")
+    assert "Traceback" not in str(raised.value)
+
+
+def test_a_feed_gives_the_parts_of_each_global_batch(cuts) -> None:
+    plan = [planned(cuts, 0, 1, 2), planned(cuts, 3)]
+    feed = SpeechFeed(cuts, lambda epoch: plan, accumulate=2)
+    assert feed.num_steps(0) == 2
+    assert [[part.cut_ids for part in parts] for parts in feed.steps(0, 0)] == [[("a", "c"), ("b",)], [("d",)]]
+    assert [[part.cut_ids for part in parts] for parts in feed.steps(0, 1)] == [[("d",)]]
+    assert list(feed.steps(0, 2)) == []
+
+
+def test_padding_by_hand() -> None:
+    batch = pad_waveforms([np.ones(2, np.float32), np.full(3, 2, np.float32)], RATE)
+    assert batch.waveforms.tolist() == [[1, 1, 0], [2, 2, 2]]
+    assert batch.waveforms.dtype == torch.float32
+    tokens = pad_tokens([[], [3, 1]])
+    assert tokens.tokens.tolist() == [[0, 0], [3, 1]]
+    assert tokens.tokens.dtype == torch.long
+    assert tokens.lengths.tolist() == [0, 2]
+
+
+def test_a_batch_moves_to_a_device_whole(cuts) -> None:
+    (batch,) = batches(cuts, [(0, planned(cuts, 0))])
+    moved = batch.to(torch.device("meta"))
+    tensors = (moved.audio.waveforms, moved.audio.lengths, moved.targets.tokens, moved.targets.lengths)
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert (moved.cut_ids, moved.keys, moved.epoch) == (batch.cut_ids, batch.keys, batch.epoch)

@@ -1,0 +1,170 @@
+"""Manifests as Lhotse spells them: out and in again, movable, and every fault named with its line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from crnn_audio.batching import manifests
+from crnn_audio.batching.manifests import Cut, Recording
+from crnn_audio.errors import DataError
+
+LHOTSE = {  # what `lhotse cut simple` writes, shortened
+    "id": "c-1",
+    "start": 0.5,
+    "duration": 1.25,
+    "channel": 0,
+    "supervisions": [
+        {
+            "id": "s-1",
+            "recording_id": "r-1",
+            "start": 0.0,
+            "duration": 1.25,
+            "channel": 0,
+            "text": "héllo wörld",
+            "language": "English",
+            "speaker": "ann",
+            "custom": {"mood": "good"},
+        }
+    ],
+    "recording": {
+        "id": "r-1",
+        "sources": [{"type": "file", "channels": [0, 1], "source": "sound/one.flac"}],
+        "sampling_rate": 16000,
+        "num_samples": 32000,
+        "duration": 2.0,
+        "channel_ids": [0, 1],
+    },
+    "type": "MonoCut",
+}
+
+
+def written(folder: Path, *items: object) -> Path:
+    path = folder / "train.jsonl"
+    path.write_text("".join((item if isinstance(item, str) else json.dumps(item)) + "\n" for item in items))
+    return path
+
+
+def changed(path: str, value: object) -> dict:
+    """The cut of above with one field changed, or left out where the value is `...`."""
+    cut = json.loads(json.dumps(LHOTSE))
+    *parents, name = path.split(".")
+    inside = cut
+    for parent in parents:
+        inside = inside[int(parent)] if parent.isdigit() else inside[parent]
+    if value is ...:
+        del inside[name]
+    else:
+        inside[name] = value
+    return cut
+
+
+def test_a_cut_of_lhotse_is_read(tmp_path) -> None:
+    (cut,) = manifests.load(written(tmp_path, LHOTSE, "   "))
+    recording = Recording("r-1", tmp_path / "sound" / "one.flac", 16000, 32000, 2)
+    assert cut == Cut("c-1", recording, 0.5, 1.25, "héllo wörld", "ann")
+    assert recording.duration == 2.0
+    assert not cut.is_whole
+
+
+def test_what_was_saved_is_loaded(tmp_path) -> None:
+    inside = Recording("one", tmp_path / "sound" / "one.flac", 8000, 4001)
+    outside = Recording("two", tmp_path.parent / "elsewhere" / "two.flac", 44100, 44100, 2)
+    cuts = [
+        manifests.whole(inside, "a \u2028 \U0001f600 “b”", speaker="ann"),
+        Cut("part", inside, 0.125, 0.1, ""),
+        manifests.whole(outside, "c"),
+    ]
+    manifests.save(cuts, tmp_path / "cuts.jsonl")
+    assert manifests.load(tmp_path / "cuts.jsonl") == cuts
+    assert [cut.is_whole for cut in cuts] == [True, False, True]
+
+
+def test_a_corpus_is_moved_as_a_whole(tmp_path) -> None:
+    (tmp_path / "here" / "sound").mkdir(parents=True)
+    recording = Recording("one", tmp_path / "here" / "sound" / "one.flac", 8000, 4000)
+    manifests.save([manifests.whole(recording, "a")], tmp_path / "here" / "cuts.jsonl")
+    assert str(tmp_path) not in (tmp_path / "here" / "cuts.jsonl").read_text()
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    (cut,) = manifests.load(tmp_path / "there" / "cuts.jsonl")
+    assert cut.recording.path == tmp_path / "there" / "sound" / "one.flac"
+
+
+@pytest.mark.parametrize("supervisions", [[], None, ..., [{"id": "s"}], [{"id": "s", "text": None}]])
+def test_no_text_is_an_empty_text(tmp_path, supervisions) -> None:
+    assert manifests.load(written(tmp_path, changed("supervisions", supervisions)))[0].text == ""
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path) -> None:
+    path = written(tmp_path, LHOTSE)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert manifests.load(path)[0].id == "c-1"
+
+
+def test_lines_end_where_json_says(tmp_path) -> None:
+    """U+2028 and U+0085 may stand raw in a JSON string and end no line."""
+    cut = changed("supervisions.0.text", "a\u2028b\u0085c")
+    (tmp_path / "cuts.jsonl").write_text(json.dumps(cut, ensure_ascii=False) + "\r\n", encoding="utf-8")
+    assert manifests.load(tmp_path / "cuts.jsonl")[0].text == "a\u2028b\u0085c"
+
+
+# ---------------------------------------------------------------------------------------- faults
+
+FAULTS = {
+    "half a line": ('{"id": "c-2", "start"', "line 2: not a JSON object"),
+    "a list": ("[1, 2]", "line 2: not a cut"),
+    "a number": ("3", "line 2: not a cut"),
+    "no id": (changed("id", ...), "line 2: the cut has no field 'id'"),
+    "no recording": (changed("recording", ...), "line 2: the cut has no field 'recording'"),
+    "no start": (changed("start", ...), "line 2: the cut has no field 'start'"),
+    "no duration": (changed("duration", ...), "line 2: the cut has no field 'duration'"),
+    "no rate": (changed("recording.sampling_rate", ...), "line 2: the cut has no field 'sampling_rate'"),
+    "no length": (changed("recording.num_samples", ...), "line 2: the cut has no field 'num_samples'"),
+    "no source": (changed("recording.sources", []), "line 2: not a cut"),
+    "a wordy duration": (changed("duration", "long"), "line 2: not a cut"),
+    "no number": (changed("duration", float("nan")), "line 2: .*duration"),
+    "endless": (changed("duration", float("inf")), "line 2: .*duration"),
+    "no length at all": (changed("duration", 0), "line 2: .*duration"),
+    "backwards": (changed("duration", -1.0), "line 2: .*duration"),
+    "before the start": (changed("start", -0.1), "line 2: .*start"),
+    "past the end": (changed("duration", 1.6), "line 2: .*2.1.* s.*2.0"),
+    "no samples a second": (changed("recording.sampling_rate", 0), "line 2: .*sampling_rate"),
+    "two supervisions": (changed("supervisions", [{"id": "a"}, {"id": "b"}]), "line 2: .*2 supervisions"),
+    "a nested supervision": (changed("supervisions", ["text"]), "line 2: not a cut"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_named_with_its_line(tmp_path, fault) -> None:
+    item, message = FAULTS[fault]
+    path = written(tmp_path, changed("id", "first"), item)
+    with pytest.raises(DataError, match=message) as raised:
+        manifests.load(path)
+    assert str(raised.value).startswith(f"{path}, ")
+    assert "\n" not in str(raised.value)
+
+
+def test_repeated_ids_are_named(tmp_path) -> None:
+    path = written(tmp_path, *(changed("id", name) for name in "abcadbe"))
+    with pytest.raises(DataError, match=r"2 ids stand more than once \('a', 'b'\)"):
+        manifests.load(path)
+
+
+def test_a_missing_an_empty_and_a_foreign_file(tmp_path) -> None:
+    with pytest.raises(DataError, match="no such manifest"):
+        manifests.load(tmp_path / "none.jsonl")
+    with pytest.raises(DataError, match="the manifest is empty"):
+        manifests.load(written(tmp_path, "", "  "))
+    (tmp_path / "latin.jsonl").write_bytes(json.dumps(LHOTSE, ensure_ascii=False).encode("latin-1"))
+    with pytest.raises(DataError, match="UTF-8"):
+        manifests.load(tmp_path / "latin.jsonl")
+    with pytest.raises(DataError, match="cannot be read"):
+        manifests.load(tmp_path)
+
+
+def test_the_last_sample_may_be_rounded(tmp_path) -> None:
+    """Lhotse rounds durations to eight decimals: 22051 samples are 1.00004535 s, which is 0.003 samples more."""
+    recording = {**LHOTSE["recording"], "sampling_rate": 22050, "num_samples": 22051, "duration": 1.00004535}
+    cut = changed("recording", recording) | {"start": 0.0, "duration": 1.00004536}
+    assert manifests.load(written(tmp_path, cut))[0].is_whole

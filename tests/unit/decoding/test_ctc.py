@@ -1,0 +1,92 @@
+"""Greedy decoding and feasibility against every path there is."""
+
+import itertools
+
+import pytest
+import torch
+from torch import Tensor
+
+from crnn_audio.decoding.ctc import Path, greedy, needed_frames
+
+
+def collapse(path: tuple[int, ...]) -> tuple[int, ...]:
+    """Repeats merged, then blanks dropped, as Graves et al. define it."""
+    return tuple(token for token, _ in itertools.groupby(path) if token != 0)
+
+
+def spans(path: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Token, first frame and the frame after the last, of each run that is no blank."""
+    found, at = [], 0
+    for token, run in itertools.groupby(path):
+        end = at + len(list(run))
+        if token != 0:
+            found.append((token, at, end))
+        at = end
+    return found
+
+
+def posteriors(frames: int, tokens: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return (2 * torch.randn(frames, tokens, generator=generator, dtype=torch.float64)).log_softmax(-1)
+
+
+def score(log_probs: Tensor, path: tuple[int, ...]) -> float:
+    return sum(log_probs[frame, token].item() for frame, token in enumerate(path))
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("tokens", [2, 3])
+def test_greedy_is_the_best_of_all_paths_with_its_times(frames: int, tokens: int) -> None:
+    for seed in range(15):
+        log_probs = posteriors(frames, tokens, seed)
+        best = max(itertools.product(range(tokens), repeat=frames), key=lambda path: score(log_probs, path))
+        (found,) = greedy(log_probs.unsqueeze(0), torch.tensor([frames]))
+        assert found.tokens == collapse(best)
+        assert list(zip(found.tokens, found.starts, found.ends, strict=True)) == spans(best)
+        peaks = [log_probs[start:end, token].exp().max().item() for token, start, end in spans(best)]
+        assert list(found.probs) == pytest.approx(peaks, rel=1e-12)
+        blanks = [log_probs[at, 0].exp().item() for at, token in enumerate(best) if token == 0]
+        assert found.blank_prob == pytest.approx(min(blanks, default=1.0), rel=1e-12)
+
+
+def test_the_greedy_path_is_the_forced_alignment_of_its_own_transcript() -> None:
+    lengths = set()
+    for seed in range(25):
+        log_probs = posteriors(6, 3, seed)
+        (found,) = greedy(log_probs.unsqueeze(0), torch.tensor([6]))
+        alignments = [path for path in itertools.product(range(3), repeat=6) if collapse(path) == found.tokens]
+        aligned = max(alignments, key=lambda path: score(log_probs, path))
+        assert list(zip(found.tokens, found.starts, found.ends, strict=True)) == spans(aligned)
+        lengths.add(len(found.tokens))
+    assert lengths >= {2, 3, 4, 6}
+
+
+def test_frames_past_the_length_are_not_looked_at() -> None:
+    log_probs = torch.stack([posteriors(9, 4, seed) for seed in range(3)])
+    lengths = torch.tensor([9, 4, 0])
+    alone = [greedy(log_probs[row : row + 1, :length], torch.tensor([length]))[0] for row, length in enumerate([9, 4])]
+    assert greedy(log_probs, lengths) == [*alone, Path((), (), (), (), 1.0)]
+
+
+def test_a_token_may_come_twice_only_around_a_blank() -> None:
+    def certain(*ids: int) -> Tensor:
+        return torch.nn.functional.one_hot(torch.tensor([ids]), 3).double().clamp(min=1e-9).log()
+
+    (merged,) = greedy(certain(1, 1, 1, 2), torch.tensor([4]))
+    assert (merged.tokens, merged.starts, merged.ends) == ((1, 2), (0, 3), (3, 4))
+    (apart,) = greedy(certain(1, 0, 1, 1), torch.tensor([4]))
+    assert (apart.tokens, apart.starts, apart.ends) == ((1, 1), (0, 2), (1, 4))
+    (silent,) = greedy(certain(0, 0, 0, 0), torch.tensor([4]))
+    assert (silent.tokens, silent.probs) == ((), ())
+
+
+def test_needed_frames_are_those_of_the_shortest_path_there_is() -> None:
+    shortest: dict[tuple[int, ...], int] = {}
+    for frames in range(8):
+        for path in itertools.product(range(3), repeat=frames):
+            shortest.setdefault(collapse(path), frames)
+    targets = [target for count in range(5) for target in itertools.product([1, 2], repeat=count)]
+    assert len(targets) == 31
+    for target in targets:
+        assert needed_frames(target) == shortest[target]
+        assert needed_frames(list(target)) == shortest[target]

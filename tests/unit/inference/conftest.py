@@ -1,0 +1,53 @@
+"""A recogniser whose model is in the test's hands: no training, and log-probabilities as the test says."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from crnn_audio import build
+from crnn_audio.config.schema import Recipe
+from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.runs import Run
+from crnn_audio.text.vocabulary import Vocabulary
+from crnn_audio.types import Encoded
+
+RECIPE = Recipe.model_validate(
+    {
+        "data": {"corpus": "manifests", "root": "data/tiny", "workers": 0},
+        "features": {"kind": "fbank", "num_mels": 12},
+        "model": {
+            "conv": [{"channels": 2, "stride": [2, 2]}, {"channels": 2, "stride": [2, 2]}],
+            "recurrent": {"hidden_size": 16, "num_layers": 1, "dropout": 0.0},
+        },
+    }
+)
+
+
+@pytest.fixture
+def recognizer(tmp_path: Path) -> Recognizer:
+    """Untrained, over the letters of the digits, its head sharpened so that it says something."""
+    tokens = Vocabulary.build(["zero one two three four five six seven eight nine"], "characters")
+    task = build.recognition(RECIPE, tokens, ([-8.0] * 12, [3.0] * 12))
+    with torch.no_grad():
+        task.model.head.linear.weight.mul_(20)
+    return Recognizer(Run(tmp_path, RECIPE, tokens, None, {"state": "finished"}), task)
+
+
+@pytest.fixture
+def hearing(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Recognizer]:
+    """`hearing([(" ", 0.9), ("a", 0.8)], "ab ")` hears these tokens, frame by frame, with these probabilities."""
+
+    def of(frames: Sequence[tuple[str, float]], text: str, kind: str = "characters") -> Recognizer:
+        tokens = Vocabulary.build([text], kind)
+        probs = torch.zeros(len(frames), len(tokens))
+        for frame, (token, prob) in enumerate(frames):
+            probs[frame] = (1 - prob) / (len(tokens) - 1)
+            probs[frame, tokens.tokens.index(token or "<blank>")] = prob
+        heard = Encoded(probs.log().unsqueeze(0), torch.tensor([len(frames)]))
+        monkeypatch.setattr(recognizer.task, "vocabulary", tokens)
+        monkeypatch.setattr(recognizer.task, "forward", lambda audio: heard)
+        return recognizer
+
+    return of

@@ -1,0 +1,75 @@
+"""A run on a split: figures from counts, the worst first, and a run that is not what it was is not judged."""
+
+from pathlib import Path
+
+import jiwer
+import pytest
+
+from crnn_audio.batching import manifests
+from crnn_audio.errors import DataError
+from crnn_audio.inference.evaluate import Evaluation, evaluate
+from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, word_errors
+from crnn_audio.tasks.judging import Transcribed
+
+
+def evaluation(*pairs: tuple[str, str]) -> Evaluation:
+    """Of what was said and what was heard, named a, b, c, ..."""
+    heard = tuple(
+        Transcribed(chr(97 + index), said, text, word_errors(said, text), character_errors(said, text), 1.0)
+        for index, (said, text) in enumerate(pairs)
+    )
+    words = sum((one.words for one in heard), ErrorCounts())
+    characters = sum((one.characters for one in heard), ErrorCounts())
+    return Evaluation(Path("run"), "an4", "test", words, characters, (0.1, 0.2), heard)
+
+
+def test_the_worst_have_most_wrong_words_then_most_wrong_characters() -> None:
+    found = evaluation(
+        ("one two", "one two"),  # a: right
+        ("one two", "one tow"),  # b: one word, two characters
+        ("one two", "six"),  # c: two words
+        ("one two", "one tu"),  # d: one word, two characters, after b in the manifest
+        ("one two", "one eleventhousand"),  # e: one word, more characters than c
+        ("three", "three"),  # f: right
+    )
+    assert [one.cut_id for one in found.worst(10)] == ["c", "e", "b", "d"]
+    assert [one.cut_id for one in found.worst(2)] == ["c", "e"]
+    assert found.worst(0) == []
+
+
+def test_rates_are_of_counts_and_no_means_of_rates() -> None:
+    found = evaluation(("one", "two"), ("one two three four five six seven eight nine", ""))
+    assert found.wer == 10 / 10
+    assert evaluation(("a", "b"), ("a b c", "a b c")).wer == 1 / 4
+    assert found.as_json() == {
+        "run": "run",
+        "corpus": "an4",
+        "split": "test",
+        "wer": 1.0,
+        "cer": found.cer,
+        "words": 10,
+        "substitutions": 1,
+        "deletions": 9,
+        "insertions": 0,
+        "interval": [0.1, 0.2],
+        "utterances": 2,
+    }
+
+
+def test_a_split_is_counted_as_it_is_transcribed(recognizer, tiny: Path) -> None:
+    cuts = manifests.load(tiny / "train.jsonl")
+    heard = [one.text for one in recognizer.transcribe([cut.recording.path for cut in cuts])]
+    found = evaluate(recognizer, "train", root=tiny)
+    assert [one.cut_id for one in found.utterances] == [cut.id for cut in cuts]
+    assert [" ".join(one.hypothesis.split()) for one in found.utterances] == heard
+    said = [cut.text for cut in cuts]
+    assert found.wer == pytest.approx(jiwer.wer(said, heard))
+    assert found.cer == pytest.approx(jiwer.cer(said, heard))
+    assert found.interval[0] <= found.wer <= found.interval[1]
+
+
+def test_there_must_be_such_a_split(recognizer, tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no split 'exam'; it has train, dev, test"):
+        evaluate(recognizer, "exam", root=tiny)
+    with pytest.raises(DataError, match="no such manifest"):
+        evaluate(recognizer, "test", root=tmp_path)

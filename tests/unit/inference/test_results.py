@@ -1,0 +1,175 @@
+"""Rows of results.json: merged by seed, and turned into a table and a recipe's first line as they once were checked."""
+
+import copy
+import json
+import re
+import statistics
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crnn_audio.config.load import dump, loads
+from crnn_audio.errors import RunError
+from crnn_audio.inference import results
+from crnn_audio.inference.evaluate import Evaluation
+from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.metrics.error_rate import ErrorCounts
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+
+
+def row(seed: int = 1, value: float = 0.069, **others: object) -> dict:
+    return {
+        "recipe": "recipes/an4/bilstm.yaml",
+        "settings": "00112233aabb",
+        "split": "test",
+        "metric": "wer",
+        "head": "ctc",
+        "cell": "lstm",
+        "seeds": [seed],
+        "values": [value],
+        "mean": value,
+        "sd": 0.0,
+        "parameters": 4429662,
+        "steps": 5400,
+        "train_seconds": 3180.4,
+        "command": "crnn-audio train recipes/an4/bilstm.yaml && crnn-audio evaluate runs/an4-bilstm",
+        "commit": "0123456789ab",
+        "dirty": False,
+        "device": "cpu",
+        "threads": 1,
+        "date": "2026-11-21",
+        **others,
+    }
+
+
+def merged(*news: dict) -> list[dict]:
+    rows: list[dict] = []
+    for new in news:
+        results._update(rows, copy.deepcopy(new))
+    return rows
+
+
+def test_seeds_gather_in_one_row() -> None:
+    values = [0.07, 0.08, 0.06]
+    (found,) = merged(*(row(seed, value) for seed, value in zip((1, 2, 3), values, strict=True)))
+    assert (found["seeds"], found["values"]) == ([1, 2, 3], values)
+    assert found["mean"] == pytest.approx(0.07)
+    assert found["sd"] == pytest.approx(0.01)
+    assert list(found) == list(row())
+
+
+def test_the_same_seed_is_replaced_and_the_rest_is_the_newest() -> None:
+    (found,) = merged(row(1, 0.07), row(2, 0.08), row(1, 0.05, commit="ba9876543210", steps=6000))
+    assert dict(zip(found["seeds"], found["values"], strict=True)) == {1: 0.05, 2: 0.08}
+    assert found["sd"] == pytest.approx(statistics.stdev([0.05, 0.08]))
+    assert (found["commit"], found["steps"]) == ("ba9876543210", 6000)
+    assert merged(row(1, 0.07), row(1, 0.05)) == [row(1, 0.05)]
+
+
+def test_rows_of_other_settings_are_replaced_and_not_merged() -> None:
+    edited = row(3, 0.05, settings="ffeeddccbbaa")
+    others = [row(1, 0.02, metric="cer"), row(1, 0.09, split="dev")]
+    assert merged(row(1, 0.07), row(2, 0.08), edited) == [edited]
+    (found,) = merged(row(1, 0.07), edited, row(4, 0.07, settings="ffeeddccbbaa"))
+    assert (found["seeds"], found["values"]) == ([3, 4], [0.05, 0.07])
+    assert {(one["split"], one["metric"]) for one in merged(row(), *others, edited)} == {
+        ("test", "wer"), ("test", "cer"), ("dev", "wer"),
+    }  # fmt: skip
+
+
+def test_settings_are_the_same_exactly_when_the_recipe_is() -> None:
+    text = "data: {corpus: an4}\n"
+    same = [[], ["data.root=elsewhere", "device=cuda:1", "threads=3", "seed=9"], ["optim.lr=0.001"]]
+    other = [["optim.lr=0.002"], ["data.corpus=spoken_digits"], ["model.conv.0.channels=8"], ["data.batch_seconds=1"]]
+    (digest,) = {results._digest(loads(text, overrides)) for overrides in same}
+    assert re.fullmatch("[0-9a-f]{12}", digest)
+    assert len({results._digest(loads(text, overrides)) for overrides in other} | {digest}) == len(other) + 1
+
+
+def test_other_splits_metrics_and_recipes_have_rows_of_their_own_in_order() -> None:
+    news = [
+        row(),
+        row(metric="cer"),
+        row(split="dev"),
+        row(recipe="recipes/an4/a.yaml"),
+        row(seed=2, split="dev"),
+    ]
+    found = merged(*news)
+    names = [(one["recipe"].removeprefix("recipes/an4/"), one["split"], one["metric"]) for one in found]
+    assert names == [
+        ("a.yaml", "test", "wer"),
+        ("bilstm.yaml", "dev", "wer"),
+        ("bilstm.yaml", "test", "cer"),
+        ("bilstm.yaml", "test", "wer"),
+    ]
+    assert [one["seeds"] for one in found] == [[1], [1, 2], [1], [1]]
+
+
+def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("recipes/tiny", "elsewhere"):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "small.yaml").write_text(f"# Small.\n{dump(recognizer.run.recipe)}")
+    Path("recipes/tiny/other.yaml").write_text(dump(recognizer.run.recipe).replace("lr: 0.001", "lr: 0.002"))
+    Path("recipes/tiny/broken.yaml").write_text("data: {}")
+    errors = Evaluation(tmp_path, "manifests", "test", ErrorCounts(1, 0, 0, 4), ErrorCounts(1, 0, 0, 9), (0, 1), ())
+
+    def run_with(**facts: object) -> Recognizer:
+        run = replace(recognizer.run, facts={"state": "finished", "train_seconds": 60.0, "threads": 1} | facts)
+        return Recognizer(run, recognizer.task)
+
+    def recorded(**facts: object) -> None:
+        results.record(run_with(**facts), errors, "crnn-audio evaluate run")
+
+    for facts, said in (
+        ({"state": "training", "recipe": "recipes/tiny/small.yaml"}, "only a finished run"),
+        ({"recipe": None}, "trained from None, which is no recipe under recipes/"),
+        ({}, "trained from None"),
+        ({"recipe": "elsewhere/small.yaml"}, "'elsewhere/small.yaml', which is no recipe under recipes/"),
+        ({"recipe": "recipes/tiny/none.yaml"}, "which is no recipe under recipes/"),
+        ({"recipe": "recipes/tiny/other.yaml"}, "trained with other settings than recipes/tiny/other.yaml"),
+        ({"recipe": "recipes/tiny/broken.yaml"}, "cannot be read any more"),
+    ):
+        with pytest.raises(RunError, match=said):
+            recorded(**facts)
+        with pytest.raises(RunError, match=said):
+            results.recordable(run_with(**facts))
+    assert not Path("recipes/tiny/results.json").exists()
+    assert not Path("recipes/README.md").exists()
+
+    small = "recipes/tiny/small.yaml"
+    assert results.recordable(run_with(recipe=small)) == Path(small)
+    assert not Path("recipes/tiny/results.json").exists(), "asking wrote something"
+    recorded(recipe=small)
+    (wer,) = [one for one in json.loads(Path("recipes/tiny/results.json").read_text()) if one["metric"] == "wer"]
+    assert list(wer) == list(row())
+    assert (wer["values"], wer["parameters"]) == ([0.25], recognizer.task.model.num_parameters)
+    assert Path("recipes/tiny/small.yaml").read_text().startswith("# Small. Measured: test WER 25.00 % (1 seed)")
+
+
+def rows() -> list[dict]:
+    gpu = {"device": "NVIDIA H200", "threads": 4, "train_seconds": 95.0, "recipe": "recipes/spoken_digits/bilstm.yaml"}
+    return merged(
+        row(1, 0.07), row(2, 0.08), row(3, 0.06), row(1, 0.031, metric="cer"), row(1, 0.0092, parameters=692494, **gpu)
+    )
+
+
+def test_the_table_is_the_one_that_was_checked() -> None:
+    assert results.readme(rows()) == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ending", [" Not measured yet.", " Not measured.", " Measured: test WER 9.90 %, by hand."])
+def test_the_first_line_of_a_recipe(ending: str) -> None:
+    an4, digits = rows()[:-1], rows()[-1:]
+    text = f"# AN4, characters, CTC.{ending}\ndata: {{corpus: an4}}\n# Measured: stays\n"
+    measured = "Measured: test WER 7.00 ± 1.00 % (3 seeds), 53 minutes on cpu, 1 thread."
+    once = f"# AN4, characters, CTC. {measured}\ndata: {{corpus: an4}}\n# Measured: stays\n"
+    assert results.with_first_line(text, an4) == once
+    assert results.with_first_line(once, an4) == once, "writing it again changes it"
+    assert results.with_first_line(text, digits).partition("\n")[0] == (
+        "# AN4, characters, CTC. Measured: test WER 0.92 % (1 seed), 2 minutes on NVIDIA H200."
+    )
+    both = [row(1, 0.09, split="dev", train_seconds=60.0, threads=2), *an4]
+    assert f"Measured: dev WER 9.00 %, {measured.removeprefix('Measured: ')}" in results.with_first_line(text, both)

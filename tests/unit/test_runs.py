@@ -1,0 +1,255 @@
+"""A run directory is found, made whole, opened safely, and says what is wrong with it."""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from crnn_audio import build, runs
+from crnn_audio.errors import RunError
+from crnn_audio.inference.load import load
+from crnn_audio.text.vocabulary import Vocabulary
+from tests import trainings
+
+VOCABULARY = Vocabulary.build(["ab c"], "characters")
+STATISTICS = ([0.5] * 12, [2.0] * 12)
+
+
+def created(path: Path, state: str = "finished", which: tuple[str, ...] = ("best", "last")) -> runs.Run:
+    """A run directory as training makes it, without any training."""
+    recipe = trainings.small(path.parent)
+    run = runs.create(path, recipe, VOCABULARY, STATISTICS, {"recipe": None})
+    task = build.recognition(recipe, VOCABULARY, STATISTICS)
+    for name in which:
+        run.save_weights(name, task.model.state_dict())
+    run.set_state(state, steps=3, epochs=1, train_seconds=1.0, best_dev=0.5)
+    return runs.open_run(path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    return created(tmp_path_factory.mktemp("runs") / "run").path
+
+
+@pytest.fixture
+def run(whole, tmp_path) -> Path:
+    """A copy that may be spoiled."""
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def problem(path: Path | str, **options) -> str:
+    with pytest.raises(RunError) as raised:
+        load(path, **options)
+    assert "\n" not in str(raised.value).strip()
+    return str(raised.value)
+
+
+# ---------------------------------------------------------------------------------------- made and opened
+
+
+def test_what_was_made_is_opened(tmp_path) -> None:
+    run = created(tmp_path / "deep" / "run")
+    assert (run.recipe, run.vocabulary, run.statistics) == (trainings.small(tmp_path / "deep"), VOCABULARY, STATISTICS)
+    assert run.finished
+    assert run.facts["best_dev"] == 0.5
+    assert run.facts["format"] == runs.FORMAT
+    assert not created(tmp_path / "other", "training").finished
+
+
+def test_numbers_survive_to_the_last_bit(tmp_path) -> None:
+    statistics = ([0.1 + 0.2, 1e-300, -1 / 3], [2**-52 + 1, 3.0, 1e17])
+    runs.create(tmp_path / "run", trainings.small(tmp_path), VOCABULARY, statistics, {})
+    assert runs.open_run(tmp_path / "run").statistics == statistics
+
+
+def test_a_folder_with_something_else_in_it_is_not_taken(tmp_path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for path in (tmp_path, tmp_path / "notes.txt"):
+        with pytest.raises(RunError, match=r"exists and is not a run directory\. Choose another with --out"):
+            runs.create(path, trainings.small(tmp_path), VOCABULARY, None, {})
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_run_is_not_made_over_another(run) -> None:
+    before = (run / "run.json").read_bytes()
+    with pytest.raises(RunError):
+        runs.create(run, trainings.small(run.parent), VOCABULARY, None, {})
+    assert (run / "run.json").read_bytes() == before
+
+
+def test_an_empty_folder_is_taken(tmp_path) -> None:
+    run = runs.create(tmp_path, trainings.small(tmp_path, {"features.normalize": "utterance"}), VOCABULARY, None, {})
+    assert run.statistics is None
+    assert runs.is_run(tmp_path)
+
+
+# ---------------------------------------------------------------------------------------- found
+
+
+def test_a_path_and_a_name_of_the_zoo(whole, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(runs, "ZOO", tmp_path / "zoo")
+    shutil.copytree(whole, tmp_path / "zoo" / "tiny")
+    monkeypatch.chdir(tmp_path)
+    assert runs.locate(whole) == runs.locate(str(whole)) == whole
+    assert runs.locate("tiny") == tmp_path / "zoo" / "tiny"
+    assert "Known names: tiny." in problem("tinny")
+    (tmp_path / "tiny").mkdir()
+    assert runs.locate("tiny") == Path("tiny")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "no/where", "../zoo/tiny", ""])
+def test_a_missing_one_says_what_to_do(tmp_path, monkeypatch, name) -> None:
+    monkeypatch.setattr(runs, "ZOO", tmp_path / "zoo")
+    monkeypatch.chdir(tmp_path)
+    if name == "":
+        assert "no run.json" in problem(name)  # the folder itself
+    else:
+        assert problem(name).startswith(f"{name}: no such run directory, and no model of that name. No model ships")
+
+
+def test_a_folder_and_a_file_that_are_no_run(tmp_path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert problem(tmp_path).startswith(f"{tmp_path}: not a run directory (it has no run.json)")
+    assert "no such run directory" in problem(tmp_path / "file")
+
+
+# ---------------------------------------------------------------------------------------- unfinished
+
+
+def test_unfinished_without_weights_says_how_to_go_on(tmp_path) -> None:
+    path = created(tmp_path / "run", "training", which=()).path
+    assert problem(path).startswith(f"{path}: no weights yet")
+    assert f"crnn-audio train {path}/recipe.yaml --out {path}" in problem(path)
+
+
+def test_unfinished_with_its_best_weights_is_usable_and_its_last_are_asked_for_in_vain(tmp_path) -> None:
+    path = created(tmp_path / "run", "training", which=("best",)).path
+    assert not load(path).run.finished
+    assert "no weights yet" in problem(path, weights="last")
+
+
+def test_best_and_last_are_two_and_without_dev_the_last_are_the_best(run) -> None:
+    last = {name: value + 1 for name, value in load_file(run / "last.safetensors").items()}
+    runs.open_run(run).save_weights("last", last)
+    found = {which: load(run, weights=which).task.model.state_dict() for which in ("best", "last")}
+    assert all(torch.equal(found["last"][name], last[name]) for name in last)
+    assert not any(torch.equal(found["best"][name], last[name]) for name in last)
+    (run / "best.safetensors").unlink()
+    assert all(torch.equal(value, last[name]) for name, value in load(run).task.model.state_dict().items())
+
+
+# ---------------------------------------------------------------------------------------- damaged
+
+GARBAGE = {"binary": b"\xff\xfe\x00garbage", "text": b"<html>", "empty": b"", "a list": b"[1, 2]", "a number": b"3"}
+
+
+@pytest.mark.parametrize("name", ["run.json", "recipe.yaml", "vocabulary.json", "statistics.json"])
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_garbage_in_a_file_names_it(run, name, garbage) -> None:
+    (run / name).write_bytes(GARBAGE[garbage])
+    said = problem(run) if name != "recipe.yaml" else problem_of_a_recipe(run)
+    assert name in said
+    assert "damaged" in said
+
+
+def problem_of_a_recipe(path: Path) -> str:
+    """Its message has a line for each problem."""
+    with pytest.raises(RunError) as raised:
+        runs.open_run(path)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["recipe.yaml", "vocabulary.json", "statistics.json"])
+def test_a_missing_file_is_named(run, name) -> None:
+    (run / name).unlink()
+    assert name in problem(run)
+
+
+@pytest.mark.parametrize("content", [{"mean": [1.0] * 12}, {"mean": 3, "std": 4}, {"mean": ["x"], "std": ["y"]}])
+def test_statistics_that_are_none(run, content) -> None:
+    (run / "statistics.json").write_text(json.dumps(content))
+    assert "statistics.json: damaged" in problem(run)
+
+
+@pytest.mark.parametrize("lengths", [(11, 11), (12, 11), (0, 0)])
+def test_statistics_of_other_features(run, lengths) -> None:
+    mean, std = ([1.0] * length for length in lengths)
+    (run / "statistics.json").write_text(json.dumps({"mean": mean, "std": std}))
+    assert "statistics.json" in problem(run)
+
+
+@pytest.mark.parametrize("size", [0, 4, 100, -1])
+def test_truncated_weights(run, size) -> None:
+    path = run / "best.safetensors"
+    path.write_bytes(path.read_bytes()[:size])
+    assert problem(run).startswith(f"{path}: damaged (")
+    assert load(run, weights="last")
+
+
+def test_weights_of_another_model(run) -> None:
+    recipe = trainings.small(run.parent, {"model.recurrent.hidden_size": 9})
+    other = build.recognition(recipe, VOCABULARY, STATISTICS).model.state_dict()
+    runs.open_run(run).save_weights("best", other)
+    with pytest.raises(RunError, match="the weights do not fit the recipe beside them"):
+        load(run)
+
+
+def test_a_newer_format_says_to_update(run) -> None:
+    header = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(header | {"format": runs.FORMAT + 1, "crnn_audio": "9.9"}))
+    assert f"written in format {runs.FORMAT + 1} by crnn_audio 9.9" in problem(run)
+    assert "Update crnn_audio." in problem(run)
+
+
+@pytest.mark.parametrize("field", [None, "1", True, 0])
+def test_a_format_that_is_none_is_damage(run, field) -> None:
+    header = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(header | {"format": field}))
+    assert "run.json: damaged" in problem(run)
+
+
+# ---------------------------------------------------------------------------------------- read-only and full
+
+
+def read_only(monkeypatch) -> None:
+    """As a read-only file system answers; root may write where a mode says otherwise, so chmod would test nothing."""
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    for call in ("tempfile.mkstemp", "tempfile.mkdtemp", "os.mkdir", "os.replace", "os.rename", "os.unlink"):
+        monkeypatch.setattr(call, refuse)
+    opened = Path.open
+    monkeypatch.setattr(
+        Path,
+        "open",
+        lambda path, mode="r", *a, **k: refuse() if set("wax+") & set(mode) else opened(path, mode, *a, **k),
+    )
+
+
+def test_a_read_only_run_can_be_used(run, monkeypatch) -> None:
+    trainings.beep(run.parent, "beep", "abc", 0.4)
+    read_only(monkeypatch)
+    assert load(run).transcribe(run.parent / "beep.wav").seconds == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: runs.create(path.parent / "new", trainings.small(path), VOCABULARY, STATISTICS, {}),
+        lambda path: runs.open_run(path).save_weights("best", {"weight": torch.zeros(3)}),
+    ],
+)
+def test_a_read_only_folder_is_one_error_and_changes_nothing(run, monkeypatch, write) -> None:
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    read_only(monkeypatch)
+    with pytest.raises(RunError, match=r"cannot be written \(Read-only file system\)\. .*--out"):
+        write(run)
+    monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert [path.name for path in run.parent.iterdir()] == ["run"]
