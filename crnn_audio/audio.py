@@ -35,6 +35,8 @@ Source: TypeAlias = str | Path | bytes | Readable
 FORMATS = "WAV, FLAC, Ogg (Vorbis or Opus) and MP3"
 BLOCK = 1 << 20
 UNKNOWN_LENGTH = (1 << 63) - 1
+NOT_PCM = (b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"RIFF", b"RIFX", b"RF64", b"FORM")  # how others begin
+ENDLESS = 0x7FFF0000  # bytes that a WAV header claims, or more, where nobody knew how long it would be
 
 
 @dataclass(frozen=True)
@@ -91,64 +93,73 @@ class Blocks:
 
 
 def blocks(source: str | Path, seconds: float = 0.32, *, raw_rate: int = 16000) -> Blocks:
-    """A file, or standard input ("-"), in blocks of `seconds`, without reading ahead.
+    """A file, or a pipe such as standard input ("-"), in blocks of `seconds`, without reading ahead.
 
-    Standard input is a WAV stream of 16-bit PCM, or such samples without a header (mono, little-endian) at `raw_rate`.
+    A pipe holds a WAV stream of 16-bit PCM, or such samples without a header (mono, little-endian) at `raw_rate`.
 
     Raises:
         DataError: it cannot be read, at once or while iterating.
     """
-    if str(source) == "-":
-        return _piped(sys.stdin.buffer, seconds, raw_rate)
+    if source == "-":
+        return _piped(sys.stdin.buffer, name_of(source), seconds, raw_rate)
+    if Path(source).is_fifo():
+        return _piped(Path(source).open("rb"), name_of(source), seconds, raw_rate)
     rate = inspect(source).sample_rate
     return Blocks(rate, _file_blocks(source, max(round(seconds * rate), 1)))
 
 
 def _file_blocks(source: str | Path, size: int) -> Iterator[np.ndarray]:
-    with _opened(source) as (file, name):
+    with _opened(source) as (file, name), _damage_named(file, name):
         position = 0
-        while len(block := file.read(size, dtype="float32", always_2d=True)):
-            mono = block.mean(axis=1)
-            _refuse_non_finite(mono, name, position)
-            position += len(mono)
-            yield mono
+        while len(block := _mono(file.read(size, dtype="float32", always_2d=True))):
+            _refuse_non_finite(block, name, position)
+            position += len(block)
+            yield block
 
 
-def _piped(stream: Readable, seconds: float, raw_rate: int) -> Blocks:
+def _piped(stream: Readable, name: str, seconds: float, raw_rate: int) -> Blocks:
     head = stream.read(12)
-    channels, rate = 1, raw_rate
+    channels, rate, left = 1, raw_rate, sys.maxsize
     if head[:4] == b"RIFF" and head[8:] == b"WAVE":
-        channels, rate = _wav_header(stream)
+        channels, rate, left = _wav_header(stream, name)
         head = b""
-    size = max(round(seconds * rate), 1) * channels * 2
-    return Blocks(rate, _pcm_blocks(stream, head, size, channels))
+    elif not head or head.startswith(NOT_PCM):
+        found = f"begins with {head[:4]!r}" if head else "empty (0 bytes)"
+        raise DataError(f"{name}: {found}. A pipe must hold 16-bit WAV or PCM; give other formats as files.")
+    return Blocks(rate, _pcm_blocks(stream, head, max(round(seconds * rate), 1), channels, left))
 
 
-def _wav_header(stream: Readable) -> tuple[int, int]:
-    """Channels and rate of a WAV stream, read up to its first sample."""
+def _wav_header(stream: Readable, name: str) -> tuple[int, int, int]:
+    """Channels, rate and bytes of samples of a WAV stream, read up to its first sample."""
     channels = rate = 0
     while len(chunk := stream.read(8)) == 8:
         kind, size = chunk[:4], int.from_bytes(chunk[4:], "little")
         if kind == b"data" and rate:
-            return channels, rate
+            return channels, rate, size if 0 < size < ENDLESS else sys.maxsize
         body = stream.read(size + size % 2)
         if kind == b"fmt ":
-            coding, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16])
+            coding, channels, rate, _, _, bits = struct.unpack("<HHIIHH", body[:16].ljust(16, b"\0"))
             if coding not in (1, 0xFFFE) or bits != 16 or not channels or not rate:
-                raise DataError(f"standard input: WAV streams must be 16-bit PCM (found format {coding}, {bits} bits).")
-    raise DataError("standard input: a WAV header without samples.")
+                found = f"format {coding}, {bits} bits, {channels} x {rate} Hz"
+                raise DataError(f"{name}: a WAV pipe must hold 16-bit PCM (found {found}).")
+    raise DataError(f"{name}: a WAV header without samples.")
 
 
-def _pcm_blocks(stream: Readable, head: bytes, size: int, channels: int) -> Iterator[np.ndarray]:
-    width = 2 * channels
-    rest = head
-    while content := stream.read(size):
-        content = rest + content
-        whole = len(content) // width * width
-        rest = content[whole:]
-        yield np.frombuffer(content[:whole], "<i2").reshape(-1, channels).mean(axis=1, dtype=np.float32) / 32768
-    if len(rest) >= width:
-        yield np.frombuffer(rest[: len(rest) // width * width], "<i2").reshape(-1, channels).mean(1, np.float32) / 32768
+def _pcm_blocks(stream: Readable, rest: bytes, size: int, channels: int, left: int) -> Iterator[np.ndarray]:
+    """Blocks of `size` samples, of `rest` and the next `left` bytes; a piece of a sample at the end is left out."""
+    width, content = 2 * channels, b"any"
+    while content:
+        content = stream.read(min(size * width, left))
+        left -= len(content)
+        rest += content
+        whole = len(rest) // width * width
+        if whole:
+            yield _mono(np.frombuffer(rest[:whole], "<i2").reshape(-1, channels).astype(np.float32)) / 32768
+        rest = rest[whole:]
+
+
+def _mono(samples: np.ndarray) -> np.ndarray:
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
 
 
 def inspect(source: Source) -> AudioInfo:
@@ -266,18 +277,23 @@ def _span(file: soundfile.SoundFile, name: str, start: float, duration: float | 
 def _decoded(file: soundfile.SoundFile, name: str, first: int, last: int) -> np.ndarray:
     begin = 0 if file.format == "MP3" else first  # seeking in MP3 may land beside the mark
     blocks: list[np.ndarray] = []
-    try:
+    with _damage_named(file, name):
         file.seek(begin)
         # Block by block, since a damaged header may claim more than fits into memory.
         for position in range(begin, last, BLOCK):
-            samples: np.ndarray = file.read(min(BLOCK, last - position), dtype="float32", always_2d=True)
-            blocks.append(samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1))
-    except soundfile.LibsndfileError as error:
-        raise DataError(f"{name}: damaged {file.format} audio ({_reason(error)}).") from None
+            blocks.append(_mono(file.read(min(BLOCK, last - position), dtype="float32", always_2d=True)))
     waveform = np.concatenate(blocks)[first - begin :]
     if not waveform.size:
         raise DataError(f"{name}: damaged {file.format} audio; not one sample could be decoded.")
     return waveform
+
+
+@contextmanager
+def _damage_named(file: soundfile.SoundFile, name: str) -> Iterator[None]:
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        raise DataError(f"{name}: damaged {file.format} audio ({_reason(error)}).") from None
 
 
 def _refuse_non_finite(waveform: np.ndarray, name: str, first: int) -> None:

@@ -7,6 +7,7 @@ needs it are imported inside the verbs, so that help and mistakes in a recipe an
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -195,6 +196,8 @@ def evaluate(
             f"{words.substitutions} substitutions, {words.deletions} deletions, {words.insertions} insertions"
         )
         print(f"  CER {100 * found.cer:.2f} %")
+        if found.confidence_area is not None:
+            print(f"  confidence: {found.confidence_area:.3f} under the ROC curve of right against wrong words")
         for one in found.worst(worst):
             said, heard = align(one.reference, one.hypothesis)
             print(f"  {one.cut_id}\n    said   {said.rstrip()}\n    heard  {heard.rstrip()}")
@@ -245,13 +248,16 @@ def transcribe(
 @app.command()
 def stream(
     model: ModelArgument,
-    source: Annotated[str, typer.Argument(metavar="[FILE|-]", help="A file, or 16-bit WAV or PCM on stdin.")] = "-",
-    rate: Annotated[int, typer.Option(help="Samples per second of headerless PCM on stdin.")] = 16000,
-    seconds: Annotated[float, typer.Option(help="Length of the blocks that are read.")] = 0.32,
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or 16-bit WAV or PCM on stdin.")] = "-",
+    rate: Annotated[int, typer.Option(min=1, help="Samples per second of headerless PCM on stdin.")] = 16000,
+    seconds: Annotated[float, typer.Option(min=0.001, help="Length of the blocks that are read.")] = 0.32,
     as_json: Json = False,
     device: Device = "auto",
 ) -> None:
-    """Transcribe sound as it arrives: text grows on a terminal, a line for each finished utterance goes to a pipe."""
+    """Transcribe sound as it arrives.
+
+    Text grows on a terminal; a line for each finished utterance goes to a pipe.
+    """
     from crnn_audio import audio
     from crnn_audio.inference.load import load
 
@@ -259,28 +265,34 @@ def stream(
     blocks = audio.blocks(source, seconds, raw_rate=rate)
     growing = sys.stdout.isatty() and not as_json
     shown = ""
-    with recognizer.stream(blocks.sample_rate) as opened:
-        for heard in _listen(opened, blocks):
-            for final in heard.finals:
-                event = {"event": "final", **_as_json(final)}
-                print(
-                    "\r\x1b[K" * growing + (json.dumps(event, ensure_ascii=False) if as_json else final.text),
-                    flush=True,
-                )
-                shown = ""
-            if heard.text == shown:
-                continue
-            shown = heard.text
-            if as_json:
-                print(json.dumps({"event": "partial", "text": shown, "seconds": round(heard.seconds, 3)}), flush=True)
-            elif growing:
-                print("\r\x1b[K" + shown[-100:], end="", flush=True)
+    try:
+        with recognizer.stream(blocks.sample_rate) as opened:
+            for heard in _listen(opened, blocks):
+                for final in heard.finals:
+                    line = json.dumps({"event": "final", **_as_json(final)}, ensure_ascii=False)
+                    print("\r\x1b[K" * growing + (line if as_json else final.text), flush=True)
+                    shown = ""
+                if heard.text != shown:
+                    shown = heard.text
+                    _show_partial(shown, heard.seconds, growing, as_json)
+    finally:
+        if growing and shown:
+            print()
 
 
 def _listen(opened: Any, blocks: Any) -> Iterator[Any]:
     for block in blocks:
         yield opened.feed(block)
     yield opened.flush()
+
+
+def _show_partial(text: str, seconds: float, growing: bool, as_json: bool) -> None:
+    if as_json:
+        event = {"event": "partial", "text": text, "seconds": round(seconds, 3)}
+        print(json.dumps(event, ensure_ascii=False), flush=True)
+    elif growing:  # its end, in one row: a row that wraps could not be taken back
+        width = shutil.get_terminal_size().columns - 1
+        print("\r\x1b[K" + text[-width:], end="", flush=True)
 
 
 def _duration(seconds: float) -> str:

@@ -68,13 +68,13 @@ class GreedyDecoder:
             self.blanks = self.blanks + 1 if token == BLANK_ID else 0
             if token == BLANK_ID:
                 self._blank_prob = min(self._blank_prob, prob)
-            elif token == self._previous:
-                self._ends[-1], self._probs[-1] = self.frames + 1, max(self._probs[-1], prob)
-            else:
+            elif token != self._previous:
                 self._tokens.append(token)
                 self._starts.append(self.frames)
                 self._ends.append(self.frames + 1)
                 self._probs.append(prob)
+            elif self._tokens:  # else it was cut off, and has been said
+                self._ends[-1], self._probs[-1] = self.frames + 1, max(self._probs[-1], prob)
             self._previous = token
             self.frames += 1
 
@@ -83,13 +83,17 @@ class GreedyDecoder:
         """Where the first token since the last `cut` began."""
         return self._starts[0] if self._starts else None
 
+    @property
+    def last_token(self) -> int | None:
+        """The latest token since the last `cut`."""
+        return self._tokens[-1] if self._tokens else None
+
     def path(self) -> Path:
         """What has been decoded since the last `cut`; frames count from the first that was fed."""
         return Path(tuple(self._tokens), tuple(self._starts), tuple(self._ends), tuple(self._probs), self._blank_prob)
 
     def cut(self) -> Path:
-        """The path so far, which is then forgotten; only while the last frame is a blank, or a token would be torn."""
-        assert self._previous == BLANK_ID, "a path is cut at a blank"
+        """The path so far, which is then forgotten; a token that goes on is not said again."""
         path = self.path()
         self._begin()
         return path

@@ -47,10 +47,11 @@ def step(
     first, done = (0, 0) if carry is None else (carry.first, carry.next_frame)
     hop = front_end.hop_length
     heard = sound.shape[1]
+    known = heard - front_end.look_ahead_samples
     if last:
         ready = first + int(front_end.num_frames(heard))
-    else:
-        ready = max(first + (heard - front_end.look_ahead_samples) // hop + 1, done)
+    else:  # a window of odd length reaches one sample farther back, so the first one's mirror needs one more
+        ready = max(first + known // hop + 1, done) if known > 0 else done
     if ready <= done or heard == 0:
         return sound.new_zeros(1, 0, front_end.num_features), SoundCarry(sound, first, done)
     features, _ = front_end(sound, torch.tensor([heard], device=sound.device))

@@ -14,7 +14,10 @@ from crnn_audio.tasks.judging import Transcribed, judge_recognition
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's scores on a split; `interval` is the 95 % bootstrap interval of the word error rate, as fractions."""
+    """A run's scores on a split; `interval` is the 95 % bootstrap interval of the word error rate, as fractions.
+
+    `confidence_area` is the area under the ROC curve of "is this word right", by its confidence.
+    """
 
     run: Path
     corpus: str
@@ -23,6 +26,7 @@ class Evaluation:
     characters: ErrorCounts
     interval: tuple[float, float]
     utterances: tuple[Transcribed, ...]
+    confidence_area: float | None = None
 
     @property
     def wer(self) -> float:
@@ -52,6 +56,7 @@ class Evaluation:
             "deletions": self.words.deletions,
             "insertions": self.words.insertions,
             "interval": list(self.interval),
+            "confidence_area": self.confidence_area,
             "utterances": len(self.utterances),
         }
 
@@ -92,5 +97,6 @@ def evaluate(
         words=judged.words,
         characters=judged.characters,
         interval=interval([one.words for one in judged.utterances]),
+        confidence_area=judged.confidence_area,
         utterances=judged.utterances,
     )

@@ -13,12 +13,12 @@ from crnn_audio.batching.loader import pad_waveforms
 from crnn_audio.batching.plan import Batch, in_order
 from crnn_audio.decoding.ctc import Path as TokenPath
 from crnn_audio.decoding.ctc import greedy
+from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
 from crnn_audio.inference.stream import Endpoint, Stream
 from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Recognition
-from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.types import AudioBatch, Hypothesis, Word
+from crnn_audio.types import AudioBatch, Hypothesis
 
 BATCH_SECONDS = 60.0
 """Padded seconds that are recognised at once."""
@@ -105,10 +105,10 @@ class Recognizer:
 
     def hypothesis(self, path: TokenPath, seconds: float, name: str | None = None) -> Hypothesis:
         """What a decoded path of a recording of `seconds` length says, with times and confidences."""
-        words = tuple(self._words(path, seconds))
-        confidence = min((word.confidence for word in words), default=path.blank_prob)
+        found = words(path, self.task.vocabulary, self.frame_seconds, seconds)
+        confidence = min((word.confidence for word in found), default=path.blank_prob)
         text = self.task.vocabulary.decode(path.tokens)
-        return Hypothesis(" ".join(text.split()), confidence, words, seconds, name)
+        return Hypothesis(" ".join(text.split()), confidence, found, seconds, name)
 
     def stream(self, sample_rate: int, endpoint: Endpoint | None = None) -> Stream:
         """Recognises sound as it arrives; one-directional models only.
@@ -121,16 +121,6 @@ class Recognizer:
             StreamError: the model is bidirectional, or its features need the whole recording.
         """
         return Stream(self.task, self.hypothesis, self.frame_seconds, sample_rate, endpoint or Endpoint())
-
-    def _words(self, path: TokenPath, seconds: float) -> Iterator[Word]:
-        """A word is as sure as its least sure token; its times are those of its first and last token's frames."""
-        for tokens in _split(path, self.task.vocabulary):
-            yield Word(
-                text=self.task.vocabulary.decode(path.tokens[index] for index in tokens),
-                start=min(path.starts[tokens[0]] * self.frame_seconds, seconds),
-                end=min(path.ends[tokens[-1]] * self.frame_seconds, seconds),
-                confidence=min(path.probs[index] for index in tokens),
-            )
 
     @property
     def frame_seconds(self) -> float:
@@ -150,23 +140,6 @@ def _seconds(source: Source) -> float:
         except DataError:
             return 0.0
     return BATCH_SECONDS
-
-
-def _split(path: TokenPath, vocabulary: Vocabulary) -> Iterator[list[int]]:
-    """Positions of the tokens of each word, none of them empty; in a vocabulary of words every token is one."""
-    if vocabulary.separator is None:
-        yield from ([index] for index in range(len(path.tokens)))
-        return
-    word: list[int] = []
-    for index, token in enumerate(path.tokens):
-        if vocabulary.tokens[token] == vocabulary.separator:
-            if word:
-                yield word
-            word = []
-        else:
-            word.append(index)
-    if word:
-        yield word
 
 
 def _or_raise(result: Hypothesis | DataError) -> Hypothesis:

@@ -24,7 +24,10 @@ from crnn_audio.types import Hypothesis
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An utterance ends after `silence` seconds without a token, or at the first blank after `longest` seconds."""
+    """An utterance ends after `silence` seconds without a token, or between two words once it lasts `longest` seconds.
+
+    One that lasts twice as long and has no end of a word is cut wherever it is, so that nothing ever grows.
+    """
 
     silence: float = 0.8
     longest: float = 30.0
@@ -34,7 +37,8 @@ class Endpoint:
 class Heard:
     """After a block: the text of the open utterance so far, and the utterances that were finished by this block.
 
-    Times of words are seconds from the start of the stream; `seconds` is how much was fed.
+    Times are seconds from the start of the stream: those of words, a final's `seconds`, where its last frame ends, and
+    `seconds` here, how much was fed.
     """
 
     text: str
@@ -53,6 +57,8 @@ class Stream:
         sample_rate: int,
         endpoint: Endpoint,
     ) -> None:
+        if sample_rate < 1:
+            raise StreamError(f"a stream has at least one sample per second (found a sample rate of {sample_rate}).")
         if task.model.recurrent.bidirectional:
             raise StreamError(
                 "this model is bidirectional and cannot stream. Train a one-directional recipe, or use transcribe."
@@ -67,6 +73,7 @@ class Stream:
         self._fed = 0
         self._sound: SoundCarry | None = None
         self._carry: Carry | None = None
+        self._separator = task.vocabulary.separator_id
         self._decoder = GreedyDecoder()
         self._closed = False
 
@@ -107,24 +114,29 @@ class Stream:
         log_probs, self._carry = self.task.step(normalized, self._carry, last=last)
         best, ids = log_probs[0].max(dim=-1)
         finals = self._decode(ids.tolist(), best.exp().tolist())
-        if last and self._decoder.path().tokens:
-            finals.append(self._hypothesis(self._decoder.path(), self._seconds))
-            return Heard("", tuple(finals), self._seconds)
-        text = self._hypothesis(self._decoder.path(), self._seconds).text
-        return Heard(text, tuple(finals), self._seconds)
+        open_utterance = self._hypothesis(self._decoder.path(), self._seconds)
+        if last and open_utterance.words:
+            finals.append(open_utterance)
+        return Heard("" if last else open_utterance.text, tuple(finals), self._seconds)
 
     def _decode(self, ids: list[int], probs: list[float]) -> list[Hypothesis]:
+        """Takes in frames, one by one, so that where utterances end does not depend on the blocks; finished ones."""
         finals = []
-        silence = self.endpoint.silence / self._frame_seconds
-        longest = self.endpoint.longest / self._frame_seconds
         for token, prob in zip(ids, probs, strict=True):
             self._decoder.feed([token], [prob])
-            starts = self._decoder.first_frame
-            if starts is None or self._decoder.blanks == 0:
-                continue
-            if self._decoder.blanks >= silence or self._decoder.frames - starts >= longest:
-                finals.append(self._hypothesis(self._decoder.cut(), self._seconds))
+            if self._at_endpoint():
+                said = self._hypothesis(self._decoder.cut(), self._decoder.frames * self._frame_seconds)
+                finals.extend([said] if said.words else [])  # separators alone say nothing
         return finals
+
+    def _at_endpoint(self) -> bool:
+        decoder = self._decoder
+        if decoder.first_frame is None:
+            return False
+        lasted, longest = decoder.frames - decoder.first_frame, self.endpoint.longest / self._frame_seconds
+        between_words = decoder.blanks > 0 if self._separator is None else decoder.last_token == self._separator
+        silent = decoder.blanks >= max(self.endpoint.silence / self._frame_seconds, 1)
+        return silent or (between_words and lasted >= longest) or lasted >= 2 * longest
 
     @property
     def _seconds(self) -> float:

@@ -55,6 +55,14 @@ def character_errors(reference: str, hypothesis: str) -> ErrorCounts:
     return _counts(jiwer.process_characters(_spaced(reference), _spaced(hypothesis)))
 
 
+def right_words(reference: str, hypothesis: str) -> list[bool]:
+    """For each word of the hypothesis, whether the cheapest alignment pairs it with the same word."""
+    output = jiwer.process_words(_spaced(reference), _spaced(hypothesis))
+    return [
+        chunk.type == "equal" for chunk in output.alignments[0] for _ in range(chunk.hyp_start_idx, chunk.hyp_end_idx)
+    ]
+
+
 def _spaced(text: str) -> str:
     return " ".join(text.split())
 

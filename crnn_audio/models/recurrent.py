@@ -102,6 +102,8 @@ class LookAhead(nn.Module):
 
     def forward(self, frames: Float[Tensor, "B T H"]) -> Float[Tensor, "B T H"]:
         """Of whole sequences, whose padding is zero."""
+        if frames.shape[1] == 0:
+            return frames
         return self._weigh(F.pad(frames, (0, 0, 0, self.frames)))
 
     def step(

@@ -6,8 +6,10 @@ from typing import Protocol, runtime_checkable
 
 import torch
 
-from crnn_audio.decoding.ctc import greedy
-from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, word_errors
+from crnn_audio.decoding.ctc import Path, greedy
+from crnn_audio.decoding.words import words
+from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, right_words, word_errors
+from crnn_audio.metrics.scores import ranking_area
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.types import SpeechBatch
 
@@ -43,7 +45,10 @@ class Judgement(Protocol):
 
 @dataclass(frozen=True)
 class Transcribed:
-    """One utterance: what was said, what was heard, its errors, and its loss in nats a token."""
+    """One utterance: what was said, what was heard, its errors, and its loss in nats a token.
+
+    `judged_words` has the confidence of each word that was heard, and whether it is right.
+    """
 
     cut_id: str
     reference: str
@@ -51,6 +56,7 @@ class Transcribed:
     words: ErrorCounts
     characters: ErrorCounts
     loss: float
+    judged_words: tuple[tuple[float, bool], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +75,12 @@ class RecognitionJudgement:
     def characters(self) -> ErrorCounts:
         """Character errors of the whole split."""
         return sum((one.characters for one in self.utterances), ErrorCounts(0, 0, 0, 0))
+
+    @property
+    def confidence_area(self) -> float | None:
+        """How well confidence tells right words from wrong ones: the area under the ROC curve."""
+        judged = [pair for one in self.utterances for pair in one.judged_words]
+        return ranking_area([confidence for confidence, _ in judged], [right for _, right in judged])
 
     @property
     def score(self) -> float:
@@ -104,15 +116,22 @@ def judge_recognition(
 def _transcribe(task: Recognition, batch: SpeechBatch, references: dict[str, str]) -> list[Transcribed]:
     encoded = task(batch.audio)
     losses = ctc_losses(encoded, batch.targets).tolist()
-    texts = [task.vocabulary.decode(path.tokens) for path in greedy(encoded.frames, encoded.lengths)]
+    paths = greedy(encoded.frames, encoded.lengths)
     return [
-        Transcribed(
-            cut_id,
-            references[cut_id],
-            text,
-            word_errors(references[cut_id], text),
-            character_errors(references[cut_id], text),
-            loss,
-        )
-        for cut_id, text, loss in zip(batch.cut_ids, texts, losses, strict=True)
+        _compared(task, cut_id, references[cut_id], path, loss)
+        for cut_id, path, loss in zip(batch.cut_ids, paths, losses, strict=True)
     ]
+
+
+def _compared(task: Recognition, cut_id: str, reference: str, path: Path, loss: float) -> Transcribed:
+    text = task.vocabulary.decode(path.tokens)
+    heard = words(path, task.vocabulary, frame_seconds=1.0, seconds=float("inf"))
+    return Transcribed(
+        cut_id,
+        reference,
+        text,
+        word_errors(reference, text),
+        character_errors(reference, text),
+        loss,
+        tuple(zip((word.confidence for word in heard), right_words(reference, text), strict=True)),
+    )

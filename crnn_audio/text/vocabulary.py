@@ -53,6 +53,11 @@ class Vocabulary:
         """The token between words; None where each token is a word."""
         return " " if self.kind == "characters" else None
 
+    @property
+    def separator_id(self) -> int | None:
+        """The id of the token between words; None where there is none."""
+        return self._ids.get(self.separator) if self.separator else None
+
     def encode(self, text: str) -> list[int]:
         """The ids of a text; what is not in the vocabulary becomes the unknown token, never the blank."""
         return [self._ids.get(token, 1) for token in _split(text, self.kind)]

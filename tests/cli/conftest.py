@@ -24,6 +24,8 @@ device: cpu
 threads: 1
 """
 
+LIVE_RECIPE = RECIPE.replace("dropout: 0}", "dropout: 0, bidirectional: false, look_ahead: 4}")
+
 Program = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -46,13 +48,23 @@ def program(*arguments: object, cwd: Path, exit_code: int = 0, stdin: bytes = b"
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     """A working directory with `recipes/tiny/lstm.yaml` and `run`, which that recipe trained; never written to."""
+    return _trained(tmp_path_factory, "workshop", RECIPE, tiny)
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
+    """The run directory of a one-directional model with a look-ahead; never written to."""
+    return _trained(tmp_path_factory, "live", LIVE_RECIPE, tiny) / "run"
+
+
+def _trained(tmp_path_factory: pytest.TempPathFactory, name: str, recipe: str, tiny: Path) -> Path:
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = base / "workshop"
-    with _alone(base / "workshop.lock"):
+    folder = base / name
+    with _alone(base / f"{name}.lock"):
         if not (folder / "whole").exists():
             (folder / "recipes" / "tiny").mkdir(parents=True, exist_ok=True)
-            (folder / "recipes" / "tiny" / "lstm.yaml").write_text(RECIPE, encoding="utf-8")
+            (folder / "recipes" / "tiny" / "lstm.yaml").write_text(recipe, encoding="utf-8")
             program("train", "recipes/tiny/lstm.yaml", "--out", "run", f"data.root={tiny}", cwd=folder)
             (folder / "whole").touch()
     return folder

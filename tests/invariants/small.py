@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import CtcHead
-from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.models.recurrent import LookAhead, Recurrent
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -31,6 +31,7 @@ def crnn(
     stack: str = "two_convs",
     time_padding: str = "same",
     residual: bool = False,
+    look_ahead: int = 0,
 ) -> Crnn:
     """Two layers of 8 units, in judging mode; smooth activations, so that no gradient is zero by chance."""
     front = ConvFront(BINS, STACKS[stack], norm=norm, activation="silu", time_padding=time_padding)
@@ -44,16 +45,17 @@ def crnn(
         norm=norm,
         dropout=0.5,
         residual=residual,
+        look_ahead=look_ahead,
     )
     return moved(Crnn(front, recurrent, CtcHead(recurrent.output_size, TOKENS))).double().eval()
 
 
 def moved(module: Module) -> Module:
-    """The same with every bias and every norm's parameter away from its initial value, which would hide mistakes."""
+    """The same with biases, norms and look-aheads away from their initial values, which would hide mistakes."""
     with torch.no_grad():
         for owner in module.modules():
             for name, parameter in owner.named_parameters(recurse=False):
-                if "bias" in name or isinstance(owner, nn.LayerNorm):
+                if "bias" in name or isinstance(owner, nn.LayerNorm | LookAhead):
                     parameter += 0.3 * torch.randn_like(parameter)
     return module
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from tests.invariants.small import BINS, CELLS, STACKS, TIMES, crnn
 
-FRAMES = 48
+FRAMES = 52
 
 
 def heard(frames: Tensor, output: Tensor) -> Tensor:
@@ -35,6 +35,36 @@ def test_an_output_hears_up_to_its_look_ahead_and_not_beyond(
         assert matters[horizon] > 0
         assert (matters[horizon + 1 :] == 0).all()
         assert (matters[: horizon + 1] > 0).all(), "recurrence hears all of the past"
+
+
+@pytest.mark.parametrize("look_ahead", [1, 3, 8])
+@pytest.mark.parametrize("time_padding", TIMES)
+@pytest.mark.parametrize("kind", CELLS)
+def test_the_look_ahead_counts_frames_out_on_top_of_the_convolutions(
+    kind: str, time_padding: str, look_ahead: int
+) -> None:
+    model = crnn(kind, time_padding=time_padding, look_ahead=look_ahead)
+    assert model.look_ahead == model.receptive_field.right + look_ahead * model.subsampling_factor
+    for u in (0, 1):
+        frames, lengths = sound()
+        horizon = u * model.subsampling_factor + model.look_ahead
+        assert horizon < FRAMES - 1
+        matters = heard(frames, model(frames, lengths).frames[0, u])
+        assert (matters[horizon + 1 :] == 0).all()
+        assert (matters[: horizon + 1] > 0).all()
+
+
+@pytest.mark.parametrize("look_ahead", [1, 8])
+@pytest.mark.parametrize("kind", CELLS)
+def test_the_last_outputs_hear_the_end_and_no_padding(kind: str, look_ahead: int) -> None:
+    model, lengths = crnn(kind, look_ahead=look_ahead), torch.tensor([30])
+    count = int(model.output_lengths(lengths))
+    for u in range(count - look_ahead, count):
+        frames, _ = sound()
+        encoded = model(frames, lengths)
+        matters = heard(frames, encoded.frames[0, u])
+        assert (matters[:30] > 0).all()
+        assert (matters[30:] == 0).all()
 
 
 @pytest.mark.parametrize("time_padding", TIMES)

@@ -60,11 +60,29 @@ def test_pieces_of_any_size_equal_the_whole(
         torch.testing.assert_close(streamed(model, frames, sizes), whole, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("look_ahead", [1, 3, 8])
+@pytest.mark.parametrize("time_padding", TIMES)
+@pytest.mark.parametrize("kind", CELLS)
+@torch.no_grad()
+def test_pieces_equal_the_whole_with_a_look_ahead(kind: str, time_padding: str, look_ahead: int) -> None:
+    """Of which 8 is longer than all that the sequence becomes."""
+    model = crnn(kind, time_padding=time_padding, look_ahead=look_ahead, residual=True)
+    plain = crnn(kind, time_padding=time_padding, residual=True)
+    plain.load_state_dict({name: value for name, value in model.state_dict().items() if "look_ahead" not in name})
+    frames = torch.randn(2, FRAMES, BINS, dtype=torch.float64)
+    whole = offline(model, frames)
+    assert 5 <= whole.shape[1] <= 8
+    assert float((whole - offline(plain, frames)).abs().max()) > 1e-3, "the look-ahead changes nothing"
+    for sizes in ([FRAMES], [1] * FRAMES, [FRAMES - 1, 1], random_sizes(1), random_sizes(2)):
+        torch.testing.assert_close(streamed(model, frames, sizes), whole, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("look_ahead", [0, 1, 8])
 @pytest.mark.parametrize("time_padding", TIMES)
 @pytest.mark.parametrize("stack", STACKS)
 @torch.no_grad()
-def test_a_sequence_of_any_length_ends_as_it_does_offline(stack: str, time_padding: str) -> None:
-    model = crnn("gru", stack=stack, time_padding=time_padding)
+def test_a_sequence_of_any_length_ends_as_it_does_offline(stack: str, time_padding: str, look_ahead: int) -> None:
+    model = crnn("gru", stack=stack, time_padding=time_padding, look_ahead=look_ahead)
     for total in range(12):
         frames = torch.randn(1, total, BINS, dtype=torch.float64)
         whole = offline(model, frames)
@@ -72,23 +90,25 @@ def test_a_sequence_of_any_length_ends_as_it_does_offline(stack: str, time_paddi
             torch.testing.assert_close(streamed(model, frames, sizes), whole, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("look_ahead", [0, 3])
 @pytest.mark.parametrize("time_padding", TIMES)
 @pytest.mark.parametrize("kind", CELLS)
 @torch.no_grad()
-def test_outputs_come_as_soon_as_the_look_ahead_is_there(kind: str, time_padding: str) -> None:
-    model = crnn(kind, time_padding=time_padding)
+def test_outputs_come_as_soon_as_the_look_ahead_is_there(kind: str, time_padding: str, look_ahead: int) -> None:
+    model = crnn(kind, time_padding=time_padding, look_ahead=look_ahead)
     heard, said, carry = 0, 0, None
-    for _ in range(FRAMES):
+    for _ in range(50):
         output, carry = model.step(torch.randn(1, 1, BINS, dtype=torch.float64), carry)
         heard, said = heard + 1, said + output.shape[1]
-        known = [u for u in range(FRAMES) if u * model.subsampling_factor + model.look_ahead < heard]
+        known = [u for u in range(50) if u * model.subsampling_factor + model.look_ahead < heard]
         assert said == len(known)
+    assert said > 0
 
 
 @pytest.mark.parametrize("kind", CELLS)
 @torch.no_grad()
 def test_two_interleaved_streams_do_not_disturb_each_other(kind: str) -> None:
-    model = crnn(kind)
+    model = crnn(kind, look_ahead=2)
     recordings = [torch.randn(1, FRAMES, BINS, dtype=torch.float64) for _ in range(2)]
     running = [pieces(one, random_sizes(seed)) for seed, one in enumerate(recordings)]
     carries: list[Carry | None] = [None, None]
@@ -107,10 +127,25 @@ def test_two_interleaved_streams_do_not_disturb_each_other(kind: str) -> None:
         torch.testing.assert_close(torch.cat(heard, dim=1), offline(model, recording), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("look_ahead", [0, 3])
+@pytest.mark.parametrize("time_padding", TIMES)
+@pytest.mark.parametrize("kind", CELLS)
+@torch.no_grad()
+def test_a_carry_never_grows(kind: str, time_padding: str, look_ahead: int) -> None:
+    model, carry = crnn(kind, time_padding=time_padding, look_ahead=look_ahead), None
+    held = []
+    for _ in range(6):
+        for size in (4, 1, 0, 11):  # 16 frames are 4 outputs, so every round begins alike
+            _, carry = model.step(torch.randn(1, size, BINS, dtype=torch.float64), carry)
+        held.append([one.shape for one in (*carry.front, *carry.recurrent)])
+    assert all(one == held[-1] for one in held[-3:])
+    assert sum(shape.numel() for shape in held[-1]) < 1000
+
+
 @pytest.mark.parametrize("kind", CELLS)
 @torch.no_grad()
 def test_a_step_leaves_model_and_carry_as_they_were(kind: str) -> None:
-    model, piece = crnn(kind), torch.randn(1, 9, BINS, dtype=torch.float64)
+    model, piece = crnn(kind, look_ahead=1), torch.randn(1, 9, BINS, dtype=torch.float64)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     _, carry = model.step(piece)
     once, _ = model.step(piece, carry)

@@ -2,11 +2,12 @@
 
 import itertools
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from crnn_audio.decoding.ctc import Path, greedy, needed_frames
+from crnn_audio.decoding.ctc import GreedyDecoder, Path, greedy, needed_frames
 
 
 def collapse(path: tuple[int, ...]) -> tuple[int, ...]:
@@ -78,6 +79,41 @@ def test_a_token_may_come_twice_only_around_a_blank() -> None:
     assert (apart.tokens, apart.starts, apart.ends) == ((1, 1), (0, 2), (1, 4))
     (silent,) = greedy(certain(0, 0, 0, 0), torch.tensor([4]))
     assert (silent.tokens, silent.probs) == ((), ())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pieces_of_any_size_give_the_same_path(seed: int) -> None:
+    log_probs, random = posteriors(40, 4, seed), np.random.default_rng(seed)
+    best, ids = log_probs.exp().max(dim=-1)
+    decoder, at = GreedyDecoder(), 0
+    while at < 40:
+        until = at + int(random.integers(0, 6))
+        decoder.feed(ids[at:until].tolist(), best[at:until].tolist())
+        at = until
+        (whole,) = greedy(log_probs[:until].unsqueeze(0), torch.tensor([min(until, 40)]))
+        assert decoder.path() == whole
+        assert decoder.first_frame == (whole.starts[0] if whole.starts else None)
+        assert decoder.last_token == (whole.tokens[-1] if whole.tokens else None)
+        trailing = list(itertools.takewhile(lambda token: token == 0, reversed(ids[:until].tolist())))
+        assert (decoder.frames, decoder.blanks) == (min(until, 40), len(trailing))
+
+
+def test_a_cut_forgets_what_was_said_but_not_the_time() -> None:
+    decoder = GreedyDecoder()
+    decoder.feed([0, 1, 1, 0], [0.6, 0.7, 0.8, 0.9])
+    assert decoder.cut() == Path((1,), (1,), (3,), (0.8,), 0.6)
+    assert decoder.path() == Path((), (), (), (), 1.0)
+    assert (decoder.first_frame, decoder.last_token, decoder.frames, decoder.blanks) == (None, None, 4, 1)
+    decoder.feed([1, 0], [0.5, 0.4])
+    assert decoder.path() == Path((1,), (4,), (5,), (0.5,), 0.4)
+
+
+def test_a_token_that_is_cut_in_two_is_said_once() -> None:
+    decoder = GreedyDecoder()
+    decoder.feed([1, 2], [0.5, 0.5])
+    assert decoder.cut().tokens == (1, 2)
+    decoder.feed([2, 2, 3, 0, 3], [0.5] * 5)
+    assert (decoder.path().tokens, decoder.path().starts) == ((3, 3), (4, 6))
 
 
 def test_needed_frames_are_those_of_the_shortest_path_there_is() -> None:

@@ -52,6 +52,7 @@ def test_rates_are_of_counts_and_no_means_of_rates() -> None:
         "deletions": 9,
         "insertions": 0,
         "interval": [0.1, 0.2],
+        "confidence_area": None,
         "utterances": 2,
     }
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.models.recurrent import LookAhead, Recurrent
 from crnn_audio.types import Encoded
 
 LENGTHS = torch.tensor([4, 11, 1, 7])
@@ -90,9 +90,43 @@ def test_a_carry_holds_each_layers_state(cell: str, states: int) -> None:
     assert all(torch.equal(one, other) for one, other in zip(same, carry, strict=True))
 
 
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+@pytest.mark.parametrize(("bidirectional", "look_ahead"), [(False, 0), (False, 3), (True, 0)])
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_a_batch_of_nothing_is_nothing(cell: str, bidirectional: bool) -> None:
-    ours = recurrent(cell=cell, bidirectional=bidirectional)
+def test_a_batch_of_nothing_is_nothing(cell: str, bidirectional: bool, look_ahead: int) -> None:
+    ours = recurrent(cell=cell, bidirectional=bidirectional, look_ahead=look_ahead)
     encoded = ours(Encoded(torch.zeros(2, 0, 6, dtype=torch.float64), torch.tensor([0, 0])))
     assert encoded.frames.shape == (2, 0, ours.output_size)
+
+
+@pytest.mark.parametrize("frames", [1, 3, 8])
+def test_look_ahead_is_the_row_convolution_of_deep_speech_2(frames: int) -> None:
+    """r[t, i] = sum over j = 1 .. tau + 1 of W[i, j] h[t + j - 1, i], and nothing after the end."""
+    layer = LookAhead(5, frames).double()
+    torch.nn.init.normal_(layer.weight)
+    hidden = torch.randn(2, 7, 5, dtype=torch.float64)
+    wanted = torch.zeros_like(hidden)
+    for batch, t, unit in ((b, t, i) for b in range(2) for t in range(7) for i in range(5)):
+        for j in range(min(frames + 1, 7 - t)):
+            wanted[batch, t, unit] += layer.weight[unit, 0, j] * hidden[batch, t + j, unit]
+    torch.testing.assert_close(layer(hidden), wanted, rtol=0, atol=1e-9)
+
+
+def test_look_ahead_begins_as_the_identity() -> None:
+    hidden = torch.randn(2, 7, 5)
+    assert torch.equal(LookAhead(5, 3)(hidden), hidden)
+    assert LookAhead(5, 3).weight.requires_grad
+
+
+def test_look_ahead_sees_zeros_past_each_length() -> None:
+    ours, encoded = recurrent(bidirectional=False, look_ahead=3), sound()
+    torch.nn.init.normal_(ours.look_ahead.weight)
+    found = ours(encoded).frames
+    for row, length in enumerate(LENGTHS.tolist()):
+        alone = ours(Encoded(encoded.frames[row : row + 1, :length], LENGTHS[row : row + 1])).frames
+        torch.testing.assert_close(found[row, :length], alone[0], rtol=0, atol=1e-9)
+        assert (found[row, length:] == 0).all()
+
+
+def test_a_bidirectional_stack_takes_no_look_ahead() -> None:
+    with pytest.raises(ValueError, match="hears the whole sequence"):
+        recurrent(bidirectional=True, look_ahead=2)

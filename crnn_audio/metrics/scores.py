@@ -1,0 +1,19 @@
+"""How well a confidence tells right from wrong."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def ranking_area(confidences: Sequence[float], right: Sequence[bool]) -> float | None:
+    """The area under the ROC curve: how often a right word is given more confidence than a wrong one, ties half.
+
+    0.5 is chance, 1 is perfect (Hanley and McNeil 1982). None where there are only right or only wrong ones.
+    """
+    scores, labels = np.asarray(confidences, dtype=np.float64), np.asarray(right, dtype=bool)
+    good, bad = np.sort(scores[labels]), np.sort(scores[~labels])
+    if not len(good) or not len(bad):
+        return None
+    below = np.searchsorted(bad, good, side="left").sum()
+    not_above = np.searchsorted(bad, good, side="right").sum()
+    return float(below + not_above) / (2 * len(good) * len(bad))
