@@ -142,16 +142,20 @@ def find(name: str) -> Path:
     given = Path(name)
     try:
         if given.exists() and not given.is_dir():
-            return given
+            return _from_here(given)
     except OSError as error:
         raise RecipeError(f"{name}: cannot be read ({error.strerror}).") from None
     inner = given.relative_to("recipes") if given.parts[:1] == ("recipes",) else given
     for folder in _SHIPPED:
         for candidate in (folder / inner, folder / f"{inner}.yaml"):
             if candidate.is_file():
-                here = Path.cwd()
-                return candidate.relative_to(here) if candidate.is_relative_to(here) else candidate
+                return _from_here(candidate)
     raise RecipeError(_not_found(name, [given, *(folder / inner for folder in _SHIPPED)]))
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _not_found(name: str, tried: list[Path]) -> str:

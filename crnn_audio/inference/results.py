@@ -103,16 +103,16 @@ def _row(
 
 def _digest(recipe: Recipe) -> str:
     """Tells two versions of a recipe apart; what may differ between its runs does not count."""
-    settings = json.dumps(recipe.model_dump(exclude=PER_RUN), sort_keys=True)  # type: ignore[arg-type]
+    settings = json.dumps(recipe.model_dump(exclude=PER_RUN, exclude_defaults=True), sort_keys=True)  # type: ignore[arg-type]
     return hashlib.blake2b(settings.encode(), digest_size=6).hexdigest()
 
 
 def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
+    """Gathers seeds in one row; rows from before the recipe was edited say nothing of it and go."""
+    rows[:] = [row for row in rows if row["recipe"] != new["recipe"] or row["settings"] == new["settings"]]
     same = [row for row in rows if all(row[key] == new[key] for key in ("recipe", "split", "metric"))]
     for row in same:
         rows.remove(row)
-        if row["settings"] != new["settings"]:
-            continue  # the recipe was edited since: its old seeds say nothing of it
         known = dict(zip(row["seeds"], row["values"], strict=True)) | dict(
             zip(new["seeds"], new["values"], strict=True)
         )
@@ -151,12 +151,12 @@ def readme(rows: list[dict[str, Any]]) -> str:
 
 
 def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
-    """A recipe whose first line ends with what was measured."""
+    """A recipe whose first line ends with what was measured, on test if it was read."""
     first, _, rest = text.partition("\n")
     described = first.split(" Measured:")[0].split(" Not measured")[0]
     scored = [row for row in rows if row["metric"] == "wer"]
-    figures = ", ".join(f"{row['split']} WER {_rate(row)} %" for row in scored)
     row = next((row for row in scored if row["split"] == "test"), scored[0])
+    figures = f"{row['split']} WER {_rate(row)} %"
     seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
     return (
         f"{described} Measured: {figures} ({seeds}), {row['train_seconds'] / 60:.0f} minutes on {_device(row)}.\n{rest}"

@@ -1,6 +1,7 @@
 """`recipes` and `show`: what there is, what a recipe comes to, and mistakes said word for word as promised."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def test_the_shown_recipe_is_the_recipe_with_its_figures(cli) -> None:
     assert found["receptive field"].startswith("7 frames (70 ms)")
     assert found["look-ahead"] == "the whole recording"
     assert found["tokens"] == "18"
+    assert re.fullmatch(r"about [\d,]+ MiB for \d+ s of speech", found["memory of a step"])
     # conv 8*9+8 and 8*8*9+8, their norms over 20 and 10 bins, projection 80 to 64 and its norm, two directions, head
     expected = (80 + 2 * 160) + (584 + 2 * 80) + (80 * 64 + 64 + 2 * 64) + 2 * 4 * 64 * (64 + 64 + 2) + 2 * 128
     assert found["parameters"] == f"{expected + 128 * 18 + 18:,}"

@@ -38,6 +38,13 @@ def test_a_shipped_recipe_has_several_names(shelf, name):
     assert load(name).data.corpus == "an4"
 
 
+def test_a_shipped_recipe_below_the_working_directory_is_named_from_there(shelf, monkeypatch):
+    monkeypatch.chdir(shelf.parent)
+    for name in ("an4/bilstm", "recipes/an4/bilstm.yaml"):
+        assert find(name) == Path("shipped/an4/bilstm.yaml")
+    assert load("an4/bilstm").data.corpus == "an4"
+
+
 def test_a_file_that_exists_comes_before_a_shipped_recipe(shelf):
     own = Path("an4/bilstm")
     own.parent.mkdir()
