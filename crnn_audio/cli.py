@@ -221,12 +221,9 @@ def transcribe(
     With several files each line begins with the file's name. A file that cannot be read is named on standard error,
     the rest go on, and the exit code is 4.
     """
-    from crnn_audio.inference.load import load
     from crnn_audio.training.display import Preparing
 
-    recognizer = load(model, device=device, weights=weights)
-    if not recognizer.run.finished:
-        say(f"{model}: this run is not finished; these are its best weights so far.")
+    recognizer = _loaded(model, device, weights)
     with Preparing() as progress:
         results = recognizer.transcribe_each(files, lambda done: progress("transcribing", done, len(files)))
     errors = [result for result in results if isinstance(result, DataError)]
@@ -259,9 +256,8 @@ def stream(
     Text grows on a terminal; a line for each finished utterance goes to a pipe.
     """
     from crnn_audio import audio
-    from crnn_audio.inference.load import load
 
-    recognizer = load(model, device=device)
+    recognizer = _loaded(model, device)
     blocks = audio.blocks(source, seconds, raw_rate=rate)
     growing = sys.stdout.isatty() and not as_json
     shown = ""
@@ -278,6 +274,15 @@ def stream(
     finally:
         if growing and shown:
             print()
+
+
+def _loaded(model: str, device: str, weights: str = "best") -> Any:
+    from crnn_audio.inference.load import load
+
+    recognizer = load(model, device=device, weights=weights)
+    if not recognizer.run.finished:
+        say(f"{model}: this run is not finished; these are its best weights so far.")
+    return recognizer
 
 
 def _listen(opened: Any, blocks: Any) -> Iterator[Any]:

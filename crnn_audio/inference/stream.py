@@ -85,12 +85,15 @@ class Stream:
     ) -> None:
         self._closed = True
 
-    def feed(self, block: Float[np.ndarray, " S"]) -> Heard:
-        """The next samples in [-1, 1], as many as there are.
+    def feed(self, block: np.ndarray) -> Heard:
+        """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
 
         Raises:
-            StreamError: the stream was flushed before, or the samples are not finite numbers.
+            StreamError: the stream was flushed before, or the samples are of another kind or not finite.
         """
+        if block.ndim != 1 or not np.issubdtype(block.dtype, np.floating):
+            found = f"{block.dtype} of shape {block.shape}"
+            raise StreamError(f"a block is one channel of floating-point samples in [-1, 1] (found {found}).")
         return self._advance(block, last=False)
 
     def flush(self) -> Heard:

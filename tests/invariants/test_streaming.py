@@ -365,6 +365,12 @@ def test_samples_that_are_no_numbers_are_refused_and_leave_no_trace(bad: float) 
     assert tried.flush() == plain.flush()
 
 
+@pytest.mark.parametrize("block", [np.zeros(160, np.int16), np.zeros((160, 2), np.float32)])
+def test_samples_of_another_kind_are_refused(block: np.ndarray) -> None:
+    with pytest.raises(StreamError, match=f"found {block.dtype} of shape"):
+        recognizer(recipe()).stream(RATE).feed(block)
+
+
 @pytest.mark.parametrize("rate", [0, -16000])
 def test_a_rate_that_is_none_is_refused(rate: int) -> None:
     with pytest.raises(StreamError, match=rf"found a sample rate of {rate}"):
