@@ -115,9 +115,10 @@ def main() -> None:
     torch.set_num_threads(1)
     recipe = load(RECIPE, OVERRIDES)
     training = build.splits(recipe)["train"]
+    vocabulary = build.vocabulary(recipe.task, training)
+    cuts = build.cuts(recipe, training, vocabulary)
     with tempfile.TemporaryDirectory() as folder:
-        run = start.begun(Path(folder) / "run", recipe, training, 1, None, lambda line: None)
-    cuts = build.cuts(recipe, training, run.vocabulary)
+        run = start.begun(Path(folder) / "run", recipe, vocabulary, cuts, 1, None, lambda line: None)
     rivals = {}
     for name in ("ours", "packed"):
         task = build.recognition(recipe, run.vocabulary, run.statistics)
