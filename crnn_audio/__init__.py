@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.errors import StreamError as StreamError
     from crnn_audio.inference.evaluate import evaluate as evaluate
     from crnn_audio.inference.load import load as load
+    from crnn_audio.inference.publish import publish as publish
     from crnn_audio.inference.show import show as show
     from crnn_audio.training.run import train as train
     from crnn_audio.types import Hypothesis as Hypothesis
@@ -36,6 +37,7 @@ _HOMES = {
     "train": "training.run",
     "load": "inference.load",
     "evaluate": "inference.evaluate",
+    "publish": "inference.publish",
     "show": "inference.show",
     "Hypothesis": "types",
     "Word": "types",

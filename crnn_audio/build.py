@@ -120,10 +120,11 @@ def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
     return normalize.UtteranceNorm() if kind == "utterance" else normalize.NoNorm()
 
 
-def model(recipe: Model, num_features: int, num_tokens: int) -> Crnn:
+def model(recipe: Model, num_features: int, num_tokens: int, inner_heads: bool = False) -> Crnn:
     """The CRNN with its initial weights, drawn from torch's generator."""
     front = conv_front(recipe, num_features)
-    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump())
+    inner_tokens = num_tokens if inner_heads else 0
+    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump(), inner_tokens=inner_tokens)
     return Crnn(front, recurrent, CtcHead(recurrent.output_size, num_tokens))
 
 
@@ -153,10 +154,12 @@ def recognition(recipe: Recipe, tokens: Vocabulary, statistics: Statistics | Non
     return Recognition(
         front,
         normalizer(recipe.features.normalize, statistics),
-        model(recipe.model, front.num_features, len(tokens)),
+        model(recipe.model, front.num_features, len(tokens), inner_heads=recipe.task.intermediate > 0),
         tokens,
         masks=Masks(**masks.model_dump()) if masks else None,
+        freq_warp=recipe.augment.freq_warp,
         consistency=recipe.task.consistency,
+        intermediate=recipe.task.intermediate,
         mixed=recipe.precision == "bf16",
     )
 

@@ -207,6 +207,27 @@ def evaluate(
 
 
 @app.command()
+def publish(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option(help="The new folder; its name is the model's.")],
+    root: Root = None,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+) -> None:
+    """Copy a finished run, small, to ship it.
+
+    Half-precision weights and no training state; the copy is scored, and a model card written into it.
+    """
+    from crnn_audio.inference.publish import publish
+    from crnn_audio.training.display import Preparing
+
+    with Preparing() as progress:
+        published = publish(model, out, root=root, weights=weights, progress=progress)
+    for one in published.scores:
+        print(f"{out} on {one.corpus} {one.split}: WER {100 * one.wer:.2f} %, CER {100 * one.cer:.2f} %")
+    say(f"{out}: {published.num_bytes / 1e6:.1f} MB. Its model card is {out / 'README.md'}.")
+
+
+@app.command()
 def transcribe(
     model: ModelArgument,
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Audio files; - is standard input.")],

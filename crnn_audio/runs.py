@@ -127,6 +127,24 @@ def create(
     return open_run(path)
 
 
+def small_copy(run: Run, path: Path, which: str = "best") -> Run:
+    """Copies what using a model needs into a new folder: no training state, weights in half precision (float16).
+
+    Raises:
+        RunError: the weights do not fit into half precision, or the folder cannot be written.
+    """
+    half = {name: weight.half() for name, weight in run.weights(which).items()}
+    if wrong := [name for name, weight in half.items() if not weight.isfinite().all()]:
+        raise RunError(f"{run.path}: {wrong[0]} holds numbers that half precision cannot hold; train again.")
+    data = run.recipe.data
+    placeless = data if data.corpus == "manifests" else data.model_copy(update={"root": None})
+    facts = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
+    copy = create(path, run.recipe.model_copy(update={"data": placeless}), run.vocabulary, run.statistics, facts)
+    copy.save_weights("best", half)
+    copy.set_state("finished")
+    return copy
+
+
 def _is_free(path: Path) -> bool:
     left = [entry.name for entry in path.iterdir() if not entry.name.endswith(".partial")]
     return not left or ("run.json" in left and not is_run(path))

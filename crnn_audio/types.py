@@ -65,10 +65,14 @@ class SpeechBatch:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Frames out of a part of the model and how many of them are real; of a whole `Crnn`, the head's outputs."""
+    """Frames out of a part of the model and how many of them are real; of a whole `Crnn`, the head's outputs.
+
+    `inner` are the log-probabilities of tokens between layers, where the model has inner heads.
+    """
 
     frames: Float[Tensor, "B U D"]
     lengths: Int[Tensor, " B"]
+    inner: tuple[Float[Tensor, "B U V"], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ class RecognitionTask(Section):
     """Whether everything but letters, digits, marks and apostrophes becomes a space in transcripts."""
     consistency: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Weight of the divergence between the posteriors of two differently masked views (CR-CTC); 0 trains one view."""
+    intermediate: Probability = 0.0
+    """Share of the loss on CTC heads between the recurrent layers, whose guesses the next layer hears; 0 has none."""
 
 
 # ------------------------------------------------------------------------------------------------ data
@@ -49,7 +51,7 @@ class Data(Section):
     root: str | None = None
     """Where the corpus lies; by default $CRNN_AUDIO_DATA/<corpus>, then data/<corpus>, then its official home."""
     dev_as_train: bool = False
-    """Train on the dev split too (to retrain with choices made on dev); dev scores then mean nothing."""
+    """Train on the dev split too, to retrain with choices made on dev; nothing is judged, the last weights count."""
     batch_seconds: Positive = 60.0
     """Padded seconds of one optimiser step's batch, over all devices and accumulation parts together."""
     accumulate: Count = 1
@@ -162,6 +164,8 @@ class Augment(Section):
 
     speed: Annotated[list[Annotated[float, Field(gt=0.5, lt=2)]], Field(min_length=1)] = [1.0]
     """Speed factors of which each utterance draws one an epoch; 1.1 plays faster and higher, as a tape would."""
+    freq_warp: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Largest share by which an utterance's bins are stretched or squeezed along frequency, as another throat would."""
     spec_augment: SpecAugment | None = None
 
 
@@ -297,6 +301,14 @@ class Recipe(Section):
     threads: Annotated[int, Field(ge=0)] = 0
     """CPU threads; 0 takes this machine's cores, four at most. The count is part of what makes a run repeatable."""
     seed: Annotated[int, Field(ge=0)] = 1
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        if self.data.dev_as_train and (self.train.early_stopping or self.optim.schedule == "plateau"):
+            raise ValueError("data.dev_as_train leaves no dev to judge; early_stopping and schedule plateau need one")
+        if self.task.intermediate and self.model.recurrent.num_layers < 2:
+            raise ValueError("task.intermediate puts heads between recurrent layers, so model.recurrent needs two")
+        return self
 
     @classmethod
     def load(cls, path: str | Path, *overrides: str) -> "Recipe":

@@ -20,6 +20,11 @@ from crnn_audio.errors import DataError
 NAME = "an4"
 LICENCE = "Free for any purpose, commercial or otherwise, with the notice kept (Carnegie Mellon University, BSD-like)"
 HOME = "http://www.speech.cs.cmu.edu/databases/an4/"
+NOT_FOR = (
+    "It knows what AN4's speakers say: spelled letters, numbers, months and a few commands, about a hundred words in "
+    "all, in American English by adults at a close microphone. Other words come out as letters that sound like them. "
+    "It has heard no noise, no distant microphones, no children and few accents."
+)
 ARCHIVE = "an4_sphere.tar.gz"
 
 # Four women and four men, evenly spaced in the sorted list; none whose id may be a second session (mdcs, mdcs2).

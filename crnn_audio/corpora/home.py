@@ -22,6 +22,8 @@ class Corpus(Protocol):
     NAME: str
     LICENCE: str
     HOME: str
+    NOT_FOR: str
+    """What a model of this corpus alone is not good for, for its model card."""
 
     def prepare(self, folder: Path) -> dict[str, list[Cut]]:
         """Reads the corpus that lies in `folder`: its train, dev and test cuts."""

@@ -22,6 +22,10 @@ from crnn_audio.corpora.home import Progress, arriving
 NAME = "spoken_digits"
 LICENCE = "Made on this machine; speech synthesised by espeak-ng (GPL-3) is not itself covered by its licence"
 HOME = "https://github.com/espeak-ng/espeak-ng"
+NOT_FOR = (
+    "It has heard synthetic voices that say the ten digits in English, and nothing else: every sound becomes digits. "
+    "People's voices, noise and rooms are new to it."
+)
 
 SAMPLE_RATE = 16000
 SEED = 1

@@ -7,6 +7,7 @@ recipe and `recipes/README.md` are written anew from the rows.
 import hashlib
 import json
 import statistics
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,15 @@ from crnn_audio.errors import RecipeError, RunError
 from crnn_audio.inference.evaluate import Evaluation
 from crnn_audio.inference.recognizer import Recognizer
 
-PER_RUN = {"data": {"root"}, "device": True, "threads": True, "seed": True}
-"""What may differ between runs of one recipe."""
+PER_RUN = {"data": {"root", "dev_as_train"}, "device": True, "threads": True, "seed": True}
+"""What may differ between runs of one recipe; runs that were trained on dev as well have a row of their own."""
 
-TABLE_HEAD = "| recipe | split | WER % | CER % | seeds | parameters | minutes of training | device | commit |"
+TABLE_HEAD = "| recipe | trained on | split | WER % | CER % | seeds | parameters | minutes | device | commit |"
 README_INTRO = """# Recipes
 
 Generated from the `results.json` files by `crnn-audio evaluate RUN --record`; nothing here is typed. WER and CER are
-per cent, greedy, without a language model; several seeds give mean and standard deviation. Failed experiments are in
-[LOG.md](LOG.md).
+per cent, greedy, without a language model; several seeds give mean and standard deviation. Minutes are those of
+training one seed. Failed experiments are in [LOG.md](LOG.md).
 """
 
 
@@ -81,6 +82,7 @@ def _row(
     return {
         "recipe": str(recipe),
         "settings": _digest(run.recipe),
+        "trained_on": "train+dev" if run.recipe.data.dev_as_train else "train",
         "split": split,
         "metric": metric,
         "head": "ctc",
@@ -110,7 +112,7 @@ def _digest(recipe: Recipe) -> str:
 def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
     """Gathers seeds in one row; rows from before the recipe was edited say nothing of it and go."""
     rows[:] = [row for row in rows if row["recipe"] != new["recipe"] or row["settings"] == new["settings"]]
-    same = [row for row in rows if all(row[key] == new[key] for key in ("recipe", "split", "metric"))]
+    same = [row for row in rows if identity(row) == identity(new)]
     for row in same:
         rows.remove(row)
         known = dict(zip(row["seeds"], row["values"], strict=True)) | dict(
@@ -120,7 +122,12 @@ def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
         new["mean"] = statistics.fmean(new["values"])
         new["sd"] = statistics.stdev(new["values"]) if len(known) > 1 else 0.0
     rows.append(new)
-    rows.sort(key=lambda row: (row["recipe"], row["split"], row["metric"]))
+    rows.sort(key=identity)
+
+
+def identity(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """What tells one row from another."""
+    return row["recipe"], row["trained_on"], row["split"], row["metric"]
 
 
 def write_tables(folder: Path) -> None:
@@ -139,12 +146,13 @@ def write_tables(folder: Path) -> None:
 
 def readme(rows: list[dict[str, Any]]) -> str:
     """The table of all rows."""
-    lines = [README_INTRO, TABLE_HEAD, "|---|---|--:|--:|--:|--:|--:|---|---|"]
+    lines = [README_INTRO, TABLE_HEAD, "|---|---|---|--:|--:|--:|--:|--:|---|---|"]
     for row in (row for row in rows if row["metric"] == "wer"):
-        twin = [r for r in rows if r["metric"] == "cer" and (r["recipe"], r["split"]) == (row["recipe"], row["split"])]
+        twin = [other for other in rows if identity(other) == (*identity(row)[:3], "cer")]
+        name = row["recipe"].removeprefix("recipes/")
         lines.append(
-            f"| [{row['recipe'].removeprefix('recipes/')}]({row['recipe'].removeprefix('recipes/')}) | {row['split']} "
-            f"| {_rate(row)} | {_rate(twin[0]) if twin else ''} | {len(row['seeds'])} | {row['parameters']:,} "
+            f"| [{name}]({name}) | {row['trained_on']} | {row['split']} | {_rate(row)} "
+            f"| {_rate(twin[0]) if twin else ''} | {len(row['seeds'])} | {row['parameters']:,} "
             f"| {row['train_seconds'] / 60:.0f} | {_device(row)} | {row['commit']} |"
         )
     return "\n".join(lines) + "\n"
@@ -155,7 +163,7 @@ def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
     first, _, rest = text.partition("\n")
     described = first.split(" Measured:")[0].split(" Not measured")[0]
     scored = [row for row in rows if row["metric"] == "wer"]
-    row = next((row for row in scored if row["split"] == "test"), scored[0])
+    row = min(scored, key=lambda row: (row["split"] != "test", row["trained_on"] == "train"))
     figures = f"{row['split']} WER {_rate(row)} %"
     seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
     return (

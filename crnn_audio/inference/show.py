@@ -46,19 +46,26 @@ def show(recipe: Recipe) -> Summary:
     num_features = build.front_end(recipe.features).num_features
     statistics = ([0.0] * num_features, [1.0] * num_features) if recipe.features.normalize == "global" else None
     task = build.recognition(recipe, tokens, statistics)
-    front, model = task.front_end, task.model
-    rate, hop = recipe.features.sample_rate, front.hop_length
-    ahead = None if model.look_ahead is None else 1000 * (model.look_ahead * hop + front.look_ahead_samples) / rate
+    model = task.model
     return Summary(
         num_parameters=model.num_parameters,
         num_tokens=len(tokens),
         tokens_assumed=assumed,
-        frame_ms=1000 * hop / rate,
+        frame_ms=1000 * task.front_end.hop_length / task.front_end.sample_rate,
         subsampling_factor=model.subsampling_factor,
         receptive_frames=model.receptive_field.size,
-        look_ahead_ms=ahead,
+        look_ahead_ms=look_ahead_ms(task),
         step_bytes=_step_bytes(recipe, task),
     )
+
+
+def look_ahead_ms(task: Recognition) -> float | None:
+    """Milliseconds of sound after its own frame that an output waits for; None where it waits for the whole.
+
+    All of the right context together: the window of a frame, the convolutions and the look-ahead layer.
+    """
+    front, ahead = task.front_end, task.model.look_ahead
+    return None if ahead is None else 1000 * (ahead * front.hop_length + front.look_ahead_samples) / front.sample_rate
 
 
 def _vocabulary(recipe: Recipe) -> tuple[Vocabulary, bool]:

@@ -42,7 +42,7 @@ class Crnn(nn.Module):
     def forward(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
         """Outputs for whole sequences; frames past an item's length are zeros and influence nothing."""
         encoded = self.recurrent(self.front(features, lengths))
-        return Encoded(self.head(encoded.frames), encoded.lengths)
+        return Encoded(self.head(encoded.frames), encoded.lengths, encoded.inner)
 
     def step(
         self, features: Float[Tensor, "B t F"], carry: Carry | None = None, *, last: bool = False

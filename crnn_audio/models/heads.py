@@ -15,3 +15,22 @@ class CtcHead(nn.Module):
         """Log-softmax over the tokens."""
         logits: Tensor = self.linear(frames)
         return (logits if logits.dtype.itemsize >= 4 else logits.float()).log_softmax(dim=-1)
+
+
+class InnerHead(nn.Module):
+    """A guess at the tokens between two layers, added to the frames: self-conditioned CTC (Nozaki and Komatsu 2021).
+
+    The layers after it hear what was understood so far, and mend it. The feedback begins at zero.
+    """
+
+    def __init__(self, size: int, num_tokens: int) -> None:
+        super().__init__()
+        self.head = CtcHead(size, num_tokens)
+        self.feedback = nn.Linear(num_tokens, size)
+        nn.init.zeros_(self.feedback.weight)
+        nn.init.zeros_(self.feedback.bias)
+
+    def forward(self, frames: Float[Tensor, "B U H"]) -> tuple[Float[Tensor, "B U H"], Float[Tensor, "B U V"]]:
+        """The frames with their guess, and the guess as log-probabilities."""
+        guess = self.head(frames)
+        return frames + self.feedback(guess.exp().to(frames.dtype)), guess

@@ -5,6 +5,7 @@ end of both directions, where a causal layer cannot see it. This is as fast as a
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from crnn_audio.lengths import masked, reversed_within
+from crnn_audio.models.heads import InnerHead
 from crnn_audio.types import Encoded
 
 CELLS: dict[str, Any] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -31,6 +33,7 @@ class Recurrent(nn.Module):
         norm: "layer" (over the units of one frame) or "none".
         residual: adds a layer's input to its output where their sizes agree.
         look_ahead: frames after its own that an output of a one-directional stack hears through `LookAhead`.
+        inner_tokens: tokens of an `InnerHead` after each layer but the last; 0 has none.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         residual: bool = False,
         look_ahead: int = 0,
+        inner_tokens: int = 0,
     ) -> None:
         super().__init__()
         if bidirectional and look_ahead:
@@ -60,15 +64,20 @@ class Recurrent(nn.Module):
         ]
         self.layers: Sequence[RecurrentLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # typed by its items
         self.look_ahead = LookAhead(self.output_size, look_ahead) if look_ahead else None
+        num_inner = num_layers - 1 if inner_tokens else 0
+        self.inner_heads = nn.ModuleList(InnerHead(self.output_size, inner_tokens) for _ in range(num_inner))
 
     def forward(self, encoded: Encoded) -> Encoded:
         """Of whole sequences from a zero state; zeros past their lengths."""
-        frames = self.projection(encoded.frames)
-        for layer in self.layers:
+        frames, inner = self.projection(encoded.frames), list[Tensor]()
+        for layer, inner_head in zip_longest(self.layers, self.inner_heads):
             frames = layer(frames, encoded.lengths)
+            if inner_head is not None:
+                frames, guess = inner_head(frames)
+                inner.append(guess)
         if self.look_ahead is not None:
             frames = self.look_ahead(masked(frames, encoded.lengths))
-        return Encoded(masked(frames, encoded.lengths), encoded.lengths)
+        return Encoded(masked(frames, encoded.lengths), encoded.lengths, tuple(inner))
 
     def step(
         self, frames: Float[Tensor, "B t D"], carry: tuple[Tensor, ...] | None, *, last: bool = False
@@ -79,9 +88,11 @@ class Recurrent(nn.Module):
         """
         states: Iterator[Tensor] | None = iter(carry) if carry else None
         frames, kept = self.projection(frames), list[Tensor]()
-        for layer in self.layers:
+        for layer, inner_head in zip_longest(self.layers, self.inner_heads):
             frames, state = layer.step(frames, states)
             kept.extend(state)
+            if inner_head is not None:
+                frames, _ = inner_head(frames)
         if self.look_ahead is not None:
             frames, pending = self.look_ahead.step(frames, next(states) if states else None, last)
             kept.append(pending)
@@ -156,7 +167,7 @@ class RecurrentLayer(nn.Module):
     ) -> tuple[Float[Tensor, "B t H"], tuple[Tensor, ...]]:
         """Of the next frames; takes as many tensors from `states` as it hands back."""
         state = tuple(next(states) for _ in range(self.forwards.num_states)) if states else None
-        output, state = self.forwards(frames, state)
+        output, state = self.forwards.step(frames, state)
         return self._finish(frames, output), state
 
     def _finish(self, frames: Tensor, output: Tensor) -> Tensor:
@@ -179,6 +190,10 @@ class Direction(nn.Module):
         self, frames: Float[Tensor, "B T D"], state: tuple[Tensor, ...] | None
     ) -> tuple[Float[Tensor, "B T H"], tuple[Tensor, ...]]:
         """Outputs and the state after the last frame: h of shape (1, B, H), for an LSTM h and c."""
+        if frames.is_cuda and torch.is_autocast_enabled("cuda"):
+            # Whatever autocast is told, PyTorch runs cuDNN's cells in float16, in which small gradients vanish.
+            with torch.autocast("cuda", enabled=False):
+                return self.forward(frames.float(), state)
         if state is None:
             state = (frames.new_zeros(1, frames.shape[0], self.cell.hidden_size),) * self.num_states
         if frames.shape[1] == 0:
@@ -187,6 +202,28 @@ class Direction(nn.Module):
             return _sigmoid_rnn(self.cell, frames, state[0])
         output, after = self.cell(frames, state if self.num_states == 2 else state[0])
         return output, after if self.num_states == 2 else (after,)
+
+    def step(
+        self, frames: Float[Tensor, "B t D"], state: tuple[Tensor, ...] | None
+    ) -> tuple[Float[Tensor, "B t H"], tuple[Tensor, ...]]:
+        """As `forward`, quicker for a few frames: oneDNN's LSTM puts all its weights in another order at every call."""
+        if state is None or frames.shape[1] == 0 or self.num_states != 2 or frames.device.type != "cpu":
+            output, after = self(frames, state)
+            return output, after
+        return _lstm(self.cell, frames, state)
+
+
+def _lstm(cell: nn.LSTM, frames: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Frame by frame, in plain operations; the inputs' products are taken for all frames at once."""
+    own, outputs = dict(cell.named_parameters()), []
+    hidden, memory = (one.squeeze(0) for one in state)
+    for driven in F.linear(frames, own["weight_ih_l0"], own["bias_ih_l0"] + own["bias_hh_l0"]).unbind(dim=1):
+        gates = driven + F.linear(hidden, own["weight_hh_l0"])
+        write, keep, content, show = gates.chunk(4, dim=-1)
+        memory = keep.sigmoid() * memory + write.sigmoid() * content.tanh()
+        hidden = show.sigmoid() * memory.tanh()
+        outputs.append(hidden)
+    return torch.stack(outputs, dim=1), (hidden.unsqueeze(0), memory.unsqueeze(0))
 
 
 def _sigmoid_rnn(cell: nn.RNN, frames: Tensor, state: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from crnn_audio.decoding.ctc import BLANK_ID
-from crnn_audio.features.augment import spec_augment
+from crnn_audio.features.augment import freq_warp, spec_augment
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.lengths import masked
@@ -38,7 +38,9 @@ class Recognition(nn.Module):
     """Front end, normalisation and CRNN in a row, with the CTC loss.
 
     Args:
+        freq_warp: how far a view's frequencies are stretched at most, as a share, in training.
         consistency: weight of the divergence between two views; 0 trains on one.
+        intermediate: share of the CTC loss that the model's inner heads have.
         mixed: run the CRNN's inside in bfloat16; features, log-softmax and losses stay float32.
     """
 
@@ -50,7 +52,9 @@ class Recognition(nn.Module):
         vocabulary: Vocabulary,
         *,
         masks: Masks | None = None,
+        freq_warp: float = 0.0,
         consistency: float = 0.0,
+        intermediate: float = 0.0,
         mixed: bool = False,
     ) -> None:
         super().__init__()
@@ -59,7 +63,9 @@ class Recognition(nn.Module):
         self.model = model
         self.vocabulary = vocabulary
         self.masks = masks
+        self.freq_warp = freq_warp
         self.consistency = consistency
+        self.intermediate = intermediate
         self.mixed = mixed
 
     def forward(self, audio: AudioBatch) -> Encoded:
@@ -81,8 +87,11 @@ class Recognition(nn.Module):
     def step(
         self, features: Float[Tensor, "B t F"], carry: Carry | None, *, last: bool = False
     ) -> tuple[Float[Tensor, "B u V"], Carry]:
-        """Log-probabilities that these next normalised features make possible, and the state after them."""
-        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.mixed):
+        """Log-probabilities that these next normalised features make possible, and the state after them.
+
+        On the CPU in float32 even if `mixed`: to round all weights for a few frames takes longer than it saves.
+        """
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.mixed and features.is_cuda):
             return self.model.step(features, carry, last=last)
 
     def loss(self, batch: SpeechBatch) -> Tensor:
@@ -95,11 +104,27 @@ class Recognition(nn.Module):
             return ctc_losses(self.recognize(features, lengths), batch.targets).sum()
         masks = self.masks if self.masks and batch.epoch >= self.masks.start_epoch else None
         if self.consistency == 0 or (self.masks and not masks):
-            view = _masked_view(features, lengths, masks, batch.keys, view=0)
-            return ctc_losses(self.recognize(view, lengths), batch.targets).sum()
-        views = [_masked_view(features, lengths, masks, batch.keys, view) for view in (0, 1)]
+            view = self._view(features, lengths, masks, batch.keys, view=0)
+            return self._ctc_losses(self.recognize(view, lengths), batch.targets).sum()
+        views = [self._view(features, lengths, masks, batch.keys, view) for view in (0, 1)]
         both = self.recognize(torch.cat(views), torch.cat([lengths, lengths]))
-        return (_two_views(both, batch.targets, self.consistency)).sum()
+        one, other = both.frames.chunk(2)
+        unlike = divergences(one, other, both.lengths.chunk(2)[0]) / batch.targets.lengths.clamp(min=1)
+        return self._ctc_losses(both, _twice(batch.targets)).sum() / 2 + self.consistency * unlike.sum()
+
+    def _ctc_losses(self, encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
+        losses = ctc_losses(encoded, targets)
+        if not self.intermediate:
+            return losses
+        inner = [ctc_losses(Encoded(guess, encoded.lengths), targets) for guess in encoded.inner]
+        return (1 - self.intermediate) * losses + self.intermediate * torch.stack(inner).mean(dim=0)
+
+    def _view(
+        self, features: Tensor, lengths: Tensor, masks: Masks | None, keys: tuple[int, ...], view: int
+    ) -> Float[Tensor, "B T F"]:
+        if self.freq_warp:
+            features = freq_warp(features, [np.random.default_rng([view, key, 1]) for key in keys], self.freq_warp)
+        return _masked_view(features, lengths, masks, keys, view)
 
 
 def ctc_losses(encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
@@ -115,11 +140,8 @@ def ctc_losses(encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
     return losses / targets.lengths.clamp(min=1)
 
 
-def _two_views(both: Encoded, targets: TokenBatch, weight: float) -> Float[Tensor, " B"]:
-    one, other = both.frames.chunk(2)
-    lengths = both.lengths.chunk(2)[0]
-    likelihood = (ctc_losses(Encoded(one, lengths), targets) + ctc_losses(Encoded(other, lengths), targets)) / 2
-    return likelihood + weight * divergences(one, other, lengths) / targets.lengths.clamp(min=1)
+def _twice(targets: TokenBatch) -> TokenBatch:
+    return TokenBatch(torch.cat([targets.tokens] * 2), torch.cat([targets.lengths] * 2))
 
 
 def divergences(

@@ -77,7 +77,8 @@ def train(
         run = run or start.begun(path, recipe, vocabulary, ready, num_threads, recipe_path, say)
         start.list_left_out(run, left_out, len(training), say)
         task = build.recognition(run.recipe, run.vocabulary, run.statistics).to(device)
-    development = build.cuts(run.recipe, splits["dev"], run.vocabulary) if splits.get("dev") else None
+    held_out = None if run.recipe.data.dev_as_train else splits.get("dev")
+    development = build.cuts(run.recipe, held_out, run.vocabulary) if held_out else None
     return _trained(run, task, ready, development, device, deadline, say)
 
 

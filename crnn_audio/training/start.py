@@ -144,7 +144,7 @@ def list_left_out(run: Run, found: Sequence[Finding], total: int, say: Say) -> N
 
 def code_version() -> dict[str, Any]:
     """The commit of the source checkout that is running, and whether it was changed since; empty when installed."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parent.parent
 
     def git(*words: str) -> str | None:
         try:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
 ROWS = [row for path in (ROOT / "recipes").glob("*/results.json") for row in json.loads(path.read_text())]
 FIELDS = (
-    "recipe settings split metric head cell seeds values mean sd parameters steps train_seconds "
+    "recipe settings trained_on split metric head cell seeds values mean sd parameters steps train_seconds "
     "command commit dirty device threads date"
 ).split()
 METRICS = {"wer", "cer", "accuracy", "nats_per_frame", "nats_per_note", "nats_per_character"}
@@ -146,7 +146,7 @@ def test_rows_have_all_fields_and_add_up() -> None:
         assert row["sd"] == pytest.approx(statistics.stdev(row["values"]) if len(row["values"]) > 1 else 0)
         assert all(0 <= value < 2 for value in row["values"]), "a fraction, not per cent"
         assert row["cell"] == load.load(ROOT / row["recipe"]).model.recurrent.cell
-    names = [(row["recipe"], row["split"], row["metric"]) for row in ROWS]
+    names = [(row["recipe"], row["trained_on"], row["split"], row["metric"]) for row in ROWS]
     assert len(set(names)) == len(names)
     versions = {(row["recipe"], row["settings"]) for row in ROWS}
     assert len(versions) == len({name for name, _ in versions}), "rows of two versions of one recipe"

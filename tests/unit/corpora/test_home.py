@@ -12,7 +12,7 @@ from crnn_audio.errors import DataError
 class Birdsong:
     """A corpus that can be had, or not."""
 
-    NAME, LICENCE, HOME = "birdsong", "free", "the wood"
+    NAME, LICENCE, HOME, NOT_FOR = "birdsong", "free", "the wood", "speech"
 
     def __init__(self, failure: str | None = None) -> None:
         self.failure = failure

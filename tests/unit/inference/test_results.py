@@ -23,6 +23,7 @@ def row(seed: int = 1, value: float = 0.069, **others: object) -> dict:
     return {
         "recipe": "recipes/an4/bilstm.yaml",
         "settings": "00112233aabb",
+        "trained_on": "train",
         "split": "test",
         "metric": "wer",
         "head": "ctc",
@@ -80,7 +81,11 @@ def test_rows_of_other_settings_are_replaced_and_not_merged() -> None:
 
 def test_settings_are_the_same_exactly_when_the_recipe_is() -> None:
     text = "data: {corpus: an4}\n"
-    same = [[], ["data.root=elsewhere", "device=cuda:1", "threads=3", "seed=9"], ["optim.lr=0.001"]]
+    same = [
+        [],
+        ["data.root=elsewhere", "data.dev_as_train=true", "device=cuda:1", "threads=3", "seed=9"],
+        ["optim.lr=0.001"],
+    ]
     other = [["optim.lr=0.002"], ["data.corpus=spoken_digits"], ["model.conv.0.channels=8"], ["data.batch_seconds=1"]]
     (digest,) = {results._digest(loads(text, overrides)) for overrides in same}
     assert re.fullmatch("[0-9a-f]{12}", digest)
@@ -92,18 +97,22 @@ def test_other_splits_metrics_and_recipes_have_rows_of_their_own_in_order() -> N
         row(),
         row(metric="cer"),
         row(split="dev"),
+        row(trained_on="train+dev"),
         row(recipe="recipes/an4/a.yaml"),
         row(seed=2, split="dev"),
     ]
     found = merged(*news)
-    names = [(one["recipe"].removeprefix("recipes/an4/"), one["split"], one["metric"]) for one in found]
-    assert names == [
-        ("a.yaml", "test", "wer"),
-        ("bilstm.yaml", "dev", "wer"),
-        ("bilstm.yaml", "test", "cer"),
-        ("bilstm.yaml", "test", "wer"),
+    names = [
+        (one["recipe"].removeprefix("recipes/an4/"), one["trained_on"], one["split"], one["metric"]) for one in found
     ]
-    assert [one["seeds"] for one in found] == [[1], [1, 2], [1], [1]]
+    assert names == [
+        ("a.yaml", "train", "test", "wer"),
+        ("bilstm.yaml", "train", "dev", "wer"),
+        ("bilstm.yaml", "train", "test", "cer"),
+        ("bilstm.yaml", "train", "test", "wer"),
+        ("bilstm.yaml", "train+dev", "test", "wer"),
+    ]
+    assert [one["seeds"] for one in found] == [[1], [1, 2], [1], [1], [1]]
 
 
 def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, monkeypatch) -> None:

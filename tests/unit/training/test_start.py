@@ -170,9 +170,10 @@ def test_another_recipe_is_refused_with_each_difference(root, tmp_path) -> None:
 
 def test_the_commit_is_noted_in_a_checkout_and_nothing_elsewhere(tmp_path, monkeypatch) -> None:
     package = tmp_path / "package"
-    package.mkdir()
-    (package / "start.py").write_text("")
-    monkeypatch.setattr(start, "__file__", str(package / "start.py"))
+    (package / "training").mkdir(parents=True)
+    (package / "training" / "start.py").write_text("")
+    (package / "build.py").write_text("")
+    monkeypatch.setattr(start, "__file__", str(package / "training" / "start.py"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     assert start.code_version() == {}
     git = ["git", "-C", str(package), "-c", "user.name=a", "-c", "user.email=a@b"]
@@ -180,7 +181,7 @@ def test_the_commit_is_noted_in_a_checkout_and_nothing_elsewhere(tmp_path, monke
         subprocess.run([*git, *words], check=True)
     head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
     assert start.code_version() == {"commit": head[:12], "dirty": False}
-    (package / "start.py").write_text("changed")
+    (package / "build.py").write_text("changed")
     assert start.code_version()["dirty"] is True
     monkeypatch.setenv("PATH", "")
     assert start.code_version() == {}

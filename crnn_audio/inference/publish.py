@@ -1,0 +1,129 @@
+"""A finished run made small enough to ship: half-precision weights, no training state, and a model card.
+
+The copy is a run directory like any other. It is scored as the file that ships, not as the run it came from.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crnn_audio import files, runs
+from crnn_audio.corpora import CORPORA, home
+from crnn_audio.errors import RunError
+from crnn_audio.inference.evaluate import Evaluation, evaluate
+from crnn_audio.inference.load import load
+from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.show import look_ahead_ms
+from crnn_audio.runs import Run
+
+
+@dataclass(frozen=True)
+class Published:
+    """A copy that is ready to ship: its folder, the bytes of all its files, and its scores by split."""
+
+    path: Path
+    num_bytes: int
+    scores: tuple[Evaluation, ...]
+
+
+def publish(
+    model: str | Path,
+    out: str | Path,
+    *,
+    splits: tuple[str, ...] = ("dev", "test"),
+    root: str | Path | None = None,
+    weights: str = "best",
+    progress: home.Progress | None = None,
+) -> Published:
+    """Copies a finished run into the new folder `out`, small, scores the copy and writes its model card, README.md.
+
+    Args:
+        splits: those to score it on; dev is left out where the run was trained on it.
+        root: where the corpus lies, if not where the recipe or the environment says.
+        weights: "best" on dev, or "last" of training.
+
+    Raises:
+        RunError: the run is not finished, or `out` exists.
+        DataError: its corpus cannot be had.
+    """
+    run = runs.open_run(model)
+    if not run.finished:
+        raise RunError(f"{run.path}: only a finished run is published. Go on with `train` first.")
+    if Path(out).exists():
+        raise RunError(f"{out}: exists. Choose another --out, or remove it.")
+    if run.recipe.data.dev_as_train:
+        splits = tuple(split for split in splits if split != "dev")
+    copy = runs.small_copy(run, Path(out), weights)
+    recognizer = load(copy.path, device="cpu")
+    scores = tuple(evaluate(recognizer, split, root=root, progress=progress) for split in splits)
+    copy.set_state("finished", scores=[_score(one) for one in scores])
+    with runs.writing(copy.path):
+        files.write_text(copy.path / "README.md", card(recognizer, scores))
+    num_bytes = sum(file.stat().st_size for file in copy.path.iterdir())
+    return Published(copy.path, num_bytes, scores)
+
+
+def _score(evaluation: Evaluation) -> dict[str, Any]:
+    return {name: value for name, value in evaluation.as_json().items() if name != "run"}
+
+
+def card(recognizer: Recognizer, scores: tuple[Evaluation, ...]) -> str:
+    """The model card: what it is, from what data and under which licence, its scores, what it is not good for."""
+    run = recognizer.run
+    corpus = CORPORA.get(run.recipe.data.corpus)
+    not_for = corpus.NOT_FOR if corpus else "Anything unlike the recordings that it was trained on."
+    sections = [
+        f"# {run.path.resolve().name}\n\n{_what(recognizer)}",
+        f"## Data\n\n{_data(corpus, run)}",
+        f"## Scores\n\nGreedy, without a language model, of these very files.\n\n{_table(scores)}",
+        f"## Not good for\n\n{not_for}",
+        f"## Use\n\n```\n{_use(run)}\n```",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _what(recognizer: Recognizer) -> str:
+    model, recipe = recognizer.task.model, recognizer.run.recipe
+    layers, ahead = recipe.model.recurrent, look_ahead_ms(recognizer.task)
+    direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
+    return (
+        f"Speech to {recipe.task.vocabulary}, by CTC: {len(recipe.model.conv)} convolutions and {layers.num_layers} "
+        f"{layers.cell.upper()} layers of {layers.hidden_size}, {direction}; {model.num_parameters:,} parameters, kept "
+        "in half precision."
+    )
+
+
+def _data(corpus: home.Corpus | None, run: Run) -> str:
+    facts, data = run.facts, run.recipe.data
+    about = f"Own recordings in {data.name}; their licence is for their owner to state."
+    if corpus:
+        first_line = (corpus.__doc__ or "").strip().partition("\n")[0]
+        about = f"{first_line}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}."
+    splits = "train and dev, as long as was chosen before on dev" if data.dev_as_train else "train"
+    threads = f", {facts.get('threads')} thread(s)" if facts.get("device") == "cpu" else ""
+    return (
+        f"{about}\n\nTrained on {splits}: {facts.get('epochs')} epochs, {facts.get('steps')} steps, "
+        f"seed {run.recipe.seed}, on {facts.get('device')}{threads}, by `{facts.get('command')}` "
+        f"at commit {facts.get('commit')}."
+    )
+
+
+def _table(scores: tuple[Evaluation, ...]) -> str:
+    lines = [
+        "| split | WER % | 95 % interval | CER % | words | ROC area of word confidence |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for one in scores:
+        low, high = (100 * bound for bound in one.interval)
+        area = "" if one.confidence_area is None else f"{one.confidence_area:.3f}"
+        lines.append(
+            f"| {one.corpus} {one.split} | {100 * one.wer:.2f} | {low:.2f} to {high:.2f} | {100 * one.cer:.2f} "
+            f"| {one.words.reference} | {area} |"
+        )
+    return "\n".join(lines)
+
+
+def _use(run: Run) -> str:
+    name = run.path.resolve().name
+    verbs = ["transcribe"] if run.recipe.model.recurrent.bidirectional else ["transcribe", "stream"]
+    return "\n".join(f"crnn-audio {verb} {name} recording.wav" for verb in verbs)
