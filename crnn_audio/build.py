@@ -157,7 +157,6 @@ def recognition(recipe: Recipe, tokens: Vocabulary, statistics: Statistics | Non
         model(recipe.model, front.num_features, len(tokens), inner_heads=recipe.task.intermediate > 0),
         tokens,
         masks=Masks(**masks.model_dump()) if masks else None,
-        freq_warp=recipe.augment.freq_warp,
         consistency=recipe.task.consistency,
         intermediate=recipe.task.intermediate,
         mixed=recipe.precision == "bf16",

@@ -13,6 +13,7 @@ Nothing in it can run: it is text, numbers and a picture, and it may be moved an
 
 import json
 import os
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -139,6 +140,8 @@ def small_copy(run: Run, path: Path, which: str = "best") -> Run:
     data = run.recipe.data
     placeless = data if data.corpus == "manifests" else data.model_copy(update={"root": None})
     facts = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
+    if placeless is not data and isinstance(command := facts.get("command"), str):
+        facts["command"] = shlex.join(word for word in shlex.split(command) if not word.startswith("data.root="))
     copy = create(path, run.recipe.model_copy(update={"data": placeless}), run.vocabulary, run.statistics, facts)
     copy.save_weights("best", half)
     copy.set_state("finished")

@@ -35,10 +35,12 @@ SMALL = {
 }
 EVERYTHING_RANDOM = {
     "task.consistency": 0.2,
+    "task.intermediate": 0.3,
     "data.accumulate": 2,
     "augment.speed": [0.9, 1.0, 1.1],
     "augment.spec_augment": {"start_epoch": 1, "time_width": 4, "freq_width": 4},
     "model.conv_dropout": 0.1,
+    "model.recurrent.num_layers": 2,
     "model.recurrent.dropout": 0.3,
     "optim.ema": 0.9,
 }
@@ -55,11 +57,12 @@ def beep(folder: Path, name: str, text: str, seconds: float, rate: int = RATE) -
     return manifests.whole(Recording(name, folder / f"{name}.wav", rate, samples), text, "someone")
 
 
-def corpus(folder: Path, train: int = 10, dev: int = 3) -> Path:
+def corpus(folder: Path, train: int = 10, dev: int = 3, test: int = 0) -> Path:
     """Manifests and recordings of 0.3 to 0.6 seconds, in a new folder."""
     folder.mkdir(parents=True)
     generator = np.random.default_rng(0)
-    for split, count in (("train", train), ("dev", dev)):
+    counts = {"train": train, "dev": dev} | ({"test": test} if test else {})
+    for split, count in counts.items():
         texts = ["".join(generator.choice(list("abc "), 4)).strip() or "a" for _ in range(count)]
         seconds = generator.uniform(0.3, 0.6, count).round(4)
         cuts = [

@@ -164,8 +164,6 @@ class Augment(Section):
 
     speed: Annotated[list[Annotated[float, Field(gt=0.5, lt=2)]], Field(min_length=1)] = [1.0]
     """Speed factors of which each utterance draws one an epoch; 1.1 plays faster and higher, as a tape would."""
-    freq_warp: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
-    """Largest share by which an utterance's bins are stretched or squeezed along frequency, as another throat would."""
     spec_augment: SpecAugment | None = None
 
 

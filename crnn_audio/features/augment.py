@@ -1,4 +1,4 @@
-"""What is done to training sound and features so that no epoch is like the last: speed, frequency warp, SpecAugment.
+"""What is done to training sound and features so that no epoch is like the last: speed change and SpecAugment.
 
 Every draw comes from a generator passed in, one an utterance, so a result depends neither on the batch nor on workers.
 """
@@ -37,26 +37,6 @@ def speed_perturb(waveform: Float[np.ndarray, " S"], factor: float) -> Float[np.
     length = perturbed_length(len(waveform), factor)
     played = soxr.resample(waveform, factor, 1.0)[:length]
     return np.pad(played, (0, length - len(played)))
-
-
-def freq_warp(
-    features: Float[Tensor, "B T F"], generators: Sequence[np.random.Generator], largest: float
-) -> Float[Tensor, "B T F"]:
-    """Features whose bins are stretched along frequency, each utterance by its own factor, as other throats would.
-
-    Vocal tract length perturbation (Jaitly and Hinton 2013) on the bins themselves: bin b of the result is read at
-    b / factor, between bins in proportion and past the last bin from the last. Times stay as they are.
-
-    Args:
-        features: Normalised features; never modified.
-        generators: One an utterance; it draws the factor, uniform from 1 - largest to 1 + largest.
-        largest: Below 1; 0 changes nothing.
-    """
-    factors = torch.tensor([1 + generator.uniform(-largest, largest) for generator in generators])
-    bins = torch.arange(features.shape[2], dtype=torch.float32)
-    read_at = (bins / factors.unsqueeze(1)).clamp(max=features.shape[2] - 1)
-    shares = (1 - (bins.unsqueeze(1) - read_at.unsqueeze(1)).abs()).clamp(min=0)
-    return features @ shares.to(features)
 
 
 def spec_augment(

@@ -3,6 +3,7 @@
 The copy is a run directory like any other. It is scored as the file that ships, not as the run it came from.
 """
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def publish(
 
     Args:
         splits: those to score it on; dev is left out where the run was trained on it.
-        root: where the corpus lies, if not where the recipe or the environment says.
+        root: where the corpus lies, if not where the run's recipe or the environment says.
         weights: "best" on dev, or "last" of training.
 
     Raises:
@@ -54,11 +55,16 @@ def publish(
     if run.recipe.data.dev_as_train:
         splits = tuple(split for split in splits if split != "dev")
     copy = runs.small_copy(run, Path(out), weights)
-    recognizer = load(copy.path, device="cpu")
-    scores = tuple(evaluate(recognizer, split, root=root, progress=progress) for split in splits)
-    copy.set_state("finished", scores=[_score(one) for one in scores])
-    with runs.writing(copy.path):
-        files.write_text(copy.path / "README.md", card(recognizer, scores))
+    try:
+        recognizer = load(copy.path, device="cpu")
+        root = root or run.recipe.data.root  # which the copy does not know
+        scores = tuple(evaluate(recognizer, split, root=root, progress=progress) for split in splits)
+        copy.set_state("finished", scores=[_score(one) for one in scores])
+        with runs.writing(copy.path):
+            files.write_text(copy.path / "README.md", card(recognizer, scores))
+    except BaseException:  # without its scores it would pass for a model that is ready to ship
+        shutil.rmtree(copy.path, ignore_errors=True)
+        raise
     num_bytes = sum(file.stat().st_size for file in copy.path.iterdir())
     return Published(copy.path, num_bytes, scores)
 

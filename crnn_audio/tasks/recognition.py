@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from crnn_audio.decoding.ctc import BLANK_ID
-from crnn_audio.features.augment import freq_warp, spec_augment
+from crnn_audio.features.augment import spec_augment
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.lengths import masked
@@ -38,7 +38,6 @@ class Recognition(nn.Module):
     """Front end, normalisation and CRNN in a row, with the CTC loss.
 
     Args:
-        freq_warp: how far a view's frequencies are stretched at most, as a share, in training.
         consistency: weight of the divergence between two views; 0 trains on one.
         intermediate: share of the CTC loss that the model's inner heads have.
         mixed: run the CRNN's inside in bfloat16; features, log-softmax and losses stay float32.
@@ -52,7 +51,6 @@ class Recognition(nn.Module):
         vocabulary: Vocabulary,
         *,
         masks: Masks | None = None,
-        freq_warp: float = 0.0,
         consistency: float = 0.0,
         intermediate: float = 0.0,
         mixed: bool = False,
@@ -63,7 +61,6 @@ class Recognition(nn.Module):
         self.model = model
         self.vocabulary = vocabulary
         self.masks = masks
-        self.freq_warp = freq_warp
         self.consistency = consistency
         self.intermediate = intermediate
         self.mixed = mixed
@@ -104,9 +101,9 @@ class Recognition(nn.Module):
             return ctc_losses(self.recognize(features, lengths), batch.targets).sum()
         masks = self.masks if self.masks and batch.epoch >= self.masks.start_epoch else None
         if self.consistency == 0 or (self.masks and not masks):
-            view = self._view(features, lengths, masks, batch.keys, view=0)
+            view = _view(features, lengths, masks, batch.keys, 0)
             return self._ctc_losses(self.recognize(view, lengths), batch.targets).sum()
-        views = [self._view(features, lengths, masks, batch.keys, view) for view in (0, 1)]
+        views = [_view(features, lengths, masks, batch.keys, view) for view in (0, 1)]
         both = self.recognize(torch.cat(views), torch.cat([lengths, lengths]))
         one, other = both.frames.chunk(2)
         unlike = divergences(one, other, both.lengths.chunk(2)[0]) / batch.targets.lengths.clamp(min=1)
@@ -118,13 +115,6 @@ class Recognition(nn.Module):
             return losses
         inner = [ctc_losses(Encoded(guess, encoded.lengths), targets) for guess in encoded.inner]
         return (1 - self.intermediate) * losses + self.intermediate * torch.stack(inner).mean(dim=0)
-
-    def _view(
-        self, features: Tensor, lengths: Tensor, masks: Masks | None, keys: tuple[int, ...], view: int
-    ) -> Float[Tensor, "B T F"]:
-        if self.freq_warp:
-            features = freq_warp(features, [np.random.default_rng([view, key, 1]) for key in keys], self.freq_warp)
-        return _masked_view(features, lengths, masks, keys, view)
 
 
 def ctc_losses(encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
@@ -156,7 +146,7 @@ def divergences(
     return masked((towards_other + towards_one) / 2, lengths).sum(dim=(1, 2))
 
 
-def _masked_view(
+def _view(
     features: Tensor, lengths: Tensor, masks: Masks | None, keys: tuple[int, ...], view: int
 ) -> Float[Tensor, "B T F"]:
     if masks is None:

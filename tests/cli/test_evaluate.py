@@ -15,7 +15,7 @@ from crnn_audio.inference import results
 
 FIELDS = ["run", "split", "wer", "cer", "words", "substitutions", "deletions", "insertions", "interval"]
 ROW = (
-    "recipe settings split metric head cell seeds values mean sd parameters steps train_seconds "
+    "recipe settings trained_on split metric head cell seeds values mean sd parameters steps train_seconds "
     "command commit dirty device threads date"
 ).split()
 
@@ -128,7 +128,7 @@ def test_recorded_rows_of_one_seed_and_of_two(cli, tree: Path) -> None:
     cell = f"{100 * row['mean']:.2f} ± {100 * row['sd']:.2f}"
     table = (tree / "recipes" / "README.md").read_text(encoding="utf-8")
     assert table == results.readme(json.loads((tree / "recipes" / "tiny" / "results.json").read_text()))
-    assert f"| [tiny/lstm.yaml](tiny/lstm.yaml) | train | {cell} | " in table
+    assert f"| [tiny/lstm.yaml](tiny/lstm.yaml) | train | train | {cell} | " in table
     first, rest = (tree / "recipes" / "tiny" / "lstm.yaml").read_text(encoding="utf-8").split("\n", 1)
     minutes = f"{facts['train_seconds'] / 60:.0f} minutes on cpu, 1 thread"
     measured = f"Measured: train WER {cell} % (2 seeds), {minutes}."

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = ["recipes", "show", "prepare", "train", "evaluate", "transcribe", "stream"]
+VERBS = ["recipes", "show", "prepare", "train", "evaluate", "publish", "transcribe", "stream"]
 HEAVY = {"torch", "torchaudio", "librosa", "soxr", "soundfile", "matplotlib", "scipy", "jiwer", "safetensors"}
 
 
@@ -85,6 +85,8 @@ def test_usage_names_what_is_given(cli, verb: str, usage: str) -> None:
         (["transcribe", "run", "a.wav", "--format", "xml"], "'xml' is not one of 'text', 'json', 'jsonl'"),
         (["train", "tiny/lstm", "--minutes", "soon"], "--minutes"),
         (["train", "tiny/lstm", "--minutes", "-1"], "'--minutes': Input should be greater than or equal to 0"),
+        (["publish", "run"], "Missing option '--out'"),
+        (["publish", "run", "--out", "copy", "--weights", "worst"], "'worst' is not one of 'best', 'last'"),
         (["evaluate", "run", "--worst", "-1"], "'--worst': Input should be greater than or equal to 0"),
         (["train", "tiny/lstm", "--lr", "1"], "No such option"),
         (["stream", "run", "--rate", "0"], "'--rate': Input should be greater than or equal to 1"),

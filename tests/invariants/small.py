@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
-from crnn_audio.models.heads import CtcHead
+from crnn_audio.models.heads import CtcHead, InnerHead
 from crnn_audio.models.recurrent import LookAhead, Recurrent
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -31,6 +31,7 @@ def crnn(
     stack: str = "two_convs",
     time_padding: str = "same",
     residual: bool = False,
+    inner: bool = False,
     look_ahead: int = 0,
 ) -> Crnn:
     """Two layers of 8 units, in judging mode; smooth activations, so that no gradient is zero by chance."""
@@ -46,17 +47,20 @@ def crnn(
         dropout=0.5,
         residual=residual,
         look_ahead=look_ahead,
+        inner_tokens=TOKENS if inner else 0,
     )
     return moved(Crnn(front, recurrent, CtcHead(recurrent.output_size, TOKENS))).double().eval()
 
 
 def moved(module: Module) -> Module:
-    """The same with biases, norms and look-aheads away from their initial values, which would hide mistakes."""
+    """The same with what begins at zero or as the identity away from there, where it would hide mistakes."""
     with torch.no_grad():
         for owner in module.modules():
             for name, parameter in owner.named_parameters(recurse=False):
                 if "bias" in name or isinstance(owner, nn.LayerNorm | LookAhead):
                     parameter += 0.3 * torch.randn_like(parameter)
+            if isinstance(owner, InnerHead):
+                owner.feedback.weight += torch.randn_like(owner.feedback.weight)
     return module
 
 

@@ -53,6 +53,7 @@ WAYS = {
     "plain": {},
     "masks": {"augment.spec_augment": {"time_width": 5, "freq_width": 5}, "augment.speed": [0.9, 1.1]},
     "two views": {"augment.spec_augment": {"time_width": 5, "freq_width": 5}, "task.consistency": 0.3},
+    "inner heads": {"task.intermediate": 0.3, "model.recurrent.num_layers": 3},
     "one direction": {"model.recurrent.bidirectional": False, "model.recurrent.cell": "gru"},
 }
 

@@ -19,14 +19,15 @@ def sound() -> tuple[Tensor, Tensor]:
     return torch.randn(1, FRAMES, BINS, dtype=torch.float64, requires_grad=True), torch.tensor([FRAMES])
 
 
+@pytest.mark.parametrize("inner", [False, True], ids=["plain", "inner"])
 @pytest.mark.parametrize("norm", ["none", "layer"])
 @pytest.mark.parametrize("time_padding", TIMES)
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("kind", CELLS)
 def test_an_output_hears_up_to_its_look_ahead_and_not_beyond(
-    kind: str, stack: str, time_padding: str, norm: str
+    kind: str, stack: str, time_padding: str, norm: str, inner: bool
 ) -> None:
-    model = crnn(kind, stack=stack, time_padding=time_padding, norm=norm)
+    model = crnn(kind, stack=stack, time_padding=time_padding, norm=norm, inner=inner)
     for u in (0, 1, 4, 6):
         frames, lengths = sound()
         horizon = u * model.subsampling_factor + model.look_ahead
@@ -98,10 +99,11 @@ def test_a_bidirectional_model_hears_everything_and_says_so(kind: str) -> None:
     assert (heard(frames, model(frames, lengths).frames[0, 3]) > 0).all()
 
 
+@pytest.mark.parametrize("inner", [False, True], ids=["plain", "inner"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
 @pytest.mark.parametrize("kind", CELLS)
-def test_nobody_hears_padding(kind: str, bidirectional: bool) -> None:
-    model = crnn(kind, bidirectional=bidirectional)
+def test_nobody_hears_padding(kind: str, bidirectional: bool, inner: bool) -> None:
+    model = crnn(kind, bidirectional=bidirectional, inner=inner)
     frames, _ = sound()
     encoded = model(frames, torch.tensor([30]))
     matters = heard(frames, encoded.frames[0, : int(encoded.lengths)])
@@ -109,10 +111,11 @@ def test_nobody_hears_padding(kind: str, bidirectional: bool) -> None:
     assert (matters[30:] == 0).all()
 
 
+@pytest.mark.parametrize("inner", [False, True], ids=["plain", "inner"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
 @pytest.mark.parametrize("kind", CELLS)
-def test_nobody_hears_neighbours(kind: str, bidirectional: bool) -> None:
-    model = crnn(kind, bidirectional=bidirectional)
+def test_nobody_hears_neighbours(kind: str, bidirectional: bool, inner: bool) -> None:
+    model = crnn(kind, bidirectional=bidirectional, inner=inner)
     frames = torch.randn(3, FRAMES, BINS, dtype=torch.float64, requires_grad=True)
     encoded = model(frames, torch.tensor([FRAMES, 20, 33]))
     (gradient,) = torch.autograd.grad((encoded.frames[1] * torch.randn_like(encoded.frames[1])).sum(), frames)

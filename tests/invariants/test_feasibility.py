@@ -15,7 +15,9 @@ from crnn_audio.batching.plan import PlannedCut
 from crnn_audio.decoding.ctc import needed_frames
 from crnn_audio.errors import DataError
 from crnn_audio.tasks.recognition import ctc_losses
+from crnn_audio.types import Encoded
 from tests import trainings
+from tests.invariants.small import moved
 
 
 @settings(max_examples=100, deadline=None)
@@ -35,13 +37,16 @@ def prepared(folder, cuts, changes):
 
 
 def hopeless(task, ready, speed: float) -> set[str]:
-    """Cuts whose loss is infinite when they are really played at that speed and really recognised."""
+    """Cuts whose loss, inner ones too, is infinite when they are really played at that speed and really recognised."""
     found = set()
     for index, cut in enumerate(ready.cuts):
         batch = ready[0, (PlannedCut(index, speed, cut.duration / speed),)]
         with torch.inference_mode():
             encoded = task.eval()(batch.audio)
-        if int(encoded.lengths) == 0 or not math.isfinite(float(ctc_losses(encoded, batch.targets))):
+        guesses = [Encoded(guess, encoded.lengths) for guess in (encoded.frames, *encoded.inner)]
+        losses = [float(ctc_losses(one, batch.targets)) for one in guesses if int(encoded.lengths)]
+        (fits,) = {math.isfinite(loss) for loss in losses} or {False}
+        if not fits:
             found.add(cut.id)
     return found
 
@@ -50,12 +55,23 @@ def hopeless(task, ready, speed: float) -> set[str]:
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100])
 @pytest.mark.parametrize("text", ["abcdabcd", "aabbaabb"])
 def test_findings_are_exactly_the_cuts_with_infinite_loss_at_the_fastest_speed(tmp_path, speeds, rate, text) -> None:
+    assert_findings_at_the_edge(tmp_path, speeds, rate, text, {})
+
+
+@pytest.mark.parametrize("text", ["abcdabcd", "aabbaabb"])
+def test_inner_heads_and_a_look_ahead_need_no_other_frames(tmp_path, text) -> None:
+    live = {"model.recurrent.bidirectional": False, "model.recurrent.look_ahead": 3, "model.recurrent.num_layers": 3}
+    assert_findings_at_the_edge(tmp_path, [0.9, 1.1], 16000, text, live | {"task.intermediate": 0.3})
+
+
+def assert_findings_at_the_edge(tmp_path, speeds, rate, text, changes) -> None:
     """Lengths around the edges where one sample more makes a frame more: 8 and 12 frames after subsampling by 4."""
     fastest, needed = max(speeds), needed_frames([ord(one) for one in text])
     edge = ((4 * (needed - 1) + 1) * 80 - 40) * fastest * rate / trainings.RATE  # samples of the fewest fbank frames
     cuts = [trainings.beep(tmp_path, f"{more}", text, (round(edge) + more) / rate, rate) for more in range(-8, 9)]
     cuts.append(trainings.beep(tmp_path, "long", text, 2 * edge / rate, rate))
-    recipe, task, ready = prepared(tmp_path, cuts, {"augment.speed": speeds})
+    recipe, task, ready = prepared(tmp_path, cuts, {"augment.speed": speeds} | changes)
+    moved(task.model)
     found = {finding.cut_id for finding in build.findings(recipe, ready)}
     assert found == hopeless(task, ready, fastest)
     assert "-8" in found

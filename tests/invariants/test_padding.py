@@ -28,19 +28,17 @@ FRAMES = [19, 0, 40, 3, 1, 27, 2]
 # ---------------------------------------------------------------------------------------- the network
 
 
-@pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
+@pytest.mark.parametrize("extras", [False, True], ids=["plain", "residual-inner"])
 @pytest.mark.parametrize("time_padding", TIMES)
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("norm", ["none", "layer"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
 @pytest.mark.parametrize("kind", CELLS)
 def test_an_utterance_alone_equals_itself_beside_longer_ones(
-    kind: str, bidirectional: bool, norm: str, stack: str, time_padding: str, residual: bool
+    kind: str, bidirectional: bool, norm: str, stack: str, time_padding: str, extras: bool
 ) -> None:
-    model = crnn(
-        kind, bidirectional=bidirectional, norm=norm, stack=stack, time_padding=time_padding, residual=residual
-    )
-    items = features(*FRAMES)
+    shape = {"norm": norm, "stack": stack, "time_padding": time_padding, "residual": extras, "inner": extras}
+    model, items = crnn(kind, bidirectional=bidirectional, **shape), features(*FRAMES)
     with torch.no_grad():
         alone = [model(*padded([item])) for item in items]
         assert float(alone[2].frames[0, :5].std(dim=0).min()) > 1e-3, "the outputs say nothing"
@@ -49,20 +47,25 @@ def test_an_utterance_alone_equals_itself_beside_longer_ones(
             assert together.lengths.tolist() == [int(one.lengths) for one in alone]
             for row, one in enumerate(alone):
                 length = int(one.lengths)
-                torch.testing.assert_close(together.frames[row, :length], one.frames[0, :length], rtol=0, atol=1e-9)
+                for found, wanted in zip((together.frames, *together.inner), (one.frames, *one.inner), strict=True):
+                    torch.testing.assert_close(found[row, :length], wanted[0, :length], rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("inner", [False, True], ids=["plain", "inner"])
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
 @pytest.mark.parametrize("kind", CELLS)
-def test_gradients_of_a_batch_are_the_sum_of_those_alone(kind: str, bidirectional: bool, stack: str) -> None:
-    model = crnn(kind, bidirectional=bidirectional, stack=stack)
+def test_gradients_of_a_batch_are_the_sum_of_those_alone(
+    kind: str, bidirectional: bool, stack: str, inner: bool
+) -> None:
+    model = crnn(kind, bidirectional=bidirectional, stack=stack, inner=inner)
     items, targets = features(40, 12, 23), torch.tensor([[1, 2], [3, 0], [4, 4]])
     target_lengths = torch.tensor([2, 1, 2])
 
     def gradients(rows: list[int], fill: float) -> list[Tensor]:
         encoded = model(*padded([items[row] for row in rows], fill))
-        loss = ctc_losses(encoded, TokenBatch(targets[rows], target_lengths[rows])).sum()
+        guesses = [Encoded(guess, encoded.lengths) for guess in (encoded.frames, *encoded.inner)]
+        loss = sum(ctc_losses(one, TokenBatch(targets[rows], target_lengths[rows])).sum() for one in guesses)
         return list(torch.autograd.grad(loss, list(model.parameters())))
 
     apart = [gradients([row], 0.0) for row in range(3)]

@@ -21,7 +21,9 @@ TOLERANCE = 0.1
 SAMPLE_RATE = 8000
 
 
-def recognition(kind: str, bidirectional: bool = True, consistency: float = 0.2) -> Recognition:
+def recognition(
+    kind: str, bidirectional: bool = True, consistency: float = 0.2, intermediate: float = 0.0
+) -> Recognition:
     layers = (
         f"cell: {CELLS[kind]}, hidden_size: 16, num_layers: 2, dropout: 0, bidirectional: {str(bidirectional).lower()}"
     )
@@ -29,7 +31,7 @@ def recognition(kind: str, bidirectional: bool = True, consistency: float = 0.2)
         layers += f", nonlinearity: {kind}"
     recipe = loads(
         f"""
-        task: {{kind: recognition, consistency: {consistency}}}
+        task: {{kind: recognition, consistency: {consistency}, intermediate: {intermediate}}}
         data: {{corpus: an4}}
         features: {{kind: fbank, sample_rate: {SAMPLE_RATE}, num_mels: 20, normalize: utterance}}
         augment: {{spec_augment: {{time_masks: 1}}}}
@@ -95,10 +97,11 @@ def test_bf16_log_probs_are_near_those_of_float32(kind: str, bidirectional: bool
         torch.testing.assert_close(rounded.frames[row, :length].exp().sum(-1), torch.ones(length))
 
 
+@pytest.mark.parametrize("intermediate", [0.0, 0.3])
 @pytest.mark.parametrize("kind", CELLS)
 @pytest.mark.parametrize("mode", ["train", "eval"])
-def test_log_softmax_ctc_and_features_run_in_float32(kind: str, mode: str) -> None:
-    task, speech = recognition(kind).train(mode == "train"), batch()
+def test_log_softmax_ctc_and_features_run_in_float32(kind: str, mode: str, intermediate: float) -> None:
+    task, speech = recognition(kind, intermediate=intermediate).train(mode == "train"), batch()
     task.mixed = True
     with dtypes() as noted:
         loss = task.loss(speech)
@@ -115,9 +118,10 @@ def test_log_softmax_ctc_and_features_run_in_float32(kind: str, mode: str) -> No
     assert set().union(*noted.seen.values()) == {torch.float32, torch.float64}, "float64 for an utterance's moments"
 
 
+@pytest.mark.parametrize("intermediate", [0.0, 0.3])
 @pytest.mark.parametrize("kind", CELLS)
-def test_bf16_losses_and_gradients_are_finite_and_point_the_same_way(kind: str) -> None:
-    task, speech = recognition(kind), batch()
+def test_bf16_losses_and_gradients_are_finite_and_point_the_same_way(kind: str, intermediate: float) -> None:
+    task, speech = recognition(kind, intermediate=intermediate), batch()
 
     def loss_and_gradient() -> tuple[float, Tensor]:
         task.zero_grad()

@@ -28,7 +28,7 @@ from tests.invariants.small import CELLS, crnn, moved
 
 @pytest.fixture(scope="module")
 def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An epoch on data/tiny, by a recipe that keeps averaged weights and statistics."""
+    """An epoch on data/tiny, by a recipe that keeps averaged weights, statistics and an inner head."""
     folder = tmp_path_factory.mktemp("trained")
     recipe = Recipe.load(
         "tiny/lstm",
@@ -36,7 +36,9 @@ def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "data.workers=0",
         "optim.max_epochs=1",
         "optim.ema=0.9",
+        "task.intermediate=0.3",
         "model.recurrent.hidden_size=16",
+        "model.recurrent.num_layers=2",
         "device=cpu",
         "threads=1",
     )
@@ -146,7 +148,7 @@ def stepped(model: nn.Module, optimizer: torch.optim.Optimizer, average: Average
 def test_a_checkpoint_gives_everything_back_to_the_bit(name: str, tmp_path: Path) -> None:
     def fresh(seed: int) -> tuple[nn.Module, torch.optim.Optimizer, AveragedWeights]:
         torch.manual_seed(seed)
-        model = crnn("lstm", bidirectional=True).float()
+        model = crnn("lstm", bidirectional=True, inner=True).float()
         optimizer = build_optimizer(model, name=name, lr=0.01, weight_decay=0.1, **OPTIMISERS[name])
         return model, optimizer, AveragedWeights(model, 0.9)
 

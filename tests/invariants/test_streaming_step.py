@@ -42,16 +42,14 @@ def random_sizes(seed: int, total: int = FRAMES) -> list[int]:
     return [*sizes, 0, 0]
 
 
-@pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
+@pytest.mark.parametrize("extras", [False, True], ids=["plain", "residual-inner"])
 @pytest.mark.parametrize("time_padding", TIMES)
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("norm", ["none", "layer"])
 @pytest.mark.parametrize("kind", CELLS)
 @torch.no_grad()
-def test_pieces_of_any_size_equal_the_whole(
-    kind: str, norm: str, stack: str, time_padding: str, residual: bool
-) -> None:
-    model = crnn(kind, norm=norm, stack=stack, time_padding=time_padding, residual=residual)
+def test_pieces_of_any_size_equal_the_whole(kind: str, norm: str, stack: str, time_padding: str, extras: bool) -> None:
+    model = crnn(kind, norm=norm, stack=stack, time_padding=time_padding, residual=extras, inner=extras)
     frames = torch.randn(2, FRAMES, BINS, dtype=torch.float64)
     whole = offline(model, frames)
     assert whole.shape[1] > 3
@@ -66,8 +64,8 @@ def test_pieces_of_any_size_equal_the_whole(
 @torch.no_grad()
 def test_pieces_equal_the_whole_with_a_look_ahead(kind: str, time_padding: str, look_ahead: int) -> None:
     """Of which 8 is longer than all that the sequence becomes."""
-    model = crnn(kind, time_padding=time_padding, look_ahead=look_ahead, residual=True)
-    plain = crnn(kind, time_padding=time_padding, residual=True)
+    model = crnn(kind, time_padding=time_padding, look_ahead=look_ahead, residual=True, inner=True)
+    plain = crnn(kind, time_padding=time_padding, residual=True, inner=True)
     plain.load_state_dict({name: value for name, value in model.state_dict().items() if "look_ahead" not in name})
     frames = torch.randn(2, FRAMES, BINS, dtype=torch.float64)
     whole = offline(model, frames)
@@ -95,7 +93,7 @@ def test_a_sequence_of_any_length_ends_as_it_does_offline(stack: str, time_paddi
 @pytest.mark.parametrize("kind", CELLS)
 @torch.no_grad()
 def test_outputs_come_as_soon_as_the_look_ahead_is_there(kind: str, time_padding: str, look_ahead: int) -> None:
-    model = crnn(kind, time_padding=time_padding, look_ahead=look_ahead)
+    model = crnn(kind, time_padding=time_padding, look_ahead=look_ahead, inner=True)
     heard, said, carry = 0, 0, None
     for _ in range(50):
         output, carry = model.step(torch.randn(1, 1, BINS, dtype=torch.float64), carry)
@@ -132,7 +130,7 @@ def test_two_interleaved_streams_do_not_disturb_each_other(kind: str) -> None:
 @pytest.mark.parametrize("kind", CELLS)
 @torch.no_grad()
 def test_a_carry_never_grows(kind: str, time_padding: str, look_ahead: int) -> None:
-    model, carry = crnn(kind, time_padding=time_padding, look_ahead=look_ahead), None
+    model, carry = crnn(kind, time_padding=time_padding, look_ahead=look_ahead, inner=True), None
     held = []
     for _ in range(6):
         for size in (4, 1, 0, 11):  # 16 frames are 4 outputs, so every round begins alike

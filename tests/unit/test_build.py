@@ -88,16 +88,21 @@ def test_the_model_is_drawn_from_the_seed_alone(root) -> None:
 def test_the_parts_are_as_the_recipe_says(root) -> None:
     changes = {
         "features.num_mels": 20, "features.normalize": "none", "task.consistency": 0.3, "precision": "bf16",
+        "task.intermediate": 0.4, "model.recurrent.num_layers": 3,
         "augment.spec_augment": {"start_epoch": 2, "time_masks": 7}, "model.conv": [{"channels": 3, "stride": [2, 2]}],
         "model.recurrent.cell": "gru", "model.recurrent.bidirectional": False, "model.conv_time": "causal",
     }  # fmt: skip
     task = build.recognition(trainings.small(root, changes), VOCABULARY, None)
     assert (task.front_end.num_features, task.consistency, task.mixed) == (20, 0.3, True)
     assert (task.masks.start_epoch, task.masks.time_masks) == (2, 7)
+    assert (task.intermediate, len(task.model.recurrent.inner_heads)) == (0.4, 2)
     assert (task.model.subsampling_factor, task.model.look_ahead) == (2, 0)
     assert any(isinstance(module, torch.nn.GRU) for module in task.model.modules())
     assert not any(isinstance(module, torch.nn.LSTM) for module in task.model.modules())
-    assert build.recognition(trainings.small(root, {"features.normalize": "none"}), VOCABULARY, None).masks is None
+    plain = build.recognition(
+        trainings.small(root, {"features.normalize": "none", "model.recurrent.num_layers": 3}), VOCABULARY, None
+    )
+    assert (plain.masks, len(plain.model.recurrent.inner_heads)) == (None, 0)
 
 
 def test_normalisation_by_kind() -> None:

@@ -1,6 +1,7 @@
 """Recipes: what is accepted, what every mistake is told, and that a written recipe reads back the same."""
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -81,6 +82,7 @@ MISTAKES = {
     "optim: {lr: 0}": "optim.lr: input should be above 0 (found 0)",
     "optim: {lr: .inf}": "optim.lr: input should be a finite number (found .inf)",
     "optim: {ema: 1}": "optim.ema: input should be below 1 (found 1)",
+    "task: {intermediate: 1}": "task.intermediate: input should be below 1 (found 1)",
     "task: {consistency: 11}": "task.consistency: input should be at most 10 (found 11)",
     "optim: 3": "optim: input should be a section of fields (found 3)",
     "optim:": "optim: input should be a section of fields (found null)",
@@ -158,6 +160,20 @@ def test_manifests_need_to_be_told_where_they_lie():
     assert problems("data: {corpus: manifests, root: null}") == [said]
     assert loads("data: {corpus: manifests, root: here}").data.root == "here"
     assert loads(DATA).data.root is None
+
+
+@pytest.mark.parametrize("judged", ["train: {early_stopping: 3}", "optim: {schedule: plateau}"])
+def test_what_waits_for_dev_cannot_be_had_where_dev_is_trained_on(judged):
+    assert loads(DATA + judged)
+    (said,) = problems(DATA + judged, "data.dev_as_train=true")
+    assert re.search("data.dev_as_train leaves no dev.*early_stopping.*plateau", said)
+
+
+def test_heads_between_layers_need_two_layers():
+    (said,) = problems(DATA, "task.intermediate=0.3", "model.recurrent.num_layers=1")
+    assert re.search("task.intermediate .* between recurrent layers.* two", said)
+    assert loads(DATA, ["task.intermediate=0.3", "model.recurrent.num_layers=2"])
+    assert loads(DATA, ["task.intermediate=0", "model.recurrent.num_layers=1"])
 
 
 def test_messages_call_manifests_by_their_folder_and_other_corpora_by_name():

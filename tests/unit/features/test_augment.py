@@ -1,4 +1,4 @@
-"""Speed change and SpecAugment: what they must do, over many draws."""
+"""Speed change, frequency warp and SpecAugment: what they must do, over many draws."""
 
 from collections import Counter
 

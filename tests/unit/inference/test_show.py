@@ -41,6 +41,15 @@ def test_parameters_of_an_lstm_without_norms(tiny: Path) -> None:
     assert show(made).num_parameters == (16 * 12 + 12) + 4 * (12 * 12 + 12 * 12 + 2 * 12) + (12 * TOKENS + TOKENS)
 
 
+@pytest.mark.parametrize(("both", "size"), [(True, 24), (False, 12)])
+def test_inner_heads_are_two_projections_after_each_layer_but_the_last(tiny: Path, both: bool, size: int) -> None:
+    counts = [
+        show(recipe(tiny, [], "gru", 12, 3, both, task={"kind": "recognition", "intermediate": share})).num_parameters
+        for share in (0.0, 0.3)
+    ]
+    assert counts[1] - counts[0] == 2 * ((size * TOKENS + TOKENS) + (TOKENS * size + size))
+
+
 @pytest.mark.parametrize(
     ("conv", "padding", "factor", "field", "waits"),
     [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from crnn_audio.models.heads import CtcHead
+from crnn_audio.models.heads import CtcHead, InnerHead
 
 
 def test_log_probs_are_the_log_of_a_softmax() -> None:
@@ -22,3 +22,32 @@ def test_log_probs_are_float32_at_the_least(given: torch.dtype, wanted: torch.dt
     log_probs = CtcHead(6, 4).to(given)(torch.randn(2, 3, 6, dtype=given))
     assert log_probs.dtype == wanted
     torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(2, 3, dtype=wanted))
+
+
+def test_an_inner_head_adds_its_guess_to_the_frames() -> None:
+    inner, frames = InnerHead(6, 4).double(), torch.randn(2, 3, 6, dtype=torch.float64)
+    for parameter in inner.feedback.parameters():
+        torch.nn.init.normal_(parameter)
+    head, back = ([one.detach().numpy() for one in part.parameters()] for part in (inner.head, inner.feedback))
+    odds = np.exp(frames.numpy() @ head[0].T + head[1])
+    probs = odds / odds.sum(-1, keepdims=True)
+    heard, guess = (one.detach().numpy() for one in inner(frames))
+    np.testing.assert_allclose(guess, np.log(probs), rtol=1e-12)
+    np.testing.assert_allclose(heard, frames.numpy() + probs @ back[0].T + back[1], rtol=1e-12)
+
+
+def test_an_inner_head_begins_without_a_say_and_learns_one() -> None:
+    inner, frames = InnerHead(6, 4), torch.randn(2, 3, 6)
+    heard, guess = inner(frames)
+    assert torch.equal(heard, frames)
+    assert guess.dtype == torch.float32
+    (heard * torch.randn_like(heard)).sum().backward()
+    assert (inner.feedback.weight.grad != 0).all()
+    torch.nn.init.normal_(inner.feedback.weight)
+    (inner(frames)[0] * torch.randn_like(heard)).sum().backward()
+    assert (inner.head.linear.weight.grad != 0).all(), "what is guessed is learned from what the next layers need too"
+
+
+def test_an_inner_head_keeps_the_frames_precision() -> None:
+    heard, guess = InnerHead(6, 4).bfloat16()(torch.randn(2, 3, 6, dtype=torch.bfloat16))
+    assert (heard.dtype, guess.dtype) == (torch.bfloat16, torch.float32)

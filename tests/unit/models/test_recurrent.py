@@ -98,6 +98,33 @@ def test_a_batch_of_nothing_is_nothing(cell: str, bidirectional: bool, look_ahea
     assert encoded.frames.shape == (2, 0, ours.output_size)
 
 
+@pytest.mark.parametrize(("bidirectional", "look_ahead"), [(False, 0), (False, 3), (True, 0)])
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_inner_heads_change_nothing_at_first_and_stand_between_layers(
+    cell: str, bidirectional: bool, look_ahead: int
+) -> None:
+    options = {"cell": cell, "num_layers": 3, "bidirectional": bidirectional, "look_ahead": look_ahead, "norm": "layer"}
+    ours, plain, encoded = recurrent(**options, inner_tokens=4), recurrent(**options), sound()
+    plain.load_state_dict({name: value for name, value in ours.state_dict().items() if "inner_heads" not in name})
+    assert torch.equal(ours(encoded).frames, plain(encoded).frames)
+    assert plain(encoded).inner == ()
+    frames, guesses = ours.projection(encoded.frames), []
+    for number, layer in enumerate(plain.layers):
+        frames = layer(frames, LENGTHS)
+        if number < 2:
+            torch.nn.init.normal_(ours.inner_heads[number].feedback.weight)
+            frames, guess = ours.inner_heads[number](frames)
+            guesses.append(guess)
+    wanted = frames.masked_fill((torch.arange(11) >= LENGTHS.unsqueeze(1)).unsqueeze(2), 0)
+    wanted = plain.look_ahead(wanted) if look_ahead else wanted
+    found = ours(encoded)
+    for row, length in enumerate(LENGTHS.tolist()):
+        torch.testing.assert_close(found.frames[row, :length], wanted[row, :length], rtol=0, atol=1e-9)
+        for one, guess in zip(found.inner, guesses, strict=True):
+            torch.testing.assert_close(one[row, :length], guess[row, :length], rtol=0, atol=1e-9)
+    assert (found.frames - plain(encoded).frames).abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("frames", [1, 3, 8])
 def test_look_ahead_is_the_row_convolution_of_deep_speech_2(frames: int) -> None:
     """r[t, i] = sum over j = 1 .. tau + 1 of W[i, j] h[t + j - 1, i], and nothing after the end."""

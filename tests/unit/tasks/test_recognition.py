@@ -2,11 +2,13 @@
 
 import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import scipy.special
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from crnn_audio import build
@@ -14,6 +16,7 @@ from crnn_audio.config.load import loads
 from crnn_audio.tasks.recognition import Recognition, ctc_losses, divergences
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
+from tests.invariants.small import moved
 
 # ---------------------------------------------------------------------------------------- CTC
 
@@ -97,21 +100,29 @@ TEXTS = ["abba", "c", "cab"]
 VOCABULARY = Vocabulary.build(TEXTS, "characters")
 
 
+EVERYTHING: dict[str, Any] = {"consistency": 0.3, "intermediate": 0.4}
+
+
 def recognition(
-    *, consistency: float = 0.0, masks: str = "{start_epoch: 2, freq_width: 5}", dropout: float = 0.0
+    *,
+    consistency: float = 0.0,
+    intermediate: float = 0.0,
+    masks: str = "{start_epoch: 2, freq_width: 5}",
+    dropout: float = 0.0,
 ) -> Recognition:
+    """One layer, or three with inner heads that have a say."""
     recipe = loads(
         f"""
-        task: {{kind: recognition, consistency: {consistency}}}
+        task: {{kind: recognition, consistency: {consistency}, intermediate: {intermediate}}}
         data: {{corpus: an4}}
         features: {{kind: fbank, sample_rate: {SAMPLE_RATE}, num_mels: 16, normalize: utterance}}
         augment: {{spec_augment: {masks}}}
         model:
           conv: [{{channels: 3, stride: [2, 2]}}]
-          recurrent: {{hidden_size: 8, num_layers: 1, dropout: {dropout}}}
+          recurrent: {{hidden_size: 8, num_layers: {3 if intermediate else 1}, dropout: {dropout}}}
         """
     )
-    return build.recognition(recipe, VOCABULARY, None).double()
+    return moved(build.recognition(recipe, VOCABULARY, None)).double()
 
 
 def speech(epoch: int = 2, rows: tuple[int, ...] = (0, 1, 2)) -> SpeechBatch:
@@ -150,11 +161,11 @@ def masked_cells(seen: Tensor, plain: Tensor) -> int:
     return int(changed.sum())
 
 
-@pytest.mark.parametrize("consistency", [0.0, 0.3])
+@pytest.mark.parametrize("options", [{}, {"consistency": 0.3}, EVERYTHING], ids=["plain", "two", "everything"])
 @pytest.mark.parametrize("mode", ["train", "eval"])
 @pytest.mark.parametrize("epoch", [0, 2])
-def test_the_loss_of_a_batch_is_the_sum_of_its_utterances(mode: str, consistency: float, epoch: int) -> None:
-    task = recognition(consistency=consistency).train(mode == "train")
+def test_the_loss_of_a_batch_is_the_sum_of_its_utterances(mode: str, options: dict[str, Any], epoch: int) -> None:
+    task = recognition(**options).train(mode == "train")
     together = task.loss(speech(epoch))
     alone = [task.loss(speech(epoch, (row,))) for row in range(3)]
     assert together.shape == ()
@@ -172,6 +183,30 @@ def test_the_loss_is_the_mean_of_two_views_and_their_divergence(monkeypatch: pyt
     wanted = likelihood + 0.3 * apart / torch.tensor([len(text) for text in TEXTS])
     assert task.loss(batch).item() == pytest.approx(wanted.sum().item(), rel=1e-9)
     assert (apart > 1e-6).all()
+
+
+@pytest.mark.parametrize("consistency", [0.0, 0.3])
+def test_inner_heads_share_the_loss_of_each_view(consistency: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, batch = recognition(consistency=consistency, intermediate=0.4), speech()
+    shown = views(task, batch, monkeypatch)
+    _, lengths = task.features(batch.audio)
+    seen = [task.recognize(view, lengths) for view in shown.split(3)]
+    tokens = torch.tensor([len(text) for text in TEXTS])
+
+    def ctc(log_probs: Tensor) -> Tensor:
+        targets = batch.targets.tokens
+        return F.ctc_loss(log_probs.transpose(0, 1), targets, seen[0].lengths, tokens, reduction="none") / tokens
+
+    wanted = torch.zeros(3, dtype=torch.float64)
+    for one in seen:
+        first, second = one.inner
+        parts = [ctc(one.frames), ctc(first), ctc(second)]
+        assert all((a - b).abs().min() > 1e-3 for a, b in itertools.combinations(parts, 2)), "heads say the same"
+        wanted += (0.6 * parts[0] + 0.4 * (parts[1] + parts[2]) / 2) / len(seen)
+    if consistency:
+        assert len(seen) == 2
+        wanted += 0.3 * divergences(seen[0].frames, seen[1].frames, lengths=seen[0].lengths) / tokens
+    assert task.loss(batch).item() == pytest.approx(wanted.sum().item(), rel=1e-9)
 
 
 def test_two_views_differ_from_each_other_and_from_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,16 +249,18 @@ def test_without_masks_two_views_differ_by_dropout(monkeypatch: pytest.MonkeyPat
     assert (divergences(first, second, encoded.lengths[:3]) > 1e-6).all()
 
 
-@pytest.mark.parametrize("consistency", [0.0, 0.3])
-def test_judging_sees_the_plain_utterance_once(consistency: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    task, batch = recognition(consistency=consistency, dropout=0.4).eval(), speech()
+@pytest.mark.parametrize("options", [{}, {"consistency": 0.3}, EVERYTHING], ids=["plain", "two", "everything"])
+def test_judging_sees_the_plain_utterance_once(options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And asks the last head alone."""
+    task, batch = recognition(**options, dropout=0.4).eval(), speech()
     plain, _ = task.features(batch.audio)
     assert torch.equal(views(task, batch, monkeypatch), plain)
     assert task.loss(batch).item() == ctc_losses(task(batch.audio), batch.targets).sum().item()
 
 
-def test_every_weight_gets_a_gradient() -> None:
-    task = recognition(consistency=0.3)
+@pytest.mark.parametrize("options", [{"consistency": 0.3}, EVERYTHING], ids=["two", "everything"])
+def test_every_weight_gets_a_gradient(options: dict[str, Any]) -> None:
+    task = recognition(**options)
     task.loss(speech()).backward()
     for name, parameter in task.model.named_parameters():
         assert parameter.grad is not None, name

@@ -128,6 +128,25 @@ def test_without_dev_the_last_weights_are_all_there_is(root, tmp_path) -> None:
     assert runs.open_run(tmp_path / "out").weights()
 
 
+def test_dev_as_train_is_learned_from_and_not_judged(root, tmp_path) -> None:
+    copy = Path(shutil.copytree(root, tmp_path / "copy"))
+    dev = [*manifests.load(copy / "dev.jsonl"), trainings.beep(copy, "new", "xyz", 0.5)]
+    manifests.save(dev, copy / "dev.jsonl")
+    cuts = [*manifests.load(copy / "train.jsonl"), *dev]
+    changes = {"data.dev_as_train": True, "optim.max_epochs": 2, "optim.ema": 0.9}
+    trained, said = quietly(trainings.small(copy, changes), tmp_path / "out")
+    assert (trained.finished, trained.score) == (True, None)
+    assert not [line for line in said if "cannot be recognised" in line], "dev's letters are learned"
+    assert set("xyz") < set(runs.open_run(tmp_path / "out").vocabulary.tokens)
+    played = sum(entry["seconds"] for entry in trainings.log_of(tmp_path / "out", "step"))
+    assert played == pytest.approx(2 * sum(cut.duration for cut in cuts), rel=1e-3)
+    assert {entry["event"] for entry in trainings.log_of(tmp_path / "out")} == {"step"}
+    assert not (tmp_path / "out" / "best.safetensors").exists()
+    last, state = (load_file(tmp_path / "out" / f"{name}.safetensors") for name in ("last", "checkpoint"))
+    assert all(torch.equal(last[name], state[f"average.{name}"]) for name in last)
+    assert all(torch.equal(value, last[name]) for name, value in runs.open_run(tmp_path / "out").weights().items())
+
+
 # ---------------------------------------------------------------------------------------- stopping
 
 
