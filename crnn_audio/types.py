@@ -4,7 +4,9 @@ Axes: B batch, S samples, T frames in, U frames out, F bins, L target tokens, V 
 Everything past an item's length is padding, and no result may depend on it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -54,12 +56,19 @@ class SpeechBatch:
         return self.audio.waveforms.numel() / self.audio.sample_rate
 
     def to(self, device: torch.device) -> "SpeechBatch":
-        """The same on a device."""
-        sound = self.audio
+        """The same on a device; from pinned memory the copy does not wait for it."""
+        return self._each(partial(Tensor.to, device=device, non_blocking=True))
+
+    def pin_memory(self) -> "SpeechBatch":
+        """The same in memory that a GPU copies from by itself; the loader calls this."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "SpeechBatch":
+        sound, targets = self.audio, self.targets
         return replace(
             self,
-            audio=AudioBatch(sound.waveforms.to(device), sound.lengths.to(device), sound.sample_rate),
-            targets=TokenBatch(self.targets.tokens.to(device), self.targets.lengths.to(device)),
+            audio=AudioBatch(change(sound.waveforms), change(sound.lengths), sound.sample_rate),
+            targets=TokenBatch(change(targets.tokens), change(targets.lengths)),
         )
 
 
