@@ -40,7 +40,7 @@ class Recognition(nn.Module):
     Args:
         consistency: weight of the divergence between two views; 0 trains on one.
         intermediate: share of the CTC loss that the model's inner heads have.
-        mixed: run the CRNN's inside in bfloat16; features, log-softmax and losses stay float32.
+        mixed: train, and on a GPU use, the CRNN's inside in bfloat16; features, log-softmax and losses stay float32.
     """
 
     def __init__(
@@ -77,19 +77,21 @@ class Recognition(nn.Module):
 
     def recognize(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
         """Log-probabilities, in float32, for normalised features."""
-        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.mixed):
+        with self._arithmetic(features):
             encoded: Encoded = self.model(features, lengths)
         return encoded
 
     def step(
         self, features: Float[Tensor, "B t F"], carry: Carry | None, *, last: bool = False
     ) -> tuple[Float[Tensor, "B u V"], Carry]:
-        """Log-probabilities that these next normalised features make possible, and the state after them.
-
-        On the CPU in float32 even if `mixed`: to round all weights for a few frames takes longer than it saves.
-        """
-        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.mixed and features.is_cuda):
+        """Log-probabilities that these next normalised features make possible, and the state after them."""
+        with self._arithmetic(features):
             return self.model.step(features, carry, last=last)
+
+    def _arithmetic(self, features: Tensor) -> torch.autocast:
+        """In use on a CPU a model is exact: to round all weights for a few frames takes longer than it saves."""
+        rounded = self.mixed and (self.training or features.is_cuda)
+        return torch.autocast(features.device.type, torch.bfloat16, enabled=rounded)
 
     def loss(self, batch: SpeechBatch) -> Tensor:
         """The loss summed over the batch's utterances; divide by the utterances of the global batch.

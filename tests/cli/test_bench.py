@@ -7,20 +7,75 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from crnn_audio import runs
+from tests.bench import __main__ as bench
+from tests.bench import streaming, training
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_benchmark_runs(corpus: Callable[[str], Path]) -> None:
-    corpus("an4")
+def program(*arguments: object, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", "--rounds", "1", "--steps", "1", "--json"],
+        [sys.executable, "-m", "tests.bench", *map(str, arguments)],
         cwd=ROOT,
         env=os.environ,
         capture_output=True,
         text=True,
         timeout=200,
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == exit_code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def test_the_benchmark_runs(corpus: Callable[[str], Path], live: Path) -> None:
+    corpus("an4")
+    done = program("--rounds", "1", "--steps", "1", "--model", live, "--minutes", "0.02", "--json")
     found = json.loads(done.stdout)
     assert found["ours"]["rate"] > 0
     assert found["ratio"] == found["ours"]["rate"] / found["packed"]["rate"]
+    assert found["streaming"]["blocks"][0]["p50"] > 0, "both parts run unless one is named"
+    lines = list(training.lines(found))
+    assert [line.split()[0] for line in lines] == ["training,", "training,", "ratio"]
+
+
+def test_the_benchmark_of_streaming(live: Path) -> None:
+    found = json.loads(program("streaming", "--model", live, "--minutes", "0.1", "--json").stdout)
+    assert list(found) == ["streaming"]
+    found = found["streaming"]
+    assert found["model"] == str(live)
+    assert found["look_ahead"] == pytest.approx(0.0125 + (3 + 4 * 4) * 0.01, abs=0.006), "window, convolutions, layer"
+    long, many = found["long_stream"], found["many_streams"]
+    assert [row["block"] for row in [*found["blocks"], many]] == [0.04, 0.1, 0.1]
+    for row, streams in ((found["blocks"][0], 1), (found["blocks"][1], 1), (many, 20)):
+        assert 0 < row["p50"] <= row["p95"] <= row["max"] < 60
+        assert 0 < row["factor"] * row["block"] * streams <= row["max"]
+        assert row["speed"] == pytest.approx(1 / row["factor"])
+    assert many["streams"] == 20
+    assert many["p50"] > 4 * found["blocks"][1]["p50"], "a round feeds twenty blocks"
+    assert (long["seconds"], long["first"]) == pytest.approx((6, 3))
+    assert all(0 < one <= found["blocks"][1]["max"] for one in long["block"])
+    assert long["words"] > 0, "it hears nothing"
+    if sys.platform == "linux":
+        assert 50 < long["mib"][0] <= long["mib"][1] + 20 < 4000
+    said = list(streaming.lines(found))
+    assert [line.split()[0] for line in said] == ["streaming,", "blocks", "blocks", "memory:", "a", "20"]
+
+
+def test_a_model_that_cannot_stream_is_refused(workshop: Path) -> None:
+    assert "bidirectional" in program("streaming", "--model", workshop / "run", exit_code=1).stderr
+
+
+def test_without_a_model_training_alone_is_measured(monkeypatch, tmp_path: Path, capsys) -> None:
+    monkeypatch.setattr(runs, "ZOO", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bench"])
+    assert bench.options().parts == ["training"]
+    assert "needs --model" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["bench", "streaming"])
+    with pytest.raises(SystemExit):
+        bench.options()
+    assert "needs --model" in capsys.readouterr().err
+    (tmp_path / "an4_streaming").mkdir()
+    assert (bench.options().parts, bench.options().model) == (["streaming"], "an4_streaming")
