@@ -142,7 +142,9 @@ def small_copy(run: Run, path: Path, which: str = "best") -> Run:
     facts = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
     if placeless is not data and isinstance(command := facts.get("command"), str):
         facts["command"] = shlex.join(word for word in shlex.split(command) if not word.startswith("data.root="))
-    copy = create(path, run.recipe.model_copy(update={"data": placeless}), run.vocabulary, run.statistics, facts)
+    init = Path(run.recipe.init).name if run.recipe.init else None
+    recipe = run.recipe.model_copy(update={"data": placeless, "init": init})
+    copy = create(path, recipe, run.vocabulary, run.statistics, facts)
     copy.save_weights("best", half)
     copy.set_state("finished")
     return copy

@@ -283,6 +283,8 @@ class Train(Section):
 class Recipe(Section):
     """One experiment, whole: what `make train RECIPE=...` reads."""
 
+    init: str | None = None
+    """A trained run to start from, by path or shipped name: same features and network; new tokens are added."""
     task: RecognitionTask = RecognitionTask()
     data: Data
     features: Features = FbankFeatures()

@@ -107,8 +107,9 @@ def _data(corpus: home.Corpus | None, run: Run) -> str:
         about = f"{first_line}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}."
     splits = "train and dev, as long as was chosen before on dev" if data.dev_as_train else "train"
     threads = f", {facts.get('threads')} thread(s)" if facts.get("device") == "cpu" else ""
+    start = f", starting from {run.recipe.init}" if run.recipe.init else ""
     return (
-        f"{about}\n\nTrained on {splits}: {facts.get('epochs')} epochs, {facts.get('steps')} steps, "
+        f"{about}\n\nTrained on {splits}{start}: {facts.get('epochs')} epochs, {facts.get('steps')} steps, "
         f"seed {run.recipe.seed}, on {facts.get('device')}{threads}, by `{facts.get('command')}` "
         f"at commit {facts.get('commit')}."
     )

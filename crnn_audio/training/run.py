@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,13 @@ import torch
 from crnn_audio import build, files, runs
 from crnn_audio.batching import loader, plan
 from crnn_audio.batching.loader import Cuts
+from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.schema import Recipe
 from crnn_audio.runs import Run
 from crnn_audio.tasks.judging import RecognitionJudgement, judge_recognition
 from crnn_audio.tasks.recognition import Recognition
-from crnn_audio.training import checkpoint, loop, optim, start
+from crnn_audio.text.vocabulary import Vocabulary
+from crnn_audio.training import checkpoint, init, loop, optim, start
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
 from crnn_audio.training.display import Display, Preparing
@@ -72,14 +74,25 @@ def train(
     with Preparing() as preparing:
         splits = build.splits(recipe, preparing)
         training = build.required(splits, "train", recipe.data.name)
-        vocabulary = run.vocabulary if run else build.vocabulary(recipe.task, training)
+        source = init.source(recipe)
+        vocabulary = run.vocabulary if run else _vocabulary(recipe, source, training)
         ready, left_out = start.usable(recipe, vocabulary, splits, preparing, say)
-        run = run or start.begun(path, recipe, vocabulary, ready, num_threads, recipe_path, say)
+        statistics = source.statistics if source else None
+        run = run or start.begun(path, recipe, vocabulary, ready, num_threads, recipe_path, say, statistics)
         start.list_left_out(run, left_out, len(training), say)
-        task = build.recognition(run.recipe, run.vocabulary, run.statistics).to(device)
+        task = build.recognition(run.recipe, run.vocabulary, run.statistics)
+        if source:
+            init.load(source, task.model)
+        task.to(device)
     held_out = None if run.recipe.data.dev_as_train else splits.get("dev")
     development = build.cuts(run.recipe, held_out, run.vocabulary) if held_out else None
     return _trained(run, task, ready, development, device, deadline, say)
+
+
+def _vocabulary(recipe: Recipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:
+    if source is None:
+        return build.vocabulary(recipe.task, training)
+    return init.grown(source.vocabulary, (cut.text for cut in training))
 
 
 def _as_it_ended(run: Run) -> Trained:

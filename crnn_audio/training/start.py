@@ -39,7 +39,7 @@ def reopened(path: Path, recipe: Recipe) -> Run:
     asked, stored = recipe.model_dump(), run.recipe.model_dump()
     asked["threads"] = stored["threads"]
     if asked != stored:
-        changes = "\n".join(f"  {line}" for line in _differences(stored, asked))
+        changes = "\n".join(f"  {line}" for line in differences(stored, asked))
         raise RunError(
             f"{path}: holds a run of another recipe; it was trained with the first value of each line:\n{changes}\n"
             "Choose another folder with --out, or give the recipe it was begun with."
@@ -47,10 +47,11 @@ def reopened(path: Path, recipe: Recipe) -> Run:
     return run
 
 
-def _differences(stored: Any, asked: Any, path: str = "") -> Iterator[str]:
+def differences(stored: Any, asked: Any, path: str = "") -> Iterator[str]:
+    """A line for each field in which two nested dictionaries differ: `a.b: first -> second`."""
     if isinstance(stored, dict) and isinstance(asked, dict):
         for name in sorted(stored.keys() | asked.keys()):
-            yield from _differences(stored.get(name), asked.get(name), f"{path}.{name}" if path else name)
+            yield from differences(stored.get(name), asked.get(name), f"{path}.{name}" if path else name)
     elif stored != asked:
         yield f"{path}: {stored} -> {asked}"
 
@@ -89,14 +90,14 @@ def begun(
     num_threads: int,
     recipe_path: str | None,
     say: Say,
+    statistics: build.Statistics | None = None,
 ) -> Run:
-    """A new run directory, with the statistics of the training split.
+    """A new run directory, with the statistics of the training split or those that are given.
 
     Raises:
         RunError: the folder cannot be written or holds something else.
     """
-    statistics = None
-    if recipe.features.normalize == "global":
+    if recipe.features.normalize == "global" and statistics is None:
         say("Measuring the mean and deviation of the features.")
         statistics = _statistics(recipe, ready)
     facts = {

@@ -176,6 +176,13 @@ def test_what_was_trained_on_dev_has_last_weights_and_no_score_of_dev(root: Path
     assert "Trained on train and dev" in sections(made.path)["Data"]
 
 
+def test_of_where_it_started_only_the_name_is_told(run: Run, root: Path, tmp_path: Path) -> None:
+    made = publish(trained(tmp_path / "fine", root, {"init": str(run.path)}).path, tmp_path / "small")
+    assert runs.open_run(made.path).recipe.init == run.path.name
+    assert f"starting from {run.path.name}:" in sections(made.path)["Data"]
+    assert str(run.path) not in (made.path / "recipe.yaml").read_text() + (made.path / "README.md").read_text()
+
+
 # ---------------------------------------------------------------------------------------- its card
 
 
