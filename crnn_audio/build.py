@@ -17,10 +17,11 @@ from crnn_audio.batching import checks, manifests
 from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, plan_epoch
-from crnn_audio.config.schema import Features, Model, Recipe, RecognitionTask
+from crnn_audio.config.schema import Augment, Features, Model, Recipe, RecognitionTask
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.features import normalize, spectrogram
+from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.models.conv import ConvFront, ConvSpec
@@ -163,10 +164,31 @@ def recognition(recipe: Recipe, tokens: Vocabulary, statistics: Statistics | Non
     )
 
 
-def cuts(recipe: Recipe, chosen: Sequence[Cut], tokens: Vocabulary) -> Cuts:
-    """Cuts with their token ids, ready to be read."""
+def cuts(recipe: Recipe, chosen: Sequence[Cut], tokens: Vocabulary, distortion: Distortion | None = None) -> Cuts:
+    """Cuts with their token ids, ready to be read, and distorted where that is asked for."""
     targets = [tokens.encode(cut.text) for cut in chosen]
-    return Cuts(chosen, targets, sample_rate=recipe.features.sample_rate, seed=recipe.seed)
+    rate = recipe.features.sample_rate
+    return Cuts(chosen, targets, sample_rate=rate, seed=recipe.seed, distortion=distortion)
+
+
+def distortion(augment: Augment, sample_rate: int) -> Distortion | None:
+    """What training does to the sound besides its speed; None where the recipe asks for nothing.
+
+    Raises:
+        DataError: a folder of noises or rooms is not there, or holds nothing that can be read.
+    """
+    noise, rooms = augment.noise, augment.rooms
+    if not (augment.gain_db or noise or rooms):
+        return None
+    return Distortion(
+        sample_rate,
+        gain_db=augment.gain_db,
+        noise_share=noise.share if noise else 0.0,
+        snr_db=noise.snr_db if noise else (0.0, 0.0),
+        noises=home.sounds(noise.folder, sample_rate) if noise and noise.folder else (),
+        room_share=rooms.share if rooms else 0.0,
+        responses=home.sounds(rooms.folder, sample_rate) if rooms and rooms.folder else (),
+    )
 
 
 def feed(recipe: Recipe, ready: Cuts, pin_memory: bool = False) -> SpeechFeed:

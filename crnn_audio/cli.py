@@ -165,6 +165,11 @@ def evaluate(
     root: Root = None,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances to show.")] = 5,
+    noise: Annotated[Path | None, typer.Option(metavar="DIR", help="Add these recordings as noise, at --snr.")] = None,
+    snr: Annotated[float, typer.Option(help="Speech over noise, in decibels.")] = 10.0,
+    rooms: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Put each utterance into one of these impulse responses.")
+    ] = None,
     record: Annotated[bool, typer.Option(help="Write the score into results.json beside the recipe.")] = False,
     as_json: Json = False,
     device: Device = "auto",
@@ -181,10 +186,14 @@ def evaluate(
     from crnn_audio.training.display import Preparing
 
     recognizer = load(model, device=device, weights=weights)
+    distortion = _conditions(noise, snr, rooms, recognizer.sample_rate)
     if record:
+        if distortion:
+            say("--record is for scores of the sound as it is; leave --noise and --rooms away.")
+            raise typer.Exit(2)
         recordable(recognizer)
     with Preparing() as progress:
-        found = evaluate(recognizer, split, root=root, progress=progress)
+        found = evaluate(recognizer, split, root=root, distortion=distortion, progress=progress)
     if as_json:
         print(json.dumps(found.as_json()))
     else:
@@ -204,6 +213,22 @@ def evaluate(
     if record:
         command = f"crnn-audio evaluate {model} --split {split} --weights {weights.value}"
         say(f"Recorded in {write(recognizer, found, command)}.")
+
+
+def _conditions(noise: Path | None, snr: float, rooms: Path | None, sample_rate: int) -> Any:
+    if noise is None and rooms is None:
+        return None
+    from crnn_audio.corpora import home
+    from crnn_audio.features.distort import Distortion
+
+    return Distortion(
+        sample_rate,
+        noise_share=1.0 if noise else 0.0,
+        snr_db=(snr, snr),
+        noises=home.sounds(noise, sample_rate) if noise else (),
+        room_share=1.0 if rooms else 0.0,
+        responses=home.sounds(rooms, sample_rate) if rooms else (),
+    )
 
 
 @app.command()

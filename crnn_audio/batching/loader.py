@@ -17,17 +17,31 @@ from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, PlannedCut, key, part
 from crnn_audio.errors import CrnnAudioError, DataError
 from crnn_audio.features.augment import perturbed_length, speed_perturb
+from crnn_audio.features.distort import Distortion
 from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
 
 
 class Cuts(Dataset[SpeechBatch | CrnnAudioError]):
-    """A manifest's cuts and their token ids; indexed by (epoch, planned batch)."""
+    """A manifest's cuts and their token ids; indexed by (epoch, planned batch).
 
-    def __init__(self, cuts: Sequence[Cut], targets: Sequence[Sequence[int]], *, sample_rate: int, seed: int) -> None:
+    Args:
+        distortion: what is done to each waveform, after the change of its speed.
+    """
+
+    def __init__(
+        self,
+        cuts: Sequence[Cut],
+        targets: Sequence[Sequence[int]],
+        *,
+        sample_rate: int,
+        seed: int,
+        distortion: Distortion | None = None,
+    ) -> None:
         self.cuts = cuts
         self.targets = targets
         self.sample_rate = sample_rate
         self.seed = seed
+        self.distortion = distortion
 
     def __getitem__(self, item: tuple[int, Batch]) -> SpeechBatch | CrnnAudioError:
         """The batch, or the error that a person should see: handed over whole, which a raised one would not be."""
@@ -38,7 +52,7 @@ class Cuts(Dataset[SpeechBatch | CrnnAudioError]):
             return error
 
     def _read(self, epoch: int, planned: Batch) -> SpeechBatch:
-        waveforms = [self._waveform(entry) for entry in planned]
+        waveforms = [self._waveform(epoch, entry) for entry in planned]
         cut_ids = tuple(self.cuts[entry.index].id for entry in planned)
         return SpeechBatch(
             audio=pad_waveforms(waveforms, self.sample_rate),
@@ -48,14 +62,17 @@ class Cuts(Dataset[SpeechBatch | CrnnAudioError]):
             epoch=epoch,
         )
 
-    def _waveform(self, entry: PlannedCut) -> np.ndarray:
+    def _waveform(self, epoch: int, entry: PlannedCut) -> np.ndarray:
         cut = self.cuts[entry.index]
         span = {} if cut.is_whole else {"start": cut.start, "duration": cut.duration}
         try:
             waveform, _ = audio.read(cut.recording.path, self.sample_rate, **span)
         except DataError as error:
             raise DataError(f"cut {cut.id!r}: {error}") from None
-        return speed_perturb(waveform, entry.speed)
+        waveform = speed_perturb(waveform, entry.speed)
+        if self.distortion is None:
+            return waveform
+        return self.distortion(waveform, np.random.default_rng(key(self.seed, epoch, cut.id, "distortion")))
 
     def num_samples(self, index: int, speed: float) -> int:
         """Samples that a cut will have when it is played at that speed; its file is not read."""

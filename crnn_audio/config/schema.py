@@ -159,11 +159,41 @@ class SpecAugment(Section):
     """Widest frequency mask, in bins; never more than half of them."""
 
 
+class Noise(Section):
+    """Sounds beside the speech, in some of the utterances."""
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the utterances that get some."""
+    snr_db: tuple[float, float] = (5.0, 25.0)
+    """Lowest and highest ratio of speech to noise, in decibels."""
+    folder: str | None = None
+    """Recordings of noise; without it, noise between white and brown is simulated."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.snr_db[0] > self.snr_db[1]:
+            raise ValueError(f"snr_db is [lowest, highest] (found {list(self.snr_db)})")
+        return self
+
+
+class Rooms(Section):
+    """Reverberation, in some of the utterances."""
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the utterances that get one."""
+    folder: str | None = None
+    """Impulse responses of rooms as audio files; without it, rooms are simulated."""
+
+
 class Augment(Section):
     """What is done to the training audio."""
 
     speed: Annotated[list[Annotated[float, Field(gt=0.5, lt=2)]], Field(min_length=1)] = [1.0]
     """Speed factors of which each utterance draws one an epoch; 1.1 plays faster and higher, as a tape would."""
+    gain_db: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """Largest change of an utterance's loudness, up or down, in decibels."""
+    noise: Noise | None = None
+    rooms: Rooms | None = None
     spec_augment: SpecAugment | None = None
 
 

@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
+import numpy as np
+
+from crnn_audio import audio
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.errors import DataError
 
@@ -30,6 +33,25 @@ class Corpus(Protocol):
 
     def obtain(self, folder: Path, progress: Progress | None = None) -> None:
         """Makes or downloads the corpus as `folder`, which must not exist, whole or not at all."""
+
+
+def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
+    """Every recording of a folder, such as noises or rooms' responses, in order of their names.
+
+    A relative folder counts from here, then from $CRNN_AUDIO_DATA, then from data/.
+
+    Raises:
+        DataError: there is no such folder, nothing in it, or a file that cannot be read.
+    """
+    roots = [Path(), *([Path(set_to)] if (set_to := os.environ.get("CRNN_AUDIO_DATA")) else []), Path("data")]
+    places = [root / folder for root in roots]
+    place = next((one for one in places if one.is_dir()), None)
+    if place is None:
+        raise DataError(f"{folder}: no such folder of recordings (looked at {', '.join(map(str, places))}).")
+    paths = sorted(path for path in place.iterdir() if path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3"))
+    if not paths:
+        raise DataError(f"{place}: holds no recordings (WAV, FLAC, Ogg or MP3).")
+    return tuple(audio.read(path, sample_rate)[0] for path in paths)
 
 
 def locate(corpus: Corpus, root: Path | None = None, progress: Progress | None = None) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from crnn_audio import build
 from crnn_audio.batching import loader, plan
 from crnn_audio.corpora import home
+from crnn_audio.features.distort import Distortion
 from crnn_audio.inference.load import load
 from crnn_audio.inference.recognizer import BATCH_SECONDS, Recognizer
 from crnn_audio.metrics.error_rate import ErrorCounts, interval
@@ -67,6 +68,7 @@ def evaluate(
     *,
     root: str | Path | None = None,
     weights: str = "best",
+    distortion: Distortion | None = None,
     progress: home.Progress | None = None,
 ) -> Evaluation:
     """Transcribes a split of the corpus that a run was trained on, greedily, and counts errors.
@@ -76,6 +78,7 @@ def evaluate(
         split: "train", "dev" or "test".
         root: where the corpus lies, if not where the recipe or the environment says.
         weights: "best" on dev, or "last" of training.
+        distortion: what is done to the sound first, such as noise at a ratio; the same to a cut each time.
 
     Raises:
         RunError, DataError: the run or the corpus cannot be used.
@@ -85,7 +88,7 @@ def evaluate(
     data = run.recipe.data.model_copy(update={"root": str(root)} if root else {})
     recipe = run.recipe.model_copy(update={"data": data})
     chosen = build.required(build.splits(recipe, progress), split, data.name)
-    cuts = build.cuts(recipe, chosen, run.vocabulary)
+    cuts = build.cuts(recipe, chosen, run.vocabulary, distortion)
     planned = plan.in_order([cut.duration for cut in chosen], budget=BATCH_SECONDS)
     loaded = loader.batches(cuts, [(0, batch) for batch in planned])
     references = {cut.id: cut.text for cut in chosen}

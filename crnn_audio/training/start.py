@@ -79,7 +79,8 @@ def usable(
     if unknown:
         say(f"dev: {len(unknown)} cuts hold symbols that train never shows and that cannot be recognised: {unknown[0]}")
     bad = {finding.cut_id for finding in found}
-    return build.cuts(recipe, [cut for cut in training if cut.id not in bad], vocabulary), found
+    distortion = build.distortion(recipe.augment, recipe.features.sample_rate)
+    return build.cuts(recipe, [cut for cut in training if cut.id not in bad], vocabulary, distortion), found
 
 
 def begun(

@@ -7,7 +7,9 @@ import subprocess
 from pathlib import Path
 
 import jiwer
+import numpy as np
 import pytest
+import soundfile
 from safetensors.torch import load_file, save_file
 
 from crnn_audio.batching import manifests
@@ -67,6 +69,23 @@ def test_no_worst_utterances_shown_on_a_named_device(cli) -> None:
     done = cli("evaluate", "run", "--device", "abacus", exit_code=3)
     assert "abacus" in done.stderr
     assert done.stdout == ""
+
+
+def test_noise_and_rooms_are_told_by_option_and_never_recorded(cli, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for name in ("noise", "rooms"):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "one.wav", 0.1 * generator.standard_normal(16000), 16000)
+
+    def cer(*words: object) -> float:
+        return json.loads(cli("evaluate", "run", "--split", "train", "--json", *words).stdout)["cer"]
+
+    hiss = ("--noise", tmp_path / "noise", "--snr")
+    assert cer() == cer(*hiss, 80) < cer(*hiss, -10)
+    assert cer(*hiss, -10) == cer(*hiss, -10), "the same each time"
+    assert cer("--rooms", tmp_path / "rooms") > cer()
+    assert "--record" in cli("evaluate", "run", "--noise", tmp_path / "noise", "--record", exit_code=2).stderr
+    assert "nowhere" in cli("evaluate", "run", "--noise", "nowhere", exit_code=4).stderr
 
 
 def test_no_such_split(cli, tiny: Path) -> None:

@@ -11,6 +11,7 @@ from crnn_audio.batching.loader import Cuts, SpeechFeed, batches, pad_tokens, pa
 from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.batching.plan import PlannedCut, key
 from crnn_audio.errors import DataError
+from crnn_audio.features.distort import Distortion
 
 RATE = 8000
 
@@ -109,3 +110,17 @@ def test_a_batch_moves_to_a_device_whole(cuts) -> None:
     tensors = (moved.audio.waveforms, moved.audio.lengths, moved.targets.tokens, moved.targets.lengths)
     assert {tensor.device.type for tensor in tensors} == {"meta"}
     assert (moved.cut_ids, moved.keys, moved.epoch) == (batch.cut_ids, batch.keys, batch.epoch)
+
+
+def test_a_distortion_comes_after_speed_and_is_drawn_from_seed_epoch_and_cut(cuts) -> None:
+    def distorted(epoch: int, *indices: int, workers: int = 0) -> list[torch.Tensor]:
+        cuts.distortion = Distortion(RATE, gain_db=6.0, noise_share=1.0)
+        (batch,) = batches(cuts, [(epoch, planned(cuts, *indices, speed=1.1))], workers=workers)
+        return [row[:length] for row, length in zip(batch.audio.waveforms, batch.audio.lengths, strict=True)]
+
+    (plain,) = batches(cuts, [(3, planned(cuts, 0, speed=1.1))])
+    wave = plain.audio.waveforms[0].numpy()
+    wanted = Distortion(RATE, gain_db=6.0, noise_share=1.0)(wave, np.random.default_rng(key(9, 3, "a", "distortion")))
+    assert torch.equal(distorted(3, 0)[0], torch.from_numpy(wanted))
+    assert torch.equal(distorted(3, 0)[0], distorted(3, 1, 0, workers=1)[1])
+    assert not torch.equal(distorted(3, 0)[0], distorted(4, 0)[0])

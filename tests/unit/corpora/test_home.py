@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.corpora import CORPORA, home
@@ -92,3 +94,36 @@ def test_every_corpus_offers_the_same():
         assert isinstance(corpus, home.Corpus)
         assert name == corpus.NAME
         assert corpus.LICENCE
+
+
+# ---------------------------------------------------------------------------------------- noises and rooms
+
+
+def hum(path: Path, rate: int, seconds: float = 0.1) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.1 * np.sin(np.arange(round(rate * seconds)) / 5), rate)
+
+
+def test_sounds_of_a_folder_come_by_name_at_the_rate_asked_for(tmp_path):
+    hum(tmp_path / "noises" / "b.wav", 8000)
+    hum(tmp_path / "noises" / "a.flac", 16000, 0.2)
+    (tmp_path / "noises" / "licence.txt").touch()
+    assert [len(one) for one in home.sounds(tmp_path / "noises", 16000)] == [3200, 1600]
+
+
+def test_a_folder_of_sounds_is_searched_here_then_among_corpora(tmp_path):
+    for place, count in ((Path("data"), 1), (tmp_path / "shared", 2), (Path(), 3)):
+        for number in range(count):
+            hum(place / "noises" / f"{number}.wav", 8000)
+        assert len(home.sounds("noises", 8000)) == count
+
+
+def test_a_folder_without_sounds_is_said(tmp_path):
+    with pytest.raises(DataError, match=r"noises: no such folder of recordings \(looked at noises, .*shared.*noises"):
+        home.sounds("noises", 8000)
+    Path("noises").mkdir()
+    with pytest.raises(DataError, match="noises: holds no recordings"):
+        home.sounds("noises", 8000)
+    (Path("noises") / "broken.wav").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"broken\.wav"):
+        home.sounds("noises", 8000)
