@@ -47,11 +47,16 @@ class Weights(StrEnum):
 
 
 class Format(StrEnum):
-    """How transcripts are printed."""
+    """How transcripts are written."""
 
     text = "text"
     json = "json"
     jsonl = "jsonl"
+    srt = "srt"
+    vtt = "vtt"
+    tsv = "tsv"
+    ctm = "ctm"
+    textgrid = "textgrid"
 
 
 def say(line: str) -> None:
@@ -255,36 +260,39 @@ def publish(
 @app.command()
 def transcribe(
     model: ModelArgument,
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Audio files; - is standard input.")],
-    form: Annotated[
-        Format, typer.Option("--format", help="text, a JSON array, or a JSON object a line.")
-    ] = Format.text,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE", help="Audio files, or folders of them; - is standard input.")
+    ],
+    forms: Annotated[
+        list[Format] | None, typer.Option("--format", help="How to write it; with --out, repeat it for several.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a file for each recording and format below this folder.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw each recording, what was heard and how surely, as a PNG.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also do what an earlier call has done.")] = False,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
     device: Device = "auto",
 ) -> None:
     """Write down what is said in audio files.
 
-    With several files each line begins with the file's name. A file that cannot be read is named on standard error,
-    the rest go on, and the exit code is 4.
+    With several files each line of text begins with the file's name. A file that cannot be read is named on standard
+    error, the rest go on, and the exit code is 4. With --out, a recording whose results are there and no older than
+    itself is done; stop at any time, and the same call does the rest.
     """
-    from crnn_audio.training.display import Preparing
+    from crnn_audio.inference import outputs, transcripts
 
-    recognizer = _loaded(model, device, weights)
-    with Preparing() as progress:
-        results = recognizer.transcribe_each(files, lambda done: progress("transcribing", done, len(files)))
-    errors = [result for result in results if isinstance(result, DataError)]
-    heard = [result for result in results if not isinstance(result, DataError)]
-    if form is Format.text:
-        for hypothesis in heard:
-            print(hypothesis.text if len(files) == 1 else f"{hypothesis.path}\t{hypothesis.text}")
-    elif form is Format.jsonl:
-        for hypothesis in heard:
-            print(json.dumps(_as_json(hypothesis), ensure_ascii=False))
-    else:
-        print(json.dumps([_as_json(hypothesis) for hypothesis in heard], ensure_ascii=False, indent=1))
-    for error in errors:
-        say(str(error))
-    if errors:
+    wanted = outputs.Outputs(tuple(form.value for form in dict.fromkeys(forms or [Format.text])), out, plot)
+    if wrong := outputs.misuse(wanted, overwrite):
+        say(wrong)
+        raise typer.Exit(2)
+    plan = outputs.plan(files, wanted, overwrite=overwrite)
+    if wrong := outputs.clash(plan, wanted):
+        say(wrong)
+        raise typer.Exit(2)
+    if transcripts.run(plan, wanted, lambda: _loaded(model, device, weights), say, sys.stdout):
         raise typer.Exit(DataError.exit_code)
 
 
@@ -302,6 +310,7 @@ def stream(
     Text grows on a terminal; a line for each finished utterance goes to a pipe.
     """
     from crnn_audio import audio
+    from crnn_audio.inference.formats import fields
 
     recognizer = _loaded(model, device)
     blocks = audio.blocks(source, seconds, raw_rate=rate)
@@ -311,7 +320,7 @@ def stream(
         with recognizer.stream(blocks.sample_rate) as opened:
             for heard in _listen(opened, blocks):
                 for final in heard.finals:
-                    line = json.dumps({"event": "final", **_as_json(final)}, ensure_ascii=False)
+                    line = json.dumps({"event": "final", **fields(final)}, ensure_ascii=False)
                     print("\r\x1b[K" * growing + (line if as_json else final.text), flush=True)
                     shown = ""
                 if heard.text != shown:
@@ -350,39 +359,34 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.1f} minutes"
 
 
-def _as_json(hypothesis: Any) -> dict[str, Any]:
-    def rounded(value: float) -> float:
-        return round(value, 4)
-
-    return {
-        "path": hypothesis.path,
-        "seconds": rounded(hypothesis.seconds),
-        "text": hypothesis.text,
-        "confidence": rounded(hypothesis.confidence),
-        "words": [
-            {
-                "text": word.text,
-                "start": rounded(word.start),
-                "end": rounded(word.end),
-                "confidence": rounded(word.confidence),
-            }
-            for word in hypothesis.words
-        ],
-    }
-
-
 def main() -> None:
     """Runs the command line: every error a person can act on is one message and an exit code."""
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names of files may be any bytes
     try:
         try:
             app()
         finally:
-            sys.stdout.flush()  # here, where a closed pipe can still be caught
+            _flush()  # here, where a closed pipe can still be caught
     except CrnnAudioError as error:
         say(str(error))
         sys.exit(error.exit_code)
     except SystemExit as ending:
         sys.exit(0 if isinstance(ending.__context__, BrokenPipeError) else ending.code)  # typer ends it with 1
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _close_stdout()
         sys.exit(0)
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # whatever was the matter before, this is why
+        _close_stdout()
+        raise DataError(f"standard output cannot be written ({error.strerror}).") from None
+
+
+def _close_stdout() -> None:
+    """What is still to be written goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

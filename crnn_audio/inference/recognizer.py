@@ -1,5 +1,6 @@
 """Audio files to text with times and confidences: batched by length inside, in the caller's order outside."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import overload
@@ -15,6 +16,8 @@ from crnn_audio.decoding.ctc import Path as TokenPath
 from crnn_audio.decoding.ctc import greedy
 from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
+from crnn_audio.inference import plots
+from crnn_audio.inference.plots import Evidence
 from crnn_audio.inference.stream import Endpoint, Stream
 from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Recognition
@@ -59,28 +62,29 @@ class Recognizer:
         """As `transcribe`, but a recording that cannot be read gives its error in place of a hypothesis.
 
         Args:
-            progress: told after each batch how many recordings are done.
+            progress: told after each recording how many are done.
         """
         results: dict[int, Hypothesis | DataError] = {}
-        for batch in self._batches(sources, results):
-            results.update(self._recognized(batch, sources))
+        for index, result in self.as_done(sources):
+            results[index] = result
             if progress:
                 progress(len(results))
         return [results[index] for index in range(len(sources))]
 
-    def _batches(
-        self, sources: Sequence[Source], results: dict[int, Hypothesis | DataError]
-    ) -> Iterator[list[tuple[int, np.ndarray]]]:
-        """Lists of (index, waveform) of like lengths, longest first; unreadable sources go to `results`."""
+    def as_done(self, sources: Sequence[Source]) -> Iterator[tuple[int, Hypothesis | DataError]]:
+        """As `transcribe_each`, but each result, with its recording's position, as soon as its batch is done.
+
+        Recordings of like lengths are recognised together, the longest first.
+        """
         for planned in _planned(sources):
             readable = []
             for entry in planned:
                 try:
                     readable.append((entry.index, self._read(sources[entry.index])))
                 except DataError as error:
-                    results[entry.index] = error
+                    yield entry.index, error
             if readable:
-                yield readable
+                yield from self._recognized(readable, sources)
 
     def _read(self, source: Source) -> np.ndarray:
         waveform, _ = audio.read(source, self.sample_rate)
@@ -110,6 +114,35 @@ class Recognizer:
         text = self.task.vocabulary.decode(path.tokens)
         return Hypothesis(" ".join(text.split()), confidence, found, seconds, name)
 
+    def plot(self, source: Source, path: str | Path, hypothesis: Hypothesis | None = None) -> Hypothesis:
+        """Transcribes a recording and draws spectrogram, posteriors and words into a PNG; of long ones the beginning.
+
+        Args:
+            hypothesis: what is said in it, where that is known already.
+
+        Raises:
+            DataError: as `transcribe`.
+            OSError: the picture cannot be written.
+        """
+        waveform = self._read(source)
+        if hypothesis is None:
+            ((_, hypothesis),) = self._recognized([(0, waveform)], [source])
+        plots.save(Path(path), self._evidence(waveform[: round(plots.MAX_SECONDS * self.sample_rate)]), hypothesis)
+        return hypothesis
+
+    @torch.inference_mode()
+    def _evidence(self, waveform: np.ndarray) -> Evidence:
+        sound = pad_waveforms([waveform], self.sample_rate)
+        sound = AudioBatch(sound.waveforms.to(self.device), sound.lengths.to(self.device), self.sample_rate)
+        features, _ = self.task.front_end(sound.waveforms, sound.lengths)
+        return Evidence(
+            features=features[0].float().cpu().numpy(),
+            hop_seconds=self.task.front_end.hop_length / self.sample_rate,
+            probs=self.task(sound).frames[0].float().exp().cpu().numpy(),
+            frame_seconds=self.frame_seconds,
+            tokens=self.task.vocabulary.tokens,
+        )
+
     def stream(self, sample_rate: int, endpoint: Endpoint | None = None) -> Stream:
         """Recognises sound as it arrives; one-directional models only.
 
@@ -129,12 +162,12 @@ class Recognizer:
 
 
 def _planned(sources: Sequence[Source]) -> list[Batch]:
-    return in_order([_seconds(source) for source in sources], budget=BATCH_SECONDS)
+    return in_order([expected_seconds(source) for source in sources], budget=BATCH_SECONDS)
 
 
-def _seconds(source: Source) -> float:
+def expected_seconds(source: Source) -> float:
     """From the file's header; a stream, which can be read but once, is taken as long."""
-    if isinstance(source, str | Path) and Path(source).is_file():
+    if isinstance(source, str | Path) and os.path.isfile(source):  # noqa: PTH113 - Path's raises where it may not look
         try:
             return audio.inspect(source).seconds
         except DataError:
