@@ -7,9 +7,7 @@ needs it are imported inside the verbs, so that help and mistakes in a recipe an
 import json
 import os
 import shlex
-import shutil
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -183,11 +181,10 @@ def evaluate(
 
     Word and character error rate with counts and a 95 % interval, and the worst utterances side by side.
     """
-    from crnn_audio.inference.evaluate import evaluate
+    from crnn_audio.inference.evaluate import evaluate, lines
     from crnn_audio.inference.load import load
     from crnn_audio.inference.results import record as write
     from crnn_audio.inference.results import recordable
-    from crnn_audio.metrics.error_rate import align
     from crnn_audio.training.display import Preparing
 
     recognizer = load(model, device=device, weights=weights)
@@ -202,19 +199,7 @@ def evaluate(
     if as_json:
         print(json.dumps(found.as_json()))
     else:
-        low, high = found.interval
-        words = found.words
-        print(f"{model} on {found.corpus} {split}: {len(found.utterances)} utterances, {words.reference} words")
-        print(
-            f"  WER {100 * found.wer:.2f} %  (95 % interval {100 * low:.2f} to {100 * high:.2f})  "
-            f"{words.substitutions} substitutions, {words.deletions} deletions, {words.insertions} insertions"
-        )
-        print(f"  CER {100 * found.cer:.2f} %")
-        if found.confidence_area is not None:
-            print(f"  confidence: {found.confidence_area:.3f} under the ROC curve of right against wrong words")
-        for one in found.worst(worst):
-            said, heard = align(one.reference, one.hypothesis)
-            print(f"  {one.cut_id}\n    said   {said.rstrip()}\n    heard  {heard.rstrip()}")
+        print("\n".join(lines(found, model, worst)))
     if record:
         command = f"crnn-audio evaluate {model} --split {split} --weights {weights.value}"
         say(f"Recorded in {write(recognizer, found, command)}.")
@@ -310,25 +295,12 @@ def stream(
     Text grows on a terminal; a line for each finished utterance goes to a pipe.
     """
     from crnn_audio import audio
-    from crnn_audio.inference.formats import fields
+    from crnn_audio.inference.live import show
 
     recognizer = _loaded(model, device)
     blocks = audio.blocks(source, seconds, raw_rate=rate)
-    growing = sys.stdout.isatty() and not as_json
-    shown = ""
-    try:
-        with recognizer.stream(blocks.sample_rate) as opened:
-            for heard in _listen(opened, blocks):
-                for final in heard.finals:
-                    line = json.dumps({"event": "final", **fields(final)}, ensure_ascii=False)
-                    print("\r\x1b[K" * growing + (line if as_json else final.text), flush=True)
-                    shown = ""
-                if heard.text != shown:
-                    shown = heard.text
-                    _show_partial(shown, heard.seconds, growing, as_json)
-    finally:
-        if growing and shown:
-            print()
+    with recognizer.stream(blocks.sample_rate) as opened:
+        show(opened, blocks, sys.stdout, as_json=as_json)
 
 
 def _loaded(model: str, device: str, weights: str = "best") -> Any:
@@ -338,21 +310,6 @@ def _loaded(model: str, device: str, weights: str = "best") -> Any:
     if not recognizer.run.finished:
         say(f"{model}: this run is not finished; these are its best weights so far.")
     return recognizer
-
-
-def _listen(opened: Any, blocks: Any) -> Iterator[Any]:
-    for block in blocks:
-        yield opened.feed(block)
-    yield opened.flush()
-
-
-def _show_partial(text: str, seconds: float, growing: bool, as_json: bool) -> None:
-    if as_json:
-        event = {"event": "partial", "text": text, "seconds": round(seconds, 3)}
-        print(json.dumps(event, ensure_ascii=False), flush=True)
-    elif growing:  # its end, in one row: a row that wraps could not be taken back
-        width = shutil.get_terminal_size().columns - 1
-        print("\r\x1b[K" + text[-width:], end="", flush=True)
 
 
 def _duration(seconds: float) -> str:

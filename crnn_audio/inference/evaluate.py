@@ -9,7 +9,7 @@ from crnn_audio.corpora import home
 from crnn_audio.features.distort import Distortion
 from crnn_audio.inference.load import load
 from crnn_audio.inference.recognizer import BATCH_SECONDS, Recognizer
-from crnn_audio.metrics.error_rate import ErrorCounts, interval
+from crnn_audio.metrics.error_rate import ErrorCounts, align, interval
 from crnn_audio.tasks.judging import Transcribed, judge_recognition
 
 
@@ -103,3 +103,20 @@ def evaluate(
         confidence_area=judged.confidence_area,
         utterances=judged.utterances,
     )
+
+
+def lines(found: Evaluation, name: str, worst: int) -> list[str]:
+    """For people: the scores of a model of that name, and its worst utterances, said above heard."""
+    words, (low, high) = found.words, found.interval
+    text = [
+        f"{name} on {found.corpus} {found.split}: {len(found.utterances)} utterances, {words.reference} words",
+        f"  WER {100 * found.wer:.2f} %  (95 % interval {100 * low:.2f} to {100 * high:.2f})  "
+        f"{words.substitutions} substitutions, {words.deletions} deletions, {words.insertions} insertions",
+        f"  CER {100 * found.cer:.2f} %",
+    ]
+    if found.confidence_area is not None:
+        text.append(f"  confidence: {found.confidence_area:.3f} under the ROC curve of right against wrong words")
+    for one in found.worst(worst):
+        said, heard = align(one.reference, one.hypothesis)
+        text.append(f"  {one.cut_id}\n    said   {said.rstrip()}\n    heard  {heard.rstrip()}")
+    return text

@@ -110,7 +110,8 @@ def _source(path: str, folder: Path | None) -> str:
 
 def _wishes(wish: str) -> Iterator[str]:
     path = PurePosixPath(wish)
-    return chain([str(path.with_name(path.stem)), wish], (f"{wish}.{number}" for number in count(2)))
+    short = [str(path.with_name(path.stem))] if path.stem.strip(".") else []  # the file may be called `..wav`
+    return chain([*short, wish], (f"{wish}.{number}" for number in count(2)))
 
 
 def _same(name: str) -> str:

@@ -1,0 +1,143 @@
+"""Folders become recordings, and no two recordings ever share a name, in this call or a later one."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from crnn_audio.errors import DataError
+from crnn_audio.inference import inputs
+from crnn_audio.inference.inputs import Found
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def wishes(*arguments: object) -> list[str]:
+    found, problems = inputs.find([str(one) for one in arguments])
+    assert problems == []
+    return [one.wish for one in found]
+
+
+def test_files_come_as_given_and_folders_as_what_is_in_them(tmp_path: Path) -> None:
+    touch(tmp_path / "rec", "b.wav", "a.FLAC", "a.txt", "sub/deep/c d.mp3", "sub/a.m4a", ".hidden.wav", ".git/x.wav")
+    touch(tmp_path, "alone.raw")
+    given = [str(tmp_path / "alone.raw"), "-", str(tmp_path / "rec"), "missing.wav"]
+    found, problems = inputs.find(given)
+    assert problems == []
+    assert [one.wish for one in found] == [
+        "alone.raw", "stdin", "a.FLAC", "b.wav", "sub/a.m4a", "sub/deep/c d.mp3", "missing.wav"
+    ]  # fmt: skip
+    assert [one.path for one in found[:4]] == [given[0], "-", f"{given[2]}/a.FLAC", f"{given[2]}/b.wav"]
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
+    touch(tmp_path / "rec", "a.wav")
+    touch(tmp_path / "elsewhere", "b.wav")
+    (tmp_path / "rec" / "round").symlink_to(tmp_path / "rec")
+    (tmp_path / "rec" / "there").symlink_to(tmp_path / "elsewhere")
+    assert wishes(tmp_path / "rec") == ["a.wav", "there/b.wav"]
+
+
+def test_a_folder_without_recordings_and_one_that_cannot_be_read(tmp_path: Path, monkeypatch) -> None:
+    touch(tmp_path / "letters", "a.txt", "b.txt")
+    touch(tmp_path / "rec", "a.wav", "locked/b.wav")
+    scandir = os.scandir
+
+    def guarded(path: str) -> object:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    found, problems = inputs.find([str(tmp_path / "letters"), str(tmp_path / "rec")])
+    assert [one.wish for one in found] == ["a.wav"]
+    assert [str(one).removeprefix(f"{tmp_path}/") for one in problems] == [
+        "letters: no recordings in this folder, only 2 other files.",
+        "rec/locked: cannot be read (Permission denied).",
+    ]
+
+
+def names(*paths: str, folder: Path | None = None, wishes: list[str] | None = None) -> list[str]:
+    found = [Found(path, wish) for path, wish in zip(paths, wishes or [Path(one).name for one in paths], strict=True)]
+    return [one.name for one in inputs.named(found, folder)]
+
+
+def test_the_second_keeps_its_suffix_and_the_next_get_numbers() -> None:
+    assert names("a/x.wav", "b/x.mp3", "c/x.wav", "d/x.wav", "e/x.mp3") == ["x", "x.mp3", "x.wav", "x.wav.2", "x.mp3.2"]
+    assert names("x", "y/x") == ["x", "x.2"]
+    assert names("x.mp3.wav", "x.wav", "x.mp3") == ["x.mp3", "x", "x.mp3.2"]
+
+
+def test_what_some_file_systems_take_for_one_name_is_told_apart() -> None:
+    assert names("a/x.wav", "b/X.wav") == ["x", "X.wav"]
+    assert names("a/\u00e9.wav", "b/e\u0301.wav") == ["\u00e9", "e\u0301.wav"]
+
+
+def test_the_same_recording_is_done_once(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav")
+    assert names(str(tmp_path / "a.wav"), f"{tmp_path}/./a.wav", os.path.relpath(tmp_path / "a.wav")) == ["a"]
+
+
+def test_a_later_call_keeps_names_and_gives_no_name_again(tmp_path: Path) -> None:
+    first = inputs.named([Found("a/x.wav", "x.wav"), Found("b/x.wav", "x.wav")], tmp_path)
+    inputs.remember(first, tmp_path, ["srt"])
+    again = inputs.named([Found("c/x.wav", "x.wav"), Found("b/x.wav", "x.wav"), Found("a/x.wav", "x.wav")], tmp_path)
+    assert [one.name for one in again] == ["x.wav.2", "x.wav", "x"]
+    assert [one.formats for one in again] == [frozenset(), {"srt"}, {"srt"}]
+    inputs.remember(again, tmp_path, ["json"])
+    assert inputs.named([Found("b/x.wav", "x.wav")], tmp_path)[0].formats == {"srt", "json"}
+
+
+def test_recordings_and_results_may_move_together(tmp_path: Path, monkeypatch) -> None:
+    touch(tmp_path / "old", "rec/x.wav", "more/x.wav")
+    both = [Found(str(tmp_path / "old" / one / "x.wav"), "x.wav") for one in ("rec", "more")]
+    inputs.remember(inputs.named(both, tmp_path / "old/out"), tmp_path / "old/out", ["text"])
+    (tmp_path / "old").rename(tmp_path / "new")
+    monkeypatch.chdir(tmp_path / "new")
+    moved = inputs.named([Found("more/x.wav", "x.wav"), Found("rec/x.wav", "x.wav")], Path("out"))
+    assert [(one.name, one.formats) for one in moved] == [("x.wav", {"text"}), ("x", {"text"})]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(
+    st.lists(st.text("xX.éE\u0301 \n", min_size=1, max_size=4).filter(lambda name: name.strip(".")), max_size=8),
+    st.randoms(),
+)
+def test_names_are_always_different_and_stay(tmp_path: Path, wished: list[str], random) -> None:
+    folder = tmp_path / str(len(list(tmp_path.iterdir())))
+    found = [Found(f"{index}/{wish}", wish) for index, wish in enumerate(wished)]
+    given = inputs.named(found, folder)
+    assert [one.path for one in given] == [one.path for one in found]
+    assert len({inputs._same(one.name) for one in given}) == len(given)
+    inputs.remember(given, folder, ["text"])
+    random.shuffle(found)
+    assert {(one.path, one.name) for one in inputs.named(found, folder)} == {(one.path, one.name) for one in given}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"x": 1}', '{"x": {}}', "\ufffd"])
+def test_a_damaged_index_is_said_and_nothing_is_guessed(tmp_path: Path, content: str) -> None:
+    (tmp_path / inputs.INDEX).write_text(content, encoding="utf-8")
+    with pytest.raises(DataError, match=r"sources\.json: damaged .*--overwrite"):
+        inputs.named([Found("a/x.wav", "x.wav")], tmp_path)
+
+
+def test_names_that_are_no_letters_are_kept(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"bad\xff.wav")
+    inputs.remember(inputs.named([Found(odd, odd)], tmp_path), tmp_path, ["text"])
+    json.loads((tmp_path / inputs.INDEX).read_text(encoding="utf-8"))
+    assert inputs.named([Found(odd, odd)], tmp_path)[0].formats == {"text"}
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    touch(tmp_path, "file")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(DataError, match=r"file.*: cannot be written \((File exists|Not a directory)\)"):
+            inputs.remember([inputs.Input("a.wav", "a")], folder, ["text"])

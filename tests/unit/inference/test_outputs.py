@@ -1,0 +1,136 @@
+"""What is done is left alone, what is not ours is never replaced, options that contradict each other are refused."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from crnn_audio.inference.inputs import Input
+from crnn_audio.inference.outputs import Outputs, Plan, clash, misuse, plan
+
+
+@pytest.fixture
+def rec(tmp_path: Path) -> Path:
+    """Three recordings, an hour old."""
+    for name in ("a.wav", "b.wav", "sub/c.wav"):
+        (tmp_path / "rec" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "rec" / name).touch()
+        age(tmp_path / "rec" / name, -3600)
+    return tmp_path / "rec"
+
+
+def age(path: Path, seconds: float) -> None:
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime + seconds))
+
+
+def write(planned: Plan, outputs: Outputs) -> None:
+    for one in planned.inputs:
+        for path in outputs.paths(one.name).values():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+
+
+def to_do(rec: Path, outputs: Outputs, **options: bool) -> list[str]:
+    return [one.name for one in plan([str(rec)], outputs, **options).inputs]
+
+
+def test_paths_of_one_recording() -> None:
+    both = Outputs(("text", "textgrid"), Path("o"), Path("p"))
+    assert [str(path) for path in both.paths("sub/x.y").values()] == [
+        "o/sub/x.y.txt",
+        "o/sub/x.y.TextGrid",
+        "p/sub/x.y.png",
+    ]
+    assert Outputs(("text",)).paths("x") == {}
+
+
+def test_what_is_done_is_not_done_again_until_it_changes(rec: Path, tmp_path: Path) -> None:
+    outputs = Outputs(("srt", "json"), tmp_path / "out")
+    first = plan([str(rec)], outputs)
+    assert [one.name for one in first.inputs] == ["a", "b", "sub/c"]
+    write(first, outputs)
+    again = plan([str(rec)], outputs)
+    assert (again.inputs, again.num_done, again.problems) == ((), 3, ())
+    assert to_do(rec, outputs, overwrite=True) == ["a", "b", "sub/c"]
+
+    age(rec / "a.wav", 7200)
+    (tmp_path / "out" / "b.json").unlink()
+    assert to_do(rec, outputs) == ["a", "b"]
+
+
+def test_another_format_or_a_picture_is_work_to_do(rec: Path, tmp_path: Path) -> None:
+    outputs = Outputs(("srt",), tmp_path / "out")
+    write(plan([str(rec)], outputs), outputs)
+    assert len(to_do(rec, Outputs(("srt", "vtt"), tmp_path / "out"))) == 3
+    assert len(to_do(rec, Outputs(("srt",), tmp_path / "out", tmp_path / "pictures"))) == 3
+
+
+def test_files_of_somebody_else_are_not_replaced(rec: Path, tmp_path: Path) -> None:
+    (rec / "a.txt").write_text("THE REFERENCE")
+    outputs = Outputs(("text",), rec)
+    for _ in range(2):  # nor once a call has been here
+        planned = plan([str(rec)], outputs)
+        assert [str(problem) for problem in planned.problems] == [
+            f"{rec}/a.wav: {rec}/a.txt is there already, and not from an earlier call. Name another folder, or give "
+            "--overwrite to replace it."
+        ]
+        assert "a" not in [one.name for one in planned.inputs]
+        write(planned, outputs)
+    assert "a" in to_do(rec, outputs, overwrite=True)
+
+
+def test_nor_are_they_where_another_format_is_ours(rec: Path) -> None:
+    write(plan([str(rec)], Outputs(("srt",), rec)), Outputs(("srt",), rec))
+    (rec / "a.txt").write_text("THE REFERENCE")
+    planned = plan([str(rec)], Outputs(("text",), rec))
+    assert [one.name for one in planned.inputs] == ["b", "sub/c"]
+    assert len(planned.problems) == 1
+
+
+def test_a_recording_that_is_not_there_takes_no_name(tmp_path: Path) -> None:
+    outputs = Outputs(("text",), tmp_path / "out")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "x.wav").touch()
+    assert [one.name for one in plan([str(tmp_path / "gone/x.wav")], outputs).inputs] == ["x"]
+    assert [one.name for one in plan([str(tmp_path / "there/x.wav")], outputs).inputs] == ["x"]
+
+
+def test_standard_input_is_never_done(tmp_path: Path) -> None:
+    outputs = Outputs(("text",), tmp_path)
+    for _ in range(2):
+        planned = plan(["-"], outputs)
+        assert [one.name for one in planned.inputs] == ["stdin"]
+        write(planned, outputs)
+
+
+def test_without_a_folder_nothing_is_written_or_left_out(rec: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    planned = plan(["rec", "rec/a.wav"], Outputs(("text",)))
+    assert [one.path for one in planned.inputs] == ["rec/a.wav", "rec/b.wav", "rec/sub/c.wav", "rec/a.wav"]
+    assert [path.name for path in tmp_path.iterdir()] == ["rec"]
+
+
+def test_options_that_contradict_each_other() -> None:
+    out = Path("out")
+    assert misuse(Outputs(("srt", "vtt")), overwrite=False) == (
+        "Several formats at once need --out DIR, a folder for their files."
+    )
+    assert "--overwrite" in str(misuse(Outputs(("srt",)), overwrite=True))
+    for fine in (Outputs(("srt", "vtt"), out), Outputs(("srt",)), Outputs(("srt",), None, out)):
+        assert misuse(fine, overwrite=False) is None
+    assert misuse(Outputs(("srt",), out), overwrite=True) is None
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt", "tsv", "textgrid"])
+def test_formats_of_one_recording_do_not_follow_each_other(form: str) -> None:
+    one, other = Input("a.wav", "a"), Input("b.wav", "b")
+    assert clash(Plan((one,)), Outputs((form,))) is None
+    assert clash(Plan((one, other)), Outputs((form,), Path("out"))) is None
+    said = clash(Plan((one, other)), Outputs((form,)))
+    assert said == f"A file of {form} is about one recording, but 2 are given. Add --out DIR."
+
+
+def test_two_recordings_of_a_name_cannot_share_a_ctm() -> None:
+    assert clash(Plan((Input("a.wav", "a"), Input("b.wav", "b"))), Outputs(("ctm",))) is None
+    assert "same name" in str(clash(Plan((Input("1/a.wav", "a"), Input("2/a.wav", "a"))), Outputs(("ctm",))))
+    assert clash(Plan((Input("1/a.wav", "a"), Input("2/a.wav", "a"))), Outputs(("text",))) is None
