@@ -147,8 +147,10 @@ def remember(inputs: Sequence[Input], folder: Path, formats: Sequence[str]) -> N
     try:
         folder.mkdir(parents=True, exist_ok=True)
         entries = _remembered(folder)
-        for one in inputs:
-            entries[one.name] = _Entry(_source(one.path, folder), one.formats | set(formats))
+        new = {one.name: _Entry(_source(one.path, folder), one.formats | set(formats)) for one in inputs}
+        if new.items() <= entries.items():
+            return
+        entries |= new
         plain = {name: {"source": one.source, "formats": sorted(one.formats)} for name, one in entries.items()}
         files.write_text(folder / INDEX, json.dumps(plain, indent=1, sort_keys=True))
     except OSError as error:

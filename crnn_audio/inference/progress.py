@@ -32,7 +32,7 @@ class Listening:
             transient=True,
             redirect_stdout=False,  # it would send results to standard error
             redirect_stderr=False,
-            disable=not self.console.is_terminal,
+            disable=not self.console.is_interactive,
         )
         self.task = self.bar.add_task("", total=seconds, figures=f"0/{num_files} files")
 
@@ -48,7 +48,7 @@ class Listening:
         self.files_done += 1
         self.seconds_done += seconds
         self.bar.update(self.task, completed=self.seconds_done, figures=self._figures())
-        if not self.console.is_terminal and time.monotonic() - self.said > LINE_SECONDS:
+        if not self.console.is_interactive and time.monotonic() - self.said > LINE_SECONDS:
             self.said = time.monotonic()
             self.console.print(f"transcribing: {self._figures()}", markup=False, soft_wrap=True)
 

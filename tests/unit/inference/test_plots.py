@@ -1,0 +1,95 @@
+"""Pictures hold what was heard: read back from the figure, not from the pixels."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib import image
+
+from crnn_audio import files
+from crnn_audio.inference import plots
+from crnn_audio.inference.plots import Evidence
+from crnn_audio.types import Hypothesis
+from tests.unit.inference.heard import said
+
+TOKENS = ("<blank>", "<unk>", " ", "a", "Ж")
+
+
+def evidence(ids: list[int]) -> Evidence:
+    """Each token is as likely as 0.8 in its frame; of features, four frames of ten milliseconds for each."""
+    probs = np.full((len(ids), len(TOKENS)), 0.05, dtype=np.float32)
+    probs[np.arange(len(ids)), ids] = 0.8
+    features = np.random.default_rng(0).normal(size=(4 * len(ids), 12)).astype(np.float32)
+    return Evidence(features, 0.01, probs, 0.04, TOKENS)
+
+
+def written(axes: object) -> list[tuple[float, str]]:
+    return [(round(text.get_position()[0], 3), text.get_text()) for text in axes.texts]
+
+
+def test_a_short_recording_is_one_row_of_three() -> None:
+    figure = plots.draw(evidence([0, 3, 3, 0, 2, 4, 0]), said(("a", 0.04, 0.12), ("Ж", 0.2, 0.24), seconds=0.28))
+    spectrogram, posteriors, words = figure.axes
+    assert spectrogram.images[0].get_array().shape == (12, 28)
+    assert spectrogram.images[0].get_extent() == pytest.approx([0, 0.28, 0, 12])
+    assert written(posteriors) == [(0.06, "a"), (0.18, "␣"), (0.22, "Ж")]
+    assert written(words) == [(0.08, "a"), (0.22, "Ж")]
+    assert {axes.get_xlim() for axes in figure.axes} == {(0, 0.28)}
+    assert figure._suptitle.get_text() == "rec.wav: 0.28 s, confidence 50%"
+
+
+def test_a_long_one_has_rows_and_words_where_they_are() -> None:
+    ids = [0] * 625
+    ids[310] = 3
+    figure = plots.draw(evidence(ids), said(("a", 12.4, 12.44), ("b", 24.1, 24.3), seconds=25.0))
+    assert len(figure.axes) == 9
+    assert [axes.get_xlim() for axes in figure.axes[::3]] == [(0, 12), (12, 24), (24, 36)]
+    assert [written(axes) for axes in figure.axes[1::3]] == [[], [(12.42, "a")], []]
+    assert [written(axes) for axes in figure.axes[2::3]] == [[], [(12.42, "a")], [(24.2, "b")]]
+
+
+def test_of_an_hour_the_beginning_is_drawn_and_the_title_says_so() -> None:
+    figure = plots.draw(evidence([0] * 100), said(("a", 1.0, 2.0), ("z", 3000.0, 3001.0), seconds=3600.0))
+    assert len(figure.axes) == 30
+    assert figure._suptitle.get_text() == "rec.wav: the first 120 s of 3600.00 s, confidence 50%"
+
+
+@pytest.mark.parametrize("name", ["$x_1$ \\frac.wav", "two\nlines.wav", "bad\udcff.wav", "日本語.wav", "rec.wav"])
+def test_any_name_and_any_letter_is_drawn(tmp_path: Path, name: str, recwarn) -> None:
+    heard = said(("$a_1", 0.0, 0.04), ("日本", 0.04, 0.08), ("^$", 0.1, 0.1), seconds=0.2)
+    plots.save(tmp_path / "x.png", evidence([0, 3, 0]), Hypothesis(heard.text, 0.5, heard.words, 0.2, name))
+    picture = image.imread(tmp_path / "x.png")
+    assert picture.shape[0] > 200
+    assert picture.std() > 0.1
+    assert [str(one.message) for one in recwarn if "Glyph" in str(one.message)] == []
+
+
+def test_nothing_said_in_a_moment(tmp_path: Path) -> None:
+    plots.save(tmp_path / "x.png", evidence([0]), said(seconds=0.01))
+    assert (tmp_path / "x.png").stat().st_size > 1000
+
+
+def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
+    def full(file: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        plots.save(tmp_path / "x.png", evidence([0]), said(seconds=0.04))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_recogniser_draws_what_it_hears(recognizer, tiny: Path, tmp_path: Path, monkeypatch) -> None:
+    drawn: list[tuple[Evidence, Hypothesis]] = []
+    monkeypatch.setattr(plots, "save", lambda path, seen, heard: drawn.append((seen, heard)))
+    path = next((tiny / "test").glob("*.flac"))
+    heard = recognizer.plot(path, tmp_path / "x.png")
+    assert heard == recognizer.transcribe(path)
+    ((seen, hypothesis),) = drawn
+    assert hypothesis == heard
+    assert seen.tokens == recognizer.task.vocabulary.tokens
+    assert np.allclose(seen.probs.sum(axis=1), 1, atol=1e-5)
+    assert len(seen.features) * seen.hop_seconds == pytest.approx(heard.seconds, abs=0.01)
+    assert len(seen.probs) * seen.frame_seconds == pytest.approx(heard.seconds, abs=0.04)
+    first = heard.words[0]
+    assert seen.probs[round(first.start / seen.frame_seconds)].argmax() > 0, "the word stands where its letter peaks"
