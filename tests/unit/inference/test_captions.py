@@ -31,6 +31,22 @@ def test_a_cue_begins_with_its_first_word_and_no_long_pause_lies_within_one(draw
     assert {other.start for one, other in pairwise(words) if other.start - one.end >= 800} <= begins
 
 
+@given(orderly())
+def test_a_cue_is_shown_while_its_words_are_said(drawn: Drawn) -> None:
+    hypothesis = heard(drawn)
+    words = iter(spans(hypothesis))
+    for cue in cues(hypothesis):
+        said_meanwhile = [next(words) for _ in " ".join(cue.lines).split(" ")]
+        assert cue.start == said_meanwhile[0].start
+        assert said_meanwhile[-1].end <= cue.end
+
+
+def test_slow_speech_is_cut_by_time() -> None:
+    slow = one_after_the_other(["slow"] * 8, gap=0.7, length=1.3)
+    assert [(cue.start, cue.lines) for cue in cues(slow)][:2] == [(0, ("slow slow slow",)), (6000, ("slow slow slow",))]
+    assert max(cue.end - cue.start for cue in cues(slow)) <= 7000
+
+
 @given(disorderly())
 def test_whatever_the_times_and_words_are(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
