@@ -7,8 +7,10 @@ number. The folder of the results notes in `.sources.json` which recording a nam
 
 import json
 import os
+import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
@@ -138,14 +140,36 @@ def _remembered(folder: Path | None) -> dict[str, _Entry]:
         ) from None
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Makes the folder, and keeps other calls from giving names in it meanwhile, where the system can.
+
+    Raises:
+        DataError: the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _not_written(folder, error) from None
+    try:
+        if sys.platform != "win32":
+            import fcntl
+
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def remember(inputs: Sequence[Input], folder: Path, formats: Sequence[str]) -> None:
-    """Notes in the folder, which is made where it is missing, that these recordings get results in these formats.
+    """Notes in the folder that these recordings get results in these formats.
 
     Raises:
         DataError: it cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         entries = _remembered(folder)
         new = {one.name: _Entry(_source(one.path, folder), one.formats | set(formats)) for one in inputs}
         if new.items() <= entries.items():
@@ -154,4 +178,8 @@ def remember(inputs: Sequence[Input], folder: Path, formats: Sequence[str]) -> N
         plain = {name: {"source": one.source, "formats": sorted(one.formats)} for name, one in entries.items()}
         files.write_text(folder / INDEX, json.dumps(plain, indent=1, sort_keys=True))
     except OSError as error:
-        raise DataError(f"{folder}: cannot be written ({error.strerror or error}). Name another folder.") from None
+        raise _not_written(folder, error) from None
+
+
+def _not_written(folder: Path, error: OSError) -> DataError:
+    return DataError(f"{folder}: cannot be written ({error.strerror or error}). Name another folder.")

@@ -63,16 +63,23 @@ def plan(arguments: Sequence[str], outputs: Outputs, *, overwrite: bool = False)
     if outputs.home is None:
         nameless = tuple(Input(one.path, PurePosixPath(one.wish).stem) for one in found)
         return Plan(nameless, problems=tuple(problems))
+    with inputs.alone(outputs.home):
+        return _sorted_out(inputs.named(found, outputs.home), problems, outputs, outputs.home, overwrite)
+
+
+def _sorted_out(
+    named: Sequence[Input], problems: list[DataError], outputs: Outputs, home: Path, overwrite: bool
+) -> Plan:
     waiting: list[Input] = []
     num_done = 0
-    for one in inputs.named(found, outputs.home):
+    for one in named:
         if not overwrite and (error := _in_the_way(one, outputs)):
             problems.append(error)
         elif not overwrite and _is_done(one, outputs):
             num_done += 1
         else:
             waiting.append(one)
-    inputs.remember([one for one in waiting if _is_there(one.path)], outputs.home, list(outputs.paths("")))
+    inputs.remember([one for one in waiting if _is_there(one.path)], home, list(outputs.paths("")))
     return Plan(tuple(waiting), num_done, tuple(problems))
 
 

@@ -30,8 +30,6 @@ class Listening:
             TextColumn("{task.fields[figures]}"),
             console=self.console,
             transient=True,
-            redirect_stdout=False,  # it would send results to standard error
-            redirect_stderr=False,
             disable=not self.console.is_interactive,
         )
         self.task = self.bar.add_task("", total=seconds, figures=f"0/{num_files} files")

@@ -93,6 +93,12 @@ def test_srt(tmp_path: Path, drawn: Drawn) -> None:
     assert numbers == [str(number) for number in range(1, len(read) + 1)]
 
 
+def test_srt_has_no_arrow_but_between_its_times() -> None:
+    text = formats.as_srt(TRICKY)
+    assert text.count("-->") == 2
+    assert "\n-> AT&T <b>\n" in text
+
+
 def test_clocks_past_an_hour() -> None:
     late = said(("late", 3661.5, 3662.75), seconds=3700)
     assert "01:01:01,500 --> 01:01:02,750" in formats.as_srt(late)

@@ -99,6 +99,7 @@ def test_a_later_call_keeps_names_and_gives_no_name_again(tmp_path: Path) -> Non
 def test_recordings_and_results_may_move_together(tmp_path: Path, monkeypatch) -> None:
     touch(tmp_path / "old", "rec/x.wav", "more/x.wav")
     both = [Found(str(tmp_path / "old" / one / "x.wav"), "x.wav") for one in ("rec", "more")]
+    (tmp_path / "old/out").mkdir()
     inputs.remember(inputs.named(both, tmp_path / "old/out"), tmp_path / "old/out", ["text"])
     (tmp_path / "old").rename(tmp_path / "new")
     monkeypatch.chdir(tmp_path / "new")
@@ -117,6 +118,7 @@ def test_names_are_always_different_and_stay(tmp_path: Path, wished: list[str], 
     given = inputs.named(found, folder)
     assert [one.path for one in given] == [one.path for one in found]
     assert len({inputs._same(one.name) for one in given}) == len(given)
+    folder.mkdir()
     inputs.remember(given, folder, ["text"])
     random.shuffle(found)
     assert {(one.path, one.name) for one in inputs.named(found, folder)} == {(one.path, one.name) for one in given}
@@ -140,4 +142,4 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     touch(tmp_path, "file")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(DataError, match=r"file.*: cannot be written \((File exists|Not a directory)\)"):
-            inputs.remember([inputs.Input("a.wav", "a")], folder, ["text"])
+            inputs.alone(folder).__enter__()

@@ -1,6 +1,7 @@
 """What is done is left alone, what is not ours is never replaced, options that contradict each other are refused."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,18 @@ def test_a_recording_that_is_not_there_takes_no_name(tmp_path: Path) -> None:
     (tmp_path / "there" / "x.wav").touch()
     assert [one.name for one in plan([str(tmp_path / "gone/x.wav")], outputs).inputs] == ["x"]
     assert [one.name for one in plan([str(tmp_path / "there/x.wav")], outputs).inputs] == ["x"]
+
+
+def test_calls_at_the_same_time_give_no_name_twice(tmp_path: Path) -> None:
+    paths = [tmp_path / str(index) / "x.wav" for index in range(12)]
+    for path in paths:
+        path.parent.mkdir()
+        path.touch()
+    outputs = Outputs(("text",), tmp_path / "out")
+    with ThreadPoolExecutor(12) as calls:
+        plans = list(calls.map(lambda path: plan([str(path)], outputs), paths))
+    assert len({planned.inputs[0].name for planned in plans}) == 12
+    assert sorted(to_do(tmp_path, outputs)) == sorted(planned.inputs[0].name for planned in plans)
 
 
 def test_standard_input_is_never_done(tmp_path: Path) -> None:

@@ -54,9 +54,9 @@ def test_of_an_hour_the_beginning_is_drawn_and_the_title_says_so() -> None:
     assert figure._suptitle.get_text() == "rec.wav: the first 120 s of 3600.00 s, confidence 50%"
 
 
-@pytest.mark.parametrize("name", ["$x_1$ \\frac.wav", "two\nlines.wav", "bad\udcff.wav", "日本語.wav", "rec.wav"])
+@pytest.mark.parametrize("name", ["$\\frac$ x.wav", "two\nlines.wav", "bad\udcff.wav", "日本語.wav", "rec.wav"])
 def test_any_name_and_any_letter_is_drawn(tmp_path: Path, name: str, recwarn) -> None:
-    heard = said(("$a_1", 0.0, 0.04), ("日本", 0.04, 0.08), ("^$", 0.1, 0.1), seconds=0.2)
+    heard = said(("$\\frac$", 0.0, 0.04), ("日本", 0.04, 0.08), ("^$", 0.1, 0.1), seconds=0.2)
     plots.save(tmp_path / "x.png", evidence([0, 3, 0]), Hypothesis(heard.text, 0.5, heard.words, 0.2, name))
     picture = image.imread(tmp_path / "x.png")
     assert picture.shape[0] > 200

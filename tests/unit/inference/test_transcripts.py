@@ -66,21 +66,32 @@ def test_what_is_printed_is_what_the_files_hold(run, printed, recognizer, paths:
     assert run(paths, Outputs(("text", "json"), tmp_path / "out")) == (0, [f"{tmp_path}/out: 8 done before"])
 
 
-def test_a_result_is_printed_before_the_next_chunk_is_read(
-    run, printed, recognizer, paths: list[str], monkeypatch, alone
-) -> None:
-    monkeypatch.setattr(transcripts, "CHUNK_FILES", 2)
-    printed_at: list[int] = []
+@pytest.fixture
+def printed_at(recognizer, printed: Path, monkeypatch, alone) -> list[int]:
+    """How many lines had been printed each time that a recording was read."""
+    counts: list[int] = []
     read = recognizer._read
 
     def watched(source: object) -> object:
-        printed_at.append(printed.read_text().count("\n"))
+        counts.append(printed.read_text().count("\n"))
         return read(source)
 
     monkeypatch.setattr(recognizer, "_read", watched)
+    return counts
+
+
+def test_a_chunk_is_printed_before_the_next_one_is_read(
+    run, printed, printed_at, paths: list[str], monkeypatch
+) -> None:
+    monkeypatch.setattr(transcripts, "CHUNK_FILES", 2)
     run(paths, Outputs(("text",)))
     assert [lines // 2 for lines in printed_at] == [0, 0, 1, 1, 2, 2, 3, 3]
     assert [line.split("\t")[0] for line in printed.read_text().splitlines()] == paths
+
+
+def test_a_result_is_printed_as_soon_as_all_before_it_are(run, printed_at, paths: list[str]) -> None:
+    run(sorted(paths, key=recognizer.expected_seconds, reverse=True), Outputs(("text",)))  # as they are recognised
+    assert printed_at == list(range(8))
 
 
 def test_a_file_is_written_before_the_next_batch_is_read(
