@@ -54,7 +54,8 @@ def run(
             if recognizer:
                 transcribe(recognizer, plan.inputs, outputs, report.tell, progress)
     except KeyboardInterrupt:
-        say("Stopped." + " What was done is kept, and the same call does the rest." * (outputs.out is not None))
+        if outputs.out:
+            say("Stopped. What was done is kept, and the same call does the rest.")
         raise
     if outputs.home:
         say(f"{outputs.home}: {report.summary(plan.num_done)}")

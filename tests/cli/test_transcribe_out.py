@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,7 +41,7 @@ Ended = tuple[str, list[str]]
 
 
 def ended(process: subprocess.Popen[str], exit_code: int) -> Ended:
-    stdout, stderr = process.communicate(timeout=120)
+    stdout, stderr = process.communicate(timeout=240)
     assert "Traceback" not in stderr, stderr
     assert process.returncode == exit_code, stderr
     return stdout, stderr.splitlines()
@@ -202,40 +202,47 @@ def test_a_full_disk_behind_standard_output(start, rec: Path) -> None:
     assert told == ["standard output cannot be written (No space left on device)."]
 
 
-def test_folders_that_may_not_be_written(start, rec: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def guarded() -> Iterator[Callable[[Path, int], None]]:
+    """`guarded(path, mode)` until the test ends, when all of it must be removable."""
+    folders: list[Path] = []
+
+    def guard(path: Path, mode: int) -> None:
+        folders.append(path)
+        path.chmod(mode)
+
+    yield guard
+    for path in folders:
+        path.chmod(0o755)
+
+
+def test_what_may_not_be_read_or_written(start, rec: Path, tmp_path: Path, guarded) -> None:
     out = tmp_path / "out"
+    for name in ("locked.flac", "shut/x.flac"):
+        (rec / name).parent.mkdir(exist_ok=True)
+        shutil.copy(rec / "one.flac", rec / name)
+    guarded(rec / "locked.flac", 0)
+    guarded(rec / "shut", 0)
     (out / "sub").mkdir(parents=True)
-    (out / "sub").chmod(0o555)
-    arguments = ["transcribe", "run", rec, "--out", out]
+    guarded(out / "sub", 0o555)
+    arguments = ["transcribe", "run", rec, rec / "shut" / "x.flac", "--out", out]
     _, told = ended(start(*arguments, preexec_fn=powerless), exit_code=4)
-    assert told[0] == f"{out}/sub/two.txt: cannot be written (Permission denied)."
-    assert told[1].startswith(f"{out}: 1 transcribed (")
-    assert told[1].endswith(", 1 failed")
-    assert files_in(out) == [".sources.json", "one.txt"]
-
-    out.chmod(0o555)
-    (rec / "new.flac").write_bytes((rec / "one.flac").read_bytes())
-    _, told = ended(start(*arguments, preexec_fn=powerless), exit_code=4)
-    assert told == [f"{out}: cannot be written (Permission denied). Name another folder."]
-    assert files_in(out) == [".sources.json", "one.txt"]
-    out.chmod(0o755)
-    (out / "sub").chmod(0o755)
-
-
-def test_folders_and_files_that_may_not_be_read(start, rec: Path, tmp_path: Path) -> None:
-    (rec / "locked.flac").write_bytes((rec / "one.flac").read_bytes())
-    (rec / "locked.flac").chmod(0)
-    (rec / "sub").chmod(0)
-    process = start("transcribe", "run", rec, rec / "sub" / "two.flac", "--out", tmp_path / "out", preexec_fn=powerless)
-    _, told = ended(process, exit_code=4)
-    assert told[:3] == [
-        f"{rec}/sub: cannot be read (Permission denied).",
+    assert told[:4] == [
+        f"{rec}/shut: cannot be read (Permission denied).",
         f"{rec}/locked.flac: cannot be read (Permission denied).",
-        f"{rec}/sub/two.flac: cannot be read (Permission denied).",
+        f"{out}/sub/two.txt: cannot be written (Permission denied).",
+        f"{rec}/shut/x.flac: cannot be read (Permission denied).",
     ]
-    assert told[3].endswith("3 failed")
-    assert files_in(tmp_path / "out") == [".sources.json", "one.txt"]
-    (rec / "sub").chmod(0o755)
+    assert told[4].startswith(f"{out}: 1 transcribed (")
+    assert told[4].endswith(", 4 failed")
+    assert files_in(out) == [".sources.json", "one.txt"]
+
+
+def test_a_folder_of_results_that_may_not_be_written(start, rec: Path, tmp_path: Path, guarded) -> None:
+    (tmp_path / "out").mkdir()
+    guarded(tmp_path / "out", 0o555)
+    _, told = ended(start("transcribe", "run", rec, "--out", tmp_path / "out", preexec_fn=powerless), exit_code=4)
+    assert told == [f"{tmp_path}/out: cannot be written (Permission denied). Name another folder."]
 
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_call_does_the_rest(start, call, tiny: Path, tmp_path: Path) -> None:
@@ -244,7 +251,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_call_does_the_rest(start, call, 
         (tmp_path / "rec" / f"{index}.flac").symlink_to(tiny / "train" / f"train-00{index % 16:02}.flac")
     arguments = ["transcribe", "run", tmp_path / "rec", "--out", tmp_path / "out", *flags("json")]
     process = start(*arguments)
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 200
     while not (tmp_path / "out").exists() or len(list((tmp_path / "out").iterdir())) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -258,11 +265,10 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_call_does_the_rest(start, call, 
     assert len(list((tmp_path / "out").iterdir())) == 301
 
 
-@pytest.mark.parametrize("terminal", ["xterm", "dumb"])
-def test_a_bar_on_a_terminal_and_results_in_the_pipe(workshop: Path, rec: Path, terminal: str) -> None:
+def test_a_bar_on_a_terminal_and_results_in_the_pipe(workshop: Path, rec: Path) -> None:
     outside, inside = pty.openpty()
     command = [sys.executable, "-m", "crnn_audio", "transcribe", "run", str(rec)]
-    surroundings = {**environment(), "TERM": terminal}
+    surroundings = {**environment(), "TERM": "xterm"}
     process = subprocess.Popen(
         command, cwd=workshop, env=surroundings, stdout=subprocess.PIPE, stderr=inside, text=True
     )
@@ -274,10 +280,7 @@ def test_a_bar_on_a_terminal_and_results_in_the_pipe(workshop: Path, rec: Path, 
     process.stdout.close()
     assert process.wait(60) == 0
     assert [line.split("\t")[0] for line in printed.splitlines()] == [f"{rec}/one.flac", f"{rec}/sub/two.flac"]
-    if terminal == "dumb":
-        assert seen == b""
-    else:
-        assert re.search(r"transcribing.*[12]/2 files.*x real time", seen.decode())
+    assert re.search(r"transcribing.*[12]/2 files.*x real time", seen.decode())
 
 
 def _read(terminal: int) -> bytes:

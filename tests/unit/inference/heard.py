@@ -1,5 +1,6 @@
 """Hypotheses that Hypothesis draws: any letters, any times, in whatever order."""
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from crnn_audio.types import Hypothesis, Word
@@ -7,6 +8,9 @@ from crnn_audio.types import Hypothesis, Word
 LETTERS = "aZé&<>\"'-%;ЖßØ日本語\u0301😀0\\"
 MOMENTS = st.floats(min_value=0, max_value=40, allow_nan=False).map(lambda time: round(time, 4))
 
+
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+"""A busy machine may take its time, and a file may be written again."""
 
 Drawn = tuple[list[tuple[str, float, float]], float]
 """Words with start and end, and the length of the recording."""

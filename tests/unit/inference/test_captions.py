@@ -6,9 +6,10 @@ from hypothesis import given
 
 from crnn_audio.inference.captions import Cue, cues
 from crnn_audio.inference.spans import spans
-from tests.unit.inference.heard import Drawn, disorderly, heard, one_after_the_other, orderly, said
+from tests.unit.inference.heard import Drawn, disorderly, heard, one_after_the_other, orderly, quick, said
 
 
+@quick
 @given(orderly())
 def test_every_word_stands_once_and_each_cue_can_be_read(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
@@ -22,6 +23,7 @@ def test_every_word_stands_once_and_each_cue_can_be_read(drawn: Drawn) -> None:
     assert all(one.end <= other.start for one, other in pairwise(found))
 
 
+@quick
 @given(orderly())
 def test_a_cue_begins_with_its_first_word_and_no_long_pause_lies_within_one(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
@@ -31,6 +33,7 @@ def test_a_cue_begins_with_its_first_word_and_no_long_pause_lies_within_one(draw
     assert {other.start for one, other in pairwise(words) if other.start - one.end >= 800} <= begins
 
 
+@quick
 @given(orderly())
 def test_a_cue_is_shown_while_its_words_are_said(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
@@ -47,6 +50,7 @@ def test_slow_speech_is_cut_by_time() -> None:
     assert max(cue.end - cue.start for cue in cues(slow)) <= 7000
 
 
+@quick
 @given(disorderly())
 def test_whatever_the_times_and_words_are(drawn: Drawn) -> None:
     hypothesis = heard(drawn)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import webvtt
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from praatio import textgrid
 
@@ -19,10 +19,9 @@ from crnn_audio.inference import formats
 from crnn_audio.inference.captions import cues
 from crnn_audio.inference.spans import spans
 from crnn_audio.types import Hypothesis
-from tests.unit.inference.heard import Drawn, disorderly, heard, orderly, said
+from tests.unit.inference.heard import Drawn, disorderly, heard, orderly, quick, said
 
 ANY = st.one_of(orderly(max_words=15), disorderly())
-WITH_FILES = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TRICKY = said(
     ("-->", 0.2, 0.6), ("AT&T", 0.6, 1.0), ("<b>", 1.0, 1.4), ('say"', 2.5, 3.0), ("\\n", 3.0, 3.2), seconds=4
 )
@@ -33,12 +32,14 @@ def test_the_command_line_knows_the_same_formats() -> None:
     assert len(set(formats.SUFFIXES.values())) == len(formats.SUFFIXES)
 
 
+@quick
 @given(ANY)
 def test_text_is_one_line(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
     assert formats.as_text(hypothesis) == f"{hypothesis.text}\n"
 
 
+@quick
 @given(ANY)
 def test_json(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
@@ -64,6 +65,7 @@ def whole(time: webvtt.models.Timestamp) -> int:
     return time.in_seconds() * 1000 + time.milliseconds
 
 
+@quick
 @given(ANY)
 def test_vtt(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
@@ -78,7 +80,7 @@ def test_vtt_escapes_what_the_standard_says() -> None:
     assert blocks[2] == '00:00:02.500 --> 00:00:03.500\nsay" \\n\n'
 
 
-@WITH_FILES
+@quick
 @given(ANY)
 def test_srt(tmp_path: Path, drawn: Drawn) -> None:
     hypothesis = heard(drawn)
@@ -105,6 +107,7 @@ def test_clocks_past_an_hour() -> None:
     assert "01:01:01.500 --> 01:01:02.750" in formats.as_vtt(late)
 
 
+@quick
 @given(ANY)
 def test_tsv(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
@@ -132,6 +135,7 @@ def read_ctm(text: str) -> list[tuple[str, str, float, float, str, float]]:
     return rows
 
 
+@quick
 @given(ANY)
 def test_ctm(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
@@ -158,7 +162,7 @@ def test_ctm_names(path: str | None, name: str) -> None:
     assert read_ctm(formats.as_ctm(Hypothesis("a", 0.5, spoken.words, 1.0, path)))[0][0] == name
 
 
-@WITH_FILES
+@quick
 @given(ANY)
 def test_textgrid(tmp_path: Path, drawn: Drawn) -> None:
     hypothesis = heard(drawn)

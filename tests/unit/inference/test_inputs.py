@@ -5,12 +5,13 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crnn_audio.errors import DataError
 from crnn_audio.inference import inputs
 from crnn_audio.inference.inputs import Found
+from tests.unit.inference.heard import quick
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -107,7 +108,7 @@ def test_recordings_and_results_may_move_together(tmp_path: Path, monkeypatch) -
     assert [(one.name, one.formats) for one in moved] == [("x.wav", {"text"}), ("x", {"text"})]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@quick
 @given(
     st.lists(st.text("xX.éE\u0301 \n", min_size=1, max_size=4).filter(lambda name: name.strip(".")), max_size=8),
     st.randoms(),

@@ -5,9 +5,10 @@ from itertools import pairwise
 from hypothesis import given
 
 from crnn_audio.inference.spans import Span, spans
-from tests.unit.inference.heard import Drawn, disorderly, heard, orderly, said
+from tests.unit.inference.heard import Drawn, disorderly, heard, orderly, quick, said
 
 
+@quick
 @given(orderly())
 def test_times_that_are_right_stay_to_the_millisecond(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
@@ -19,6 +20,7 @@ def test_times_that_are_right_stay_to_the_millisecond(drawn: Drawn) -> None:
         assert span.confidence == word.confidence
 
 
+@quick
 @given(disorderly())
 def test_whatever_the_times_are_words_stand_side_by_side_in_the_recording(drawn: Drawn) -> None:
     hypothesis = heard(drawn)
