@@ -3,17 +3,12 @@
 The official test split is the test split. There is no official dev split: eight whole train speakers are held out.
 """
 
-import gzip
-import http.client
 import re
-import tarfile
-import urllib.error
-import urllib.request
-import zlib
 from pathlib import Path
 
 from crnn_audio import audio
 from crnn_audio.batching.manifests import Cut, Recording, whole
+from crnn_audio.corpora import download
 from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.errors import DataError
 
@@ -33,7 +28,6 @@ EXPECTED = {"train": 948, "test": 130}
 # The official archive holds wav/*.sph; the other forms are conversions that people keep.
 LAYOUTS = (("wav", ".sph"), ("flac", ".flac"), ("wav", ".wav"), ("flac", ".wav"), ("wav", ".flac"))
 TRANSCRIPT = re.compile(r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()\s]+)\)\s*")
-BLOCK = 1 << 18
 
 
 def prepare(folder: Path) -> dict[str, list[Cut]]:
@@ -101,36 +95,6 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     """
     with arriving(folder) as partial:
         archive = partial / ARCHIVE
-        _download(home + ARCHIVE, archive, progress)
-        _unpack(archive, partial)
-        archive.unlink()
+        download.fetch(home + ARCHIVE, archive, "AN4", progress)
+        download.unpack(archive, partial, "an4")
         prepare(partial)
-
-
-def _download(address: str, path: Path, progress: Progress | None) -> None:
-    try:
-        with urllib.request.urlopen(address, timeout=60) as response, path.open("wb") as file:
-            total = int(response.headers.get("Content-Length") or 0)
-            while block := response.read(BLOCK):
-                file.write(block)
-                if progress:
-                    progress("downloading AN4", file.tell(), total)
-            received = file.tell()
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise DataError(f"{address} cannot be downloaded ({error}).") from None
-    if received < total:
-        raise DataError(f"{address}: the download broke off after {received} of {total} bytes.")
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(folder, filter="data")
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{archive.name} is damaged or not the archive it should be ({error}).") from None
-    inner = folder / "an4"
-    if not inner.is_dir():
-        raise DataError(f"{archive.name} holds no folder an4/.")
-    for entry in inner.iterdir():
-        entry.rename(folder / entry.name)
-    inner.rmdir()
