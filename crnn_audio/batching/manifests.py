@@ -1,19 +1,28 @@
-"""A manifest: a JSONL file of cuts, spelled as Lhotse spells it (`MonoCut`), so that the two can exchange files.
+"""A manifest: a JSONL file of cuts (.jsonl, .jsonl.gz), spelled as Lhotse spells it, so that the two exchange files.
 
-A recording is one audio file; a cut is a span of it; a supervision is what is known about the cut. All times are in
-seconds. A relative source path counts from the manifest's own folder, so a corpus can be moved as a whole.
+A recording is one audio file; a cut is a span of it; a supervision is what is said in the cut or a part of it. All
+times are in seconds. A relative source path counts from the manifest's own folder, so a corpus can be moved as a whole.
+
+Channels are averaged, so a cut is of all channels of its recording: Lhotse's `MonoCut` where there is one channel, and
+`MultiCut` where there are several. What would be heard otherwise than Lhotse means it is refused; fields that change
+nothing about sound, text and speaker are ignored.
 """
 
+import gzip
 import json
 import math
+import zlib
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
 from crnn_audio.errors import DataError
+
+SLACK = 0.05
+"""Seconds that a supervision may reach out of its cut, as rounded times and forced alignments do."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +64,47 @@ def whole(recording: Recording, text: str, speaker: str | None = None) -> Cut:
 
 
 def save(cuts: Iterable[Cut], path: Path) -> None:
-    """Writes the manifest, all or nothing; audio inside its folder is named relative to it."""
+    """Writes the manifest, all or nothing, packed if its name ends in .gz; audio inside its folder is named from there.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     folder = path.parent.resolve()
-    lines = [json.dumps(_to_lhotse(cut, folder), ensure_ascii=False) for cut in cuts]
-    files.write_text(path, "".join(line + "\n" for line in lines))
+    lines = [json.dumps(_to_lhotse(cut, folder), ensure_ascii=False) + "\n" for cut in cuts]
+    content = "".join(lines).encode("utf-8")
+    files.write_bytes(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether a file holds JSON objects of Lhotse (cuts, or what can be joined to cuts), as its first line tells."""
+    try:
+        first = next((line for line in _text(path).split("\n") if line.strip()), "")
+        item = json.loads(first)
+    except (OSError, EOFError, zlib.error, ValueError):
+        return False
+    return isinstance(item, dict) and bool(item.keys() & {"recording", "recording_id", "sources", "tracks"})
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
 
 
 def load(path: Path) -> list[Cut]:
-    """Reads a manifest.
+    """Reads a manifest; a cut with several supervisions becomes one cut for each, which takes the supervision's id.
 
     Raises:
-        DataError: the file is missing, not UTF-8 or empty, a line is not a cut, or two cuts share an id; with the line.
+        DataError: the file is missing, not UTF-8 or empty, a line is not a cut that can be read here, or two cuts share
+            an id; with the line.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines() would split at U+2028 too
+        lines = _text(path).split("\n")  # splitlines() would split at U+2028 too
     except FileNotFoundError:
         raise DataError(f"{path}: no such manifest. Run `crnn-audio prepare` first, or check the path.") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a UTF-8 text file ({error}).") from None
-    cuts = [_parse(line, path, number) for number, line in enumerate(lines, 1) if line.strip()]
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    cuts = [cut for number, line in numbered for cut in _parse(line, path, number)]
     if not cuts:
         raise DataError(f"{path}: the manifest is empty; it needs one JSON cut a line.")
     _refuse_duplicates(cuts, path)
@@ -89,19 +120,100 @@ def _refuse_duplicates(cuts: list[Cut], path: Path) -> None:
         )
 
 
-def _parse(line: str, path: Path, number: int) -> Cut:
+def _parse(line: str, path: Path, number: int) -> list[Cut]:
     try:
-        return _checked(_from_lhotse(json.loads(line), path.parent))
+        return _from_lhotse(json.loads(line), path.parent)
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {number}: not a JSON object ({error.msg} at column {error.colno}).") from None
     except KeyError as error:
         raise DataError(f"{path}, line {number}: the cut has no field {error}.") from None
-    except (TypeError, ValueError, IndexError, AttributeError) as error:
-        raise DataError(f"{path}, line {number}: not a cut as Lhotse spells it ({error}).") from None
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+        raise DataError(f"{path}, line {number}: not a cut that can be used here ({error}).") from None
+
+
+def _from_lhotse(item: Any, folder: Path) -> list[Cut]:
+    if not isinstance(item, dict):
+        raise TypeError("no JSON object")
+    _refuse_kind(item)
+    recording = _recording(item["recording"], folder)
+    _refuse_channels(item.get("channel"), recording, "the cut")
+    whole_cut = _checked(Cut(str(item["id"]), recording, float(item["start"]), float(item["duration"]), ""))
+    supervisions = item.get("supervisions") or []
+    for supervision in supervisions:
+        _refuse_channels(supervision.get("channel"), recording, "a supervision")
+    if len(supervisions) > 1:
+        return [_utterance(whole_cut, supervision) for supervision in supervisions]
+    known = supervisions[0] if supervisions else {}
+    _refuse_half_heard(known, whole_cut)
+    return [_checked(replace(whole_cut, text=str(known.get("text") or ""), speaker=_speaker(known)))]
+
+
+def _refuse_kind(item: dict[str, Any]) -> None:
+    kind = item.get("type", "MonoCut")
+    if kind not in ("MonoCut", "MultiCut"):
+        raise ValueError(f"a {kind}; only cuts of one recording are read (MonoCut, MultiCut), so save its audio first")
+    if "recording" not in item and item.keys() & {"sources", "recording_id"}:
+        kind = "recording" if "sources" in item else "supervision"
+        raise ValueError(f"a {kind}; join recordings and supervisions with `lhotse cut simple`")
+
+
+def _recording(item: dict[str, Any], folder: Path) -> Recording:
+    if transforms := item.get("transforms"):
+        names = ", ".join(str(one.get("name")) for one in transforms)
+        raise ValueError(f"its recording is changed on reading ({names}); save the changed audio first")
+    sources = item["sources"]
+    if len(sources) != 1 or sources[0].get("type", "file") != "file":
+        kinds = ", ".join(str(one.get("type")) for one in sources)
+        raise ValueError(f"its recording has {len(sources)} sources ({kinds}); it should be one file")
+    source = Path(sources[0]["source"])
+    return Recording(
+        id=str(item["id"]),
+        path=source if source.is_absolute() else folder / source,
+        sample_rate=int(item["sampling_rate"]),
+        num_samples=int(item["num_samples"]),
+        num_channels=len(item.get("channel_ids") or [0]),
+    )
+
+
+def _refuse_channels(channel: Any, recording: Recording, what: str) -> None:
+    """Stops where one channel of several is meant."""
+    if channel is None or recording.num_channels == 1:
+        return
+    chosen = channel if isinstance(channel, list) else [channel]
+    if len(chosen) != recording.num_channels:
+        named = f"channel {', '.join(map(str, chosen))} of {recording.num_channels}"
+        raise ValueError(f"{what} is {named}, and channels are averaged here; write each into a file of its own")
+
+
+def _utterance(cut: Cut, supervision: dict[str, Any]) -> Cut:
+    """One supervision of several, as a cut of its own."""
+    _refuse_half_heard(supervision, cut)
+    start, duration = float(supervision["start"]), float(supervision["duration"])
+    first, last = max(start, 0.0), min(start + duration, cut.duration)
+    id, text, speaker = str(supervision["id"]), str(supervision.get("text") or ""), _speaker(supervision)
+    return _checked(Cut(id, cut.recording, cut.start + first, last - first, text, speaker))
+
+
+def _refuse_half_heard(supervision: dict[str, Any], cut: Cut) -> None:
+    """Stops where a supervision's text is longer than what is heard of it, as windows and truncation leave it."""
+    if "start" not in supervision or "duration" not in supervision:
+        return
+    start, end = float(supervision["start"]), float(supervision["start"]) + float(supervision["duration"])
+    if start < -SLACK or end > cut.duration + SLACK:
+        raise ValueError(
+            f"its supervision from {start:.2f} to {end:.2f} s reaches out of the cut's {cut.duration:.2f} s, so not "
+            "all of its text is heard; cut along supervisions (`lhotse cut trim-to-supervisions`)"
+        )
+
+
+def _speaker(supervision: dict[str, Any]) -> str | None:
+    speaker = supervision.get("speaker")
+    return None if speaker is None else str(speaker)
 
 
 def _checked(cut: Cut) -> Cut:
     recording = cut.recording
+    f"{cut.id} {cut.text} {cut.speaker}".encode()  # half a character is an error here, not when it is written
     if recording.sample_rate < 1 or recording.num_samples < 1:
         raise ValueError(
             f"sampling_rate {recording.sample_rate} and num_samples {recording.num_samples}; both are 1 or more"
@@ -115,41 +227,17 @@ def _checked(cut: Cut) -> Cut:
     return cut
 
 
-def _from_lhotse(item: Any, folder: Path) -> Cut:
-    if not isinstance(item, dict):
-        raise TypeError("no JSON object")
-    recording = item["recording"]
-    source = Path(recording["sources"][0]["source"])
-    supervisions = item.get("supervisions") or []
-    if len(supervisions) > 1:
-        raise ValueError(f"{len(supervisions)} supervisions where one is expected; cut it into one utterance each")
-    supervision = supervisions[0] if supervisions else {}
-    return Cut(
-        id=str(item["id"]),
-        recording=Recording(
-            id=str(recording["id"]),
-            path=source if source.is_absolute() else folder / source,
-            sample_rate=int(recording["sampling_rate"]),
-            num_samples=int(recording["num_samples"]),
-            num_channels=len(recording.get("channel_ids") or [0]),
-        ),
-        start=float(item["start"]),
-        duration=float(item["duration"]),
-        text=str(supervision.get("text") or ""),
-        speaker=supervision.get("speaker"),
-    )
-
-
 def _to_lhotse(cut: Cut, folder: Path) -> dict[str, Any]:
     recording = cut.recording
     path = recording.path.resolve()
     channels = list(range(recording.num_channels))
+    channel = 0 if recording.num_channels == 1 else channels
     supervision = {
         "id": cut.id,
         "recording_id": recording.id,
         "start": 0.0,
         "duration": cut.duration,
-        "channel": 0,
+        "channel": channel,
         "text": cut.text,
         **({"speaker": cut.speaker} if cut.speaker else {}),
     }
@@ -157,7 +245,7 @@ def _to_lhotse(cut: Cut, folder: Path) -> dict[str, Any]:
         "id": cut.id,
         "start": cut.start,
         "duration": cut.duration,
-        "channel": 0,
+        "channel": channel,
         "supervisions": [supervision],
         "recording": {
             "id": recording.id,
@@ -173,5 +261,5 @@ def _to_lhotse(cut: Cut, folder: Path) -> dict[str, Any]:
             "duration": recording.duration,
             "channel_ids": channels,
         },
-        "type": "MonoCut",
+        "type": "MonoCut" if recording.num_channels == 1 else "MultiCut",
     }

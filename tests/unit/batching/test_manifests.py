@@ -1,5 +1,6 @@
 """Manifests as Lhotse spells them: out and in again, movable, and every fault named with its line."""
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -14,14 +15,14 @@ LHOTSE = {  # what `lhotse cut simple` writes, shortened
     "id": "c-1",
     "start": 0.5,
     "duration": 1.25,
-    "channel": 0,
+    "channel": [0, 1],
     "supervisions": [
         {
             "id": "s-1",
             "recording_id": "r-1",
             "start": 0.0,
             "duration": 1.25,
-            "channel": 0,
+            "channel": [0, 1],
             "text": "héllo wörld",
             "language": "English",
             "speaker": "ann",
@@ -36,8 +37,12 @@ LHOTSE = {  # what `lhotse cut simple` writes, shortened
         "duration": 2.0,
         "channel_ids": [0, 1],
     },
-    "type": "MonoCut",
+    "type": "MultiCut",
 }
+SPOKEN = [  # two of one recording, as `lhotse` 1.33 writes supervisions
+    {"id": "s-1", "recording_id": "r-1", "start": 0.25, "duration": 0.5, "channel": 0, "text": "one", "speaker": "ann"},
+    {"id": "s-2", "recording_id": "r-1", "start": 0.75, "duration": 0.51, "channel": 0, "text": "two", "gender": "m"},
+]
 
 
 def written(folder: Path, *items: object) -> Path:
@@ -109,6 +114,57 @@ def test_lines_end_where_json_says(tmp_path) -> None:
     assert manifests.load(tmp_path / "cuts.jsonl")[0].text == "a\u2028b\u0085c"
 
 
+def test_supervisions_become_cuts_of_their_own(tmp_path) -> None:
+    mono = changed("recording.channel_ids", [0]) | {"channel": 0, "type": "MonoCut", "supervisions": SPOKEN}
+    first, second = manifests.load(written(tmp_path, mono))
+    recording = Recording("r-1", tmp_path / "sound" / "one.flac", 16000, 32000)
+    assert first == Cut("s-1", recording, 0.75, 0.5, "one", "ann")
+    assert second == Cut("s-2", recording, 1.25, 0.5, "two"), "what reaches out by a hundredth is cut off"
+
+
+def test_a_gzipped_manifest_is_the_same(tmp_path) -> None:
+    cuts = manifests.load(written(tmp_path, LHOTSE))
+    manifests.save(cuts, tmp_path / "cuts.jsonl.gz")
+    assert gzip.decompress((tmp_path / "cuts.jsonl.gz").read_bytes()).startswith(b'{"id": "c-1"')
+    assert manifests.load(tmp_path / "cuts.jsonl.gz") == cuts
+    before = (tmp_path / "cuts.jsonl.gz").read_bytes()
+    manifests.save(cuts, tmp_path / "cuts.jsonl.gz")
+    assert (tmp_path / "cuts.jsonl.gz").read_bytes() == before, "the time is in it"
+    for damaged in (before[:-9], b"\x1f\x8b" + before[9:], b"not gzip"):
+        (tmp_path / "cuts.jsonl.gz").write_bytes(damaged)
+        with pytest.raises(DataError, match="cannot be read"):
+            manifests.load(tmp_path / "cuts.jsonl.gz")
+
+
+def test_several_channels_are_said_as_lhotse_says_them(tmp_path) -> None:
+    """Its MonoCut is one channel; ours is the mean of all, so of several it is a MultiCut."""
+    for channels, kind, channel in ((1, "MonoCut", 0), (2, "MultiCut", [0, 1])):
+        cut = manifests.whole(Recording("r", tmp_path / "r.wav", 8000, 800, channels), "a")
+        manifests.save([cut], tmp_path / "cuts.jsonl")
+        item = json.loads((tmp_path / "cuts.jsonl").read_text())
+        assert (item["type"], item["channel"], item["supervisions"][0]["channel"]) == (kind, channel, channel)
+        assert manifests.load(tmp_path / "cuts.jsonl") == [cut]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (json.dumps(LHOTSE), True),
+        (json.dumps(LHOTSE["recording"]), True),
+        ('\n{"path": "a.wav", "text": "a"}', False),
+        ("path,text\na.wav,a\n", False),
+        ("", False),
+        ("[1]", False),
+    ],
+)
+def test_what_is_lhotses_is_told_by_its_first_line(tmp_path, content, expected) -> None:
+    (tmp_path / "x.jsonl").write_text(content)
+    assert manifests.is_manifest(tmp_path / "x.jsonl") is expected
+    (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(content.encode()))
+    assert manifests.is_manifest(tmp_path / "x.jsonl.gz") is expected
+    assert not manifests.is_manifest(tmp_path / "none.jsonl")
+
+
 # ---------------------------------------------------------------------------------------- faults
 
 FAULTS = {
@@ -130,7 +186,37 @@ FAULTS = {
     "before the start": (changed("start", -0.1), "line 2: .*start"),
     "past the end": (changed("duration", 1.6), "line 2: .*2.1.* s.*2.0"),
     "no samples a second": (changed("recording.sampling_rate", 0), "line 2: .*sampling_rate"),
-    "two supervisions": (changed("supervisions", [{"id": "a"}, {"id": "b"}]), "line 2: .*2 supervisions"),
+    "two supervisions without times": (
+        changed("supervisions", [{"id": "a"}, {"id": "b"}]),
+        "line 2: .* no field 'start'",
+    ),
+    "one channel of two": (
+        changed("channel", 1),
+        "line 2: .*the cut is channel 1 of 2, and channels are averaged here",
+    ),
+    "speech on one channel": (changed("supervisions.0.channel", 0), "line 2: .*a supervision is channel 0 of 2"),
+    "a mix": (changed("type", "MixedCut"), "line 2: .*a MixedCut; only cuts of one recording are read"),
+    "padding": (changed("type", "PaddingCut"), "line 2: .*a PaddingCut"),
+    "a changed recording": (
+        changed("recording.transforms", [{"name": "Speed", "kwargs": {"factor": 1.1}}]),
+        r"line 2: .*its recording is changed on reading \(Speed\)",
+    ),
+    "a command": (
+        changed("recording.sources", [{"type": "command", "channels": [0], "source": "sph2pipe x.sph"}]),
+        r"line 2: .*1 sources \(command\); it should be one file",
+    ),
+    "a file for each channel": (
+        changed("recording.sources", [{"type": "file", "source": name} for name in ("l.wav", "r.wav")]),
+        r"line 2: .*2 sources \(file, file\); it should be one file",
+    ),
+    "words before the cut": (changed("supervisions.0.start", -0.3), "line 2: .*from -0.30 to 0.95 s reaches out of"),
+    "words after the cut": (
+        changed("supervisions.0.duration", 1.4),
+        "line 2: .*to 1.40 s reaches out of the cut",
+    ),
+    "a recording": (LHOTSE["recording"], "line 2: .*a recording; join recordings and supervisions"),
+    "a supervision": (LHOTSE["supervisions"][0], "line 2: .*a supervision; join recordings and supervisions"),
+    "half a character": (changed("supervisions.0.text", "\ud83d"), "line 2: not a cut"),
     "a nested supervision": (changed("supervisions", ["text"]), "line 2: not a cut"),
 }
 
@@ -166,5 +252,5 @@ def test_a_missing_an_empty_and_a_foreign_file(tmp_path) -> None:
 def test_the_last_sample_may_be_rounded(tmp_path) -> None:
     """Lhotse rounds durations to eight decimals: 22051 samples are 1.00004535 s, which is 0.003 samples more."""
     recording = {**LHOTSE["recording"], "sampling_rate": 22050, "num_samples": 22051, "duration": 1.00004535}
-    cut = changed("recording", recording) | {"start": 0.0, "duration": 1.00004536}
+    cut = changed("recording", recording) | {"start": 0.0, "duration": 1.00004536, "supervisions": []}
     assert manifests.load(written(tmp_path, cut))[0].is_whole
