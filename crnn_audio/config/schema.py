@@ -46,8 +46,8 @@ class RecognitionTask(Section):
 class Data(Section):
     """Which corpus, and how its cuts become batches."""
 
-    corpus: Literal["spoken_digits", "an4", "manifests"]
-    """A known corpus, or `manifests`: train.jsonl, dev.jsonl and test.jsonl in the folder `root`."""
+    corpus: Literal["spoken_digits", "an4", "fsdd", "mini_librispeech", "librispeech", "manifests"]
+    """A known corpus, or `manifests`: train.jsonl, dev.jsonl and test.jsonl (or .jsonl.gz) in `root`."""
     root: str | None = None
     """Where the corpus lies; by default $CRNN_AUDIO_DATA/<corpus>, then data/<corpus>, then its official home."""
     dev_as_train: bool = False
