@@ -57,8 +57,9 @@ def read(path: Path) -> Table:
     if path.name.lower().endswith((".jsonl", ".jsonl.gz")):
         return _json_lines(path, text)
     header, _, _ = text.partition("\n")
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
-    return _separated(path, text, delimiter)
+    if path.suffix.lower() == ".tsv":
+        return _separated(path, text, "\t", quoted=False)
+    return _separated(path, text, max(",;\t", key=header.count), quoted=True)
 
 
 def read_text(path: Path) -> str:
@@ -85,8 +86,8 @@ def _encoding(error: UnicodeDecodeError) -> str:
     return f"line {line}: not UTF-8 (byte 0x{content[at]:02x})"
 
 
-def _separated(path: Path, text: str, delimiter: str) -> Table:
-    rows = _csv_rows(path, text, delimiter)
+def _separated(path: Path, text: str, delimiter: str, quoted: bool) -> Table:
+    rows = _csv_rows(path, text, delimiter, quoted)
     _, header = next(rows)
     columns = tuple(name.strip().lower() for name in header)
     _refuse_twins(path, columns)
@@ -96,23 +97,23 @@ def _separated(path: Path, text: str, delimiter: str) -> Table:
             found.append(Row(line, dict(zip(columns, fields, strict=True))))
         elif fields:
             counts = f"{len(fields)} fields where the header has {len(columns)}"
-            problems.append(f"{path}, line {line}: {counts}. {_advice(delimiter)}")
+            problems.append(f"{path}, line {line}: {counts}. {_advice(delimiter, quoted)}")
     return Table(path, columns, found, problems)
 
 
-def _advice(delimiter: str) -> str:
-    if delimiter == "\t":
+def _advice(delimiter: str, quoted: bool) -> str:
+    if not quoted:
         return "A field may hold no tab and no line break, since a TSV has no quoting."
     return f"Put fields that hold {delimiter!r} between quotes, and check that no quote is missing."
 
 
-def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(path: Path, text: str, delimiter: str, quoted: bool) -> Iterator[tuple[int, list[str]]]:
     """Rows with the line that each begins on, the header first."""
     lines = io.StringIO(text, newline="")
-    if delimiter == "\t":
-        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-    else:
+    if quoted:
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE)
     line = 1
     while True:
         try:

@@ -1,0 +1,34 @@
+"""The exact commands that go on from a folder of manifests: they can be pasted into a shell as they are."""
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.config.load import load
+
+RECIPE = "an4/bilstm"
+"""A recipe for speech of any kind and about an hour of it."""
+
+
+def doctor(folder: Path) -> str:
+    """The command that looks at the data."""
+    return shlex.join(["crnn-audio", "doctor", str(folder)])
+
+
+def train(folder: Path, splits: Mapping[str, Sequence[Cut]]) -> str:
+    """The command that trains on the data; with larger batches where the recipe's hold no cut so long."""
+    words = ["crnn-audio", "train", RECIPE, "data.corpus=manifests", f"data.root={_as_yaml(str(folder))}"]
+    recipe = load(RECIPE)
+    longest = max(cut.duration for cut in splits["train"]) / min(recipe.augment.speed)
+    if longest > recipe.data.batch_seconds:
+        words.append(f"data.batch_seconds={math.ceil(longest)}")
+    return shlex.join([*words, "--out", f"runs/{folder.resolve().name}"])
+
+
+def _as_yaml(text: str) -> str:
+    """A text as YAML reads it back, plain where that is certain."""
+    return text if re.fullmatch(r"[\w.]+(/[\w.-]+)+", text, re.ASCII) else json.dumps(text, ensure_ascii=False)

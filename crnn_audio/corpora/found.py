@@ -1,0 +1,110 @@
+"""What is found of a person's own recordings: cuts, the split that each belongs to, and what is wrong with others."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from crnn_audio import audio
+from crnn_audio.batching.manifests import Cut, Recording, whole
+from crnn_audio.errors import DataError
+
+AUDIO = frozenset(
+    ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph .voc "
+    ".m4a .aac .mp4 .webm .wma .amr .3gp".split()
+)
+"""Suffixes of audio; those of the second line cannot be read, and it is said of each file."""
+
+SPLITS = {
+    "train": "train", "training": "train",
+    "dev": "dev", "devel": "dev", "development": "dev", "val": "dev", "valid": "dev", "validation": "dev",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+
+
+def split_named(name: str) -> str | None:
+    """The split that a name means: "Validation" is dev, "train-clean-100" is train; None if it means none."""
+    lowered = name.strip().lower()
+    return SPLITS.get(lowered) or SPLITS.get(lowered.replace("_", "-").partition("-")[0])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One cut; where it stands (a file, or a line of a table); and its split, where that is known."""
+
+    cut: Cut
+    where: str
+    split: str | None = None
+
+
+@dataclass
+class Found:
+    """What was found so far: entries, problems (each a line that says what to do), and notes that need no action."""
+
+    entries: list[Entry] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def add(
+        self,
+        path: Path,
+        text: str,
+        where: str,
+        *,
+        id: str,
+        speaker: str | None = None,
+        split: str | None = None,
+        start: float | None = None,
+        end: float | None = None,
+    ) -> None:
+        """Adds an utterance, `start` to `end` seconds of an audio file or all of it; or the reason why not."""
+        try:
+            _refuse_odd_characters(path, speaker, text)
+            text = " ".join(text.split())
+            if not text:
+                raise DataError("its text is empty. Write what is said in it, or leave it out.")
+            info = audio.inspect(path)
+            recording = Recording(id, path, info.sample_rate, info.num_samples, info.num_channels)
+            cut = whole(recording, text, speaker)
+            if start is not None or end is not None:
+                cut = _part(cut, start or 0.0, cut.duration if end is None else end)
+        except DataError as error:
+            self.problems.append(f"{where}: {error}")
+        else:
+            self.entries.append(Entry(cut, where, split))
+
+    def extend(self, other: "Found") -> None:
+        """Adds all that another one holds."""
+        self.entries += other.entries
+        self.problems += other.problems
+        self.notes += other.notes
+
+    def without_twins(self) -> "Found":
+        """The same, of entries with one id only the first; each other one has become a problem."""
+        first: dict[str, Entry] = {}
+        twins = [entry for entry in self.entries if first.setdefault(entry.cut.id, entry) is not entry]
+        problems = [f"{entry.where}: {_twin(entry, first[entry.cut.id])}" for entry in twins]
+        return Found(list(first.values()), self.problems + problems, self.notes)
+
+
+def _refuse_odd_characters(*words: object) -> None:
+    """Stops at what no UTF-8 file can hold: names in another encoding, half characters; and at zero bytes."""
+    for word in map(str, words):
+        if "\0" in word or word.encode("utf-8", "replace").decode() != word:
+            raise DataError(f"{word!r} is not UTF-8. Rename the file or folder, or write the text anew.")
+
+
+def _part(cut: Cut, start: float, end: float) -> Cut:
+    recording = cut.recording
+    if not 0 <= start < end:
+        raise DataError(f"it starts at {start:g} s and ends at {end:g} s. Give seconds, the end after the start.")
+    if end * recording.sample_rate > recording.num_samples + 0.5:
+        raise DataError(f"it ends at {end:g} s, but {recording.path} at {recording.duration:.2f} s. Mend the times.")
+    id = f"{recording.id}-{round(1000 * start):07d}-{round(1000 * end):07d}"
+    return Cut(id, recording, start, end - start, cut.text, cut.speaker)
+
+
+def _twin(entry: Entry, first: Entry) -> str:
+    mine, other = entry.cut.recording.path, first.cut.recording.path
+    if mine == other:
+        text = "the same" if entry.cut.text == first.cut.text else "another"
+        return f"the same recording as in {first.where}, with {text} text. Keep the right one."
+    return f"{mine.name} has the stem of {other.name} ({first.where}), and ids come from stems. Rename or drop one."

@@ -1,0 +1,158 @@
+"""A table that lists recordings: which of its columns are paths, texts, speakers, times and splits, and its rows."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from crnn_audio.corpora.found import Found, split_named
+from crnn_audio.corpora.pairs import places
+from crnn_audio.corpora.tables import Row, Table
+from crnn_audio.errors import DataError
+
+PATH = (
+    "path", "file", "audio", "filename", "wav", "file_name", "file_path", "filepath", "audio_path", "audio_file",
+    "audio_filepath", "audio_filename", "wav_filename", "wav_path",
+)  # fmt: skip
+TEXT = ("text", "transcript", "sentence", "transcription")
+SPEAKER = ("speaker", "client_id", "speaker_id", "spk")
+SPLIT = ("split", "subset", "set", "partition")
+START = ("start", "start_time", "begin", "offset")
+END = ("end", "end_time", "stop")
+BESIDE = ("", "clips", "wavs", "wav", "audio", "flac")
+"""Folders beside a table in which its relative paths are looked for, its own first."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that are used; `duration` is read where there is a start and no end."""
+
+    path: str
+    text: str
+    speaker: str | None
+    split: str | None
+    start: str | None
+    end: str | None
+    duration: str | None
+
+    @property
+    def named(self) -> str:
+        """The columns in use, for people."""
+        used = (self.path, self.text, self.speaker, self.split, self.start, self.end, self.duration)
+        return ", ".join(name for name in used if name)
+
+
+def columns_of(table: Table) -> Columns:
+    """Finds the columns by their names, the first of each list that is there.
+
+    Raises:
+        DataError: there is none of paths or none of texts.
+    """
+    path, text = _first(table, PATH), _first(table, TEXT)
+    wanted = [("audio paths", path, PATH[:5]), ("texts", text, TEXT)]
+    missing = [f"no column of {what} ({', '.join(names)})" for what, name, names in wanted if name is None]
+    if path is None or text is None:
+        first = ", ".join(map(repr, table.columns)) or "nothing"
+        raise DataError(f"{table.path}, line 1: {' and '.join(missing)}; found {first}. Name the columns there.")
+    start, end = _first(table, START), _first(table, END)
+    return Columns(
+        path=path,
+        text=text,
+        speaker=_first(table, SPEAKER),
+        split=_first(table, SPLIT),
+        start=start,
+        end=end,
+        duration="duration" if start and not end and "duration" in table.columns else None,
+    )
+
+
+def _first(table: Table, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in table.columns), None)
+
+
+def find(table: Table, *, split: str | None = None, resplit: bool = False, speaker_folders: bool = False) -> Found:
+    """The table's rows as cuts; `split` is that of them all, where the table's own name says so.
+
+    With `resplit` a split column is not looked at.
+
+    Raises:
+        DataError: a column is missing, or the split column holds both names of splits and others.
+    """
+    columns = columns_of(table)
+    found = Found(problems=list(table.problems))
+    if columns.split and (resplit or not _names_splits(table, columns.split, found)):
+        columns = replace(columns, split=None)
+    found.notes.insert(0, f"{table.path}: {len(table.rows)} rows; columns used: {columns.named}.")
+    for row in table.rows:
+        _add(table.path, row, columns, found, split, speaker_folders)
+    return found
+
+
+def _names_splits(table: Table, column: str, found: Found) -> bool:
+    """Whether a column holds splits; what it holds instead is noted."""
+    values = sorted({row.fields.get(column, "") for row in table.rows})
+    strange = [value for value in values if split_named(value) is None]
+    if strange and len(strange) < len(values):
+        line = next(row.line for row in table.rows if row.fields.get(column, "") in strange)
+        raise DataError(
+            f"{table.path}, line {line}: split {strange[0]!r} in column {column!r}, where other rows say train, dev or "
+            "test. Name it so, drop such rows, or make new splits with --resplit."
+        )
+    if strange:
+        shown = ", ".join(map(repr, strange[:5])) + (", ..." if len(strange) > 5 else "")
+        found.notes.append(f"{table.path}: column {column!r} is not used: it holds {shown}, not train, dev or test.")
+    return bool(values) and not strange
+
+
+def _add(table: Path, row: Row, columns: Columns, found: Found, split: str | None, speaker_folders: bool) -> None:
+    where = f"{table}, line {row.line}"
+    name, text = row.fields.get(columns.path, "").strip(" "), row.fields.get(columns.text)
+    if not name or text is None:
+        column = columns.text if name else columns.path
+        found.problems.append(f"{where}: nothing in column {column!r}. Fill it in, or drop the row.")
+        return
+    if "\n" in text.strip() and table.suffix.lower() == ".csv":
+        found.problems.append(f"{where}: its text runs over several lines. Write it on one, or close its quote.")
+        return
+    try:
+        start, end = _times(row, columns)
+    except ValueError as error:
+        found.problems.append(f"{where}: {error}")
+        return
+    folder_split, folder = places(Path(name))
+    found.add(
+        _located(table.parent, name),
+        text,
+        where,
+        id=Path(name).with_suffix("").as_posix().lstrip("/"),
+        speaker=(row.fields.get(columns.speaker, "").strip() if columns.speaker else folder if speaker_folders else "")
+        or None,
+        split=split or (split_named(row.fields[columns.split]) if columns.split else folder_split),
+        start=start,
+        end=end,
+    )
+
+
+def _located(folder: Path, name: str) -> Path:
+    """The file that a path in a table means: as it stands, or in a folder beside it, or written for Windows."""
+    spellings = [name] if "\\" not in name else [name, name.replace("\\", "/")]
+    for spelling in spellings:
+        for beside in BESIDE:
+            if os.path.isfile(folder / beside / spelling):  # noqa: PTH113 - false where a name is too long
+                return folder / beside / spelling
+    return folder / name
+
+
+def _times(row: Row, columns: Columns) -> tuple[float | None, float | None]:
+    start, end = _seconds(row, columns.start), _seconds(row, columns.end)
+    length = _seconds(row, columns.duration)
+    return start, end if length is None else (start or 0.0) + length
+
+
+def _seconds(row: Row, column: str | None) -> float | None:
+    written = row.fields.get(column, "").strip() if column else ""
+    if not written:
+        return None
+    try:
+        return float(written)
+    except ValueError:
+        raise ValueError(f"{written!r} in column {column!r} is no number of seconds. Mend it.") from None

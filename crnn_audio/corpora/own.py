@@ -1,0 +1,205 @@
+"""A person's own recordings, or another tool's list of them, as manifests that a recipe can be trained on."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from crnn_audio import files
+from crnn_audio.batching import checks, manifests
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.corpora import listed, pairs, tables
+from crnn_audio.corpora.found import Entry, Found, split_named
+from crnn_audio.corpora.home import Progress
+from crnn_audio.corpora.splitting import Splits, divide
+from crnn_audio.errors import DataError
+
+MARK = "prepared.json"
+"""Written beside manifests that were made here, with where they came from; others are never overwritten."""
+SHOWN = 50
+"""Problems that an error lists; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class PreparedFolder:
+    """Manifests in `folder`: their cuts by split, how these were chosen, what was noted and what was left out."""
+
+    folder: Path
+    splits: Splits
+    how: str
+    notes: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def prepare_folder(
+    path: str | Path,
+    out: str | Path | None = None,
+    *,
+    speaker_folders: bool = False,
+    resplit: bool = False,
+    leave_out: bool = False,
+    progress: Progress | None = None,
+) -> PreparedFolder:
+    """Makes train.jsonl, dev.jsonl and test.jsonl of recordings, a table or Lhotse cuts; decodes all of it.
+
+    Args:
+        path: a folder of audio beside texts; a table (.tsv, .csv, .jsonl) of paths and texts, or a folder that holds
+            one; or Lhotse cuts (.jsonl, .jsonl.gz).
+        out: where the manifests go; by default data/own/<name>.
+        speaker_folders: the first folder of a path (below train, dev, test) names the speaker, where nothing else does.
+        resplit: make new splits even where there are some.
+        leave_out: leave out what cannot be used and list it, in place of refusing.
+
+    Raises:
+        DataError: nothing is found; something cannot be used, each with its line and what to do; or `out` cannot be
+            written or holds manifests that came from elsewhere.
+    """
+    source = Path(path)
+    folder = Path(out) if out is not None else Path("data/own") / _name(source)
+    _refuse_foreign(folder, source)
+    found = _checked(_found(source, resplit, speaker_folders).without_twins(), progress)
+    if found.problems and not leave_out:
+        advice = "Mend them, or add --leave-out to go on without what they name. Nothing was written."
+        raise DataError(_listing(source, found.problems, advice))
+    if not found.entries:
+        raise DataError(_listing(source, found.problems, "Not one recording can be used. Nothing was written."))
+    splits, how = _split(source, found.entries, resplit)
+    notes, left_out = tuple(found.notes), tuple(map(_one_line, found.problems))
+    write_manifests(splits, folder, source, split=how, notes=notes, left_out=left_out)
+    return PreparedFolder(folder, splits, how, notes, left_out)
+
+
+def _name(source: Path) -> str:
+    name = source.resolve().name
+    return name.removesuffix(".gz").rpartition(".")[0] or name if tables.is_table(source) else name
+
+
+def _refuse_foreign(folder: Path, source: Path) -> None:
+    """Stops before manifests are replaced that were not made here, or of something else."""
+    if not any((folder / f"{split}.jsonl").exists() for split in ("train", "dev", "test")):
+        return
+    came_from = _mark(folder).get("source")
+    if came_from != str(source.resolve()):
+        whose = f"of {came_from}" if came_from else "that were not made by `prepare folder`"
+        raise DataError(f"{folder}: holds manifests {whose}. Choose another folder with --out, or remove them.")
+
+
+def _mark(folder: Path) -> dict[str, object]:
+    try:
+        content = json.loads((folder / MARK).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _found(source: Path, resplit: bool, speaker_folders: bool) -> Found:
+    if not os.path.exists(source):  # noqa: PTH110 - false where it may not be asked
+        raise DataError(f"{source}: no such folder or file. Name a folder of recordings, a table or Lhotse cuts.")
+    if not source.is_dir():
+        if not tables.is_table(source):
+            raise DataError(f"{source}: neither a folder nor a table ({', '.join(tables.SUFFIXES)}).")
+        return _listed(source, None, resplit, speaker_folders)
+    inside = _tables(source)
+    if not inside:
+        return pairs.find(source, speaker_folders=speaker_folders)
+    splits = {split_named(path.name.partition(".")[0]): path for path in inside}
+    if len(inside) > 1 and (None in splits or len(splits) < len(inside)):
+        names = ", ".join(path.name for path in inside)
+        raise DataError(f"{source}: several tables ({names}). Name one: `crnn-audio prepare folder {inside[0]}`.")
+    found = Found()
+    for split, path in splits.items():
+        found.extend(_listed(path, split if len(inside) > 1 else None, resplit, speaker_folders))
+    return found
+
+
+def _tables(folder: Path) -> list[Path]:
+    """The tables that lie in a folder itself, but for the manifests that were made here."""
+    own = {f"{split}.jsonl" for split in ("train", "dev", "test")} if _mark(folder) else set()
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder}: a folder that cannot be read ({error.strerror}). Change its permissions.") from None
+    return [path for path in entries if tables.is_table(path) and path.name[0] != "." and path.name not in own]
+
+
+def _listed(path: Path, split: str | None, resplit: bool, speaker_folders: bool) -> Found:
+    """A table's rows, or Lhotse's cuts."""
+    if not manifests.is_manifest(path):
+        return listed.find(tables.read(path), split=split, resplit=resplit, speaker_folders=speaker_folders)
+    cuts = manifests.load(path)
+    entries = [Entry(_anchored(cut, path.parent), f"{path}, cut {cut.id!r}", split) for cut in cuts]
+    return Found(entries, [], [f"{path}: {len(cuts)} Lhotse cuts."])
+
+
+def _anchored(cut: Cut, folder: Path) -> Cut:
+    """A cut whose audio is not below its manifest but, as Lhotse itself would look for it, below the working folder."""
+    path = cut.recording.path
+    if path.exists() or not path.is_relative_to(folder) or not path.relative_to(folder).exists():
+        return cut
+    return replace(cut, recording=replace(cut.recording, path=path.relative_to(folder).resolve()))
+
+
+def _checked(found: Found, progress: Progress | None) -> Found:
+    """Decodes every file; cuts that cannot be used become problems."""
+    cuts = [entry.cut for entry in found.entries]
+    told = progress and partial(progress, "checking")
+    findings = checks.unreadable(cuts, checks.cache_of("manifests"), told) + checks.empty(cuts)
+    bad = {finding.cut_id: finding.problem for finding in findings}
+    problems = [f"{entry.where}: {bad[entry.cut.id]}" for entry in found.entries if entry.cut.id in bad]
+    entries = [entry for entry in found.entries if entry.cut.id not in bad]
+    return Found(entries, found.problems + problems, found.notes)
+
+
+def _listing(source: Path, problems: Sequence[str], advice: str) -> str:
+    if not problems:
+        return f"{source}: it lists no recording. {advice}"
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    rest = [f"  ... and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
+    shown = [f"  {_one_line(problem)}" for problem in problems[:SHOWN]]
+    return "\n".join([f"{source}: {count}", *shown, *rest, advice])
+
+
+def _one_line(problem: str) -> str:
+    """A problem on one line, whatever the names in it."""
+    return problem.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _split(source: Path, entries: Sequence[Entry], resplit: bool) -> tuple[Splits, str]:
+    """The splits that are there, with dev held out of train if it is missing; else new ones."""
+    cuts = [entry.cut for entry in entries]
+    given = {entry.split for entry in entries}
+    if resplit or given == {None}:
+        return divide(cuts)
+    if None in given:
+        entry = next(entry for entry in entries if entry.split is None)
+        raise DataError(f"{entry.where}: in no split, while others are. Move it into one, or add --resplit.")
+    if "train" not in given:
+        there = " and ".join(sorted(name for name in given if name))
+        raise DataError(f"{source}: only {there}, and no train. Add it, or make new splits with --resplit.")
+    splits: Splits = {
+        name: [entry.cut for entry in entries if entry.split == name] for name in ("train", "dev", "test")
+    }
+    if splits["dev"]:
+        return splits, "as they were"
+    held, how = divide(splits["train"], ("dev",))
+    return {**splits, **held}, f"as they were, and dev held out of train {how}"
+
+
+def write_manifests(splits: Splits, folder: Path, source: Path, **facts: object) -> None:
+    """Writes <split>.jsonl of each split that is not empty, and where it all came from, with other facts about it.
+
+    Raises:
+        DataError: the folder cannot be written, or holds manifests that came from elsewhere.
+    """
+    _refuse_foreign(folder, source)
+    mark = {"source": str(source.resolve()), "cuts": {split: len(cuts) for split, cuts in splits.items()}, **facts}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for split, cuts in splits.items():
+            manifest = folder / f"{split}.jsonl"
+            manifests.save(cuts, manifest) if cuts else manifest.unlink(missing_ok=True)
+        files.write_text(folder / MARK, json.dumps(mark, indent=1) + "\n")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written ({error.strerror or error}).") from None
