@@ -43,20 +43,20 @@ def unreadable(
         cache: a JSON file that remembers results between calls; made where it is missing.
         progress: told how many of how many files are done.
     """
-    known = _remembered(cache)
+    known = remembered(cache)
     findings = []
     for index, cut in enumerate(cuts):
         path = cut.recording.path
-        stamp = _stamp(cut.recording)
+        marks = stamp(cut.recording)
         entry = known.get(str(path))
-        if not isinstance(entry, list) or stamp is None or entry[:-1] != stamp:
-            entry = [*(stamp or []), _problem(cut)]
+        if not isinstance(entry, list) or marks is None or entry[:-1] != marks:
+            entry = [*(marks or []), _problem(cut)]
             known[str(path)] = entry
         if entry[-1]:
             findings.append(Finding(cut.id, str(entry[-1])))
         if progress:
             progress(index + 1, len(cuts))
-    _remember(cache, known)
+    remember(cache, known)
     return findings
 
 
@@ -73,7 +73,7 @@ def _problem(cut: Cut) -> str | None:
     return None
 
 
-def _stamp(recording: Recording) -> list[int] | None:
+def stamp(recording: Recording) -> list[int] | None:
     """What a finding hangs on: the file as it is, and what the manifest says of it."""
     try:
         status = recording.path.stat()
@@ -82,7 +82,8 @@ def _stamp(recording: Recording) -> list[int] | None:
     return [status.st_size, status.st_mtime_ns, recording.num_samples, recording.sample_rate]
 
 
-def _remembered(cache: Path | None) -> dict[str, Any]:
+def remembered(cache: Path | None) -> dict[str, Any]:
+    """What a cache holds; nothing where it is missing or damaged."""
     try:
         content = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
     except (OSError, ValueError):
@@ -90,7 +91,8 @@ def _remembered(cache: Path | None) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _remember(cache: Path | None, known: dict[str, Any]) -> None:
+def remember(cache: Path | None, known: dict[str, Any]) -> None:
+    """Writes a cache, if it can be written."""
     if cache is None:
         return
     try:

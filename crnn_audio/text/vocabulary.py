@@ -58,6 +58,10 @@ class Vocabulary:
         """The id of the token between words; None where there is none."""
         return self._ids.get(self.separator) if self.separator else None
 
+    def split(self, text: str) -> list[str]:
+        """The characters or words of a text, whether they are in the vocabulary or not."""
+        return _split(text, self.kind)
+
     def encode(self, text: str) -> list[int]:
         """The ids of a text; what is not in the vocabulary becomes the unknown token, never the blank."""
         return [self._ids.get(token, 1) for token in _split(text, self.kind)]

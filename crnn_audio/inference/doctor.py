@@ -1,0 +1,274 @@
+"""Is this data fit to be trained on: what is wrong with it, what looks odd, and how long the cuts are."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from crnn_audio import build, files
+from crnn_audio.batching import checks, doubts, listening
+from crnn_audio.batching.checks import Finding
+from crnn_audio.batching.listening import Heard
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.config import load
+from crnn_audio.config.schema import Recipe
+from crnn_audio.corpora import CORPORA
+from crnn_audio.corpora.home import Progress
+from crnn_audio.errors import DataError, RecipeError
+from crnn_audio.text.vocabulary import Vocabulary
+
+Sounds = dict[str, dict[str, Heard]]
+"""What is heard in the cuts that can be read, by split and cut id."""
+
+
+@dataclass(frozen=True)
+class Symptom:
+    """One finding: its kind, split and cut, why and what to do; `mend` if it stops training or scoring."""
+
+    kind: str
+    split: str
+    cut: str
+    problem: str
+    mend: bool
+
+    def __str__(self) -> str:
+        return f"{self.split}, cut {self.cut!r}: {self.problem}"
+
+
+@dataclass(frozen=True)
+class SplitFigures:
+    """A split in figures: cuts, hours of sound, speakers known; seconds of cuts; cuts by sample rate."""
+
+    split: str
+    cuts: int
+    hours: float
+    speakers: int
+    shortest: float
+    median: float
+    longest: float
+    rates: dict[int, int]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `check` found; `durations` are seconds of each cut by split, `tokens` those of train."""
+
+    target: str
+    splits: tuple[SplitFigures, ...]
+    symptoms: tuple[Symptom, ...]
+    durations: dict[str, list[float]]
+    tokens: tuple[str, ...]
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing must be mended before training and scoring."""
+        return not any(symptom.mend for symptom in self.symptoms)
+
+    def as_json(self) -> dict[str, object]:
+        """Plain figures for `--json`."""
+        return {
+            "target": self.target,
+            "usable": self.usable,
+            "splits": [asdict(one) for one in self.splits],
+            "tokens": list(self.tokens),
+            "findings": [asdict(one) for one in self.symptoms],
+        }
+
+
+def check(
+    target: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    root: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Diagnosis:
+    """Listens to all of a corpus and says what is wrong with it and what looks odd.
+
+    Args:
+        target: the name of a corpus, a folder of manifests, or a recipe, whose features, vocabulary and subsampling
+            count; the first two are taken as a recipe's defaults would.
+        overrides: of the recipe, such as "data.root=folder".
+        root: where the corpus lies, if not where the recipe or the environment says.
+
+    Raises:
+        DataError: the data cannot be had or read at all.
+        RecipeError: the target is none of these, or the recipe is wrong.
+    """
+    recipe = _recipe(str(target), overrides, root)
+    splits = {name: cuts for name, cuts in build.splits(recipe, progress).items() if cuts}
+    train = build.required(splits, "train", recipe.data.name)
+    tokens = build.vocabulary(recipe.task, train)
+    faults = list(_faults(recipe, splits, tokens, progress))
+    told = {(one.split, one.cut) for one in faults if one.kind == "unreadable"}
+    sound = {name: [cut for cut in cuts if (name, cut.id) not in told] for name, cuts in splits.items()}
+    heard = _heard(recipe, sound, progress)
+    found = [*faults, *_oddities(recipe, splits, tokens, heard)]
+    return Diagnosis(
+        target=str(target),
+        splits=tuple(_figures(name, cuts) for name, cuts in splits.items()),
+        symptoms=tuple(sorted(found, key=lambda one: not one.mend)),
+        durations={name: [cut.duration for cut in cuts] for name, cuts in splits.items()},
+        tokens=tokens.tokens[2:],
+    )
+
+
+def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> Recipe:
+    if target in CORPORA:
+        data = {"corpus": target, "root": str(root) if root else None}
+    elif Path(target).is_dir():
+        data = {"corpus": "manifests", "root": target}
+    else:
+        try:
+            recipe = load.load(target, overrides)
+        except RecipeError as error:
+            if Path(target).exists() or overrides:
+                raise
+            corpora = ", ".join(CORPORA)
+            raise RecipeError(f"{error} Nor is it a folder of manifests, or a corpus ({corpora}).") from None
+        return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": str(root)} if root else {})})
+    if overrides:
+        raise RecipeError(f"{target}: no recipe, so there is nothing for {overrides[0]!r} to change. Name a recipe.")
+    return Recipe.model_validate({"data": data})
+
+
+def _faults(recipe: Recipe, splits: build.Splits, tokens: Vocabulary, progress: Progress | None) -> Iterator[Symptom]:
+    """What training leaves out or refuses, and what no score can be had of."""
+    cache = checks.cache_of(recipe.data.corpus)
+    for split, cuts in splits.items():
+        told = progress and partial(progress, f"checking {split}")
+        cheap = build.findings_by_kind(recipe, build.cuts(recipe, cuts, tokens))
+        found = {"unreadable": checks.unreadable(cuts, cache, told), **cheap}
+        if split != "train":
+            del found["too long"]  # a limit of training alone
+        bad = {finding.cut_id for findings in found.values() for finding in findings}
+        refused = len(bad) > checks.TOLERATED_SHARE * len(cuts)
+        for kind, findings in found.items():
+            mend = refused if split == "train" else kind == "unreadable"
+            yield from _symptoms(kind, split, findings, mend)
+
+
+def _heard(recipe: Recipe, splits: build.Splits, progress: Progress | None) -> Sounds:
+    cache = listening.cache_of(recipe.data.corpus)
+    return {
+        split: listening.listen(cuts, cache, progress and partial(progress, f"listening to {split}"))
+        for split, cuts in splits.items()
+    }
+
+
+def _symptoms(kind: str, split: str, findings: Sequence[Finding], mend: bool = False) -> Iterator[Symptom]:
+    return (Symptom(kind, split, finding.cut_id, finding.problem, mend) for finding in findings)
+
+
+SOUNDS = {"silent": doubts.silent, "quiet": doubts.quiet, "gap": doubts.gaps, "clipped": doubts.clipped}
+
+
+def _oddities(recipe: Recipe, splits: build.Splits, tokens: Vocabulary, heard: Sounds) -> Iterator[Symptom]:
+    """What can be trained on and is odd all the same; and copies across splits, which make scores untrue."""
+    for split, cuts in splits.items():
+        for kind, test in SOUNDS.items():
+            yield from _symptoms(kind, split, test(cuts, heard[split]))
+        yield from _symptoms("pace", split, doubts.pace(cuts))
+        if split != "train":
+            yield from _symptoms("unknown", split, checks.unknown_symbols(cuts, tokens.unknown))
+    yield from _symptoms("rare", "train", doubts.rare(splits["train"], tokens.split, tokens.kind))
+    yield from (
+        Symptom("copy", split, finding.cut_id, finding.problem, mend=across)
+        for split, finding, across in doubts.copies(splits, heard)
+    )
+    across_splits = {
+        "rate": doubts.rates(splits, recipe.features.sample_rate),
+        "shared id": doubts.shared_ids(splits),
+        "shared speaker": doubts.shared_speakers(splits),
+        "shared text": doubts.shared_texts(splits),
+    }
+    for kind, found in across_splits.items():
+        for split, finding in found:
+            yield from _symptoms(kind, split, [finding])
+
+
+def _figures(split: str, cuts: Sequence[Cut]) -> SplitFigures:
+    durations = [cut.duration for cut in cuts]
+    return SplitFigures(
+        split=split,
+        cuts=len(cuts),
+        hours=round(sum(durations) / 3600, 4),
+        speakers=len({cut.speaker for cut in cuts if cut.speaker}),
+        shortest=round(min(durations), 3),
+        median=round(median(durations), 3),
+        longest=round(max(durations), 3),
+        rates=dict(Counter(cut.recording.sample_rate for cut in cuts).most_common()),
+    )
+
+
+def lines(diagnosis: Diagnosis) -> list[str]:
+    """The diagnosis for people: the splits in figures, every finding, and a table that counts them."""
+    return [*_table_of_splits(diagnosis), *_listed(diagnosis), *_table_of_findings(diagnosis), "", _verdict(diagnosis)]
+
+
+def _table_of_splits(diagnosis: Diagnosis) -> list[str]:
+    head = f"{'split':10} {'cuts':>7} {'minutes':>9} {'speakers':>8} {'shortest':>9} {'median':>8} {'longest':>8}  Hz"
+    rows = [
+        f"{one.split:10} {one.cuts:7} {60 * one.hours:9.1f} {one.speakers:8} {one.shortest:7.2f} s {one.median:6.2f} s "
+        f"{one.longest:6.2f} s  {', '.join(map(str, one.rates))}"
+        for one in diagnosis.splits
+    ]
+    return [head, *rows]
+
+
+def _listed(diagnosis: Diagnosis) -> list[str]:
+    found: list[str] = []
+    for mend, title in ((True, "To be mended"), (False, "Worth a look")):
+        chosen = [symptom for symptom in diagnosis.symptoms if symptom.mend is mend]
+        if chosen:
+            found += ["", f"{title}:", *(f"  {_one_line(str(symptom))}" for symptom in chosen)]
+    return found
+
+
+def _one_line(text: str) -> str:
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _table_of_findings(diagnosis: Diagnosis) -> list[str]:
+    counts = Counter((one.kind, one.split) for one in diagnosis.symptoms)
+    if not counts:
+        return []
+    names = [one.split for one in diagnosis.splits]
+    kinds = list(dict.fromkeys(one.kind for one in diagnosis.symptoms))
+    head = f"{'findings':15} " + " ".join(f"{name:>8}" for name in names)
+    return ["", head, *(f"{kind:15} " + " ".join(f"{counts[kind, name]:8}" for name in names) for kind in kinds)]
+
+
+def _verdict(diagnosis: Diagnosis) -> str:
+    mend = sum(symptom.mend for symptom in diagnosis.symptoms)
+    odd = len(diagnosis.symptoms) - mend
+    about = f"{mend} to be mended, {odd} worth a look, {len(diagnosis.tokens)} tokens in train"
+    return f"{diagnosis.target}: {'usable' if diagnosis.usable else 'not usable as it is'} ({about})."
+
+
+def draw_durations(diagnosis: Diagnosis, path: Path) -> None:
+    """Draws how long the cuts of each split are into a PNG.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = list(diagnosis.durations)
+    figure = Figure(figsize=(8, 1 + 1.8 * len(names)), layout="constrained")
+    FigureCanvasAgg(figure)
+    longest = max(max(durations) for durations in diagnosis.durations.values())
+    for axes, name in zip(figure.subplots(len(names), sharex=True, squeeze=False)[:, 0], names, strict=True):
+        durations = diagnosis.durations[name]
+        axes.hist(durations, bins=60, range=(0, longest), color="tab:blue")
+        axes.set(title=f"{name}: {len(durations)} cuts, {sum(durations) / 60:.1f} minutes", ylabel="cuts")
+        axes.grid(alpha=0.3)
+    axes.set(xlabel="seconds")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with files.replacing(path) as partial:
+            figure.savefig(partial, format="png", dpi=110)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror or error}).") from None
