@@ -16,11 +16,13 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio import audio as audio
     from crnn_audio.build import prepare as prepare
     from crnn_audio.config.schema import Recipe as Recipe
+    from crnn_audio.corpora.own import prepare_folder as prepare_folder
     from crnn_audio.errors import CrnnAudioError as CrnnAudioError
     from crnn_audio.errors import DataError as DataError
     from crnn_audio.errors import RecipeError as RecipeError
     from crnn_audio.errors import RunError as RunError
     from crnn_audio.errors import StreamError as StreamError
+    from crnn_audio.inference.doctor import check as check
     from crnn_audio.inference.evaluate import evaluate as evaluate
     from crnn_audio.inference.load import load as load
     from crnn_audio.inference.publish import publish as publish
@@ -34,6 +36,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
 _HOMES = {
     "Recipe": "config.schema",
     "prepare": "build",
+    "prepare_folder": "corpora.own",
+    "check": "inference.doctor",
     "train": "training.run",
     "load": "inference.load",
     "evaluate": "inference.evaluate",

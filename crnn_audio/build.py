@@ -18,7 +18,7 @@ from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, plan_epoch
 from crnn_audio.config.schema import Augment, Features, Model, Recipe, RecognitionTask
-from crnn_audio.corpora import CORPORA, home
+from crnn_audio.corpora import CORPORA, home, own
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.features import normalize, spectrogram
 from crnn_audio.features.distort import Distortion
@@ -62,8 +62,20 @@ class Prepared:
     findings: dict[str, list[checks.Finding]]
 
 
-def prepare(corpus: str, *, root: str | Path | None = None, progress: home.Progress | None = None) -> Prepared:
+def prepare(
+    corpus: str,
+    *,
+    root: str | Path | None = None,
+    out: str | Path | None = None,
+    progress: home.Progress | None = None,
+) -> Prepared:
     """Finds, makes or downloads a corpus and decodes all of it once.
+
+    Args:
+        corpus: its name.
+        root: where it lies, if not where it is looked for.
+        out: a folder for manifests of it, <split>.jsonl, which Lhotse reads too; by default none are written.
+        progress: told what is done.
 
     Raises:
         DataError: there is no such corpus, or it cannot be had; with what there is and what was tried.
@@ -80,13 +92,20 @@ def prepare(corpus: str, *, root: str | Path | None = None, progress: home.Progr
         ]
         for split, cuts in found.items()
     }
+    if out is not None:
+        own.write_manifests(found, Path(out), folder)
     return Prepared(folder, found, findings)
 
 
 def _manifests(root: str | None) -> Splits:
     assert root is not None, "the schema holds that manifests have a root"
-    paths = {name: Path(root) / f"{name}.jsonl" for name in ("train", "dev", "test")}
+    paths = {name: _manifest(Path(root), name) for name in ("train", "dev", "test")}
     return {name: manifests.load(path) for name, path in paths.items() if name == "train" or path.exists()}
+
+
+def _manifest(root: Path, split: str) -> Path:
+    packed = root / f"{split}.jsonl.gz"
+    return packed if packed.exists() and not (root / f"{split}.jsonl").exists() else root / f"{split}.jsonl"
 
 
 def _spelled(cut: Cut, task: RecognitionTask) -> Cut:
@@ -211,16 +230,22 @@ def feed(recipe: Recipe, ready: Cuts, pin_memory: bool = False) -> SpeechFeed:
 
 def findings(recipe: Recipe, ready: Cuts) -> list[checks.Finding]:
     """What the cheap checks say of a training split: empty, infeasible or over-long cuts."""
+    return [finding for found in findings_by_kind(recipe, ready).values() for finding in found]
+
+
+def findings_by_kind(recipe: Recipe, ready: Cuts) -> dict[str, list[checks.Finding]]:
+    """The same by what it is: "empty", "infeasible", "too long"."""
     sound = front_end(recipe.features)
     front = conv_front(recipe.model, sound.num_features)
     fastest, slowest = max(recipe.augment.speed), min(recipe.augment.speed)
     samples = torch.tensor([ready.num_samples(index, fastest) for index in range(len(ready.cuts))])
     frames: Tensor = front.output_lengths(sound.num_frames(samples))
-    return [
-        *checks.empty(ready.cuts),
-        *checks.infeasible(ready.cuts, ready.targets, frames.tolist(), front.receptive_field.stride),
-        *checks.too_long(ready.cuts, slowest, recipe.data.batch_seconds),
-    ]
+    stride = front.receptive_field.stride
+    return {
+        "empty": checks.empty(ready.cuts),
+        "infeasible": checks.infeasible(ready.cuts, ready.targets, frames.tolist(), stride),
+        "too long": checks.too_long(ready.cuts, slowest, recipe.data.batch_seconds),
+    }
 
 
 def device(name: str) -> torch.device:

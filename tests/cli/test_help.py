@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = ["recipes", "show", "prepare", "train", "evaluate", "publish", "transcribe", "stream"]
+VERBS = ["recipes", "show", "prepare", "doctor", "train", "evaluate", "publish", "transcribe", "stream"]
 HEAVY = {"torch", "torchaudio", "librosa", "soxr", "soundfile", "matplotlib", "scipy", "jiwer", "safetensors"}
 
 
@@ -66,6 +66,8 @@ def test_help_names_every_verb_and_its_help_every_argument(cli) -> None:
     [
         ("train", "{RECIPE} [KEY=VALUE]..."),
         ("show", "[RECIPE] [KEY=VALUE]..."),
+        ("prepare", "{CORPUS} [PATH]"),
+        ("doctor", "{TARGET} [KEY=VALUE]..."),
         ("transcribe", "{MODEL} {FILE}..."),
         ("stream", "{MODEL} [FILE|-]"),
     ],
@@ -81,6 +83,8 @@ def test_usage_names_what_is_given(cli, verb: str, usage: str) -> None:
         (["frobnicate"], "No such command 'frobnicate'"),
         (["show", "--frob"], "No such option: --frob"),
         (["show"], "Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.\n"),
+        (["prepare", "folder"], "Write `prepare folder PATH` for your own recordings, or `prepare CORPUS`"),
+        (["prepare", "an4", "data"], "Write `prepare folder PATH` for your own recordings, or `prepare CORPUS`"),
         (["transcribe", "run"], "Missing argument 'FILE'"),
         (["transcribe", "run", "a.wav", "--format", "xml"], "'xml' is not one of 'text', 'json', 'jsonl'"),
         (["train", "tiny/lstm", "--minutes", "soon"], "--minutes"),
