@@ -9,7 +9,13 @@ import pytest
 
 from crnn_audio.batching import manifests
 
-QUICK = ["optim.max_epochs=1", "model.recurrent.hidden_size=8", "model.recurrent.num_layers=1", "data.workers=0"]
+QUICK = [
+    "task.intermediate=0",
+    "optim.max_epochs=1",
+    "model.recurrent.hidden_size=8",
+    "model.recurrent.num_layers=1",
+    "data.workers=0",
+]
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ def test_made_small_it_learns_four_utterances_by_heart(path: Path, four: Path, t
         four,
         "augment={}",
         "task.consistency=0",
+        "task.intermediate=0",
         "model.conv_dropout=0",
         "model.recurrent.num_layers=1",
         "model.recurrent.hidden_size=64",
