@@ -125,7 +125,7 @@ def archives(folder: Path, parts: dict[str, int], sound) -> None:
     """Archives as OpenSLR serves them: everything under LibriSpeech/, the licence in each."""
     for part, count in parts.items():
         (folder / "tree" / "LibriSpeech").mkdir(parents=True, exist_ok=True)
-        (folder / "tree" / "LibriSpeech" / "LICENSE.TXT").write_text("CC BY 4.0")
+        (folder / "tree" / "LibriSpeech" / "LICENSE.TXT").write_text(f"of {part}")
         build(folder / "tree" / "LibriSpeech", part, count, sound)
         with tarfile.open(folder / f"{part}.tar.gz", "w:gz") as tar:
             tar.add(folder / "tree" / "LibriSpeech", "LibriSpeech")
@@ -144,6 +144,8 @@ def test_archives_are_downloaded_into_one_folder(tmp_path, sound, serve, module)
         split: parts[part] for split, part in module.PARTS.items()
     }
     assert sorted(path.name for path in (tmp_path / "data" / module.NAME).iterdir()) == ["LICENSE.TXT", *sorted(parts)]
+    licence = (tmp_path / "data" / module.NAME / "LICENSE.TXT").read_text()
+    assert licence == f"of {module.PARTS['train']}", "a later archive replaced what an earlier one brought"
     assert {report[0] for report in said} == {f"downloading {part}" for part in parts}
 
 

@@ -31,6 +31,7 @@ def test_speakers_stand_in_one_split_and_a_tenth_of_the_seconds_is_held_out() ->
     assert [len(of_split) for of_split in speakers] == [32, 4, 4]
     assert len(set.union(*speakers)) == 40
     assert how == "by speaker (40 of them)"
+    assert speakers[1:] == [{"s5", "s10", "s31", "s33"}, {"s21", "s23", "s24", "s26"}], "other speakers than before"
 
 
 def test_a_speaker_of_half_the_corpus_is_never_held_out() -> None:
