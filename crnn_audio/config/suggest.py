@@ -2,12 +2,12 @@
 
 import json
 import math
-import re
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from crnn_audio.batching.manifests import Cut
+from crnn_audio.config import flat_yaml
 from crnn_audio.config.load import load
 
 RECIPE = "an4/bilstm"
@@ -30,5 +30,9 @@ def train(folder: Path, splits: Mapping[str, Sequence[Cut]]) -> str:
 
 
 def _as_yaml(text: str) -> str:
-    """A text as YAML reads it back, plain where that is certain."""
-    return text if re.fullmatch(r"[\w.]+(/[\w.-]+)+", text, re.ASCII) else json.dumps(text, ensure_ascii=False)
+    """A text as it is if YAML reads it back so, else between quotes."""
+    try:
+        plain = flat_yaml.parse(text).value == text
+    except ValueError:
+        plain = False
+    return text if plain else json.dumps(text, ensure_ascii=False)

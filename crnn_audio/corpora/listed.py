@@ -75,7 +75,7 @@ def find(table: Table, *, split: str | None = None, resplit: bool = False, speak
     With `resplit` a split column is not looked at.
 
     Raises:
-        DataError: a column is missing, or the split column holds both names of splits and others.
+        DataError: a column is missing.
     """
     columns = columns_of(table)
     found = Found(problems=list(table.problems))
@@ -88,48 +88,56 @@ def find(table: Table, *, split: str | None = None, resplit: bool = False, speak
 
 
 def _names_splits(table: Table, column: str, found: Found) -> bool:
-    """Whether a column holds splits; what it holds instead is noted."""
+    """Whether a column names splits in any row; if in none, what it holds instead is noted."""
     values = sorted({row.fields.get(column, "") for row in table.rows})
-    strange = [value for value in values if split_named(value) is None]
-    if strange and len(strange) < len(values):
-        line = next(row.line for row in table.rows if row.fields.get(column, "") in strange)
-        raise DataError(
-            f"{table.path}, line {line}: split {strange[0]!r} in column {column!r}, where other rows say train, dev or "
-            "test. Name it so, drop such rows, or make new splits with --resplit."
-        )
-    if strange:
-        shown = ", ".join(map(repr, strange[:5])) + (", ..." if len(strange) > 5 else "")
-        found.notes.append(f"{table.path}: column {column!r} is not used: it holds {shown}, not train, dev or test.")
-    return bool(values) and not strange
+    if any(split_named(value) for value in values):
+        return True
+    shown = ", ".join(map(repr, values[:5])) + (", ..." if len(values) > 5 else "")
+    found.notes.append(f"{table.path}: column {column!r} is not used: it holds {shown}, not train, dev or test.")
+    return False
 
 
 def _add(table: Path, row: Row, columns: Columns, found: Found, split: str | None, speaker_folders: bool) -> None:
     where = f"{table}, line {row.line}"
-    name, text = row.fields.get(columns.path, "").strip(" "), row.fields.get(columns.text)
-    if not name or text is None:
-        column = columns.text if name else columns.path
-        found.problems.append(f"{where}: nothing in column {column!r}. Fill it in, or drop the row.")
-        return
-    if "\n" in text.strip() and table.suffix.lower() == ".csv":
-        found.problems.append(f"{where}: its text runs over several lines. Write it on one, or close its quote.")
-        return
     try:
+        name, text = _path_and_text(table, row, columns)
         start, end = _times(row, columns)
+        folder_split, folder = places(Path(name))
+        split = split or (_split(row, columns.split) if columns.split else folder_split)
     except ValueError as error:
         found.problems.append(f"{where}: {error}")
         return
-    folder_split, folder = places(Path(name))
+    if columns.speaker:
+        folder = row.fields.get(columns.speaker, "").strip()
     found.add(
         _located(table.parent, name),
         text,
         where,
-        id=Path(name).with_suffix("").as_posix().lstrip("/"),
-        speaker=(row.fields.get(columns.speaker, "").strip() if columns.speaker else folder if speaker_folders else "")
-        or None,
-        split=split or (split_named(row.fields[columns.split]) if columns.split else folder_split),
+        id=os.path.splitext(Path(name).as_posix())[0].lstrip("/"),  # noqa: PTH122 - Path("/") has no stem to ask for
+        speaker=folder or None if columns.speaker or speaker_folders else None,
+        split=split,
         start=start,
         end=end,
     )
+
+
+def _path_and_text(table: Path, row: Row, columns: Columns) -> tuple[str, str]:
+    name, text = row.fields.get(columns.path, "").strip(" "), row.fields.get(columns.text)
+    if not name or text is None:
+        column = columns.text if name else columns.path
+        raise ValueError(f"nothing in column {column!r}. Fill it in, or drop the row.")
+    if "\n" in text.strip() and table.suffix.lower() == ".csv":
+        raise ValueError("its text runs over several lines. Write it on one, or close its quote.")
+    return name, text
+
+
+def _split(row: Row, column: str) -> str:
+    written = row.fields.get(column, "")
+    split = split_named(written)
+    if split is None:
+        advice = "where other rows say train, dev or test. Name it so, or make new splits with --resplit."
+        raise ValueError(f"split {written!r}, {advice}")
+    return split
 
 
 def _located(folder: Path, name: str) -> Path:
