@@ -10,7 +10,7 @@ from crnn_audio.config import load, suggest
 
 FOLDERS = [
     "data/own/mine",
-    "/tmp/a b",
+    "/data/a b",
     "it's",
     "7",
     "1e3",

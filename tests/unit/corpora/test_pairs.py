@@ -140,7 +140,7 @@ def test_a_name_in_another_encoding(tmp_path, put) -> None:
     try:
         path.write_bytes((tmp_path / "good.wav").read_bytes())
     except OSError:
-        pytest.skip("this file system takes UTF-8 names alone (no GPU can change that)")
+        pytest.skip("this file system takes UTF-8 names alone")
     path.with_suffix(".txt").write_text("y")
     assert "is not UTF-8. Rename the file or folder" in problems(tmp_path)
 
