@@ -227,7 +227,7 @@ def test_a_run_that_goes_on_reads_only_what_is_left(root, tmp_path, monkeypatch)
     assert killed(recipe, tmp_path / "killed", "a checkpoint just renamed", len(steps) - 1)
     read, waveform = [], Cuts._waveform
     monkeypatch.setattr(
-        Cuts, "_waveform", lambda cuts, entry: read.append(cuts.cuts[entry.index]) or waveform(cuts, entry)
+        Cuts, "_waveform", lambda cuts, epoch, entry: read.append(cuts.cuts[entry.index]) or waveform(cuts, epoch, entry)
     )
     quietly(recipe, tmp_path / "killed")
     read_to_train = [cut for cut in read if cut.id.startswith("train")]
