@@ -13,6 +13,7 @@ import pytest
 
 from crnn_audio import runs
 from crnn_audio.batching.loader import Cuts
+from crnn_audio.batching.plan import PlannedCut
 from crnn_audio.config.schema import Recipe
 from crnn_audio.training import checkpoint, diagnostics, display
 from crnn_audio.training import run as training
@@ -226,9 +227,12 @@ def test_a_run_that_goes_on_reads_only_what_is_left(root, tmp_path, monkeypatch)
     steps = trainings.log_of(tmp_path / "whole", "step")
     assert killed(recipe, tmp_path / "killed", "a checkpoint just renamed", len(steps) - 1)
     read, waveform = [], Cuts._waveform
-    monkeypatch.setattr(
-        Cuts, "_waveform", lambda cuts, epoch, entry: read.append(cuts.cuts[entry.index]) or waveform(cuts, epoch, entry)
-    )
+
+    def noted(cuts: Cuts, epoch: int, entry: PlannedCut) -> np.ndarray:
+        read.append(cuts.cuts[entry.index])
+        return waveform(cuts, epoch, entry)
+
+    monkeypatch.setattr(Cuts, "_waveform", noted)
     quietly(recipe, tmp_path / "killed")
     read_to_train = [cut for cut in read if cut.id.startswith("train")]
     assert sum(cut.duration for cut in read_to_train) == pytest.approx(steps[-1]["seconds"])
