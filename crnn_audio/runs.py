@@ -2,7 +2,7 @@
 
     run.json              format, version, state ("training" or "finished"), how and when it was made
     recipe.yaml           the resolved recipe: loading never asks today's defaults
-    vocabulary.json       the tokens
+    vocabulary.json       the tokens, where there are any
     statistics.json       mean and deviation of each feature, where normalisation is global
     best.safetensors      the weights that scored best on dev (averaged ones, where the recipe averages)
     last.safetensors      the weights at the end
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from crnn_audio import files
 from crnn_audio.config import load as recipes
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import Recipe, SpeechRecipe
 from crnn_audio.errors import CrnnAudioError, RunError
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -42,9 +42,29 @@ class Run:
 
     path: Path
     recipe: Recipe
-    vocabulary: Vocabulary
+    tokens: Vocabulary | None
     statistics: tuple[list[float], list[float]] | None
     facts: Mapping[str, Any]
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens of a recogniser."""
+        assert self.tokens is not None, "open_run holds that a recogniser has tokens"
+        return self.tokens
+
+    @property
+    def speech(self) -> SpeechRecipe:
+        """The recipe of a recogniser.
+
+        Raises:
+            RunError: the run is none.
+        """
+        if not isinstance(self.recipe, SpeechRecipe):
+            raise RunError(
+                f"{self.path}: a model of {self.recipe.data.name} for task {self.recipe.task.kind}, which hears no "
+                "speech. Give a run of a recipe with task recognition."
+            )
+        return self.recipe
 
     @property
     def finished(self) -> bool:
@@ -105,7 +125,7 @@ def is_run(path: Path) -> bool:
 def create(
     path: Path,
     recipe: Recipe,
-    vocabulary: Vocabulary,
+    vocabulary: Vocabulary | None,
     statistics: tuple[list[float], list[float]] | None,
     facts: Mapping[str, Any],
 ) -> Run:
@@ -121,7 +141,8 @@ def create(
         header = {"format": FORMAT, "crnn_audio": version("crnn-audio")}
         _write_json(path / "run.json", header | {"state": MAKING})
         files.write_text(path / "recipe.yaml", recipes.dump(recipe))
-        vocabulary.save(path / "vocabulary.json")
+        if vocabulary:
+            vocabulary.save(path / "vocabulary.json")
         if statistics:
             _write_json(path / "statistics.json", {"mean": statistics[0], "std": statistics[1]})
         _write_json(path / "run.json", header | {"state": "training"} | dict(facts))
@@ -144,7 +165,7 @@ def small_copy(run: Run, path: Path, which: str = "best") -> Run:
         facts["command"] = shlex.join(word for word in shlex.split(command) if not word.startswith("data.root="))
     init = Path(run.recipe.init).name if run.recipe.init else None
     recipe = run.recipe.model_copy(update={"data": placeless, "init": init})
-    copy = create(path, recipe, run.vocabulary, run.statistics, facts)
+    copy = create(path, recipe, run.tokens, run.statistics, facts)
     copy.save_weights("best", half)
     copy.set_state("finished")
     return copy
@@ -174,12 +195,14 @@ def open_run(model: str | Path) -> Run:
         )
     try:
         recipe = recipes.loads((path / "recipe.yaml").read_text(encoding="utf-8"), source=str(path / "recipe.yaml"))
-        vocabulary = Vocabulary.load(path / "vocabulary.json")
+        speech = recipe if isinstance(recipe, SpeechRecipe) else None
+        vocabulary = Vocabulary.load(path / "vocabulary.json") if speech else None
     except UnicodeDecodeError as error:
         raise _damaged(path / "recipe.yaml", error) from None
     except (CrnnAudioError, OSError) as error:
         raise RunError(f"{path}: damaged. {error}") from None
-    statistics = _statistics(path / "statistics.json") if recipe.features.normalize == "global" else None
+    normalized = speech is not None and speech.features.normalize == "global"
+    statistics = _statistics(path / "statistics.json") if normalized else None
     return Run(path, recipe, vocabulary, statistics, header)
 
 

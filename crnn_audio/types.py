@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -46,13 +46,13 @@ class SpeechBatch:
         return len(self.cut_ids)
 
     @property
-    def seconds(self) -> float:
-        """Of speech, padding not counted."""
+    def amount(self) -> float:
+        """Seconds of speech, padding not counted."""
         return int(self.audio.lengths.sum()) / self.audio.sample_rate
 
     @property
-    def padded_seconds(self) -> float:
-        """Of speech and padding."""
+    def padded_amount(self) -> float:
+        """Seconds of speech and padding."""
         return self.audio.waveforms.numel() / self.audio.sample_rate
 
     def to(self, device: torch.device) -> "SpeechBatch":
@@ -70,6 +70,40 @@ class SpeechBatch:
             audio=AudioBatch(change(sound.waveforms), change(sound.lengths), sound.sample_rate),
             targets=TokenBatch(change(targets.tokens), change(targets.lengths)),
         )
+
+
+@dataclass(frozen=True)
+class RollBatch:
+    """Piano rolls, a piece or a part of one a row: the frames that are heard, and the one that follows each of them.
+
+    `begins` says which rows are at the beginning of a piece.
+    """
+
+    heard: Float[Tensor, "B T K"]
+    next: Float[Tensor, "B T K"]
+    lengths: Int[Tensor, " B"]
+    begins: Bool[Tensor, " B"]
+    cut_ids: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Frames that are to be foretold."""
+        return int(self.lengths.sum())
+
+    @property
+    def amount(self) -> float:
+        """Frames, padding not counted."""
+        return float(self.size)
+
+    @property
+    def padded_amount(self) -> float:
+        """Frames and padding."""
+        return float(self.heard.shape[0] * self.heard.shape[1])
+
+    def to(self, device: torch.device) -> "RollBatch":
+        """The same on a device."""
+        moved = {name: getattr(self, name).to(device) for name in ("heard", "next", "lengths", "begins")}
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True)

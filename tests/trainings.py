@@ -12,7 +12,7 @@ import soundfile
 
 from crnn_audio.batching import manifests
 from crnn_audio.batching.manifests import Cut, Recording
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import Recipe, SpeechRecipe
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
@@ -85,7 +85,7 @@ def small(root: Path, changes: dict[str, Any] | None = None) -> Recipe:
         for section in sections:
             inside = inside.setdefault(section, {})
         inside[name] = value
-    return Recipe.model_validate(fields)
+    return SpeechRecipe.model_validate(fields)
 
 
 def quietly(recipe: Recipe, out: Path, **options: Any) -> tuple[Trained, list[str]]:

@@ -3,7 +3,7 @@
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from crnn_audio.config.schema import Section
+from crnn_audio.config.sections import Section
 
 TAG = "kind"
 """The field by which a section's alternatives are told apart."""

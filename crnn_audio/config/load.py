@@ -7,15 +7,15 @@ import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from crnn_audio.config import flat_yaml
 from crnn_audio.config.fields import TAG
 from crnn_audio.config.overrides import Override, apply
 from crnn_audio.config.problems import Problem, dotted, explain, nearest
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import ORDER, RECIPES, Recipe, kind_of
 from crnn_audio.errors import RecipeError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -44,7 +44,7 @@ def loads(text: str, overrides: Sequence[str] = (), *, source: str = "recipe") -
     problems = [Problem(path, what) for path, what in document.twice.items()]
     try:
         # As JSON, because a strict tuple takes a JSON array but no Python list.
-        recipe = Recipe.model_validate_json(json.dumps(data), strict=True)
+        recipe = kind_of(data).model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
         problems += explain(error, data, words)
     lines += [f"{_label(problem, applied, document.value)}: {problem.text}" for problem in problems]
@@ -112,18 +112,24 @@ def _holds(value: Any, path: flat_yaml.Path) -> bool:
 
 def dump(recipe: Recipe) -> str:
     """The resolved recipe as YAML, every field; `loads` of it gives the same recipe."""
-    return flat_yaml.render(recipe.model_dump(mode="json"))
+    fields = recipe.model_dump(mode="json")
+    first = {name: fields[name] for name in ORDER if name in fields}
+    return flat_yaml.render(first | fields)
 
 
 def json_schema() -> str:
     """The JSON Schema (draft 2020-12) by which an editor completes and checks recipes."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Recipe.model_json_schema()}
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_any_recipe().json_schema()}
     sections = schema["$defs"]
     for alternatives in [field["oneOf"] for field in _parts(schema) if "discriminator" in field]:
         for alternative in alternatives:
             section = sections[alternative["$ref"].rpartition("/")[2]]
             section["required"] = sorted({TAG, *section.get("required", ())})
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _any_recipe() -> TypeAdapter[Any]:
+    return TypeAdapter(Union[*RECIPES.values()])
 
 
 def _parts(schema: Any) -> list[dict[str, Any]]:

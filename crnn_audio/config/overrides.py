@@ -10,7 +10,8 @@ from typing import Any
 from crnn_audio.config.fields import TAG, item_of, section_of
 from crnn_audio.config.flat_yaml import Path, parse
 from crnn_audio.config.problems import dotted, shown
-from crnn_audio.config.schema import Recipe, Section
+from crnn_audio.config.schema import kind_of
+from crnn_audio.config.sections import Section
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def apply(text: str, data: dict[str, Any], words: dict[Path, str]) -> Override:
 
 def _set(data: dict[str, Any], parts: list[str], value: Any) -> Path:
     holder: Any = data
-    annotation: Any = Recipe
+    annotation: Any = kind_of(data)
     path: Path = ()
     for part in parts[:-1]:
         key = _key(holder, part, path)

@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 
 from crnn_audio.config.fields import TAG, choices, item_of, members, section_of, sections, tags
 from crnn_audio.config.flat_yaml import Path
-from crnn_audio.config.schema import Recipe, Section
+from crnn_audio.config.schema import RECIPES, kind_of
+from crnn_audio.config.sections import Section
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,9 @@ class _Place:
 def _locate(error: ErrorDetails, data: Any, words: dict[Path, str]) -> _Place:
     """Follows pydantic's location through schema and data; the tags that it names on the way are not in the path."""
     path: Path = ()
-    value, annotation = data, cast(Any, Recipe)
+    section: type[Section] = kind_of(data)
+    value, annotation = data, cast(Any, section)
     field: FieldInfo | None = None
-    section: type[Section] = Recipe
     siblings: list[type[Section]] = []
     around: list[type[Section]] = []
     for part in error["loc"]:
@@ -90,6 +91,8 @@ def _explain(place: _Place) -> Problem:
     if kind == "union_tag_invalid":
         path = (*place.path, TAG)
         return Problem(path, _not_allowed(tags(place.annotation), _inside(place.value, TAG), place.words.get(path)))
+    if kind == "literal_error" and place.path == ("task", TAG):
+        return Problem(place.path, _not_allowed(list(RECIPES), place.value, place.words.get(place.path)))
     if kind == "literal_error":
         return Problem(place.path, _not_allowed(choices(place.annotation), place.value, place.words.get(place.path)))
     if kind == "value_error":

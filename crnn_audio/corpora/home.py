@@ -19,7 +19,7 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 
 @runtime_checkable
-class Corpus(Protocol):
+class Obtainable(Protocol):
     """What every module of this package offers."""
 
     NAME: str
@@ -28,11 +28,16 @@ class Corpus(Protocol):
     NOT_FOR: str
     """What a model of this corpus alone is not good for, for its model card."""
 
-    def prepare(self, folder: Path) -> dict[str, list[Cut]]:
-        """Reads the corpus that lies in `folder`: its train, dev and test cuts."""
-
     def obtain(self, folder: Path, progress: Progress | None = None) -> None:
         """Makes or downloads the corpus as `folder`, which must not exist, whole or not at all."""
+
+
+@runtime_checkable
+class Corpus(Obtainable, Protocol):
+    """A corpus of recordings and what is said in them."""
+
+    def prepare(self, folder: Path) -> dict[str, list[Cut]]:
+        """Reads the corpus that lies in `folder`: its train, dev and test cuts."""
 
 
 def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
@@ -54,7 +59,7 @@ def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
     return tuple(audio.read(path, sample_rate)[0] for path in paths)
 
 
-def locate(corpus: Corpus, root: Path | None = None, progress: Progress | None = None) -> Path:
+def locate(corpus: Obtainable, root: Path | None = None, progress: Progress | None = None) -> Path:
     """The folder that the corpus lies in, made or fetched into data/<name> first if it lies nowhere.
 
     A `root` that is given is the only place looked at, and nothing is fetched into it.

@@ -1,4 +1,4 @@
-"""How well a confidence tells right from wrong."""
+"""Scores as people read them, and how well a confidence tells right from wrong."""
 
 from collections.abc import Sequence
 
@@ -17,3 +17,12 @@ def ranking_area(confidences: Sequence[float], right: Sequence[bool]) -> float |
     below = np.searchsorted(bad, good, side="left").sum()
     not_above = np.searchsorted(bad, good, side="right").sum()
     return float(below + not_above) / (2 * len(good) * len(bad))
+
+
+UNITS = {"nats_per_frame": "nats a frame"}
+"""What a score is counted in, where it is no rate of errors."""
+
+
+def worded(metric: str, score: float) -> str:
+    """A score for people: "WER 9.06 %", "8.27 nats a frame"."""
+    return f"{score:.3f} {UNITS[metric]}" if metric in UNITS else f"{metric.upper()} {100 * score:.2f} %"

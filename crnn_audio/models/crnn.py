@@ -2,38 +2,68 @@
 
     features  (B, T, F)   fbank frames, 100 a second
     front     (B, U, D)   convolutions; U is about T / subsampling_factor
-    recurrent (B, U, H)   simple RNN, LSTM or GRU layers, one- or bidirectional
-    head      (B, U, V)   log-probabilities of tokens, blank first
+    recurrent (B, U, H)   simple RNN, LSTM, GRU or TCN layers, one- or bidirectional
+    head      (B, U, V)   log-probabilities of tokens, blank first; or for each key of a piano, whether it sounds next
 
 `forward` takes whole padded sequences. `step` takes the next piece of a running one and hands its state back, so that a
 one-directional model gives the same output whether it is fed a file or a microphone.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from crnn_audio.errors import StreamError
 from crnn_audio.lengths import ReceptiveField
 from crnn_audio.models.conv import ConvFront
-from crnn_audio.models.heads import CtcHead
+from crnn_audio.models.heads import Head
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.types import Encoded
 
 
 @dataclass(frozen=True)
 class Carry:
-    """All that a running sequence needs to go on: tensors of the front and of the recurrent layers."""
+    """All that running sequences need to go on: tensors of the front and of the recurrent layers, batch first.
+
+    Zeros are the state of a sequence that has not begun (of a front that pads before the sequence alone).
+    """
 
     front: tuple[Tensor, ...]
     recurrent: tuple[Tensor, ...]
+
+    def restarted(self, begins: Bool[Tensor, " B"]) -> "Carry":
+        """The same without its history of gradients; rows that begin a new sequence at zero, last rows left away.
+
+        `begins` has as many rows as go on.
+        """
+
+        def row_wise(state: Tensor) -> Tensor:
+            going_on = state[: len(begins)].detach().to(begins.device)
+            return going_on.masked_fill(begins.reshape(-1, *(1,) * (state.dim() - 1)), 0)
+
+        return Carry(tuple(map(row_wise, self.front)), tuple(map(row_wise, self.recurrent)))
+
+    def named(self) -> dict[str, Tensor]:
+        """Its tensors by names that tell their place, to keep them in a file; `of_named` is the inverse."""
+        parts = {"front": self.front, "recurrent": self.recurrent}
+        return {f"{part}.{index}": one.detach().clone() for part, states in parts.items() for index, one in enumerate(states)}
+
+    @classmethod
+    def of_named(cls, tensors: Mapping[str, Tensor]) -> "Carry":
+        """The carry whose tensors have these names."""
+
+        def states(part: str) -> tuple[Tensor, ...]:
+            return tuple(tensors[f"{part}.{index}"] for index in range(sum(name.startswith(part) for name in tensors)))
+
+        return cls(states("front"), states("recurrent"))
 
 
 class Crnn(nn.Module):
     """Front, recurrent layers and head in a row (Shi, Bai and Yao 2015; with CTC: Graves et al. 2006)."""
 
-    def __init__(self, front: ConvFront, recurrent: Recurrent, head: CtcHead) -> None:
+    def __init__(self, front: ConvFront, recurrent: Recurrent, head: Head) -> None:
         super().__init__()
         self.front = front
         self.recurrent = recurrent

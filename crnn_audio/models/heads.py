@@ -1,5 +1,7 @@
 """What a frame means: the last layer, one class a sequence shape."""
 
+from typing import TypeAlias
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -15,6 +17,26 @@ class CtcHead(nn.Module):
         """Log-softmax over the tokens."""
         logits: Tensor = self.linear(frames)
         return (logits if logits.dtype.itemsize >= 4 else logits.float()).log_softmax(dim=-1)
+
+
+class SigmoidHead(nn.Module):
+    """For each frame, the logits of events that are independent of one another, such as the keys of a piano.
+
+    They begin near the rate at which events happen: a bias of -3 is one in twenty.
+    """
+
+    def __init__(self, input_size: int, num_events: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(input_size, num_events)
+        nn.init.constant_(self.linear.bias, -3.0)
+
+    def forward(self, frames: Float[Tensor, "B U H"]) -> Float[Tensor, "B U K"]:
+        """Logits, float32 at the least."""
+        logits: Tensor = self.linear(frames)
+        return logits if logits.dtype.itemsize >= 4 else logits.float()
+
+
+Head: TypeAlias = CtcHead | SigmoidHead
 
 
 class InnerHead(nn.Module):

@@ -10,8 +10,9 @@ from crnn_audio.decoding.ctc import Path, greedy
 from crnn_audio.decoding.words import words
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, right_words, word_errors
 from crnn_audio.metrics.scores import ranking_area
+from crnn_audio.tasks.next_frame import NextFrame, frame_losses
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
-from crnn_audio.types import SpeechBatch
+from crnn_audio.types import RollBatch, SpeechBatch
 
 
 @runtime_checkable
@@ -20,7 +21,7 @@ class Judgement(Protocol):
 
     @property
     def metric(self) -> str:
-        """What `score` is: "wer"."""
+        """What `score` is: "wer", "nats_per_frame"."""
         ...
 
     @property
@@ -135,3 +136,55 @@ def _compared(task: Recognition, cut_id: str, reference: str, path: Path, loss: 
         loss,
         tuple(zip((word.confidence for word in heard), right_words(reference, text), strict=True)),
     )
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """One piece: its negative log-likelihood in nats, and the frames that were foretold, all but its first."""
+
+    piece_id: str
+    nats: float
+    num_frames: int
+
+
+@dataclass(frozen=True)
+class NextFrameJudgement:
+    """A split of piano rolls foretold, frame by frame, by what sounded before in the same piece."""
+
+    pieces: tuple[Foretold, ...]
+    metric: str = "nats_per_frame"
+    silent_share: float = 0.0
+
+    @property
+    def num_frames(self) -> int:
+        """Frames that were foretold."""
+        return sum(one.num_frames for one in self.pieces)
+
+    @property
+    def score(self) -> float:
+        """Nats of all frames of all pieces, divided by their number."""
+        return sum(one.nats for one in self.pieces) / self.num_frames
+
+    @property
+    def loss(self) -> float:
+        """The same."""
+        return self.score
+
+    def examples(self, count: int) -> list[tuple[str, str]]:
+        """None: a roll is no text."""
+        return []
+
+
+@torch.inference_mode()
+def judge_next_frame(task: NextFrame, batches: Iterable[RollBatch]) -> NextFrameJudgement:
+    """Foretells whole pieces, each from a state of zero."""
+    task.eval()
+    return NextFrameJudgement(tuple(one for batch in batches for one in _foretold(task, batch)))
+
+
+def _foretold(task: NextFrame, batch: RollBatch) -> list[Foretold]:
+    losses = frame_losses(task(batch.heard, batch.lengths), batch.next, batch.lengths).double().sum(dim=1)
+    return [
+        Foretold(piece_id, nats, length)
+        for piece_id, nats, length in zip(batch.cut_ids, losses.tolist(), batch.lengths.tolist(), strict=True)
+    ]

@@ -93,6 +93,10 @@ class Recognition(nn.Module):
         rounded = self.mixed and (self.training or features.is_cuda)
         return torch.autocast(features.device.type, torch.bfloat16, enabled=rounded)
 
+    def advance(self, batch: SpeechBatch, carry: None) -> tuple[Tensor, None]:
+        """The loss, as the training loop asks for it; utterances are whole, so nothing goes on from batch to batch."""
+        return self.loss(batch), None
+
     def loss(self, batch: SpeechBatch) -> Tensor:
         """The loss summed over the batch's utterances; divide by the utterances of the global batch.
 

@@ -1,13 +1,13 @@
 """All that a training run needs to go on to the same bits: one safetensors file, replaced atomically.
 
-Tensors are named `model.*`, `average.*` and `optimizer.<parameter>.<slot>`; everything else is JSON in the file's
+Tensors are named `model.*`, `average.*`, `optimizer.<parameter>.<slot>` and `carry.<part>.*`; everything else is JSON in the file's
 header. There is nothing in it that could run. Random state is not kept: every draw is keyed by seed, step or cut.
 """
 
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from crnn_audio import files, runs
 from crnn_audio.errors import RunError
+from crnn_audio.models.crnn import Carry
 from crnn_audio.training.optim import AveragedWeights
 
 
@@ -36,8 +37,17 @@ class Progress:
     sums: dict[str, float] = field(default_factory=dict)
 
 
+Carries: TypeAlias = dict[int, Carry | None]
+"""The state that each part of a batch hands to that part of the next one; none at the beginning of an epoch."""
+
+
 def save(
-    path: Path, progress: Progress, model: nn.Module, optimizer: Optimizer, average: AveragedWeights | None
+    path: Path,
+    progress: Progress,
+    model: nn.Module,
+    optimizer: Optimizer,
+    average: AveragedWeights | None,
+    carries: Carries | None = None,
 ) -> None:
     """Writes the checkpoint.
 
@@ -47,6 +57,12 @@ def save(
     state = optimizer.state_dict()
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in (average.weights if average else {}).items()}
+    tensors |= {
+        f"carry.{part}.{name}": value
+        for part, carry in (carries or {}).items()
+        if carry
+        for name, value in carry.named().items()
+    }
     scalars: dict[str, dict[str, float]] = {}
     for index, slots in state["state"].items():
         for slot, value in slots.items():
@@ -78,6 +94,16 @@ def load(path: Path, model: nn.Module, optimizer: Optimizer, average: AveragedWe
         raise RunError(
             f"{path}: the checkpoint is damaged or of another model ({error}). Delete it to train from the start."
         ) from None
+
+
+def load_carries(path: Path) -> Carries:
+    """The carries that a checkpoint holds; none where there is no file."""
+    if not path.exists():
+        return {}
+    with safe_open(path, framework="pt") as opened:
+        held = {name: opened.get_tensor(name) for name in opened.keys() if name.startswith("carry.")}  # noqa: SIM118
+    parts = {int(name.split(".")[1]) for name in held}
+    return {part: Carry.of_named(_under(f"carry.{part}.", held)) for part in parts}
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

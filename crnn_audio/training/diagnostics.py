@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files, runs
+from crnn_audio.metrics.scores import UNITS, worded
 
 SILENT_EVALUATIONS = 3
 """Evaluations in a row with nothing but blanks after which advice is given."""
@@ -70,6 +71,7 @@ def draw_curves(log: Log, path: Path) -> None:
     """Draws loss, dev score, learning rate, gradient norm and the share of clipped steps into a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import PercentFormatter
 
     steps, evaluations = log.entries("step"), log.entries("dev")
     if not steps:
@@ -82,12 +84,13 @@ def draw_curves(log: Log, path: Path) -> None:
     if evaluations:
         dev_at = [entry["steps"] for entry in evaluations]
         loss.plot(dev_at, [entry["loss"] for entry in evaluations], "o-", ms=3, label="dev", color="tab:orange")
-        metric = str(evaluations[-1]["metric"]).upper()
-        score.plot(dev_at, [100 * entry["score"] for entry in evaluations], "o-", ms=3, color="tab:orange")
-        score.set(
-            title=f"dev {metric} (per cent, best {100 * min(one['score'] for one in evaluations):.2f})", ylim=(0, None)
-        )
-    loss.set(title="loss (nats a token; smoothed)", yscale="log")
+        metric, best = str(evaluations[-1]["metric"]), min(entry["score"] for entry in evaluations)
+        score.plot(dev_at, [entry["score"] for entry in evaluations], "o-", ms=3, color="tab:orange")
+        score.set(title=f"dev, best {worded(metric, best)}")
+        if metric not in UNITS:
+            score.set(ylim=(0, None))
+            score.yaxis.set_major_formatter(PercentFormatter(1.0))
+    loss.set(title="loss (nats; smoothed)", yscale="log")
     loss.legend()
     rate.plot(at, [entry["lr"] for entry in steps], color="tab:green")
     rate.set(title="learning rate", xlabel="steps")

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from crnn_audio.metrics.scores import worded
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log, advice, draw_curves
@@ -60,10 +61,16 @@ class Preparing:
 
 
 class Display:
-    """Writes each event to the log and shows it on standard error; TensorBoard too, where it is installed."""
+    """Writes each event to the log and shows it on standard error; TensorBoard too, where it is installed.
 
-    def __init__(self, log: Log, folder: Path, *, total_steps: int, max_epochs: int, start_step: int) -> None:
+    `unit` is what a batch's amount is counted in.
+    """
+
+    def __init__(
+        self, log: Log, folder: Path, *, total_steps: int, max_epochs: int, start_step: int, unit: str = "s"
+    ) -> None:
         self.log = log
+        self.unit = unit
         self.folder = folder
         self.total_steps = total_steps
         self.max_epochs = max_epochs
@@ -122,12 +129,9 @@ class Display:
         )
         if self.scalars:
             self.scalars(f"dev/{judgement.metric}", judgement.score, progress.step)
-        self.dev = f"  dev {judgement.metric.upper()} {100 * judgement.score:.2f} %"
-        mark = (
-            " (best so far)"
-            if best
-            else f" (best {100 * (progress.best_score or 0):.2f} % in epoch {progress.best_epoch})"
-        )
+        self.dev = f"  dev {worded(judgement.metric, judgement.score)}"
+        before = worded(judgement.metric, progress.best_score or 0)
+        mark = " (best so far)" if best else f" (best {before} in epoch {progress.best_epoch})"
         self._say(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
         for reference, hypothesis in judgement.examples(2):
             self._say(f"    said   {reference}\n    heard  {hypothesis or '(nothing)'}")
@@ -140,13 +144,13 @@ class Display:
         if not reports:
             return ""
         spent = sum(one.step_seconds + one.wait_seconds for one in reports)
-        seconds, padded = sum(one.seconds for one in reports), sum(one.padded_seconds for one in reports)
+        amount, padded = sum(one.amount for one in reports), sum(one.padded_amount for one in reports)
         waited = sum(one.wait_seconds for one in reports) / spent
         left = timedelta(seconds=round(spent / len(reports) * (self.total_steps - progress.step)))
         return (
-            f"loss {sum(one.loss for one in reports) / len(reports):.3f}  {seconds / spent:.0f} s/s  "
+            f"loss {sum(one.loss for one in reports) / len(reports):.3f}  {amount / spent:,.0f} {self.unit}/s  "
             f"grad {sum(one.gradient_norm for one in reports) / len(reports):.2f}  "
-            f"wait {waited:.1%}  padding {1 - seconds / padded:.1%}  {left} left"
+            f"wait {waited:.1%}  padding {1 - amount / padded:.1%}  {left} left"
         )
 
     def _say(self, line: str) -> None:

@@ -18,7 +18,7 @@ from crnn_audio.batching.plan import key
 from crnn_audio.errors import RunError
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training import checkpoint, optim
-from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.checkpoint import Carries, Progress
 
 
 @runtime_checkable
@@ -36,13 +36,13 @@ class TrainingBatch(Protocol):
         ...
 
     @property
-    def seconds(self) -> float:
-        """Real seconds in it."""
+    def amount(self) -> float:
+        """How much is in it: seconds of sound, or frames of music."""
         ...
 
     @property
-    def padded_seconds(self) -> float:
-        """Seconds with padding."""
+    def padded_amount(self) -> float:
+        """The same with padding."""
         ...
 
     def to(self, device: torch.device) -> Any:
@@ -52,7 +52,10 @@ class TrainingBatch(Protocol):
 
 @runtime_checkable
 class Task(Protocol):
-    """What the loop asks of a task: a network, and a loss summed over a batch's items."""
+    """What the loop asks of a task: a network, and a loss summed over a batch's items.
+
+    Where sequences are longer than a batch, the state that they go on with is handed from batch to batch.
+    """
 
     @property
     def model(self) -> nn.Module:
@@ -63,8 +66,11 @@ class Task(Protocol):
         """Training or judging mode."""
         ...
 
-    def loss(self, batch: Any) -> Tensor:
-        """Summed over the batch's items, with gradient."""
+    def advance(self, batch: Any, carry: Any) -> tuple[Tensor, Any]:
+        """The loss summed over the batch's items, with gradient, and the carry for the batch after it, or None.
+
+        `carry` is that of the batch before it; None at the beginning of an epoch.
+        """
         ...
 
 
@@ -105,8 +111,8 @@ class StepReport:
     lr: float
     gradient_norm: float
     clipped: bool
-    seconds: float
-    padded_seconds: float
+    amount: float
+    padded_amount: float
     wait_seconds: float
     step_seconds: float
 
@@ -147,14 +153,15 @@ def train(
     """
 
     def save() -> None:
-        checkpoint.save(checkpoint_path, progress, task.model, optimizer, average)
+        checkpoint.save(checkpoint_path, progress, task.model, optimizer, average, carries)
 
+    carries = checkpoint.load_carries(checkpoint_path) if progress.position else {}
     saved_at = time.monotonic()
     while progress.epoch < options.max_epochs and not progress.finished:
         for parts, waited in _timed(feed.steps(progress.epoch, progress.position)):
             share = optim.rate_share(options.schedule, progress.step, total_steps, options.warmup)
             optim.set_rate(optimizer, options.lr * share * progress.plateau_factor)
-            report = _step(task, parts, waited, optimizer, progress, options, device)
+            report = _step(task, parts, carries, waited, optimizer, progress, options, device)
             if average:
                 average.update(progress.step)
             progress.step += 1
@@ -168,6 +175,7 @@ def train(
                 save()
                 saved_at = time.monotonic()
         progress.epoch, progress.position = progress.epoch + 1, 0
+        carries.clear()
         if judge and (progress.epoch % options.eval_epochs == 0 or progress.epoch == options.max_epochs):
             _evaluate(judge, average, progress, options, keep_best, observer)
         progress.finished = progress.finished or progress.epoch == options.max_epochs
@@ -188,6 +196,7 @@ def _timed(steps: Iterator[Sequence[TrainingBatch]]) -> Iterator[tuple[Sequence[
 def _step(
     task: Task,
     parts: Sequence[TrainingBatch],
+    carries: Carries,
     waited: float,
     optimizer: Optimizer,
     progress: Progress,
@@ -201,9 +210,10 @@ def _step(
     total = 0.0
     for index, part in enumerate(parts):
         torch.manual_seed(key(options.seed, progress.step, index))  # a CPU draws from its low 32 bits alone
-        loss = task.loss(part.to(device)) / count
-        loss.backward()  # type: ignore[no-untyped-call]
-        total += loss.item()
+        loss, carries[index] = task.advance(part.to(device), carries.get(index))
+        mean = loss / count
+        mean.backward()  # type: ignore[no-untyped-call]
+        total += mean.item()
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
     norm = optim.gradient_norm(parameters)
     if not (torch.isfinite(norm) and torch.isfinite(torch.tensor(total))):
@@ -217,8 +227,8 @@ def _step(
         lr=optimizer.param_groups[0]["lr"],
         gradient_norm=float(norm),
         clipped=clipped,
-        seconds=sum(part.seconds for part in parts),
-        padded_seconds=sum(part.padded_seconds for part in parts),
+        amount=sum(part.amount for part in parts),
+        padded_amount=sum(part.padded_amount for part in parts),
         wait_seconds=waited,
         step_seconds=time.perf_counter() - started,
     )

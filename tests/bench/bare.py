@@ -89,8 +89,8 @@ class Clock:
     def stepped(self, report: loop.StepReport, progress: Progress) -> None:
         self.count += 1
         if self.count > WARM_UP:
-            self.seconds += report.seconds
-            self.padded += report.padded_seconds
+            self.seconds += report.amount
+            self.padded += report.padded_amount
             self.waited += report.wait_seconds
         if self.count == WARM_UP:
             self.started = now(self.device)
@@ -139,7 +139,7 @@ def bare_round(recipe: Recipe, cuts: Cuts, task: Recognition, device: torch.devi
         started = now(device)
         for _ in range(steps):
             step()
-        return {"rate": steps * batch.seconds / (now(device) - started)}
+        return {"rate": steps * batch.amount / (now(device) - started)}
 
     return measure
 

@@ -89,7 +89,7 @@ def measure(task: Recognition, optimizer: torch.optim.Optimizer, stream: Iterato
             break
         waited += time.perf_counter() - asked
         step(task, optimizer, batch)
-        seconds, padded = seconds + batch.seconds, padded + batch.padded_seconds
+        seconds, padded = seconds + batch.amount, padded + batch.padded_amount
     spent = time.perf_counter() - started
     return {"rate": seconds / spent, "wait": waited / spent, "padding": 1 - seconds / padded}
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from crnn_audio.models.recurrent import Direction, Recurrent
+from crnn_audio.models.cells import Direction
+from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.types import Encoded
 from tests.invariants.small import CELLS, moved, padded
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.spectrogram import Fbank
-from crnn_audio.models.recurrent import Direction
+from crnn_audio.models.cells import Direction
 from crnn_audio.training import optim
 from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
 from tests.invariants.devices import pretended_gpu

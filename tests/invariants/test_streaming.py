@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from crnn_audio import audio, build
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import Recipe, SpeechRecipe
 from crnn_audio.decoding.ctc import greedy
 from crnn_audio.errors import StreamError
 from crnn_audio.features import stream as sound_stream
@@ -53,7 +53,7 @@ def recipe(front: str = "fbank", kind: str = "lstm", **fields: object) -> Recipe
         "recurrent": recurrent | {"look_ahead": 2} | fields.pop("recurrent", {}),
     }
     data = {"corpus": "manifests", "root": "data/tiny"}
-    return Recipe.model_validate(
+    return SpeechRecipe.model_validate(
         {"data": data, "features": features | fields.pop("features", {}), "model": model, **fields}
     )
 

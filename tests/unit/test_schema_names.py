@@ -12,16 +12,16 @@ import torch
 from torch import nn
 
 from crnn_audio import build
-from crnn_audio.config import schema
+from crnn_audio.config import sections, speech
 from crnn_audio.corpora import CORPORA
 from crnn_audio.features.normalize import GlobalNorm, NoNorm, UtteranceNorm
 from crnn_audio.inference import show
-from crnn_audio.models import conv, recurrent
+from crnn_audio.models import cells, conv, recurrent
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import loop, optim
 
 
-def allowed(section: type[schema.Section], field: str) -> set[str]:
+def allowed(section: type[sections.Section], field: str) -> set[str]:
     """The literals of a field."""
     return set(get_args(section.model_fields[field].annotation))
 
@@ -41,12 +41,13 @@ def keys_with(module: ModuleType, name: str) -> set[str]:
 
 
 def test_cells() -> None:
-    cells = allowed(schema.RecurrentLayers, "cell")
-    assert cells == recurrent.CELLS.keys() == recurrent.GATES.keys() == recurrent.STATES.keys()
+    names = allowed(sections.RecurrentLayers, "cell")
+    assert names == set(recurrent.KINDS)
+    assert names - {recurrent.TCN} == cells.CELLS.keys() == cells.GATES.keys() == cells.STATES.keys()
 
 
 def test_front_ends() -> None:
-    union = get_args(schema.Features)[0]
+    union = get_args(speech.Features)[0]
     kinds = {kind for section in get_args(union) for kind in allowed(section, "kind")}
     assert kinds == build.FRONT_ENDS.keys()
     for section in get_args(union):
@@ -55,7 +56,7 @@ def test_front_ends() -> None:
 
 
 def test_optimisers() -> None:
-    names = allowed(schema.Optim, "name")
+    names = allowed(sections.Optim, "name")
     assert names == keys_with(optim, "adamw") == show.OPTIMIZER_SLOTS.keys()
     for name in names:
         assert type(optim.build_optimizer(nn.Linear(2, 2), name=name)).__name__.lower() == name
@@ -72,7 +73,7 @@ def test_no_optimiser_keeps_more_than_show_counts() -> None:
 
 
 def test_schedules() -> None:
-    names = allowed(schema.Optim, "schedule")
+    names = allowed(sections.Optim, "schedule")
     assert set(re.findall(r'"(\w+)"', inspect.getdoc(optim.rate_share))) == names
     curves = {name: tuple(optim.rate_share(name, step, 100, 0.2) for step in range(100)) for name in names}
     assert curves.pop("plateau") == curves["constant"]
@@ -81,27 +82,27 @@ def test_schedules() -> None:
 
 
 def test_corpora() -> None:
-    assert allowed(schema.Data, "corpus") == CORPORA.keys() | {"manifests"}
+    assert allowed(speech.SpeechData, "corpus") == CORPORA.keys() | {"manifests"}
 
 
 def test_activations() -> None:
-    assert allowed(schema.Model, "conv_activation") == conv.ACTIVATIONS.keys()
+    assert allowed(sections.Model, "conv_activation") == conv.ACTIVATIONS.keys()
 
 
 def test_time_paddings() -> None:
-    names = allowed(schema.Model, "conv_time")
+    names = allowed(sections.Model, "conv_time")
     assert names == keys_with(conv, "causal")
     for name in names:
-        assert build.model(schema.Model(conv_time=name), 8, 3).front.output_size > 0
+        assert build.model(sections.Model(conv_time=name), 8, 3).front.output_size > 0
 
 
-@pytest.mark.parametrize(("section", "field"), [(schema.RecurrentLayers, "norm"), (schema.Model, "conv_norm")])
-def test_norms(section: type[schema.Section], field: str) -> None:
+@pytest.mark.parametrize(("section", "field"), [(sections.RecurrentLayers, "norm"), (sections.Model, "conv_norm")])
+def test_norms(section: type[sections.Section], field: str) -> None:
     assert allowed(section, field) == {"layer", "none"}
     counts = {}
     for name in allowed(section, field):
-        layers = schema.RecurrentLayers(**({"norm": name} if field == "norm" else {}))
-        model = schema.Model(recurrent=layers, **({"conv_norm": name} if field == "conv_norm" else {}))
+        layers = sections.RecurrentLayers(**({"norm": name} if field == "norm" else {}))
+        model = sections.Model(recurrent=layers, **({"conv_norm": name} if field == "conv_norm" else {}))
         modules = build.model(model, 8, 3).modules()
         counts[name] = sum(isinstance(module, nn.LayerNorm) for module in modules)
     assert counts["layer"] > counts["none"] > 0, "the other kind of norm stands"
@@ -110,8 +111,8 @@ def test_norms(section: type[schema.Section], field: str) -> None:
 def test_nonlinearities() -> None:
     frames = torch.linspace(-3, 3, 12).reshape(1, 6, 2)
     ranges = {}
-    for name in allowed(schema.RecurrentLayers, "nonlinearity"):
-        output, _ = recurrent.Direction(2, 4, "rnn", name)(frames, None)
+    for name in allowed(sections.RecurrentLayers, "nonlinearity"):
+        output, _ = cells.Direction(2, 4, "rnn", name)(frames, None)
         ranges[name] = (bool(output.min() < 0), bool(output.max() > 1))
     assert ranges.keys() == {"tanh", "relu", "sigmoid"}
     assert ranges["tanh"] == (True, False)
@@ -120,12 +121,12 @@ def test_nonlinearities() -> None:
 
 
 def test_normalisations() -> None:
-    made = {name: type(build.normalizer(name, ([0.0], [1.0]))) for name in get_args(schema.Normalize)}
+    made = {name: type(build.normalizer(name, ([0.0], [1.0]))) for name in get_args(speech.Normalize)}
     assert made == {"global": GlobalNorm, "utterance": UtteranceNorm, "none": NoNorm}
 
 
 def test_vocabularies() -> None:
-    kinds = allowed(schema.RecognitionTask, "vocabulary")
+    kinds = allowed(speech.RecognitionTask, "vocabulary")
     assert kinds == set(get_args(Vocabulary.__dataclass_fields__["kind"].type))
     tokens = {kind: Vocabulary.build(["one two"], kind).tokens[2:] for kind in kinds}
     assert tokens == {"characters": (" ", "e", "n", "o", "t", "w"), "words": ("one", "two")}

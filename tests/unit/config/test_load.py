@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crnn_audio.config import schema
+from crnn_audio.config import sections, speech
 from crnn_audio.config.load import dump, json_schema, load, loads
 from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import RecipeError
@@ -67,7 +67,7 @@ def test_the_recipe_of_the_design_loads():
     assert isinstance(recipe.optim.clip_norm, float)
     assert recipe.model.conv[1].stride == (2, 2)
     assert recipe.augment.spec_augment.start_epoch == 6
-    assert recipe.augment.spec_augment.freq_width == schema.SpecAugment().freq_width
+    assert recipe.augment.spec_augment.freq_width == speech.SpecAugment().freq_width
 
 
 MISTAKES = {
@@ -241,15 +241,15 @@ def test_overrides_change_what_they_name_and_nothing_else():
 
 def test_an_override_reaches_into_what_the_recipe_leaves_to_its_default():
     recipe = loads(DATA, ["features.num_mels=40", "model.conv.0.channels=64", "augment.spec_augment.time_masks=7"])
-    assert recipe.features == schema.FbankFeatures(num_mels=40)
+    assert recipe.features == speech.FbankFeatures(num_mels=40)
     assert [layer.channels for layer in recipe.model.conv] == [64, 32]
     assert [layer.stride for layer in recipe.model.conv] == [(2, 2), (2, 2)]
-    assert recipe.augment.spec_augment == schema.SpecAugment(time_masks=7)
+    assert recipe.augment.spec_augment == speech.SpecAugment(time_masks=7)
 
 
 def test_an_override_creates_a_section_that_is_null():
     recipe = loads(DATA + "augment: {spec_augment: null}", ["augment.spec_augment.time_masks=7"])
-    assert recipe.augment.spec_augment == schema.SpecAugment(time_masks=7)
+    assert recipe.augment.spec_augment == speech.SpecAugment(time_masks=7)
 
 
 def test_an_override_may_supply_what_the_recipe_lacks():
@@ -301,30 +301,30 @@ AWKWARD = ["no", "1e-3", "1:30", "~", "2020-01-01", "\x85", "a\u2028b", "\ufeff"
 shares = st.floats(0, 1, exclude_max=True)
 counts = st.integers(1, 10**20)
 roots = st.text() | st.sampled_from(AWKWARD)
-data = st.builds(schema.Data, root=roots) | st.builds(
-    schema.Data, corpus=st.sampled_from(["an4", "spoken_digits"]), root=st.none()
+data = st.builds(speech.SpeechData, root=roots) | st.builds(
+    speech.SpeechData, corpus=st.sampled_from(["an4", "spoken_digits"]), root=st.none()
 )
 features = st.one_of(
-    st.builds(schema.FbankFeatures, high_hz=st.floats(allow_nan=False, allow_infinity=False)),
-    st.builds(schema.MfccFeatures, kind=st.just("mfcc"), num_mels=counts),
-    st.builds(schema.MelFeatures, kind=st.just("mel"), hop_seconds=st.floats(1e-300, 1e300)),
+    st.builds(speech.FbankFeatures, high_hz=st.floats(allow_nan=False, allow_infinity=False)),
+    st.builds(speech.MfccFeatures, kind=st.just("mfcc"), num_mels=counts),
+    st.builds(speech.MelFeatures, kind=st.just("mel"), hop_seconds=st.floats(1e-300, 1e300)),
 )
 recipes = st.builds(
     Recipe,
     data=data,
     features=features,
     augment=st.builds(
-        schema.Augment,
+        speech.Augment,
         speed=st.lists(st.floats(0.51, 1.99), min_size=1, max_size=40),
-        spec_augment=st.none() | st.builds(schema.SpecAugment, time_masks=st.integers(0, 9)),
+        spec_augment=st.none() | st.builds(speech.SpecAugment, time_masks=st.integers(0, 9)),
     ),
     model=st.builds(
-        schema.Model,
-        conv=st.lists(st.builds(schema.ConvLayer, channels=counts, kernel=st.just((3, 5))), max_size=3),
-        recurrent=st.builds(schema.RecurrentLayers, dropout=shares, cell=st.just("rnn")),
+        sections.Model,
+        conv=st.lists(st.builds(sections.ConvLayer, channels=counts, kernel=st.just((3, 5))), max_size=3),
+        recurrent=st.builds(sections.RecurrentLayers, dropout=shares, cell=st.just("rnn")),
     ),
     optim=st.builds(
-        schema.Optim, lr=st.floats(1e-320, 1e308), nesterov=st.just(False), betas=st.tuples(shares, shares)
+        sections.Optim, lr=st.floats(1e-320, 1e308), nesterov=st.just(False), betas=st.tuples(shares, shares)
     ),
     seed=st.integers(0, 10**30),
 )
@@ -342,7 +342,7 @@ def test_a_dumped_recipe_shows_every_field_and_short_lists_inline():
     assert "    - channels: 32" in lines
     assert "      stride: [2, 2]" in lines
     assert "  clip_value: null" in lines
-    for section in (schema.Optim, schema.Train, schema.RecurrentLayers, schema.Model, schema.FbankFeatures, Recipe):
+    for section in (sections.Optim, sections.Train, sections.RecurrentLayers, sections.Model, speech.FbankFeatures, Recipe):
         for name in section.model_fields:
             assert any(line.lstrip(" -").startswith(f"{name}:") for line in lines), name
 

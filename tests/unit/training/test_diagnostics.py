@@ -115,9 +115,9 @@ def test_three_evaluations_of_blanks_give_advice_once(shares, count) -> None:
 
 
 def test_the_advice_names_fields_that_exist() -> None:
-    from crnn_audio.config.schema import Recipe
+    from crnn_audio.config.schema import SpeechRecipe
 
-    recipe = Recipe.model_validate(
+    recipe = SpeechRecipe.model_validate(
         {"data": {"corpus": "an4", "first_epoch": "short_first"}, "model": {"recurrent": {"norm": "layer"}}}
     )
     said = advice(evaluations(1, 1, 1))

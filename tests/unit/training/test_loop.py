@@ -33,8 +33,8 @@ class Numbers:
     def size(self) -> int:
         return len(self.values)
 
-    seconds = 2.0
-    padded_seconds = 3.0
+    amount = 2.0
+    padded_amount = 3.0
 
     def to(self, device: torch.device) -> "Numbers":
         return self
@@ -56,7 +56,7 @@ class Fit:
     def train(self, mode: bool = True) -> None:
         self.training.append(mode)
 
-    def loss(self, batch: Numbers) -> torch.Tensor:
+    def advance(self, batch: Numbers, carry: None) -> tuple[torch.Tensor, None]:
         self.drawn.append(float(torch.rand(())))
         return ((self.model.weight - torch.tensor(batch.values)) ** 2).sum() / 2
 
@@ -131,7 +131,7 @@ def test_steps_by_hand(tmp_path) -> None:
     assert [report.loss for report in done.heard.reports] == pytest.approx([(1 + 9) / 2 / 2, 3.8**2 / 2])
     assert [report.gradient_norm for report in done.heard.reports] == pytest.approx([2.0, 3.8])
     assert [(report.step, report.epoch) for report in done.heard.reports] == [(0, 0), (1, 0)]
-    assert [(report.seconds, report.padded_seconds) for report in done.heard.reports] == [(2.0, 3.0)] * 2
+    assert [(report.amount, report.padded_amount) for report in done.heard.reports] == [(2.0, 3.0)] * 2
     assert (done.progress.step, done.progress.epoch, done.progress.position) == (2, 1, 0)
     assert done.progress.finished
     assert all(done.task.training)
@@ -142,7 +142,7 @@ def test_uneven_parts_weigh_by_their_counts(tmp_path) -> None:
     parts = fitted(tmp_path / "b", Batches([Numbers((1.0, 2.0)), Numbers((6.0,))]), max_epochs=1)
     assert parts.task.weight == pytest.approx(whole.task.weight) == pytest.approx(0.3)
     assert parts.heard.reports[0].loss == pytest.approx(whole.heard.reports[0].loss)
-    assert (parts.heard.reports[0].seconds, parts.heard.reports[0].padded_seconds) == (4.0, 6.0)
+    assert (parts.heard.reports[0].amount, parts.heard.reports[0].padded_amount) == (4.0, 6.0)
 
 
 @pytest.fixture(autouse=True)
@@ -300,7 +300,7 @@ def test_a_gradient_that_is_not_finite_stops_too(tmp_path) -> None:
             self.model = nn.ModuleDict({"fine": nn.Linear(1, 1), "steep": nn.Linear(1, 1)})
             nn.init.zeros_(self.model["steep"].weight)
 
-        def loss(self, batch: Numbers) -> torch.Tensor:
+        def advance(self, batch: Numbers, carry: None) -> tuple[torch.Tensor, None]:
             return self.model["fine"].weight.sum() + self.model["steep"].weight.sum().sqrt()
 
     with pytest.raises(RunError, match=r"the first parameter whose gradient is not finite is 'steep\.weight'"):
@@ -309,7 +309,7 @@ def test_a_gradient_that_is_not_finite_stops_too(tmp_path) -> None:
 
 def test_an_infinite_loss_stops_even_with_a_finite_gradient(tmp_path) -> None:
     class Endless(Fit):
-        def loss(self, batch: Numbers) -> torch.Tensor:
+        def advance(self, batch: Numbers, carry: None) -> tuple[torch.Tensor, None]:
             return self.model.weight.sum() + math.inf
 
     with pytest.raises(

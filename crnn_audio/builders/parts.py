@@ -1,0 +1,66 @@
+"""What every recipe has: a network, a device to compute on, splits of a corpus."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import torch
+
+from crnn_audio.config.sections import Model
+from crnn_audio.errors import DataError, RecipeError
+from crnn_audio.models.conv import ConvFront, ConvSpec
+from crnn_audio.models.crnn import Crnn
+from crnn_audio.models.heads import Head
+from crnn_audio.models.recurrent import Recurrent
+
+Item = TypeVar("Item")
+
+
+def model(recipe: Model, num_features: int, head: Callable[[int], Head], *, inner_tokens: int = 0) -> Crnn:
+    """The CRNN with its initial weights, drawn from torch's generator; `head` is told the size of what it reads."""
+    front = conv_front(recipe, num_features)
+    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump(), inner_tokens=inner_tokens)
+    return Crnn(front, recurrent, head(recurrent.output_size))
+
+
+def conv_front(recipe: Model, num_features: int) -> ConvFront:
+    """The convolutions alone."""
+    return ConvFront(
+        num_features,
+        [ConvSpec(**layer.model_dump()) for layer in recipe.conv],
+        norm=recipe.conv_norm,
+        activation=recipe.conv_activation,
+        dropout=recipe.conv_dropout,
+        time_padding=recipe.conv_time,
+    )
+
+
+def device(name: str) -> torch.device:
+    """The device that a recipe asks for.
+
+    Raises:
+        RecipeError: it asks for a GPU and there is none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name.partition(":")[0] not in ("cpu", "cuda"):
+        raise RecipeError(f"device: input should be 'auto', 'cpu' or 'cuda' (found {name!r}).")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise RecipeError(f"device: {name!r} is asked for, but PyTorch sees no GPU. Use device=cpu or device=auto.")
+    return torch.device(name)
+
+
+def threads(asked: int) -> int:
+    """CPU threads to compute with: as asked, or the cores this process may use, four at most."""
+    return asked or min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
+
+
+def required(found: Mapping[str, list[Item]], split: str, source: str) -> list[Item]:
+    """The items of a split: cuts, or pieces.
+
+    Raises:
+        DataError: the corpus has no such split.
+    """
+    if not found.get(split):
+        raise DataError(f"{source}: no split {split!r}; it has {', '.join(name for name in found if found[name])}.")
+    return found[split]

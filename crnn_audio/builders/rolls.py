@@ -1,0 +1,45 @@
+"""From a recipe of piano rolls to its parts: pieces, task, and the training split as batches."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from crnn_audio.batching.rolls import RollFeed
+from crnn_audio.builders.parts import model
+from crnn_audio.config.schema import RollRecipe
+from crnn_audio.corpora import home, piano_rolls
+from crnn_audio.corpora.piano_rolls import Piece
+from crnn_audio.models.heads import SigmoidHead
+from crnn_audio.symbolic.pianoroll import NUM_KEYS
+from crnn_audio.tasks.next_frame import NextFrame
+
+
+def pieces(recipe: RollRecipe, progress: home.Progress | None = None) -> dict[str, list[Piece]]:
+    """The collection's pieces by split: found or downloaded.
+
+    Raises:
+        DataError: it is nowhere and cannot be fetched, or it is damaged.
+    """
+    data = recipe.data
+    folder = home.locate(piano_rolls, Path(data.root) if data.root else None, progress)
+    return piano_rolls.pieces(folder, data.collection)
+
+
+def next_frame(recipe: RollRecipe) -> NextFrame:
+    """The whole model, with initial weights that depend on the seed alone."""
+    torch.manual_seed(recipe.seed)
+    network = model(recipe.model, NUM_KEYS, lambda size: SigmoidHead(size, NUM_KEYS))
+    return NextFrame(network, mixed=recipe.precision == "bf16")
+
+
+def roll_feed(recipe: RollRecipe, training: Sequence[Piece]) -> RollFeed:
+    """The training split as global batches, and their order in each epoch."""
+    return RollFeed(
+        [piece.roll for piece in training],
+        [piece.id for piece in training],
+        rows=recipe.data.batch_rows,
+        chunk=recipe.data.chunk_frames,
+        seed=recipe.seed,
+        accumulate=recipe.data.accumulate,
+    )

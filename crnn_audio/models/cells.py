@@ -1,0 +1,126 @@
+"""One cell run along time: simple RNN, LSTM and GRU by PyTorch's own kernels, or frame by frame where they cannot.
+
+The kernels are quicker for whole sequences. Frame by frame is quicker for a few frames of an LSTM on a CPU, and needed
+for zoneout, which mixes each state with the one before it.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+CELLS: dict[str, Any] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+STATES = {"rnn": 1, "lstm": 2, "gru": 1}
+SQUASH = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
+FEW_FRAMES = 12
+"""Up to here an LSTM on a CPU is quicker in plain operations than by oneDNN."""
+
+
+class Direction(nn.Module):
+    """One cell run along time from the first frame to the last, with our initial weights.
+
+    Args:
+        nonlinearity: of the simple RNN: "tanh", "relu" or "sigmoid".
+        zoneout: probability that a unit keeps its state of the frame before (Krueger et al. 2016); in judging mode
+            every unit keeps that share of it.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, cell: str, nonlinearity: str, zoneout: float = 0.0) -> None:
+        super().__init__()
+        self.kind = cell
+        self.num_states = STATES[cell]
+        self.nonlinearity = nonlinearity
+        self.zoneout = zoneout
+        options = {"nonlinearity": "relu" if nonlinearity == "relu" else "tanh"} if cell == "rnn" else {}
+        self.cell = CELLS[cell](input_size, hidden_size, batch_first=True, **options)
+        initialize(self.cell, cell)
+
+    def forward(
+        self, frames: Float[Tensor, "B T D"], state: tuple[Tensor, ...] | None
+    ) -> tuple[Float[Tensor, "B T H"], tuple[Tensor, ...]]:
+        """Outputs and the state after the last frame: h of shape (1, B, H), for an LSTM h and c."""
+        if frames.is_cuda and torch.is_autocast_enabled("cuda"):
+            # Whatever autocast is told, PyTorch runs cuDNN's cells in float16, in which small gradients vanish.
+            with torch.autocast("cuda", enabled=False):
+                return self.forward(frames.float(), state)
+        if state is None:
+            state = (frames.new_zeros(1, frames.shape[0], self.cell.hidden_size),) * self.num_states
+        if frames.shape[1] == 0:
+            return frames.new_zeros(frames.shape[0], 0, self.cell.hidden_size), state
+        if self.zoneout:
+            return self._by_frames(frames, state)
+        if self.nonlinearity == "sigmoid":
+            return _sigmoid_rnn(self.cell, frames, state[0])
+        output, after = self.cell(frames, state if self.num_states == 2 else state[0])
+        return output, after if self.num_states == 2 else (after,)
+
+    def step(
+        self, frames: Float[Tensor, "B t D"], state: tuple[Tensor, ...] | None
+    ) -> tuple[Float[Tensor, "B t H"], tuple[Tensor, ...]]:
+        """As `forward`, quicker for a few frames: oneDNN's LSTM puts all its weights in another order at every call."""
+        if self.kind == "lstm" and state and 0 < frames.shape[1] <= FEW_FRAMES and not frames.is_cuda:
+            return self._by_frames(frames, state)
+        output, after = self(frames, state)
+        return output, after
+
+    def _by_frames(self, frames: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """In plain operations; the inputs' products are taken for all frames at once."""
+        own, outputs = dict(self.cell.named_parameters()), []
+        now = tuple(one.squeeze(0) for one in state)
+        for driven in F.linear(frames, own["weight_ih_l0"], own["bias_ih_l0"]).unbind(dim=1):
+            fed_back = F.linear(now[0], own["weight_hh_l0"], own["bias_hh_l0"])
+            after = self._equations(driven, fed_back, now)
+            now = tuple(map(self._zoned, after, now)) if self.zoneout else after
+            outputs.append(now[0])
+        return torch.stack(outputs, dim=1), tuple(one.unsqueeze(0) for one in now)
+
+    def _equations(self, driven: Tensor, fed_back: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        if self.kind == "lstm":
+            write, keep, content, show = (driven + fed_back).chunk(4, dim=-1)
+            memory = keep.sigmoid() * state[1] + write.sigmoid() * content.tanh()
+            return show.sigmoid() * memory.tanh(), memory
+        if self.kind == "gru":
+            (reset, keep, content), (reset_back, keep_back, content_back) = driven.chunk(3, -1), fed_back.chunk(3, -1)
+            kept = (keep + keep_back).sigmoid()
+            return ((1 - kept) * (content + (reset + reset_back).sigmoid() * content_back).tanh() + kept * state[0],)
+        return (SQUASH[self.nonlinearity](driven + fed_back),)
+
+    def _zoned(self, new: Tensor, old: Tensor) -> Tensor:
+        if not self.training:
+            return torch.lerp(new, old, self.zoneout)
+        return torch.where(torch.rand_like(new) < self.zoneout, old, new)
+
+
+def _sigmoid_rnn(cell: nn.RNN, frames: Tensor, state: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """h' = sigmoid(Wx + Uh + b) by the tanh kernel: sigmoid(z) = (tanh(z / 2) + 1) / 2, so with h = (g + 1) / 2
+    g' = tanh((W/2) x + (U/4) g + (b + U 1/2) / 2).
+    """
+    own = dict(cell.named_parameters())
+    recurrent = own["weight_hh_l0"]
+    weights: dict[str, Tensor] = {
+        "weight_ih_l0": own["weight_ih_l0"] / 2,
+        "weight_hh_l0": recurrent / 4,
+        "bias_ih_l0": own["bias_ih_l0"] / 2,
+        "bias_hh_l0": own["bias_hh_l0"] / 2 + recurrent.sum(dim=1) / 4,
+    }
+    output, after = torch.func.functional_call(cell, weights, (frames, 2 * state - 1))
+    return (output + 1) / 2, ((after + 1) / 2,)
+
+
+def initialize(cell: nn.RNNBase, kind: str) -> None:
+    """Orthogonal recurrent weights, Xavier-uniform input weights (each gate by itself), zero biases.
+
+    The LSTM's forget gate starts with a bias of 1 (Jozefowicz et al. 2015), so that it begins by remembering.
+    """
+    size, weights = cell.hidden_size, dict(cell.named_parameters())
+    for gate in range(GATES[kind]):
+        rows = slice(gate * size, (gate + 1) * size)
+        nn.init.orthogonal_(weights["weight_hh_l0"].data[rows])
+        nn.init.xavier_uniform_(weights["weight_ih_l0"].data[rows])
+    nn.init.zeros_(weights["bias_ih_l0"])
+    nn.init.zeros_(weights["bias_hh_l0"])
+    if kind == "lstm":
+        nn.init.ones_(weights["bias_ih_l0"].data[size : 2 * size])

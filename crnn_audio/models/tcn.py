@@ -1,0 +1,79 @@
+"""A temporal convolutional network behind the interface of recurrent layers (Bai, Kolter and Koltun 2018).
+
+Causal dilated convolutions in residual blocks: the state of a running sequence is each convolution's last inputs, its
+taps, so a frame costs the same however long the sequence has been. What lies further back than all
+layers reach together is forgotten.
+"""
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from crnn_audio.models.dropout import TimeDropout
+
+
+class TcnLayer(nn.Module):
+    """One residual block: two causal convolutions of one dilation, each with norm, ReLU and dropout, and the input.
+
+    Args:
+        size: numbers in a frame, in and out.
+        kernel_size: taps of a convolution.
+        dilation: frames between taps; the block hears `reach` frames before its own.
+        norm: "layer" (over the units of one frame) or "none".
+    """
+
+    def __init__(
+        self,
+        size: int,
+        *,
+        kernel_size: int,
+        dilation: int,
+        norm: str = "none",
+        dropout: float = 0.0,
+        variational: bool = False,
+    ) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(CausalConv(size, kernel_size, dilation) for _ in range(2))
+        self.norms = nn.ModuleList(nn.LayerNorm(size) if norm == "layer" else nn.Identity() for _ in range(2))
+        self.dropouts = nn.ModuleList(TimeDropout(dropout, variational=variational) for _ in range(2))
+        self.reach = 2 * (kernel_size - 1) * dilation
+
+    def forward(self, frames: Float[Tensor, "B T D"], lengths: Tensor) -> Float[Tensor, "B T D"]:
+        """Of whole sequences; what stands past their lengths is without meaning."""
+        return self.step(frames, None)[0]
+
+    def step(
+        self, frames: Float[Tensor, "B t D"], states: Iterator[Tensor] | None
+    ) -> tuple[Float[Tensor, "B t D"], tuple[Tensor, ...]]:
+        """Of the next frames; takes as many tensors from `states` as it hands back."""
+        inside, kept = frames, list[Tensor]()
+        for conv, norm, dropout in zip(self.convs, self.norms, self.dropouts, strict=True):
+            inside, taps = conv(inside, next(states) if states else None)
+            inside = dropout(norm(inside).relu())
+            kept.append(taps)
+        return (inside + frames).relu(), tuple(kept)
+
+
+class CausalConv(nn.Module):
+    """A dilated convolution over time that hears its own frame and `span` frames before it."""
+
+    def __init__(self, size: int, kernel_size: int, dilation: int) -> None:
+        super().__init__()
+        self.span = (kernel_size - 1) * dilation
+        self.conv = nn.Conv1d(size, size, kernel_size, dilation=dilation)
+        nn.init.kaiming_normal_(self.conv.weight, nonlinearity="relu")
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+
+    def forward(
+        self, frames: Float[Tensor, "B t D"], taps: Float[Tensor, "B s D"] | None
+    ) -> tuple[Float[Tensor, "B t D"], Float[Tensor, "B s D"]]:
+        """Outputs for the next frames, and the taps that the frames after them need; no taps are silence."""
+        before = frames.new_zeros(frames.shape[0], self.span, frames.shape[2]) if taps is None else taps
+        heard = torch.cat([before, frames], dim=1)
+        kept = heard[:, heard.shape[1] - self.span :]
+        if frames.shape[1] == 0:
+            return frames, kept
+        return self.conv(heard.transpose(1, 2)).transpose(1, 2), kept

@@ -1,0 +1,1 @@
+"""Music's features: notes, and what they become for a network."""
