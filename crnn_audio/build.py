@@ -210,8 +210,8 @@ def distortion(augment: Augment, sample_rate: int) -> Distortion | None:
     )
 
 
-def feed(recipe: Recipe, ready: Cuts, pin_memory: bool = False) -> SpeechFeed:
-    """The training split as global batches, and their order in each epoch."""
+def feed(recipe: Recipe, ready: Cuts, pin_memory: bool = False, rank: int = 0, ranks: int = 1) -> SpeechFeed:
+    """The training split as global batches, and their order in each epoch; a rank reads its share of each."""
     ids, durations = [cut.id for cut in ready.cuts], [cut.duration for cut in ready.cuts]
 
     def plan(epoch: int) -> list[Batch]:
@@ -225,7 +225,7 @@ def feed(recipe: Recipe, ready: Cuts, pin_memory: bool = False) -> SpeechFeed:
             short_first=epoch == 0 and recipe.data.first_epoch == "short_first",
         )
 
-    return SpeechFeed(ready, plan, recipe.data.accumulate, recipe.data.workers, pin_memory)
+    return SpeechFeed(ready, plan, recipe.data.accumulate, recipe.data.workers, pin_memory, rank, ranks)
 
 
 def findings(recipe: Recipe, ready: Cuts) -> list[checks.Finding]:
@@ -263,9 +263,10 @@ def device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def threads(asked: int) -> int:
-    """CPU threads to compute with: as asked, or the cores this process may use, four at most."""
-    return asked or min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
+def threads(asked: int, processes: int = 1) -> int:
+    """CPU threads to compute with: as asked, or the cores that each of some processes may use, four at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return asked or min(max(cores // processes, 1), 4)
 
 
 def required(found: Splits, split: str, source: str) -> list[Cut]:

@@ -24,7 +24,8 @@ from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import checkpoint, init, loop, optim, start
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
-from crnn_audio.training.display import Display, Preparing
+from crnn_audio.training.display import Display, Preparing, Silence
+from crnn_audio.training.ranks import Ranks, joined
 from crnn_audio.training.start import Say
 
 OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov"}
@@ -32,7 +33,10 @@ OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov
 
 @dataclass(frozen=True)
 class Trained:
-    """How a call of `train` ended; `score` is the best dev word error rate, a fraction."""
+    """How a call of `train` ended; `score` is the best dev word error rate, a fraction.
+
+    Of several `processes` that train together, each gives the same, but for `leads`: the first tells.
+    """
 
     path: Path
     finished: bool
@@ -41,6 +45,8 @@ class Trained:
     epochs: int
     train_seconds: float
     score: float | None
+    processes: int = 1
+    leads: bool = True
 
 
 def train(
@@ -53,6 +59,8 @@ def train(
 ) -> Trained:
     """Trains a recipe into the run directory `out`, going on by itself where an unfinished run left off.
 
+    Under torchrun its processes share each batch; together they train as one does.
+
     Args:
         minutes: stop cleanly with a checkpoint after that long; the same call goes on.
         recipe_path: the file that the recipe came from, noted in the run so that its scores can be recorded.
@@ -61,32 +69,43 @@ def train(
     Raises:
         RecipeError, DataError, RunError: something to mend, said in the message.
     """
-    say = say or _say
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     path = Path(out)
-    device = build.device(recipe.device)
-    run = start.reopened(path, recipe) if runs.is_run(path) else None
-    if run and run.finished:
-        say(f"{path}: this run was finished before; train into another --out to train again.")
-        return _as_it_ended(run)
-    num_threads = build.threads(run.recipe.threads if run else recipe.threads)
+    with joined(recipe.device) as ranks:
+        say = (say or _say) if ranks.leads else _in_silence
+        with ranks.in_turn():
+            run = start.reopened(path, recipe) if runs.is_run(path) else None
+            if run and run.finished:
+                say(f"{path}: this run was finished before; train into another --out to train again.")
+                return _as_it_ended(run, ranks)
+            run, task, ready, development = _prepared(run, recipe, path, recipe_path, ranks, say)
+        ranks.agree([(cut.id, cut.duration, cut.text) for cut in ready.cuts], "training cuts")
+        return _trained(run, task, ready, development, ranks, deadline, say)
+
+
+def _prepared(
+    run: Run | None, recipe: Recipe, path: Path, recipe_path: str | None, ranks: Ranks, say: Say
+) -> tuple[Run, Recognition, Cuts, Cuts | None]:
+    """The run, begun if it was not, its initial model on its device, and its cuts to train on and to judge."""
+    num_threads = build.threads(run.recipe.threads if run else recipe.threads, ranks.local_count)
     torch.set_num_threads(num_threads)
-    with Preparing() as preparing:
+    with Preparing(shown=ranks.leads) as preparing:
         splits = build.splits(recipe, preparing)
         training = build.required(splits, "train", recipe.data.name)
         source = init.source(recipe)
         vocabulary = run.vocabulary if run else _vocabulary(recipe, source, training)
         ready, left_out = start.usable(recipe, vocabulary, splits, preparing, say)
-        statistics = source.statistics if source else None
-        run = run or start.begun(path, recipe, vocabulary, ready, num_threads, recipe_path, say, statistics)
-        start.list_left_out(run, left_out, len(training), say)
+        if ranks.leads:
+            statistics = source.statistics if source else None
+            run = run or start.begun(path, recipe, vocabulary, ready, num_threads, recipe_path, say, statistics)
+            start.list_left_out(run, left_out, len(training), say)
+        run = run or runs.open_run(path)
         task = build.recognition(run.recipe, run.vocabulary, run.statistics)
         if source:
             init.load(source, task.model)
-        task.to(device)
+        task.to(ranks.device(recipe.device))
     held_out = None if run.recipe.data.dev_as_train else splits.get("dev")
-    development = build.cuts(run.recipe, held_out, run.vocabulary) if held_out else None
-    return _trained(run, task, ready, development, device, deadline, say)
+    return run, task, ready, build.cuts(run.recipe, held_out, run.vocabulary) if held_out else None
 
 
 def _vocabulary(recipe: Recipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:
@@ -95,7 +114,7 @@ def _vocabulary(recipe: Recipe, source: Run | None, training: Sequence[Cut]) -> 
     return init.grown(source.vocabulary, (cut.text for cut in training))
 
 
-def _as_it_ended(run: Run) -> Trained:
+def _as_it_ended(run: Run, ranks: Ranks) -> Trained:
     facts = run.facts
     return Trained(
         path=run.path,
@@ -105,11 +124,17 @@ def _as_it_ended(run: Run) -> Trained:
         epochs=facts["epochs"],
         train_seconds=facts["train_seconds"],
         score=facts["best_dev"],
+        processes=ranks.count,
+        leads=ranks.leads,
     )
 
 
 def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
+
+
+def _in_silence(line: str) -> None:
+    """Of several processes only the first speaks."""
 
 
 def judge(task: Recognition, cuts: Cuts, device: torch.device, budget: float, workers: int = 0) -> RecognitionJudgement:
@@ -124,12 +149,12 @@ def _trained(
     task: Recognition,
     ready: Cuts,
     development: Cuts | None,
-    device: torch.device,
+    ranks: Ranks,
     deadline: float | None,
     say: Say,
 ) -> Trained:
-    recipe = run.recipe
-    feed = build.feed(recipe, ready, pin_memory=device.type == "cuda")
+    recipe, device = run.recipe, next(task.model.parameters()).device
+    feed = build.feed(recipe, ready, pin_memory=device.type == "cuda", rank=ranks.rank, ranks=ranks.count)
     options = _options(recipe)
     optimizer = optim.build_optimizer(task.model, **recipe.optim.model_dump(include=OPTIMIZER_FIELDS))
     average = optim.AveragedWeights(task.model, recipe.optim.ema) if recipe.optim.ema else None
@@ -139,11 +164,16 @@ def _trained(
     if checkpoint_path.exists():
         progress = checkpoint.load(checkpoint_path, task.model, optimizer, average)
         say(f"{run.path}: going on after step {progress.step}, epoch {progress.epoch + 1} of {options.max_epochs}.")
-    log.cut_back(progress.step, progress.epoch)
-    files.remove_partials(run.path)
+    ranks.agree((progress.step, progress.epoch), "checkpoints")
     total = sum(feed.num_steps(epoch) for epoch in range(options.max_epochs))
-    display = Display(log, run.path, total_steps=total, max_epochs=options.max_epochs, start_step=progress.step)
-    with _interruptible() as interrupted, display:
+    display: Display | Silence = Silence()
+    if ranks.leads:
+        log.cut_back(progress.step, progress.epoch)
+        files.remove_partials(run.path)
+        display = Display(log, run.path, total_steps=total, max_epochs=options.max_epochs, start_step=progress.step)
+    if ranks.count > 1:
+        say(f"{run.path}: {ranks.count} processes train together.")
+    with _interruptible(say) as interrupted, display:
         progress = loop.train(
             task,
             feed,
@@ -158,17 +188,20 @@ def _trained(
             checkpoint_path=checkpoint_path,
             observer=display,
             stop=lambda: interrupted.requested or (deadline is not None and time.monotonic() > deadline),
+            ranks=ranks,
         )
-    if progress.finished:
-        _finish(run, task, average, progress)
+    if progress.finished and ranks.leads:
+        _finish(run, task, average, progress, ranks.count)
     return Trained(
         path=run.path,
         finished=progress.finished,
-        interrupted=interrupted.requested,
+        interrupted=ranks.any(interrupted.requested),
         steps=progress.step,
         epochs=progress.epoch,
         train_seconds=progress.train_seconds,
         score=progress.best_score,
+        processes=ranks.count,
+        leads=ranks.leads,
     )
 
 
@@ -177,7 +210,9 @@ def _options(recipe: Recipe) -> loop.Options:
     return loop.Options(**{name: fields[name] for name in loop.Options.__match_args__ if name in fields})
 
 
-def _finish(run: Run, task: Recognition, average: optim.AveragedWeights | None, progress: Progress) -> None:
+def _finish(
+    run: Run, task: Recognition, average: optim.AveragedWeights | None, progress: Progress, processes: int
+) -> None:
     if average:
         average.swap()
     run.save_weights("last", checkpoint.weights(task.model))
@@ -190,6 +225,7 @@ def _finish(run: Run, task: Recognition, average: optim.AveragedWeights | None, 
             best_epoch=progress.best_epoch,
             best_dev=progress.best_score,
             threads=progress.threads,
+            processes=processes,
             device=device_name(next(task.model.parameters()).device),
         )
 
@@ -197,8 +233,9 @@ def _finish(run: Run, task: Recognition, average: optim.AveragedWeights | None, 
 class Interruption:
     """Whether Ctrl-C or a termination signal has come; a second one stops at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Say) -> None:
         self.requested = False
+        self.say = say
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handles a signal."""
@@ -207,15 +244,15 @@ class Interruption:
         self.requested = True
         line = "\nStopping after this step; once more stops at once."
         try:
-            _say(line)
+            self.say(line)
         except RuntimeError:  # the signal came while another line was being written
             os.write(2, f"{line}\n".encode())
 
 
 @contextmanager
-def _interruptible() -> Iterator[Interruption]:
+def _interruptible(say: Say) -> Iterator[Interruption]:
     """Lets the loop end a step before it stops; does nothing outside the main thread."""
-    interruption = Interruption()
+    interruption = Interruption(say)
     try:
         before = {number: signal.signal(number, interruption) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:
