@@ -8,6 +8,8 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -214,21 +216,41 @@ def train(
     """
     from crnn_audio.config import load
 
-    path = load.find(recipe)
-    resolved = load.load(path, overrides or [])
+    with _told_once():
+        path = load.find(recipe)
+        resolved = load.load(path, overrides or [])
     out = out or Path("runs") / f"{path.parent.name}-{path.stem}"
     from crnn_audio.training.run import train
 
     trained = train(resolved, out, minutes=minutes, recipe_path=str(path))
-    score = "" if trained.score is None else f", best dev WER {100 * trained.score:.2f} %"
+    if trained.leads:
+        _tell_how_it_ended(trained, ["train", str(path), "--out", str(out), *(overrides or [])])
+    if trained.interrupted:
+        raise typer.Exit(130)
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Of the processes that torchrun starts with the same words, the first of each machine tells what is wrong."""
+    try:
+        yield
+    except CrnnAudioError as error:
+        if "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("LOCAL_RANK") != "0":
+            raise typer.Exit(error.exit_code) from None
+        raise
+
+
+def _tell_how_it_ended(trained: Any, words: list[str]) -> None:
+    from crnn_audio.metrics.scores import worded
+
+    score = "" if trained.score is None else f", best dev {worded(trained.metric, trained.score)}"
     done = f"steps {trained.steps}, epochs {trained.epochs}, {_duration(trained.train_seconds)} of training{score}"
     if trained.finished:
         print(f"{trained.path}: finished ({done}).")
         return
-    again = shlex.join(["crnn-audio", "train", str(path), "--out", str(out), *(overrides or [])])
+    several = ["torchrun", "--nproc-per-node", str(trained.processes), "-m", "crnn_audio"]
+    again = shlex.join([*(several if trained.processes > 1 else ["crnn-audio"]), *words])
     say(f"{trained.path}: stopped and saved ({done}). The same command goes on:\n  {again}")
-    if trained.interrupted:
-        raise typer.Exit(130)
 
 
 @app.command()

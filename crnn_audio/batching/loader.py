@@ -113,6 +113,7 @@ class SpeechFeed:
         plan: the global batches of an epoch.
         accumulate: parts that each batch is split into.
         workers: processes that read ahead.
+        rank: of the `ranks` that share each batch, whose parts these are.
     """
 
     cuts: Cuts
@@ -120,16 +121,19 @@ class SpeechFeed:
     accumulate: int = 1
     workers: int = 0
     pin_memory: bool = False
+    rank: int = 0
+    ranks: int = 1
 
     def num_steps(self, epoch: int) -> int:
         """Steps of an epoch."""
         return len(self.plan(epoch))
 
     def steps(self, epoch: int, start: int) -> Iterator[list[SpeechBatch]]:
-        """The parts of each global batch, from step `start` of the epoch on."""
+        """This rank's parts of each global batch, from step `start` on; none where others have all of its cuts."""
+        count = self.accumulate * self.ranks
+        mine = range(self.rank, count, self.ranks)
         parts = [
-            [share for index in range(self.accumulate) if (share := part(batch, index, self.accumulate))]
-            for batch in self.plan(epoch)[start:]
+            [share for index in mine if (share := part(batch, index, count))] for batch in self.plan(epoch)[start:]
         ]
         planned = [(epoch, share) for shares in parts for share in shares]
         loaded = batches(self.cuts, planned, workers=self.workers, pin_memory=self.pin_memory)

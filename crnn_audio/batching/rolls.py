@@ -82,6 +82,7 @@ class RollFeed:
     Args:
         names: of the pieces, to tell a person.
         accumulate: parts that each batch is split into, every part with rows of its own.
+        rank: of the `ranks` that share each batch, whose parts these are.
     """
 
     rolls: Sequence[Roll]
@@ -90,6 +91,8 @@ class RollFeed:
     chunk: int
     seed: int
     accumulate: int = 1
+    rank: int = 0
+    ranks: int = 1
 
     def _plan(self, epoch: int) -> list[Step]:
         lengths = [len(roll) for roll in self.rolls]
@@ -100,9 +103,10 @@ class RollFeed:
         return len(self._plan(epoch))
 
     def steps(self, epoch: int, start: int) -> Iterator[list[RollBatch]]:
-        """The parts of each global batch, from step `start` of the epoch on."""
+        """This rank's parts of each global batch, from step `start` on."""
+        count = self.accumulate * self.ranks
         for spans in self._plan(epoch)[start:]:
-            shares = [spans[index :: self.accumulate] for index in range(self.accumulate)]
+            shares = [spans[index::count] for index in range(self.rank, count, self.ranks)]
             yield [batch(self.rolls, self.names, share) for share in shares if share]
 
 

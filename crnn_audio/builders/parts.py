@@ -50,9 +50,10 @@ def device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def threads(asked: int) -> int:
-    """CPU threads to compute with: as asked, or the cores this process may use, four at most."""
-    return asked or min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
+def threads(asked: int, processes: int = 1) -> int:
+    """CPU threads to compute with: as asked, or the cores that each of some processes may use, four at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return asked or min(max(cores // processes, 1), 4)
 
 
 def required(found: Mapping[str, list[Item]], split: str, source: str) -> list[Item]:

@@ -10,6 +10,7 @@ from crnn_audio.builders.parts import model
 from crnn_audio.config.schema import RollRecipe
 from crnn_audio.corpora import home, piano_rolls
 from crnn_audio.corpora.piano_rolls import Piece
+from crnn_audio.errors import RecipeError
 from crnn_audio.models.heads import SigmoidHead
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.next_frame import NextFrame
@@ -33,8 +34,17 @@ def next_frame(recipe: RollRecipe) -> NextFrame:
     return NextFrame(network, mixed=recipe.precision == "bf16")
 
 
-def roll_feed(recipe: RollRecipe, training: Sequence[Piece]) -> RollFeed:
-    """The training split as global batches, and their order in each epoch."""
+def roll_feed(recipe: RollRecipe, training: Sequence[Piece], rank: int = 0, ranks: int = 1) -> RollFeed:
+    """The training split as global batches, and their order in each epoch; a rank reads its share of each.
+
+    Raises:
+        RecipeError: several processes would each carry a state that only the first could save.
+    """
+    if ranks > 1 and recipe.data.chunk_frames:
+        raise RecipeError(
+            f"data.chunk_frames: {recipe.data.chunk_frames} carries a state from step to step, which {ranks} processes "
+            "cannot save together. Train with one process, or whole pieces (chunk_frames=0)."
+        )
     return RollFeed(
         [piece.roll for piece in training],
         [piece.id for piece in training],
@@ -42,4 +52,6 @@ def roll_feed(recipe: RollRecipe, training: Sequence[Piece]) -> RollFeed:
         chunk=recipe.data.chunk_frames,
         seed=recipe.seed,
         accumulate=recipe.data.accumulate,
+        rank=rank,
+        ranks=ranks,
     )

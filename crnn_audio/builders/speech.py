@@ -189,8 +189,8 @@ def distortion(augment: Augment, sample_rate: int) -> Distortion | None:
     )
 
 
-def feed(recipe: SpeechRecipe, ready: Cuts, pin_memory: bool = False) -> SpeechFeed:
-    """The training split as global batches, and their order in each epoch."""
+def feed(recipe: SpeechRecipe, ready: Cuts, pin_memory: bool = False, rank: int = 0, ranks: int = 1) -> SpeechFeed:
+    """The training split as global batches, and their order in each epoch; a rank reads its share of each."""
     ids, durations = [cut.id for cut in ready.cuts], [cut.duration for cut in ready.cuts]
 
     def plan(epoch: int) -> list[Batch]:
@@ -204,7 +204,7 @@ def feed(recipe: SpeechRecipe, ready: Cuts, pin_memory: bool = False) -> SpeechF
             short_first=epoch == 0 and recipe.data.first_epoch == "short_first",
         )
 
-    return SpeechFeed(ready, plan, recipe.data.accumulate, recipe.data.workers, pin_memory)
+    return SpeechFeed(ready, plan, recipe.data.accumulate, recipe.data.workers, pin_memory, rank, ranks)
 
 
 def findings(recipe: SpeechRecipe, ready: Cuts) -> list[checks.Finding]:

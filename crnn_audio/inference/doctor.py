@@ -13,7 +13,7 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.listening import Heard
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config import load
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DataError, RecipeError
@@ -114,7 +114,7 @@ def check(
     )
 
 
-def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> Recipe:
+def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> SpeechRecipe:
     if target in CORPORA:
         data = {"corpus": target, "root": str(root) if root else None}
     elif Path(target).is_dir():
@@ -127,13 +127,15 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> R
                 raise
             corpora = ", ".join(CORPORA)
             raise RecipeError(f"{error} Nor is it a folder of manifests, or a corpus ({corpora}).") from None
+        if not isinstance(recipe, SpeechRecipe):
+            raise RecipeError(f"{target}: trains on {recipe.data.name}; doctor listens to recordings of speech.")
         return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": str(root)} if root else {})})
     if overrides:
         raise RecipeError(f"{target}: no recipe, so there is nothing for {overrides[0]!r} to change. Name a recipe.")
-    return Recipe.model_validate({"data": data})
+    return SpeechRecipe.model_validate({"data": data})
 
 
-def _faults(recipe: Recipe, splits: build.Splits, tokens: Vocabulary, progress: Progress | None) -> Iterator[Symptom]:
+def _faults(recipe: SpeechRecipe, splits: build.Splits, tokens: Vocabulary, progress: Progress | None) -> Iterator[Symptom]:
     """What training leaves out or refuses, and what no score can be had of."""
     cache = checks.cache_of(recipe.data.corpus)
     for split, cuts in splits.items():
@@ -149,7 +151,7 @@ def _faults(recipe: Recipe, splits: build.Splits, tokens: Vocabulary, progress: 
             yield from _symptoms(kind, split, findings, mend)
 
 
-def _heard(recipe: Recipe, splits: build.Splits, progress: Progress | None) -> Sounds:
+def _heard(recipe: SpeechRecipe, splits: build.Splits, progress: Progress | None) -> Sounds:
     cache = listening.cache_of(recipe.data.corpus)
     return {
         split: listening.listen(cuts, cache, progress and partial(progress, f"listening to {split}"))
@@ -164,7 +166,7 @@ def _symptoms(kind: str, split: str, findings: Sequence[Finding], mend: bool = F
 SOUNDS = {"silent": doubts.silent, "quiet": doubts.quiet, "gap": doubts.gaps, "clipped": doubts.clipped}
 
 
-def _oddities(recipe: Recipe, splits: build.Splits, tokens: Vocabulary, heard: Sounds) -> Iterator[Symptom]:
+def _oddities(recipe: SpeechRecipe, splits: build.Splits, tokens: Vocabulary, heard: Sounds) -> Iterator[Symptom]:
     """What can be trained on and is odd all the same; and copies across splits, which make scores untrue."""
     for split, cuts in splits.items():
         for kind, test in SOUNDS.items():

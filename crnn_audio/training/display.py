@@ -30,8 +30,8 @@ LINE_SECONDS = 30.0
 class Preparing:
     """A bar for work before training: `with Preparing() as progress: ... progress("speaking digits", 30, 100)`."""
 
-    def __init__(self) -> None:
-        self.console = Console(file=sys.stderr, highlight=False)
+    def __init__(self, *, shown: bool = True) -> None:
+        self.console = Console(file=sys.stderr, highlight=False, quiet=not shown)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -156,6 +156,22 @@ class Display:
     def _say(self, line: str) -> None:
         self.said_at = time.monotonic()
         self.console.print(line, markup=False, soft_wrap=True)
+
+
+class Silence:
+    """In the place of the display, in all processes but the first of those that train together."""
+
+    def __enter__(self) -> "Silence":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def stepped(self, report: StepReport, progress: Progress) -> None:
+        """Shows nothing."""
+
+    def judged(self, judgement: Judgement, progress: Progress, best: bool) -> None:
+        """Shows nothing."""
 
 
 def _tensorboard(folder: Path) -> Callable[[str, float, int], None] | None:

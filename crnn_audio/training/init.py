@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from crnn_audio import runs
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.errors import RunError
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training.start import differences
 
 
-def source(recipe: Recipe) -> Run | None:
+def source(recipe: SpeechRecipe) -> Run | None:
     """The trained run that a recipe starts from, if it names one.
 
     Raises:
@@ -23,7 +23,7 @@ def source(recipe: Recipe) -> Run | None:
     if recipe.init is None:
         return None
     run = runs.open_run(recipe.init)
-    changes = list(differences(_shape(run.recipe), _shape(recipe)))
+    changes = list(differences(_shape(run.speech), _shape(recipe)))
     if changes:
         listed = "\n".join(f"  {change}" for change in changes)
         raise RunError(
@@ -33,7 +33,7 @@ def source(recipe: Recipe) -> Run | None:
     return run
 
 
-def _shape(recipe: Recipe) -> dict[str, object]:
+def _shape(recipe: SpeechRecipe) -> dict[str, object]:
     """The fields that its weights and statistics fit."""
     dropouts = {"conv_dropout": True, "recurrent": {"dropout"}}
     return {

@@ -1,12 +1,14 @@
 """The one training loop: batch, loss, backward, clip, step, log; now and then judge and save.
 
 It knows no audio and no music: a `Task` has a loss and a judge, a `Feed` has batches. Several parts of one global batch
-may follow one another (accumulation); their summed losses are divided by the count of the whole.
+may follow one another (accumulation), and several processes may share it (ranks); the summed losses are divided by the
+count of the whole, and gradients added up, so that every process takes the same step.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +21,7 @@ from crnn_audio.errors import RunError
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training import checkpoint, optim
 from crnn_audio.training.checkpoint import Carries, Progress
+from crnn_audio.training.ranks import ALONE, Ranks
 
 
 @runtime_checkable
@@ -79,7 +82,7 @@ class Feed(Protocol):
     """Where batches come from; a pure function of epoch and position, so that a run can go on anywhere."""
 
     def steps(self, epoch: int, start: int) -> Iterator[Sequence[TrainingBatch]]:
-        """The parts of each global batch of an epoch, from step `start` on."""
+        """The parts of each global batch of an epoch that are this process's, from step `start` on."""
         ...
 
 
@@ -103,7 +106,7 @@ class Options:
 
 @dataclass(frozen=True)
 class StepReport:
-    """One update: mean loss, gradient norm before clipping, and where the time went."""
+    """One update of `processes` together: mean loss, gradient norm before clipping, and where this one's time went."""
 
     step: int
     epoch: int
@@ -115,6 +118,7 @@ class StepReport:
     padded_amount: float
     wait_seconds: float
     step_seconds: float
+    processes: int = 1
 
 
 @runtime_checkable
@@ -145,15 +149,19 @@ def train(
     checkpoint_path: Path,
     observer: Observer,
     stop: Callable[[], bool],
+    ranks: Ranks = ALONE,
 ) -> Progress:
     """Trains from where `progress` stands until the last epoch, early stopping, or `stop()`; always saves at the end.
+
+    Of several processes the first alone judges and saves; all stop where one of them is told to.
 
     Raises:
         RunError: the loss or the gradient is not finite; with the step, the cuts and the first such parameter.
     """
 
     def save() -> None:
-        checkpoint.save(checkpoint_path, progress, task.model, optimizer, average, carries)
+        if ranks.leads:
+            checkpoint.save(checkpoint_path, progress, task.model, optimizer, average, carries)
 
     carries = checkpoint.load_carries(checkpoint_path) if progress.position else {}
     saved_at = time.monotonic()
@@ -161,14 +169,14 @@ def train(
         for parts, waited in _timed(feed.steps(progress.epoch, progress.position)):
             share = optim.rate_share(options.schedule, progress.step, total_steps, options.warmup)
             optim.set_rate(optimizer, options.lr * share * progress.plateau_factor)
-            report = _step(task, parts, carries, waited, optimizer, progress, options, device)
+            report = _step(task, parts, carries, waited, optimizer, progress, options, device, ranks)
             if average:
                 average.update(progress.step)
             progress.step += 1
             progress.position += 1
             progress.train_seconds += report.step_seconds + waited
             observer.stepped(report, progress)
-            if stop():
+            if ranks.any(stop()):
                 save()
                 return progress
             if _due(options, progress, time.monotonic() - saved_at):
@@ -177,7 +185,9 @@ def train(
         progress.epoch, progress.position = progress.epoch + 1, 0
         carries.clear()
         if judge and (progress.epoch % options.eval_epochs == 0 or progress.epoch == options.max_epochs):
-            _evaluate(judge, average, progress, options, keep_best, observer)
+            if ranks.leads:
+                _evaluate(judge, average, progress, options, keep_best, observer)
+            progress = ranks.told(progress)
         progress.finished = progress.finished or progress.epoch == options.max_epochs
         save()
         saved_at = time.monotonic()
@@ -202,22 +212,20 @@ def _step(
     progress: Progress,
     options: Options,
     device: torch.device,
+    ranks: Ranks,
 ) -> StepReport:
     started = time.perf_counter()
     task.train()
     optimizer.zero_grad(set_to_none=True)
-    count = sum(part.size for part in parts)
-    total = 0.0
-    for index, part in enumerate(parts):
-        torch.manual_seed(key(options.seed, progress.step, index))  # a CPU draws from its low 32 bits alone
-        loss, carries[index] = task.advance(part.to(device), carries.get(index))
-        mean = loss / count
-        mean.backward()  # type: ignore[no-untyped-call]
-        total += mean.item()
+    own_loss = _backward(task, parts, carries, (options.seed, progress.step), device, ranks)
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
+    ranks.add_gradients(parameters)
+    own_amount, own_padded = sum(part.amount for part in parts), sum(part.padded_amount for part in parts)
+    total, amount, padded = ranks.sums(own_loss, own_amount, own_padded)
     norm = optim.gradient_norm(parameters)
     if not (torch.isfinite(norm) and torch.isfinite(torch.tensor(total))):
-        raise RunError(_not_finite(task.model, parts, total, progress))
+        cuts = ranks.gathered([cut_id for part in parts for cut_id in part.cut_ids])
+        raise RunError(_not_finite(task.model, chain.from_iterable(cuts), total, progress))
     clipped = optim.clip(parameters, norm, clip_norm=options.clip_norm, clip_value=options.clip_value)
     optimizer.step()
     return StepReport(
@@ -227,21 +235,41 @@ def _step(
         lr=optimizer.param_groups[0]["lr"],
         gradient_norm=float(norm),
         clipped=clipped,
-        amount=sum(part.amount for part in parts),
-        padded_amount=sum(part.padded_amount for part in parts),
+        amount=amount,
+        padded_amount=padded,
         wait_seconds=waited,
         step_seconds=time.perf_counter() - started,
+        processes=ranks.count,
     )
 
 
-def _not_finite(model: nn.Module, parts: Iterable[TrainingBatch], loss: float, progress: Progress) -> str:
-    cuts = ", ".join(cut_id for part in parts for cut_id in part.cut_ids)
+def _backward(
+    task: Task,
+    parts: Sequence[TrainingBatch],
+    carries: Carries,
+    keys: tuple[int, int],
+    device: torch.device,
+    ranks: Ranks,
+) -> float:
+    """The loss of these parts, a share of the global batch's mean; their gradients are in the parameters."""
+    (count,) = ranks.sums(sum(part.size for part in parts))
+    total = 0.0
+    for index, part in enumerate(parts):
+        torch.manual_seed(key(*keys, index * ranks.count + ranks.rank))  # a CPU draws from its low 32 bits alone
+        loss, carries[index] = task.advance(part.to(device), carries.get(index))
+        mean = loss / count
+        mean.backward()  # type: ignore[no-untyped-call]
+        total += mean.item()
+    return total
+
+
+def _not_finite(model: nn.Module, cut_ids: Iterable[str], loss: float, progress: Progress) -> str:
     broken = (name for name, one in model.named_parameters() if one.grad is not None and not one.grad.isfinite().all())
     return (
         f"step {progress.step} (epoch {progress.epoch + 1}): the loss is {loss:g} and the first parameter whose "
-        f"gradient is not finite is {next(broken, 'none')!r}. The cuts of this batch: {cuts}. Nothing of this step "
-        "was kept; the last checkpoint is from before it. Lower optim.lr or optim.clip_norm, use float32, or look at "
-        "these cuts."
+        f"gradient is not finite is {next(broken, 'none')!r}. The cuts of this batch: {', '.join(cut_ids)}. "
+        "Nothing of this step was kept; the last checkpoint is from before it. Lower optim.lr or optim.clip_norm, use "
+        "float32, or look at these cuts."
     )
 
 

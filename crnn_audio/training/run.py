@@ -4,27 +4,24 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 import torch
+from torch import nn
 
 from crnn_audio import build, files, runs
-from crnn_audio.batching import loader, plan
-from crnn_audio.batching.loader import Cuts
-from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.schema import Recipe
 from crnn_audio.runs import Run
-from crnn_audio.tasks.judging import RecognitionJudgement, judge_recognition
-from crnn_audio.tasks.recognition import Recognition
-from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.training import checkpoint, init, loop, optim, start
+from crnn_audio.training import checkpoint, loop, optim, ready, start
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
-from crnn_audio.training.display import Display, Preparing
+from crnn_audio.training.display import Display, Silence
+from crnn_audio.training.ranks import Ranks, joined
+from crnn_audio.training.ready import METRICS, Beginning, Ready
 from crnn_audio.training.start import Say
 
 OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov"}
@@ -32,7 +29,10 @@ OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov
 
 @dataclass(frozen=True)
 class Trained:
-    """How a call of `train` ended; `score` is the best dev word error rate, a fraction."""
+    """How a call of `train` ended; `score` is the best on dev, by `metric` such as "wer", a fraction or in nats.
+
+    Of several `processes` that train together, each gives the same, but for `leads`: the first tells.
+    """
 
     path: Path
     finished: bool
@@ -41,6 +41,9 @@ class Trained:
     epochs: int
     train_seconds: float
     score: float | None
+    metric: str
+    processes: int = 1
+    leads: bool = True
 
 
 def train(
@@ -53,6 +56,8 @@ def train(
 ) -> Trained:
     """Trains a recipe into the run directory `out`, going on by itself where an unfinished run left off.
 
+    Under torchrun its processes share each batch; together they train as one does.
+
     Args:
         minutes: stop cleanly with a checkpoint after that long; the same call goes on.
         recipe_path: the file that the recipe came from, noted in the run so that its scores can be recorded.
@@ -61,41 +66,23 @@ def train(
     Raises:
         RecipeError, DataError, RunError: something to mend, said in the message.
     """
-    say = say or _say
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     path = Path(out)
-    device = build.device(recipe.device)
-    run = start.reopened(path, recipe) if runs.is_run(path) else None
-    if run and run.finished:
-        say(f"{path}: this run was finished before; train into another --out to train again.")
-        return _as_it_ended(run)
-    num_threads = build.threads(run.recipe.threads if run else recipe.threads)
-    torch.set_num_threads(num_threads)
-    with Preparing() as preparing:
-        splits = build.splits(recipe, preparing)
-        training = build.required(splits, "train", recipe.data.name)
-        source = init.source(recipe)
-        vocabulary = run.vocabulary if run else _vocabulary(recipe, source, training)
-        ready, left_out = start.usable(recipe, vocabulary, splits, preparing, say)
-        statistics = source.statistics if source else None
-        run = run or start.begun(path, recipe, vocabulary, ready, num_threads, recipe_path, say, statistics)
-        start.list_left_out(run, left_out, len(training), say)
-        task = build.recognition(run.recipe, run.vocabulary, run.statistics)
-        if source:
-            init.load(source, task.model)
-        task.to(device)
-    held_out = None if run.recipe.data.dev_as_train else splits.get("dev")
-    development = build.cuts(run.recipe, held_out, run.vocabulary) if held_out else None
-    return _trained(run, task, ready, development, device, deadline, say)
+    with joined(recipe.device) as ranks:
+        say = (say or _say) if ranks.leads else _in_silence
+        with ranks.in_turn():
+            run = start.reopened(path, recipe) if runs.is_run(path) else None
+            if run and run.finished:
+                say(f"{path}: this run was finished before; train into another --out to train again.")
+                return _as_it_ended(run, ranks)
+            num_threads = build.threads(run.recipe.threads if run else recipe.threads, ranks.local_count)
+            torch.set_num_threads(num_threads)
+            prepared = ready.ready(recipe, Beginning(path, run, recipe_path, num_threads, ranks, say))
+        ranks.agree(prepared.seen, "training data")
+        return _trained(prepared, ranks, deadline, say)
 
 
-def _vocabulary(recipe: Recipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:
-    if source is None:
-        return build.vocabulary(recipe.task, training)
-    return init.grown(source.vocabulary, (cut.text for cut in training))
-
-
-def _as_it_ended(run: Run) -> Trained:
+def _as_it_ended(run: Run, ranks: Ranks) -> Trained:
     facts = run.facts
     return Trained(
         path=run.path,
@@ -105,6 +92,9 @@ def _as_it_ended(run: Run) -> Trained:
         epochs=facts["epochs"],
         train_seconds=facts["train_seconds"],
         score=facts["best_dev"],
+        metric=METRICS[run.recipe.task.kind],
+        processes=ranks.count,
+        leads=ranks.leads,
     )
 
 
@@ -112,38 +102,25 @@ def _say(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def judge(task: Recognition, cuts: Cuts, device: torch.device, budget: float, workers: int = 0) -> RecognitionJudgement:
-    """One pass over a split."""
-    planned = plan.in_order([cut.duration for cut in cuts.cuts], budget=budget)
-    batches = loader.batches(cuts, [(0, batch) for batch in planned], workers=workers)
-    return judge_recognition(task, (one.to(device) for one in batches), {cut.id: cut.text for cut in cuts.cuts})
+def _in_silence(line: str) -> None:
+    """Of several processes only the first speaks."""
 
 
-def _trained(
-    run: Run,
-    task: Recognition,
-    ready: Cuts,
-    development: Cuts | None,
-    device: torch.device,
-    deadline: float | None,
-    say: Say,
-) -> Trained:
-    recipe = run.recipe
-    feed = build.feed(recipe, ready, pin_memory=device.type == "cuda")
-    options = _options(recipe)
+def _trained(prepared: Ready, ranks: Ranks, deadline: float | None, say: Say) -> Trained:
+    run, task, feed = prepared.run, prepared.task, prepared.feed
+    recipe, options = run.recipe, _options(run.recipe)
     optimizer = optim.build_optimizer(task.model, **recipe.optim.model_dump(include=OPTIMIZER_FIELDS))
     average = optim.AveragedWeights(task.model, recipe.optim.ema) if recipe.optim.ema else None
     progress = Progress(threads=torch.get_num_threads())
     checkpoint_path = run.path / "checkpoint.safetensors"
-    log = Log(run.path / "log.jsonl")
     if checkpoint_path.exists():
         progress = checkpoint.load(checkpoint_path, task.model, optimizer, average)
         say(f"{run.path}: going on after step {progress.step}, epoch {progress.epoch + 1} of {options.max_epochs}.")
-    log.cut_back(progress.step, progress.epoch)
-    files.remove_partials(run.path)
+    ranks.agree((progress.step, progress.epoch), "checkpoints")
+    if ranks.count > 1:
+        say(f"{run.path}: {ranks.count} processes train together.")
     total = sum(feed.num_steps(epoch) for epoch in range(options.max_epochs))
-    display = Display(log, run.path, total_steps=total, max_epochs=options.max_epochs, start_step=progress.step)
-    with _interruptible() as interrupted, display:
+    with _interruptible(say) as interrupted, _display(prepared, total, options, progress, ranks) as display:
         progress = loop.train(
             task,
             feed,
@@ -152,23 +129,46 @@ def _trained(
             progress,
             options,
             total_steps=total,
-            device=device,
-            judge=(lambda: judge(task, development, device, 2 * recipe.data.batch_seconds)) if development else None,
+            device=next(task.model.parameters()).device,
+            judge=prepared.judge,
             keep_best=lambda: run.save_weights("best", checkpoint.weights(task.model)),
             checkpoint_path=checkpoint_path,
             observer=display,
             stop=lambda: interrupted.requested or (deadline is not None and time.monotonic() > deadline),
+            ranks=ranks,
         )
-    if progress.finished:
-        _finish(run, task, average, progress)
+    if progress.finished and ranks.leads:
+        _finish(run, task.model, average, progress, ranks.count)
     return Trained(
         path=run.path,
         finished=progress.finished,
-        interrupted=interrupted.requested,
+        interrupted=ranks.any(interrupted.requested),
         steps=progress.step,
         epochs=progress.epoch,
         train_seconds=progress.train_seconds,
         score=progress.best_score,
+        metric=METRICS[recipe.task.kind],
+        processes=ranks.count,
+        leads=ranks.leads,
+    )
+
+
+def _display(
+    prepared: Ready, total: int, options: loop.Options, progress: Progress, ranks: Ranks
+) -> Display | Silence:
+    if not ranks.leads:
+        return Silence()
+    path = prepared.run.path
+    log = Log(path / "log.jsonl")
+    log.cut_back(progress.step, progress.epoch)
+    files.remove_partials(path)
+    return Display(
+        log,
+        path,
+        total_steps=total,
+        max_epochs=options.max_epochs,
+        start_step=progress.step,
+        unit=prepared.unit,
     )
 
 
@@ -177,10 +177,12 @@ def _options(recipe: Recipe) -> loop.Options:
     return loop.Options(**{name: fields[name] for name in loop.Options.__match_args__ if name in fields})
 
 
-def _finish(run: Run, task: Recognition, average: optim.AveragedWeights | None, progress: Progress) -> None:
+def _finish(
+    run: Run, model: nn.Module, average: optim.AveragedWeights | None, progress: Progress, processes: int
+) -> None:
     if average:
         average.swap()
-    run.save_weights("last", checkpoint.weights(task.model))
+    run.save_weights("last", checkpoint.weights(model))
     with runs.writing(run.path):
         run.set_state(
             "finished",
@@ -190,15 +192,17 @@ def _finish(run: Run, task: Recognition, average: optim.AveragedWeights | None, 
             best_epoch=progress.best_epoch,
             best_dev=progress.best_score,
             threads=progress.threads,
-            device=device_name(next(task.model.parameters()).device),
+            processes=processes,
+            device=device_name(next(model.parameters()).device),
         )
 
 
 class Interruption:
     """Whether Ctrl-C or a termination signal has come; a second one stops at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Say) -> None:
         self.requested = False
+        self.say = say
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Handles a signal."""
@@ -207,15 +211,15 @@ class Interruption:
         self.requested = True
         line = "\nStopping after this step; once more stops at once."
         try:
-            _say(line)
+            self.say(line)
         except RuntimeError:  # the signal came while another line was being written
             os.write(2, f"{line}\n".encode())
 
 
 @contextmanager
-def _interruptible() -> Iterator[Interruption]:
+def _interruptible(say: Say) -> Iterator[Interruption]:
     """Lets the loop end a step before it stops; does nothing outside the main thread."""
-    interruption = Interruption()
+    interruption = Interruption(say)
     try:
         before = {number: signal.signal(number, interruption) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:

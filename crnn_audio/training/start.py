@@ -16,7 +16,7 @@ from crnn_audio import build, files, runs
 from crnn_audio.batching import checks, loader, plan
 from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.loader import Cuts
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import Recipe, SpeechRecipe
 from crnn_audio.corpora import home
 from crnn_audio.errors import RunError
 from crnn_audio.features.normalize import Statistics
@@ -57,7 +57,7 @@ def differences(stored: Any, asked: Any, path: str = "") -> Iterator[str]:
 
 
 def usable(
-    recipe: Recipe, vocabulary: Vocabulary, splits: build.Splits, progress: home.Progress, say: Say
+    recipe: SpeechRecipe, vocabulary: Vocabulary, splits: build.Splits, progress: home.Progress, say: Say
 ) -> tuple[Cuts, list[Finding]]:
     """The training cuts that can be trained on, and what is wrong with the others; nothing is written yet.
 
@@ -86,33 +86,32 @@ def usable(
 def begun(
     path: Path,
     recipe: Recipe,
-    vocabulary: Vocabulary,
-    ready: Cuts,
-    num_threads: int,
+    vocabulary: Vocabulary | None,
+    statistics: build.Statistics | None,
     recipe_path: str | None,
-    say: Say,
-    statistics: build.Statistics | None = None,
 ) -> Run:
-    """A new run directory, with the statistics of the training split or those that are given.
+    """A new run directory.
 
     Raises:
         RunError: the folder cannot be written or holds something else.
     """
-    if recipe.features.normalize == "global" and statistics is None:
-        say("Measuring the mean and deviation of the features.")
-        statistics = _statistics(recipe, ready)
     facts = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "recipe": recipe_path,
         "command": shlex.join(["crnn-audio", *sys.argv[1:]]),
         **code_version(),
     }
-    settled = recipe.model_copy(update={"threads": num_threads})
-    return runs.create(path, settled, vocabulary, statistics, facts)
+    return runs.create(path, recipe, vocabulary, statistics, facts)
 
 
-def _statistics(recipe: Recipe, cuts: Cuts) -> build.Statistics:
-    """Of a random hour of the training split, every cut at its own speed."""
+def statistics(recipe: SpeechRecipe, cuts: Cuts, say: Say) -> build.Statistics | None:
+    """Mean and deviation of each feature, of a random hour of the training split, every cut at its own speed.
+
+    None where the recipe does not normalise by them.
+    """
+    if recipe.features.normalize != "global":
+        return None
+    say("Measuring the mean and deviation of the features.")
     front_end = build.front_end(recipe.features)
     order = sorted(range(len(cuts.cuts)), key=lambda index: plan.key(recipe.seed, cuts.cuts[index].id, "statistics"))
     chosen, seconds = [], 0.0
@@ -120,11 +119,11 @@ def _statistics(recipe: Recipe, cuts: Cuts) -> build.Statistics:
         if seconds < STATISTICS_SECONDS:
             chosen.append(plan.PlannedCut(index, 1.0, cuts.cuts[index].duration))
             seconds += cuts.cuts[index].duration
-    statistics = Statistics(front_end.num_features)
+    found = Statistics(front_end.num_features)
     with torch.inference_mode():
         for batch in loader.batches(cuts, [(0, tuple(chosen[at : at + 8])) for at in range(0, len(chosen), 8)]):
-            statistics.add(*front_end(batch.audio.waveforms, batch.audio.lengths))
-    return statistics.mean.tolist(), statistics.std.tolist()
+            found.add(*front_end(batch.audio.waveforms, batch.audio.lengths))
+    return found.mean.tolist(), found.std.tolist()
 
 
 def list_left_out(run: Run, found: Sequence[Finding], total: int, say: Say) -> None:

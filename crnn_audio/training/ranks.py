@@ -1,0 +1,178 @@
+"""The processes that train one model together, as torchrun starts them; alone, every method is the obvious thing.
+
+Each computes its share of every global batch and all add up their gradients, so that each takes the same step. They
+agree in float and in order: gloo sums in a fixed order, so a run that goes on with as many processes keeps its bits.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.rendezvous import rendezvous
+
+from crnn_audio import build
+from crnn_audio.batching import plan
+from crnn_audio.errors import CrnnAudioError, RecipeError, RunError
+
+T = TypeVar("T")
+CPU = torch.device("cpu")
+PATIENCE = timedelta(hours=12)
+"""How long one waits for the first, which may download a corpus; that another has died is noticed at once."""
+TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of `count` processes this is, and which of the `local_count` on this machine.
+
+    Every process calls each method that talks to the others, in the same order.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+    local_count: int = 1
+    store: Any = None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the first, which alone writes, judges and speaks."""
+        return self.rank == 0
+
+    @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """The first does what is inside, then the others at once, which find what it has made."""
+        if not self.leads:
+            self.sums(0)
+        yield
+        if self.leads:
+            self.sums(0)
+
+    def sums(self, *values: float) -> list[float]:
+        """Each value added up over all processes."""
+        if self.count == 1:
+            return list(values)
+        total = torch.tensor(values, dtype=torch.float64)
+        with self._together():
+            dist.all_reduce(total)
+        return [float(one) for one in total]
+
+    def any(self, asked: bool) -> bool:
+        """Whether one of them says yes."""
+        return self.sums(asked)[0] > 0
+
+    def told(self, value: T) -> T:
+        """What the first has."""
+        return self._of(0, value)
+
+    def gathered(self, value: T) -> list[T]:
+        """What each has, in their order."""
+        return [self._of(rank, value) for rank in range(self.count)]
+
+    def agree(self, value: object, what: str) -> None:
+        """Makes sure that all have the same.
+
+        Raises:
+            RunError: they have not.
+        """
+        if len(set(self.gathered(plan.key(value)))) > 1:
+            raise RunError(f"the {self.count} processes see different {what}. All need the same folders.")
+
+    def add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
+        """Adds up the gradients in one go; a process without any, whose share was empty, counts as zeros."""
+        if self.count == 1:
+            return
+        first = parameters[0]
+        has = torch.tensor([float(one.grad is not None) for one in parameters]).to(first)
+        gradients = [torch.zeros_like(one) if one.grad is None else one.grad for one in parameters]
+        flat = torch.cat([*(one.flatten() for one in gradients), has])
+        with self._together():
+            dist.all_reduce(flat)
+        *summed, had = torch.split(flat, [*(one.numel() for one in parameters), len(parameters)])
+        for one, gradient, count in zip(parameters, summed, had.tolist(), strict=True):
+            one.grad = gradient.view_as(one) if count else None
+
+    def device(self, name: str) -> torch.device:
+        """The device that a recipe asks for; of several GPUs each process takes its own.
+
+        Raises:
+            RecipeError: there is none, or there are fewer than processes.
+        """
+        chosen = build.device(name)
+        if chosen.type != "cuda" or self.count == 1:
+            return chosen
+        if ":" in name:
+            raise RecipeError(f"device: {name!r} is one GPU for {self.count} processes. Write device=cuda.")
+        if self.local_count > torch.cuda.device_count():
+            raise RecipeError(
+                f"device: {self.local_count} processes on this machine and {torch.cuda.device_count()} GPUs. Start a "
+                "process a GPU, or use device=cpu."
+            )
+        return torch.device("cuda", self.local_rank)
+
+    def is_first_to_tell(self) -> bool:
+        """Whether no other process has said why the run ends."""
+        if self.store is None:
+            return True
+        try:
+            return bool(self.store.add("crnn_audio/told", 1) == 1)
+        except RuntimeError:  # it died with the process that kept it
+            return True
+
+    def _of(self, rank: int, value: T) -> T:
+        if self.count == 1:
+            return value
+        box = [value]
+        with self._together():
+            dist.broadcast_object_list(box, src=rank, device=CPU)
+        return box[0]
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError:
+            raise RunError(
+                f"another of the {self.count} processes that train together has died, so the others end too. The last "
+                "checkpoint is whole: the same command goes on from it, with as many processes as you like."
+            ) from None
+
+
+ALONE = Ranks()
+
+
+@contextmanager
+def joined(device: str) -> Iterator[Ranks]:
+    """Joins the processes that torchrun has started beside this one; where it was not torchrun, this one is alone.
+
+    When something goes wrong, one process says what; the others end in silence, with an exit code.
+    """
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1 or not all(name in os.environ for name in TORCHRUN):
+        yield ALONE
+        return
+    ranks = _joined(device)
+    try:
+        yield ranks
+    except Exception as error:
+        if ranks.is_first_to_tell():
+            raise
+        raise SystemExit(error.exit_code if isinstance(error, CrnnAudioError) else 1) from None
+    dist.destroy_process_group()
+
+
+def _joined(device: str) -> Ranks:
+    rank, count, local_rank, local_count = (int(os.environ[name]) for name in TORCHRUN[:4])
+    store, _, _ = next(rendezvous("env://", rank, count, timeout=PATIENCE))
+    ranks = Ranks(rank, count, local_rank, local_count, store)
+    chosen = ranks.device(device)
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
+    return ranks

@@ -1,0 +1,149 @@
+"""What a recipe needs before its first step: a run directory, a task, batches to train on and a judge, by its kind."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from crnn_audio import build, runs
+from crnn_audio.batching import loader, plan, rolls
+from crnn_audio.batching.loader import Cuts
+from crnn_audio.batching.manifests import Cut
+from crnn_audio.config.schema import Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.corpora.piano_rolls import Piece
+from crnn_audio.runs import Run
+from crnn_audio.tasks.judging import Judgement, RecognitionJudgement, judge_next_frame, judge_recognition
+from crnn_audio.tasks.next_frame import NextFrame
+from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.text.vocabulary import Vocabulary
+from crnn_audio.training import init, start
+from crnn_audio.training.display import Preparing
+from crnn_audio.training.loop import TrainingBatch
+from crnn_audio.training.ranks import Ranks
+from crnn_audio.training.start import Say
+
+METRICS = {"recognition": "wer", "next_frame": "nats_per_frame"}
+"""What chooses between models, by kind of task."""
+JUDGED_ROWS = 32
+"""Pieces that are judged side by side."""
+
+
+@runtime_checkable
+class PlannedFeed(Protocol):
+    """The loop's feed, which also knows how long an epoch is."""
+
+    def num_steps(self, epoch: int) -> int:
+        """Steps of an epoch."""
+        ...
+
+    def steps(self, epoch: int, start: int) -> Iterator[Sequence[TrainingBatch]]:
+        """This process's parts of each global batch, from step `start` on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Ready:
+    """All that the loop is fed with; `unit` is what a batch's amount is counted in, `seen` what all ranks must share."""
+
+    run: Run
+    task: Recognition | NextFrame
+    feed: PlannedFeed
+    judge: Callable[[], Judgement] | None
+    unit: str
+    seen: object
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Where a run begins or goes on: what the caller of `train` gave, and the run if it is there already."""
+
+    path: Path
+    run: Run | None
+    recipe_path: str | None
+    num_threads: int
+    ranks: Ranks
+    say: Say
+
+
+def ready(recipe: Recipe, beginning: Beginning) -> Ready:
+    """Corpus, run directory, initial model and batches of a recipe of any kind.
+
+    Raises:
+        RecipeError, DataError, RunError: something to mend, said in the message.
+    """
+    with Preparing(shown=beginning.ranks.leads) as preparing:
+        if isinstance(recipe, SpeechRecipe):
+            return _speech(recipe, beginning, preparing)
+        assert isinstance(recipe, RollRecipe), "the schema knows no other kind"
+        return _rolls(recipe, beginning, preparing)
+
+
+def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
+    run, ranks, say = beginning.run, beginning.ranks, beginning.say
+    splits = build.splits(recipe, preparing)
+    training = build.required(splits, "train", recipe.data.name)
+    source = init.source(recipe)
+    vocabulary = run.vocabulary if run else _vocabulary(recipe, source, training)
+    usable, left_out = start.usable(recipe, vocabulary, splits, preparing, say)
+    if ranks.leads:
+        if run is None:
+            statistics = source.statistics if source else start.statistics(recipe, usable, say)
+            run = _begun(recipe, beginning, vocabulary, statistics)
+        start.list_left_out(run, left_out, len(training), say)
+    run = run or runs.open_run(beginning.path)
+    recipe = run.speech
+    task = build.recognition(recipe, run.vocabulary, run.statistics)
+    if source:
+        init.load(source, task.model)
+    device = ranks.device(recipe.device)
+    task.to(device)
+    feed = build.feed(recipe, usable, pin_memory=device.type == "cuda", rank=ranks.rank, ranks=ranks.count)
+    held_out = None if recipe.data.dev_as_train else splits.get("dev")
+    development = build.cuts(recipe, held_out, run.vocabulary) if held_out else None
+    judged = (lambda: judge(task, development, device, 2 * recipe.data.batch_seconds)) if development else None
+    return Ready(run, task, feed, judged, "s", [(cut.id, cut.duration, cut.text) for cut in usable.cuts])
+
+
+def _begun(
+    recipe: Recipe, beginning: Beginning, vocabulary: Vocabulary | None, statistics: build.Statistics | None
+) -> Run:
+    settled = recipe.model_copy(update={"threads": beginning.num_threads})
+    return start.begun(beginning.path, settled, vocabulary, statistics, beginning.recipe_path)
+
+
+def _vocabulary(recipe: SpeechRecipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:
+    if source is None:
+        return build.vocabulary(recipe.task, training)
+    return init.grown(source.vocabulary, (cut.text for cut in training))
+
+
+def judge(task: Recognition, cuts: Cuts, device: torch.device, budget: float, workers: int = 0) -> RecognitionJudgement:
+    """One pass over a split."""
+    planned = plan.in_order([cut.duration for cut in cuts.cuts], budget=budget)
+    batches = loader.batches(cuts, [(0, batch) for batch in planned], workers=workers)
+    return judge_recognition(task, (one.to(device) for one in batches), {cut.id: cut.text for cut in cuts.cuts})
+
+
+def _rolls(recipe: RollRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
+    pieces = build.pieces(recipe, preparing)
+    training = build.required(pieces, "train", recipe.data.name)
+    run, ranks = beginning.run, beginning.ranks
+    if run is None and ranks.leads:
+        run = _begun(recipe, beginning, None, None)
+    run = run or runs.open_run(beginning.path)
+    task = build.next_frame(recipe)
+    device = ranks.device(recipe.device)
+    task.to(device)
+    feed = build.roll_feed(recipe, training, rank=ranks.rank, ranks=ranks.count)
+    development = pieces["dev"]
+    judged = (lambda: _judge_rolls(task, development, device)) if development else None
+    return Ready(run, task, feed, judged, "frames", [(piece.id, len(piece.roll)) for piece in training])
+
+
+def _judge_rolls(task: NextFrame, pieces: Sequence[Piece], device: torch.device) -> Judgement:
+    whole = rolls.whole_batches([piece.roll for piece in pieces], [piece.id for piece in pieces], JUDGED_ROWS)
+    return judge_next_frame(task, (one.to(device) for one in whole))
+
+
