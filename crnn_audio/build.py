@@ -1,7 +1,8 @@
 """From a recipe to its parts: what all recipes share, what hears, and what plays. With `builders` the only place that
 knows both.
 
-A new cell, front end or corpus is one entry in a dictionary there, and its name in `config`; a test holds the two equal.
+A new cell, front end or corpus is one entry in a dictionary there, and its name in `config`; a test holds the two
+equal.
 """
 
 from crnn_audio.builders.parts import conv_front as conv_front

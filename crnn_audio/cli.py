@@ -279,27 +279,25 @@ def evaluate(
     from crnn_audio.inference.results import recordable
     from crnn_audio.training.display import Preparing
 
-    recognizer = load(model, device=device, weights=weights)
-    distortion = _conditions(noise, snr, rooms, recognizer.sample_rate)
+    opened = load(model, device=device, weights=weights)
+    distortion = _conditions(noise, snr, rooms, opened.run.speech.features.sample_rate) if noise or rooms else None
     if record:
         if distortion:
             say("--record is for scores of the sound as it is; leave --noise and --rooms away.")
             raise typer.Exit(2)
-        recordable(recognizer)
+        recordable(opened)
     with Preparing() as progress:
-        found = evaluate(recognizer, split, root=root, distortion=distortion, progress=progress)
+        found = evaluate(opened, split, root=root, distortion=distortion, progress=progress)
     if as_json:
         print(json.dumps(found.as_json()))
     else:
         print("\n".join(lines(found, model, worst)))
     if record:
         command = f"crnn-audio evaluate {model} --split {split} --weights {weights.value}"
-        say(f"Recorded in {write(recognizer, found, command)}.")
+        say(f"Recorded in {write(opened, found, command)}.")
 
 
 def _conditions(noise: Path | None, snr: float, rooms: Path | None, sample_rate: int) -> Any:
-    if noise is None and rooms is None:
-        return None
     from crnn_audio.corpora import home
     from crnn_audio.features.distort import Distortion
 
@@ -396,9 +394,9 @@ def stream(
 
 
 def _loaded(model: str, device: str, weights: str = "best") -> Any:
-    from crnn_audio.inference.load import load
+    from crnn_audio.inference.load import load_recognizer
 
-    recognizer = load(model, device=device, weights=weights)
+    recognizer = load_recognizer(model, device=device, weights=weights)
     if not recognizer.run.finished:
         say(f"{model}: this run is not finished; these are its best weights so far.")
     return recognizer

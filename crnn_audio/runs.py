@@ -27,7 +27,7 @@ from torch import Tensor
 
 from crnn_audio import files
 from crnn_audio.config import load as recipes
-from crnn_audio.config.schema import Recipe, SpeechRecipe
+from crnn_audio.config.schema import Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.errors import CrnnAudioError, RunError
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -64,6 +64,12 @@ class Run:
                 f"{self.path}: a model of {self.recipe.data.name} for task {self.recipe.task.kind}, which hears no "
                 "speech. Give a run of a recipe with task recognition."
             )
+        return self.recipe
+
+    @property
+    def rolls(self) -> RollRecipe:
+        """The recipe of a model of piano rolls."""
+        assert isinstance(self.recipe, RollRecipe), "a Predictor has such a run"
         return self.recipe
 
     @property

@@ -7,7 +7,7 @@ import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,7 +15,7 @@ from crnn_audio.config import flat_yaml
 from crnn_audio.config.fields import TAG
 from crnn_audio.config.overrides import Override, apply
 from crnn_audio.config.problems import Problem, dotted, explain, nearest
-from crnn_audio.config.schema import ORDER, RECIPES, Recipe, kind_of
+from crnn_audio.config.schema import ORDER, Recipe, RollRecipe, SpeechRecipe, kind_of
 from crnn_audio.errors import RecipeError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -128,8 +128,8 @@ def json_schema() -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _any_recipe() -> TypeAdapter[Any]:
-    return TypeAdapter(Union[*RECIPES.values()])
+def _any_recipe() -> TypeAdapter[SpeechRecipe | RollRecipe]:
+    return TypeAdapter(SpeechRecipe | RollRecipe)
 
 
 def _parts(schema: Any) -> list[dict[str, Any]]:

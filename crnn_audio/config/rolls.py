@@ -24,7 +24,8 @@ class RollData(Section):
     batch_rows: Count = 16
     """Pieces side by side in one optimiser step's batch."""
     chunk_frames: Annotated[int, Field(ge=0)] = 0
-    """Frames of a step, after which the state goes on without gradient (truncated back-propagation); 0: whole pieces."""
+    """Frames of a step, after which the state goes on without gradient (truncated back-propagation); 0 takes whole
+    pieces."""
     accumulate: Count = 1
     """Parts that a batch is split into, one after the other, to fit in memory."""
 
@@ -32,5 +33,3 @@ class RollData(Section):
     def name(self) -> str:
         """What messages call the corpus."""
         return f"{self.corpus}/{self.collection}"
-
-

@@ -9,6 +9,7 @@ from pathlib import Path
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config import flat_yaml
 from crnn_audio.config.load import load
+from crnn_audio.config.schema import SpeechRecipe
 
 RECIPE = "an4/bilstm"
 """A recipe for speech of any kind and about an hour of it."""
@@ -23,6 +24,7 @@ def train(folder: Path, splits: Mapping[str, Sequence[Cut]]) -> str:
     """The command that trains on the data; with larger batches where the recipe's hold no cut so long."""
     words = ["crnn-audio", "train", RECIPE, "data.corpus=manifests", f"data.root={_as_yaml(str(folder))}"]
     recipe = load(RECIPE)
+    assert isinstance(recipe, SpeechRecipe), RECIPE
     longest = max(cut.duration for cut in splits["train"]) / min(recipe.augment.speed)
     if longest > recipe.data.batch_seconds:
         words.append(f"data.batch_seconds={math.ceil(longest)}")

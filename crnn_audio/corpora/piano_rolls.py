@@ -63,8 +63,8 @@ def pieces(folder: Path, collection: str) -> dict[str, list[Piece]]:
 
 
 def _content(path: Path, beside: list[str]) -> dict[str, Any]:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
+    from scipy.io import loadmat  # type: ignore[import-untyped]
+    from scipy.io.matlab import MatReadError  # type: ignore[import-untyped]
 
     try:
         found: dict[str, Any] = loadmat(path)

@@ -135,7 +135,9 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> S
     return SpeechRecipe.model_validate({"data": data})
 
 
-def _faults(recipe: SpeechRecipe, splits: build.Splits, tokens: Vocabulary, progress: Progress | None) -> Iterator[Symptom]:
+def _faults(
+    recipe: SpeechRecipe, splits: build.Splits, tokens: Vocabulary, progress: Progress | None
+) -> Iterator[Symptom]:
     """What training leaves out or refuses, and what no score can be had of."""
     cache = checks.cache_of(recipe.data.corpus)
     for split, cuts in splits.items():

@@ -7,7 +7,9 @@ from crnn_audio import build
 from crnn_audio.batching import loader, plan
 from crnn_audio.corpora import home
 from crnn_audio.features.distort import Distortion
+from crnn_audio.inference.evaluate_rolls import RollEvaluation, evaluate_rolls
 from crnn_audio.inference.load import load
+from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import BATCH_SECONDS, Recognizer
 from crnn_audio.metrics.error_rate import ErrorCounts, align, interval
 from crnn_audio.tasks.judging import Transcribed, judge_recognition
@@ -28,6 +30,11 @@ class Evaluation:
     interval: tuple[float, float]
     utterances: tuple[Transcribed, ...]
     confidence_area: float | None = None
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """What is recorded, by metric."""
+        return {"wer": self.wer, "cer": self.cer}
 
     @property
     def wer(self) -> float:
@@ -63,30 +70,46 @@ class Evaluation:
 
 
 def evaluate(
-    model: str | Path | Recognizer,
+    model: str | Path | Recognizer | Predictor,
     split: str = "test",
     *,
     root: str | Path | None = None,
     weights: str = "best",
     distortion: Distortion | None = None,
     progress: home.Progress | None = None,
-) -> Evaluation:
-    """Transcribes a split of the corpus that a run was trained on, greedily, and counts errors.
+) -> Evaluation | RollEvaluation:
+    """Measures a run on a split of the corpus that it was trained on.
+
+    Speech is transcribed, greedily, and errors are counted; piano rolls are foretold, frame by frame.
 
     Args:
-        model: a run directory, a name of the zoo, or an open recogniser.
+        model: a run directory, a name of the zoo, or an open model.
         split: "train", "dev" or "test".
         root: where the corpus lies, if not where the recipe or the environment says.
         weights: "best" on dev, or "last" of training.
-        distortion: what is done to the sound first, such as noise at a ratio; the same to a cut each time.
+        distortion: what is done to speech first, such as noise at a ratio; the same to a cut each time.
 
     Raises:
         RunError, DataError: the run or the corpus cannot be used.
     """
-    recognizer = model if isinstance(model, Recognizer) else load(model, weights=weights)
+    opened = load(model, weights=weights) if isinstance(model, str | Path) else model
+    if isinstance(opened, Predictor):
+        return evaluate_rolls(opened, split, root=root, progress=progress)
+    return evaluate_speech(opened, split, root=root, distortion=distortion, progress=progress)
+
+
+def evaluate_speech(
+    recognizer: Recognizer,
+    split: str,
+    *,
+    root: str | Path | None = None,
+    distortion: Distortion | None = None,
+    progress: home.Progress | None = None,
+) -> Evaluation:
+    """As `evaluate`, of a recogniser."""
     run = recognizer.run
-    data = run.recipe.data.model_copy(update={"root": str(root)} if root else {})
-    recipe = run.recipe.model_copy(update={"data": data})
+    data = run.speech.data.model_copy(update={"root": str(root)} if root else {})
+    recipe = run.speech.model_copy(update={"data": data})
     chosen = build.required(build.splits(recipe, progress), split, data.name)
     cuts = build.cuts(recipe, chosen, run.vocabulary, distortion)
     planned = plan.in_order([cut.duration for cut in chosen], budget=BATCH_SECONDS)
@@ -105,8 +128,10 @@ def evaluate(
     )
 
 
-def lines(found: Evaluation, name: str, worst: int) -> list[str]:
+def lines(found: Evaluation | RollEvaluation, name: str, worst: int) -> list[str]:
     """For people: the scores of a model of that name, and its worst utterances, said above heard."""
+    if isinstance(found, RollEvaluation):
+        return found.lines(name, worst)
     words, (low, high) = found.words, found.interval
     text = [
         f"{name} on {found.corpus} {found.split}: {len(found.utterances)} utterances, {words.reference} words",

@@ -3,11 +3,16 @@
 from pathlib import Path
 
 from crnn_audio import build, runs
+from crnn_audio.config.schema import RollRecipe
 from crnn_audio.errors import RunError
+from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.runs import Run
+from crnn_audio.tasks.next_frame import NextFrame
+from crnn_audio.tasks.recognition import Recognition
 
 
-def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> Recognizer:
+def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> Recognizer | Predictor:
     """Opens a trained model by the path of its run directory or by its name in the zoo.
 
     Args:
@@ -15,13 +20,37 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> R
         device: "auto", "cpu" or "cuda".
         weights: "best" on dev, or "last" of training.
 
+    Returns:
+        A `Recognizer` where the model hears speech, a `Predictor` where it reads piano rolls.
+
     Raises:
         RunError: it is missing, unfinished without weights, damaged, or from a newer version.
     """
     run = runs.open_run(model)
-    task = build.recognition(run.recipe, run.vocabulary, run.statistics)
+    if isinstance(run.recipe, RollRecipe):
+        predicting = build.next_frame(run.recipe)
+        _take_weights(run, predicting, weights)
+        return Predictor(run, predicting.to(build.device(device)))
+    hearing = build.recognition(run.speech, run.vocabulary, run.statistics)
+    _take_weights(run, hearing, weights)
+    return Recognizer(run, hearing.to(build.device(device)))
+
+
+def load_recognizer(model: str | Path, *, device: str = "auto", weights: str = "best") -> Recognizer:
+    """As `load`, for who needs speech to be heard.
+
+    Raises:
+        RunError: as `load`, or the model hears none.
+    """
+    loaded = load(model, device=device, weights=weights)
+    if not isinstance(loaded, Recognizer):
+        loaded.run.speech  # noqa: B018  # says what it is instead
+        raise AssertionError("a run without speech has said so")
+    return loaded
+
+
+def _take_weights(run: Run, task: Recognition | NextFrame, weights: str) -> None:
     try:
         task.model.load_state_dict(run.weights(weights))
     except RuntimeError as error:
         raise RunError(f"{run.path}: the weights do not fit the recipe beside them ({error}).") from None
-    return Recognizer(run, task.to(build.device(device)))

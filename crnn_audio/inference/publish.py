@@ -11,8 +11,8 @@ from typing import Any
 from crnn_audio import files, runs
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import RunError
-from crnn_audio.inference.evaluate import Evaluation, evaluate
-from crnn_audio.inference.load import load
+from crnn_audio.inference.evaluate import Evaluation, evaluate_speech
+from crnn_audio.inference.load import load_recognizer
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.inference.show import look_ahead_ms
 from crnn_audio.runs import Run
@@ -52,13 +52,13 @@ def publish(
         raise RunError(f"{run.path}: only a finished run is published. Go on with `train` first.")
     if Path(out).exists():
         raise RunError(f"{out}: exists. Choose another --out, or remove it.")
-    if run.recipe.data.dev_as_train:
+    if run.speech.data.dev_as_train:
         splits = tuple(split for split in splits if split != "dev")
     copy = runs.small_copy(run, Path(out), weights)
     try:
-        recognizer = load(copy.path, device="cpu")
+        recognizer = load_recognizer(copy.path, device="cpu")
         root = root or run.recipe.data.root  # which the copy does not know
-        scores = tuple(evaluate(recognizer, split, root=root, progress=progress) for split in splits)
+        scores = tuple(evaluate_speech(recognizer, split, root=root, progress=progress) for split in splits)
         copy.set_state("finished", scores=[_score(one) for one in scores])
         with runs.writing(copy.path):
             files.write_text(copy.path / "README.md", card(recognizer, scores))
@@ -89,7 +89,7 @@ def card(recognizer: Recognizer, scores: tuple[Evaluation, ...]) -> str:
 
 
 def _what(recognizer: Recognizer) -> str:
-    model, recipe = recognizer.task.model, recognizer.run.recipe
+    model, recipe = recognizer.task.model, recognizer.run.speech
     layers, ahead = recipe.model.recurrent, look_ahead_ms(recognizer.task)
     direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
     return (
@@ -100,7 +100,7 @@ def _what(recognizer: Recognizer) -> str:
 
 
 def _data(corpus: home.Corpus | None, run: Run) -> str:
-    facts, data = run.facts, run.recipe.data
+    facts, data = run.facts, run.speech.data
     about = f"Own recordings in {data.name}; their licence is for their owner to state."
     if corpus:
         first_line = (corpus.__doc__ or "").strip().partition("\n")[0]

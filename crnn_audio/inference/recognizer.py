@@ -34,7 +34,7 @@ class Recognizer:
         self.run = run
         self.task = task.eval()
         self.device = next(task.model.parameters()).device
-        self.sample_rate = run.recipe.features.sample_rate
+        self.sample_rate = run.speech.features.sample_rate
 
     @overload
     def transcribe(self, source: Source) -> Hypothesis: ...

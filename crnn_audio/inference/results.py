@@ -17,43 +17,55 @@ from crnn_audio.config import load as recipes
 from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import RecipeError, RunError
 from crnn_audio.inference.evaluate import Evaluation
+from crnn_audio.inference.evaluate_rolls import RollEvaluation
+from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.metrics.scores import UNITS
 
 PER_RUN = {"data": {"root", "dev_as_train"}, "device": True, "threads": True, "seed": True}
 """What may differ between runs of one recipe; runs that were trained on dev as well have a row of their own."""
 
+HEADS = {"recognition": "ctc", "next_frame": "sigmoid"}
+"""The last layer, by kind of task."""
+
 TABLE_HEAD = "| recipe | trained on | split | WER % | CER % | seeds | parameters | minutes | device | commit |"
+ROLL_HEAD = "| recipe | cell | split | nats a frame | seeds | parameters | minutes | device | commit |"
 README_INTRO = """# Recipes
 
 Generated from the `results.json` files by `crnn-audio evaluate RUN --record`; nothing here is typed. WER and CER are
 per cent, greedy, without a language model; several seeds give mean and standard deviation. Minutes are those of
 training one seed. Failed experiments are in [LOG.md](LOG.md).
 """
+ROLLS_INTRO = """## What sounds next
+
+Frame negative log-likelihood of piano rolls: the binary cross-entropies of the 88 keys summed, in nats, over all frames
+but the first of each piece; at the epoch that is best on dev. Lower is better.
+"""
 
 
-def record(recognizer: Recognizer, evaluation: Evaluation, command: str) -> Path:
+def record(model: Recognizer | Predictor, evaluation: Evaluation | RollEvaluation, command: str) -> Path:
     """Adds a run's scores to the rows of its recipe, replacing those of the same seed; writes the tables anew.
 
     Raises:
         RunError: the run was not trained by a recipe of this checkout, or not to its end, or with other settings.
     """
-    recipe = recordable(recognizer)
+    recipe = recordable(model)
     path = recipe.parent / "results.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    for metric, value in (("wer", evaluation.wer), ("cer", evaluation.cer)):
-        _update(rows, _row(recognizer, recipe, evaluation.split, metric, value, command))
+    for metric, value in evaluation.scores.items():
+        _update(rows, _row(model, recipe, evaluation.split, metric, value, command))
     files.write_text(path, json.dumps(rows, indent=1) + "\n")
     write_tables(recipe.parent.parent)
     return path
 
 
-def recordable(recognizer: Recognizer) -> Path:
+def recordable(model: Recognizer | Predictor) -> Path:
     """The recipe under recipes/ that a run stands for.
 
     Raises:
         RunError: as `record`.
     """
-    run = recognizer.run
+    run = model.run
     name = run.facts.get("recipe")
     if not run.finished:
         raise RunError(f"{run.path}: only a finished run is recorded. Go on with `train` first.")
@@ -71,27 +83,27 @@ def recordable(recognizer: Recognizer) -> Path:
 
 
 def _row(
-    recognizer: Recognizer,
+    model: Recognizer | Predictor,
     recipe: Path,
     split: str,
     metric: str,
     value: float,
     command: str,
 ) -> dict[str, Any]:
-    run, facts = recognizer.run, recognizer.run.facts
+    run, facts = model.run, model.run.facts
     return {
         "recipe": str(recipe),
         "settings": _digest(run.recipe),
-        "trained_on": "train+dev" if run.recipe.data.dev_as_train else "train",
+        "trained_on": "train+dev" if run.recipe.model_dump()["data"].get("dev_as_train") else "train",
         "split": split,
         "metric": metric,
-        "head": "ctc",
+        "head": HEADS[run.recipe.task.kind],
         "cell": run.recipe.model.recurrent.cell,
         "seeds": [run.recipe.seed],
         "values": [value],
         "mean": value,
         "sd": 0.0,
-        "parameters": recognizer.task.model.num_parameters,
+        "parameters": model.task.model.num_parameters,
         "steps": facts.get("steps"),
         "train_seconds": facts.get("train_seconds"),
         "command": f"{facts.get('command')} && {command}",
@@ -155,16 +167,30 @@ def readme(rows: list[dict[str, Any]]) -> str:
             f"| {_rate(twin[0]) if twin else ''} | {len(row['seeds'])} | {row['parameters']:,} "
             f"| {row['train_seconds'] / 60:.0f} | {_device(row)} | {row['commit']} |"
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_rolls([row for row in rows if row["metric"] == "nats_per_frame"])]) + "\n"
+
+
+def _rolls(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["", ROLLS_INTRO, ROLL_HEAD, "|---|---|---|--:|--:|--:|--:|---|---|"]
+    for row in rows:
+        name = row["recipe"].removeprefix("recipes/")
+        lines.append(
+            f"| [{name}]({name}) | {row['cell']} | {row['split']} | {_rate(row)} | {len(row['seeds'])} "
+            f"| {row['parameters']:,} | {row['train_seconds'] / 60:.1f} | {_device(row)} | {row['commit']} |"
+        )
+    return lines
 
 
 def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
     """A recipe whose first line ends with what was measured, on test if it was read."""
     first, _, rest = text.partition("\n")
     described = first.split(" Measured:")[0].split(" Not measured")[0]
-    scored = [row for row in rows if row["metric"] == "wer"]
+    scored = [row for row in rows if row["metric"] != "cer"]
     row = min(scored, key=lambda row: (row["split"] != "test", row["trained_on"] == "train"))
-    figures = f"{row['split']} WER {_rate(row)} %"
+    metric = row["metric"]
+    figures = f"{row['split']} " + (f"{_rate(row)} {UNITS[metric]}" if metric in UNITS else f"WER {_rate(row)} %")
     seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
     return (
         f"{described} Measured: {figures} ({seeds}), {row['train_seconds'] / 60:.0f} minutes on {_device(row)}.\n{rest}"
@@ -172,7 +198,9 @@ def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
 
 
 def _rate(row: dict[str, Any]) -> str:
-    return f"{100 * row['mean']:.2f}" + (f" ± {100 * row['sd']:.2f}" if len(row["seeds"]) > 1 else "")
+    factor, digits = (1, 3) if row["metric"] in UNITS else (100, 2)
+    spread = f" ± {factor * row['sd']:.{digits}f}" if len(row["seeds"]) > 1 else ""
+    return f"{factor * row['mean']:.{digits}f}{spread}"
 
 
 def _device(row: dict[str, Any]) -> str:

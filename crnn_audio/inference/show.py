@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError
 from crnn_audio.tasks.recognition import Recognition
@@ -36,12 +36,28 @@ class Summary:
     step_bytes: int
 
 
-def show(recipe: Recipe) -> Summary:
+@dataclass(frozen=True)
+class RollSummary:
+    """A recipe of piano rolls in figures; `past_frames` are those that it hears, None where it is all of them."""
+
+    num_parameters: int
+    past_frames: int | None
+
+
+def show(recipe: Recipe) -> Summary | RollSummary:
     """Builds a recipe's model and measures it; the vocabulary is that of its corpus, where that is already here.
 
     Raises:
         RecipeError, DataError: it cannot be built.
     """
+    if isinstance(recipe, RollRecipe):
+        model = build.next_frame(recipe).model
+        return RollSummary(model.num_parameters, model.past_frames)
+    assert isinstance(recipe, SpeechRecipe), "the schema knows no other kind"
+    return _speech(recipe)
+
+
+def _speech(recipe: SpeechRecipe) -> Summary:
     tokens, assumed = _vocabulary(recipe)
     num_features = build.front_end(recipe.features).num_features
     statistics = ([0.0] * num_features, [1.0] * num_features) if recipe.features.normalize == "global" else None
@@ -68,7 +84,7 @@ def look_ahead_ms(task: Recognition) -> float | None:
     return None if ahead is None else 1000 * (ahead * front.hop_length + front.look_ahead_samples) / front.sample_rate
 
 
-def _vocabulary(recipe: Recipe) -> tuple[Vocabulary, bool]:
+def _vocabulary(recipe: SpeechRecipe) -> tuple[Vocabulary, bool]:
     data = recipe.data
     here = data.root is not None or (data.corpus in CORPORA and home.find(data.corpus) is not None)
     if here:
@@ -79,7 +95,7 @@ def _vocabulary(recipe: Recipe) -> tuple[Vocabulary, bool]:
     return Vocabulary.build([ASSUMED_TOKENS], "characters"), True
 
 
-def _step_bytes(recipe: Recipe, task: Recognition) -> int:
+def _step_bytes(recipe: SpeechRecipe, task: Recognition) -> int:
     """Weights, gradients, optimiser and average, and what autograd keeps for a batch, scaled up from a short one."""
     weights = sum(one.numel() * one.element_size() for one in task.model.parameters())
     copies = 2 + OPTIMIZER_SLOTS[recipe.optim.name] + (1 if recipe.optim.ema else 0)
@@ -105,8 +121,12 @@ def _kept_bytes(task: Recognition, sample_rate: int) -> int:
     return sum(size for address, size in kept.items() if address not in weights)
 
 
-def lines(recipe: Recipe, summary: Summary) -> Sequence[str]:
+def lines(recipe: Recipe, summary: Summary | RollSummary) -> Sequence[str]:
     """The figures for people."""
+    if isinstance(summary, RollSummary):
+        past = "all of the past" if summary.past_frames is None else f"its own frame and {summary.past_frames} before"
+        return [f"parameters          {summary.num_parameters:,}", f"hears               {past}"]
+    assert isinstance(recipe, SpeechRecipe), "whose summary it is"
     assumed = " (assumed: the corpus is not here yet)" if summary.tokens_assumed else ""
     ahead = "the whole recording" if summary.look_ahead_ms is None else f"{summary.look_ahead_ms:.0f} ms"
     factor, field_ms = summary.subsampling_factor, summary.receptive_frames * summary.frame_ms

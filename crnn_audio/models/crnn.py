@@ -48,7 +48,11 @@ class Carry:
     def named(self) -> dict[str, Tensor]:
         """Its tensors by names that tell their place, to keep them in a file; `of_named` is the inverse."""
         parts = {"front": self.front, "recurrent": self.recurrent}
-        return {f"{part}.{index}": one.detach().clone() for part, states in parts.items() for index, one in enumerate(states)}
+        return {
+            f"{part}.{index}": one.detach().clone()
+            for part, states in parts.items()
+            for index, one in enumerate(states)
+        }
 
     @classmethod
     def of_named(cls, tensors: Mapping[str, Tensor]) -> "Carry":
@@ -108,6 +112,12 @@ class Crnn(nn.Module):
             return None
         beyond = self.recurrent.look_ahead.frames if self.recurrent.look_ahead else 0
         return self.front.receptive_field.right + beyond * self.subsampling_factor
+
+    @property
+    def past_frames(self) -> int | None:
+        """Input frames before its own that an output hears; None where it hears all of them."""
+        reach = self.recurrent.reach
+        return None if reach is None else self.front.receptive_field.left + reach * self.subsampling_factor
 
     @property
     def num_parameters(self) -> int:

@@ -87,6 +87,12 @@ class Recurrent(nn.Module):
         num_inner = num_layers - 1 if inner_tokens else 0
         self.inner_heads = nn.ModuleList(InnerHead(self.output_size, inner_tokens) for _ in range(num_inner))
 
+    @property
+    def reach(self) -> int | None:
+        """Frames before its own that an output of a TCN hears; None of cells, which hear all of them."""
+        blocks = [layer for layer in self.layers if isinstance(layer, TcnLayer)]
+        return sum(block.reach for block in blocks) if blocks else None
+
     def forward(self, encoded: Encoded) -> Encoded:
         """Of whole sequences from a zero state; zeros past their lengths."""
         frames, inner = self.projection(self.input_dropout(encoded.frames)), list[Tensor]()

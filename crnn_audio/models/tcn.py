@@ -8,7 +8,6 @@ layers reach together is forgotten.
 from collections.abc import Iterator
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 

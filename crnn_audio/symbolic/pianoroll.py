@@ -46,8 +46,8 @@ def _span(note: Note, frames_per_quarter: float) -> tuple[int, int, int]:
         )
     if not (note.start >= 0 and note.duration > 0 and math.isfinite(note.end)):
         raise DataError(
-            f"a note of pitch {note.pitch} begins at quarter {note.start:g} and lasts {note.duration:g}; it should begin "
-            "at 0 or later and last longer than nothing."
+            f"a note of pitch {note.pitch} begins at quarter {note.start:g} and lasts {note.duration:g}; it should "
+            "begin at 0 or later and last longer than nothing."
         )
     begin = _nearest(note.start * frames_per_quarter)
     return begin, max(_nearest(note.end * frames_per_quarter), begin + 1), key

@@ -32,9 +32,7 @@ class NextFrame(nn.Module):
             frames: Tensor = self.model(heard, lengths).frames
         return frames
 
-    def step(
-        self, heard: Float[Tensor, "B t K"], carry: Carry | None = None
-    ) -> tuple[Float[Tensor, "B t K"], Carry]:
+    def step(self, heard: Float[Tensor, "B t K"], carry: Carry | None = None) -> tuple[Float[Tensor, "B t K"], Carry]:
         """The same of the next frames of running pieces."""
         rounded = self.mixed and (self.training or heard.is_cuda)
         with torch.autocast(heard.device.type, torch.bfloat16, enabled=rounded):

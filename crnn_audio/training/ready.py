@@ -45,7 +45,7 @@ class PlannedFeed(Protocol):
 
 @dataclass(frozen=True)
 class Ready:
-    """All that the loop is fed with; `unit` is what a batch's amount is counted in, `seen` what all ranks must share."""
+    """What the loop is fed with; `unit` is what a batch's amount is counted in, `seen` what all ranks must share."""
 
     run: Run
     task: Recognition | NextFrame
@@ -145,5 +145,3 @@ def _rolls(recipe: RollRecipe, beginning: Beginning, preparing: Preparing) -> Re
 def _judge_rolls(task: NextFrame, pieces: Sequence[Piece], device: torch.device) -> Judgement:
     whole = rolls.whole_batches([piece.roll for piece in pieces], [piece.id for piece in pieces], JUDGED_ROWS)
     return judge_next_frame(task, (one.to(device) for one in whole))
-
-

@@ -153,9 +153,7 @@ def _trained(prepared: Ready, ranks: Ranks, deadline: float | None, say: Say) ->
     )
 
 
-def _display(
-    prepared: Ready, total: int, options: loop.Options, progress: Progress, ranks: Ranks
-) -> Display | Silence:
+def _display(prepared: Ready, total: int, options: loop.Options, progress: Progress, ranks: Ranks) -> Display | Silence:
     if not ranks.leads:
         return Silence()
     path = prepared.run.path

@@ -342,7 +342,14 @@ def test_a_dumped_recipe_shows_every_field_and_short_lists_inline():
     assert "    - channels: 32" in lines
     assert "      stride: [2, 2]" in lines
     assert "  clip_value: null" in lines
-    for section in (sections.Optim, sections.Train, sections.RecurrentLayers, sections.Model, speech.FbankFeatures, Recipe):
+    for section in (
+        sections.Optim,
+        sections.Train,
+        sections.RecurrentLayers,
+        sections.Model,
+        speech.FbankFeatures,
+        Recipe,
+    ):
         for name in section.model_fields:
             assert any(line.lstrip(" -").startswith(f"{name}:") for line in lines), name
 
