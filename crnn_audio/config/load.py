@@ -119,17 +119,14 @@ def dump(recipe: Recipe) -> str:
 
 def json_schema() -> str:
     """The JSON Schema (draft 2020-12) by which an editor completes and checks recipes."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **_any_recipe().json_schema()}
+    either = TypeAdapter[SpeechRecipe | RollRecipe](SpeechRecipe | RollRecipe)
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **either.json_schema()}
     sections = schema["$defs"]
     for alternatives in [field["oneOf"] for field in _parts(schema) if "discriminator" in field]:
         for alternative in alternatives:
             section = sections[alternative["$ref"].rpartition("/")[2]]
             section["required"] = sorted({TAG, *section.get("required", ())})
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _any_recipe() -> TypeAdapter[SpeechRecipe | RollRecipe]:
-    return TypeAdapter(SpeechRecipe | RollRecipe)
 
 
 def _parts(schema: Any) -> list[dict[str, Any]]:

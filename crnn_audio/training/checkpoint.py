@@ -1,7 +1,8 @@
 """All that a training run needs to go on to the same bits: one safetensors file, replaced atomically.
 
 Tensors are named `model.*`, `average.*`, `optimizer.<parameter>.<slot>` and `carry.<part>.*`; everything else is JSON
-in the file's header. There is nothing in it that could run. Random state is not kept: every draw is keyed by seed, step or cut.
+in the file's header. There is nothing in it that could run. Random state is not kept: every draw is keyed by seed, step
+or cut.
 """
 
 import json

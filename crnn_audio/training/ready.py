@@ -109,8 +109,8 @@ def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) ->
 def _begun(
     recipe: Recipe, beginning: Beginning, vocabulary: Vocabulary | None, statistics: build.Statistics | None
 ) -> Run:
-    settled = recipe.model_copy(update={"threads": beginning.num_threads})
-    return start.begun(beginning.path, settled, vocabulary, statistics, beginning.recipe_path)
+    given = beginning
+    return start.begun(given.path, recipe, vocabulary, statistics, given.num_threads, given.recipe_path)
 
 
 def _vocabulary(recipe: SpeechRecipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:

@@ -88,9 +88,10 @@ def begun(
     recipe: Recipe,
     vocabulary: Vocabulary | None,
     statistics: build.Statistics | None,
+    num_threads: int,
     recipe_path: str | None,
 ) -> Run:
-    """A new run directory.
+    """A new run directory; its recipe says with how many threads it is trained.
 
     Raises:
         RunError: the folder cannot be written or holds something else.
@@ -101,7 +102,8 @@ def begun(
         "command": shlex.join(["crnn-audio", *sys.argv[1:]]),
         **code_version(),
     }
-    return runs.create(path, recipe, vocabulary, statistics, facts)
+    settled = recipe.model_copy(update={"threads": num_threads})
+    return runs.create(path, settled, vocabulary, statistics, facts)
 
 
 def statistics(recipe: SpeechRecipe, cuts: Cuts, say: Say) -> build.Statistics | None:

@@ -112,7 +112,8 @@ def figures(num_rounds: int, steps: int) -> dict:
     vocabulary = build.vocabulary(recipe.task, training)
     cuts = build.cuts(recipe, training, vocabulary)
     with tempfile.TemporaryDirectory() as folder:
-        run = start.begun(Path(folder) / "run", recipe, vocabulary, cuts, 1, None, lambda line: None)
+        statistics = start.statistics(recipe, cuts, lambda line: None)
+        run = start.begun(Path(folder) / "run", recipe, vocabulary, statistics, 1, None)
     rivals = {}
     for name in ("ours", "packed"):
         task = build.recognition(recipe, run.vocabulary, run.statistics)

@@ -17,6 +17,7 @@ from crnn_audio.corpora import CORPORA
 from crnn_audio.features.normalize import GlobalNorm, NoNorm, UtteranceNorm
 from crnn_audio.inference import show
 from crnn_audio.models import cells, conv, recurrent
+from crnn_audio.models.heads import CtcHead
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import loop, optim
 
@@ -38,6 +39,10 @@ def keys_with(module: ModuleType, name: str) -> set[str]:
     }
     (keys,) = [keys for keys in found if name in keys]
     return set(keys)
+
+
+def head(size: int) -> CtcHead:
+    return CtcHead(size, 3)
 
 
 def test_cells() -> None:
@@ -93,7 +98,7 @@ def test_time_paddings() -> None:
     names = allowed(sections.Model, "conv_time")
     assert names == keys_with(conv, "causal")
     for name in names:
-        assert build.model(sections.Model(conv_time=name), 8, 3).front.output_size > 0
+        assert build.model(sections.Model(conv_time=name), 8, head).front.output_size > 0
 
 
 @pytest.mark.parametrize(("section", "field"), [(sections.RecurrentLayers, "norm"), (sections.Model, "conv_norm")])
@@ -103,7 +108,7 @@ def test_norms(section: type[sections.Section], field: str) -> None:
     for name in allowed(section, field):
         layers = sections.RecurrentLayers(**({"norm": name} if field == "norm" else {}))
         model = sections.Model(recurrent=layers, **({"conv_norm": name} if field == "conv_norm" else {}))
-        modules = build.model(model, 8, 3).modules()
+        modules = build.model(model, 8, head).modules()
         counts[name] = sum(isinstance(module, nn.LayerNorm) for module in modules)
     assert counts["layer"] > counts["none"] > 0, "the other kind of norm stands"
 

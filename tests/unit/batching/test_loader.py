@@ -50,7 +50,7 @@ def test_a_batch_is_padded_with_zeros_behind_each_waveform(cuts) -> None:
     assert batch.cut_ids == ("b", "a")
     assert batch.keys == (key(9, 4, "b"), key(9, 4, "a"))
     assert batch.epoch == 4
-    assert (batch.size, batch.seconds, batch.padded_seconds) == (2, 1400 / RATE, 1800 / RATE)
+    assert (batch.size, batch.amount, batch.padded_amount) == (2, 1400 / RATE, 1800 / RATE)
 
 
 def test_a_cut_inside_its_recording_is_read_from_its_own_samples(cuts) -> None:

@@ -84,7 +84,7 @@ def test_dropout_works_in_training_alone() -> None:
 def test_a_carry_holds_each_layers_state(cell: str, states: int) -> None:
     ours = recurrent(cell=cell, bidirectional=False, num_layers=3)
     _, carry = ours.step(torch.randn(2, 4, 6, dtype=torch.float64), None)
-    assert [tuple(one.shape) for one in carry] == [(1, 2, 5)] * 3 * states
+    assert [tuple(one.shape) for one in carry] == [(2, 5)] * 3 * states
     frames, same = ours.step(torch.randn(2, 0, 6, dtype=torch.float64), carry)
     assert frames.shape == (2, 0, 5)
     assert all(torch.equal(one, other) for one, other in zip(same, carry, strict=True))

@@ -72,7 +72,7 @@ def test_hypotheses_stand_beside_their_references_wrong_ones_first(shown) -> Non
         progress = Progress(step=1, epoch=2, best_score=0.25, best_epoch=1)
         shown.judged(judgement(("one", "one"), ("two [red]", ""), ("six", "sick")), progress, best=False)
     said = shown.console.file.getvalue().splitlines()
-    assert said[0].startswith("epoch 2/4  dev WER 75.00 % (best 25.00 % in epoch 1)")
+    assert said[0].startswith("epoch 2/4  dev WER 75.00 % (best WER 25.00 % in epoch 1)")
     assert said[1:] == ["    said   two [red]", "    heard  (nothing)", "    said   six", "    heard  sick"]
     (entry,) = shown.log.entries("dev")
     assert (entry["score"], entry["best"], entry["epoch"], entry["silent_share"]) == (0.75, False, 2, 1 / 3)

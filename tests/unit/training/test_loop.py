@@ -58,7 +58,7 @@ class Fit:
 
     def advance(self, batch: Numbers, carry: None) -> tuple[torch.Tensor, None]:
         self.drawn.append(float(torch.rand(())))
-        return ((self.model.weight - torch.tensor(batch.values)) ** 2).sum() / 2
+        return ((self.model.weight - torch.tensor(batch.values)) ** 2).sum() / 2, None
 
 
 class Batches:
@@ -301,7 +301,7 @@ def test_a_gradient_that_is_not_finite_stops_too(tmp_path) -> None:
             nn.init.zeros_(self.model["steep"].weight)
 
         def advance(self, batch: Numbers, carry: None) -> tuple[torch.Tensor, None]:
-            return self.model["fine"].weight.sum() + self.model["steep"].weight.sum().sqrt()
+            return self.model["fine"].weight.sum() + self.model["steep"].weight.sum().sqrt(), None
 
     with pytest.raises(RunError, match=r"the first parameter whose gradient is not finite is 'steep\.weight'"):
         fitted(tmp_path, task=Steep())
@@ -310,7 +310,7 @@ def test_a_gradient_that_is_not_finite_stops_too(tmp_path) -> None:
 def test_an_infinite_loss_stops_even_with_a_finite_gradient(tmp_path) -> None:
     class Endless(Fit):
         def advance(self, batch: Numbers, carry: None) -> tuple[torch.Tensor, None]:
-            return self.model.weight.sum() + math.inf
+            return self.model.weight.sum() + math.inf, None
 
     with pytest.raises(
         RunError, match="the loss is inf and the first parameter whose gradient is not finite is 'none'"

@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from crnn_audio import cli, runs
 from crnn_audio.batching import manifests
 from crnn_audio.errors import RunError
+from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.training import display
 from crnn_audio.training import run as training
 from tests import trainings
@@ -138,7 +139,7 @@ def test_dev_as_train_is_learned_from_and_not_judged(root, tmp_path) -> None:
     assert (trained.finished, trained.score) == (True, None)
     assert not [line for line in said if "cannot be recognised" in line], "dev's letters are learned"
     assert set("xyz") < set(runs.open_run(tmp_path / "out").vocabulary.tokens)
-    played = sum(entry["seconds"] for entry in trainings.log_of(tmp_path / "out", "step"))
+    played = sum(entry["amount"] for entry in trainings.log_of(tmp_path / "out", "step"))
     assert played == pytest.approx(2 * sum(cut.duration for cut in cuts), rel=1e-3)
     assert {entry["event"] for entry in trainings.log_of(tmp_path / "out")} == {"step"}
     assert not (tmp_path / "out" / "best.safetensors").exists()
@@ -214,12 +215,12 @@ def test_it_trains_outside_the_main_thread_too(root, tmp_path) -> None:
 
 
 def test_a_loss_that_explodes_is_named_and_the_checkpoint_survives(root, tmp_path, program, monkeypatch) -> None:
-    original = training.Recognition.loss
+    original = Recognition.loss
 
     def exploding(task, batch):
         return original(task, batch) * (float("nan") if "train-3" in batch.cut_ids and batch.epoch == 1 else 1.0)
 
-    monkeypatch.setattr(training.Recognition, "loss", exploding)
+    monkeypatch.setattr(Recognition, "loss", exploding)
     code, _, err = program(root, changes={"data.batch_seconds": 1.0})
     assert code == RunError.exit_code
     assert "(epoch 2): the loss is nan and the first parameter whose gradient is not finite is 'front." in err

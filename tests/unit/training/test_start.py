@@ -100,7 +100,8 @@ def test_a_corpus_that_changed_under_a_run_is_refused_and_not_learned_as_unknown
 def measured(recipe, tmp_path: Path, name: str = "run") -> tuple[list[float], list[float]]:
     ready, _, _ = checked(recipe)
     vocabulary = build.vocabulary(recipe.task, ready.cuts)
-    run = start.begun(tmp_path / name, recipe, vocabulary, ready, 1, "some/recipe.yaml", lambda _: None)
+    statistics = start.statistics(recipe, ready, lambda _: None)
+    run = start.begun(tmp_path / name, recipe, vocabulary, statistics, 1, "some/recipe.yaml")
     return run.statistics
 
 
