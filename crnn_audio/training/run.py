@@ -236,9 +236,12 @@ class Interruption:
     def __init__(self, say: Say) -> None:
         self.requested = False
         self.say = say
+        self.process = os.getpid()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Handles a signal."""
+        """Handles a signal; one that comes to a process which reads ahead is for its parent."""
+        if os.getpid() != self.process:
+            return
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
