@@ -73,20 +73,22 @@ def train(
     path = Path(out)
     with joined(recipe.device) as ranks:
         say = (say or _say) if ranks.leads else _in_silence
+        device = ranks.device(recipe.device)
         with ranks.in_turn():
             run = start.reopened(path, recipe) if runs.is_run(path) else None
             if run and run.finished:
                 say(f"{path}: this run was finished before; train into another --out to train again.")
                 return _as_it_ended(run, ranks)
             run, task, ready, development = _prepared(run, recipe, path, recipe_path, ranks, say)
+            task.to(device)
         ranks.agree([(cut.id, cut.duration, cut.text) for cut in ready.cuts], "training cuts")
-        return _trained(run, task, ready, development, ranks, deadline, say)
+        return _trained(run, task, ready, development, device, ranks, deadline, say)
 
 
 def _prepared(
     run: Run | None, recipe: Recipe, path: Path, recipe_path: str | None, ranks: Ranks, say: Say
 ) -> tuple[Run, Recognition, Cuts, Cuts | None]:
-    """The run, begun if it was not, its initial model on its device, and its cuts to train on and to judge."""
+    """The run, begun if it was not, its initial model, and its cuts to train on and to judge."""
     num_threads = build.threads(run.recipe.threads if run else recipe.threads, ranks.local_count)
     torch.set_num_threads(num_threads)
     with Preparing(shown=ranks.leads) as preparing:
@@ -103,7 +105,6 @@ def _prepared(
         task = build.recognition(run.recipe, run.vocabulary, run.statistics)
         if source:
             init.load(source, task.model)
-        task.to(ranks.device(recipe.device))
     held_out = None if run.recipe.data.dev_as_train else splits.get("dev")
     return run, task, ready, build.cuts(run.recipe, held_out, run.vocabulary) if held_out else None
 
@@ -149,11 +150,12 @@ def _trained(
     task: Recognition,
     ready: Cuts,
     development: Cuts | None,
+    device: torch.device,
     ranks: Ranks,
     deadline: float | None,
     say: Say,
 ) -> Trained:
-    recipe, device = run.recipe, next(task.model.parameters()).device
+    recipe = run.recipe
     feed = build.feed(recipe, ready, pin_memory=device.type == "cuda", rank=ranks.rank, ranks=ranks.count)
     options = _options(recipe)
     optimizer = optim.build_optimizer(task.model, **recipe.optim.model_dump(include=OPTIMIZER_FIELDS))

@@ -143,7 +143,10 @@ def test_each_process_has_dropout_of_its_own(root, tmp_path) -> None:
 
 # ---------------------------------------------------------------------------------------- whole runs, stopped or not
 
-WHOLE = {"optim.ema": 0.9, "train.checkpoint_steps": 1, "augment.speed": [0.9, 1.1], "data.batch_seconds": 1.1}
+WHOLE = {
+    "optim.ema": 0.9, "optim.schedule": "plateau", "optim.plateau_patience": 1, "train.checkpoint_steps": 1,
+    "augment.speed": [0.9, 1.1], "data.batch_seconds": 1.1,
+}  # fmt: skip
 RANDOM = trainings.EVERYTHING_RANDOM | {"train.checkpoint_steps": 1}
 
 
@@ -190,6 +193,8 @@ def alone(root, tmp_path_factory) -> Path:
         patch.chdir(folder)
         patch.setattr(display, "draw_curves", lambda *_: None)
         quietly(trainings.small(root, WHOLE), folder / "run")
+    rates = {entry["lr"] for entry in trainings.log_of(folder / "run", "step")}
+    assert len(rates) == 2, "the plateau is to be reached, which the first alone notices"
     return folder / "run"
 
 
@@ -267,7 +272,7 @@ def test_a_signal_to_one_stops_all_after_the_same_step(root, alone, whom, number
     ended = train_together(2, root, "run", first=first)
     assert ended.codes == [130, 130]
     assert "run: stopped and saved (steps 3, " in ended.said[0]
-    assert "\n  torchrun --nproc-per-node 2 -m crnn_audio train small.yaml --out run\n" in ended.said[0]
+    assert "\n  torchrun --standalone --nproc-per-node 2 -m crnn_audio train small.yaml --out run\n" in ended.said[0]
     assert ended.said[1] == ""
     assert train_together(2, root, "run").codes == [0, 0]
     assert_same_course("run", alone)
