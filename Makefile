@@ -9,6 +9,7 @@ TESTS   ?= tests
 
 BIN        := .venv/bin
 CRNN_AUDIO := $(BIN)/crnn-audio
+TRAIN      := $(if $(PROCESSES),$(BIN)/torchrun --standalone --nproc-per-node $(PROCESSES) -m crnn_audio,$(CRNN_AUDIO)) train
 
 export OMP_WAIT_POLICY := PASSIVE
 export UV_PYTHON_DOWNLOADS := never
@@ -22,8 +23,8 @@ help: ## list the targets
 
 setup: .venv/.ready ## make .venv with everything in it; once (PYTHON=python3.12)
 
-train: setup ## train, evaluate and try a recipe (RECIPE=, OUT=, SET="optim.lr=1e-3", MINUTES=)
-	$(CRNN_AUDIO) train $(RECIPE) --out $(OUT) $(if $(MINUTES),--minutes $(MINUTES)) $(SET)
+train: setup ## train, evaluate and try a recipe (RECIPE=, OUT=, SET="optim.lr=1e-3", MINUTES=, PROCESSES=)
+	$(TRAIN) $(RECIPE) --out $(OUT) $(if $(MINUTES),--minutes $(MINUTES)) $(SET)
 	$(CRNN_AUDIO) evaluate $(OUT) --split test
 	$(if $(SAMPLE),$(CRNN_AUDIO) transcribe $(OUT) $(SAMPLE))
 

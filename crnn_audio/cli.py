@@ -248,7 +248,7 @@ def _tell_how_it_ended(trained: Any, words: list[str]) -> None:
     if trained.finished:
         print(f"{trained.path}: finished ({done}).")
         return
-    several = ["torchrun", "--nproc-per-node", str(trained.processes), "-m", "crnn_audio"]
+    several = ["torchrun", "--standalone", "--nproc-per-node", str(trained.processes), "-m", "crnn_audio"]
     again = shlex.join([*(several if trained.processes > 1 else ["crnn-audio"]), *words])
     say(f"{trained.path}: stopped and saved ({done}). The same command goes on:\n  {again}")
 

@@ -4,6 +4,9 @@ What a batch holds is a function of the plan alone: every random draw is keyed b
 of workers changes nothing but speed.
 """
 
+import ctypes
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -95,6 +98,7 @@ def batches(
         sampler=list(planned),
         batch_size=None,
         num_workers=workers,
+        worker_init_fn=_end_with_its_parent,
         prefetch_factor=4 if workers else None,
         generator=torch.Generator(),
         pin_memory=pin_memory,
@@ -103,6 +107,12 @@ def batches(
         if isinstance(item, CrnnAudioError):
             raise item
         yield item
+
+
+def _end_with_its_parent(worker: int) -> None:
+    """Otherwise one whose parent was killed lives on for seconds, and holds its parent's connections open."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 @dataclass(frozen=True)

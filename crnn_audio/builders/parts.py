@@ -51,9 +51,13 @@ def device(name: str) -> torch.device:
 
 
 def threads(asked: int, processes: int = 1) -> int:
-    """CPU threads to compute with: as asked, or the cores that each of some processes may use, four at most."""
+    """CPU threads to compute with: as asked, or the cores this process may use, four at most.
+
+    Of several `processes` on a machine none takes more than its share of the cores, whatever is asked.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return asked or min(max(cores // processes, 1), 4)
+    share = max(cores // processes, 1)
+    return (asked if processes == 1 else min(asked, share)) or min(share, 4)
 
 
 def required(found: Mapping[str, list[Item]], split: str, source: str) -> list[Item]:

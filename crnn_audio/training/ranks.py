@@ -1,7 +1,7 @@
 """The processes that train one model together, as torchrun starts them; alone, every method is the obvious thing.
 
-Each computes its share of every global batch and all add up their gradients, so that each takes the same step. They
-agree in float and in order: gloo sums in a fixed order, so a run that goes on with as many processes keeps its bits.
+Each computes its share of every global batch, and all add up their gradients, so that each takes the same step. The sum
+has the same order in every step, so that a run which goes on with as many processes keeps its bits.
 """
 
 import os
@@ -156,8 +156,11 @@ def joined(device: str) -> Iterator[Ranks]:
     if int(os.environ.get("WORLD_SIZE", 1)) == 1 or not all(name in os.environ for name in TORCHRUN):
         yield ALONE
         return
-    ranks = _joined(device)
+    rank, count, local_rank, local_count = (int(os.environ[name]) for name in TORCHRUN[:4])
+    store, _, _ = next(rendezvous("env://", rank, count, timeout=PATIENCE))
+    ranks = Ranks(rank, count, local_rank, local_count, store)
     try:
+        _connect(ranks, ranks.device(device))
         yield ranks
     except Exception as error:
         if ranks.is_first_to_tell():
@@ -166,13 +169,9 @@ def joined(device: str) -> Iterator[Ranks]:
     dist.destroy_process_group()
 
 
-def _joined(device: str) -> Ranks:
-    rank, count, local_rank, local_count = (int(os.environ[name]) for name in TORCHRUN[:4])
-    store, _, _ = next(rendezvous("env://", rank, count, timeout=PATIENCE))
-    ranks = Ranks(rank, count, local_rank, local_count, store)
-    chosen = ranks.device(device)
-    if chosen.type == "cuda":
-        torch.cuda.set_device(chosen)
-    backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=store, rank=rank, world_size=count, timeout=PATIENCE)
-    return ranks
+def _connect(ranks: Ranks, device: torch.device) -> None:
+    """Gradients go from GPU to GPU, all else by way of the CPU."""
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=ranks.store, rank=ranks.rank, world_size=ranks.count, timeout=PATIENCE)

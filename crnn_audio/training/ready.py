@@ -63,6 +63,7 @@ class Beginning:
     run: Run | None
     recipe_path: str | None
     num_threads: int
+    device: torch.device
     ranks: Ranks
     say: Say
 
@@ -81,7 +82,7 @@ def ready(recipe: Recipe, beginning: Beginning) -> Ready:
 
 
 def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
-    run, ranks, say = beginning.run, beginning.ranks, beginning.say
+    run, device, ranks, say = beginning.run, beginning.device, beginning.ranks, beginning.say
     splits = build.splits(recipe, preparing)
     training = build.required(splits, "train", recipe.data.name)
     source = init.source(recipe)
@@ -97,7 +98,6 @@ def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) ->
     task = build.recognition(recipe, run.vocabulary, run.statistics)
     if source:
         init.load(source, task.model)
-    device = ranks.device(recipe.device)
     task.to(device)
     feed = build.feed(recipe, usable, pin_memory=device.type == "cuda", rank=ranks.rank, ranks=ranks.count)
     held_out = None if recipe.data.dev_as_train else splits.get("dev")
@@ -129,12 +129,11 @@ def judge(task: Recognition, cuts: Cuts, device: torch.device, budget: float, wo
 def _rolls(recipe: RollRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
     pieces = build.pieces(recipe, preparing)
     training = build.required(pieces, "train", recipe.data.name)
-    run, ranks = beginning.run, beginning.ranks
+    run, device, ranks = beginning.run, beginning.device, beginning.ranks
     if run is None and ranks.leads:
         run = _begun(recipe, beginning, None, None)
     run = run or runs.open_run(beginning.path)
     task = build.next_frame(recipe)
-    device = ranks.device(recipe.device)
     task.to(device)
     feed = build.roll_feed(recipe, training, rank=ranks.rank, ranks=ranks.count)
     development = pieces["dev"]

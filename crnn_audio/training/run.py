@@ -70,6 +70,7 @@ def train(
     path = Path(out)
     with joined(recipe.device) as ranks:
         say = (say or _say) if ranks.leads else _in_silence
+        device = ranks.device(recipe.device)
         with ranks.in_turn():
             run = start.reopened(path, recipe) if runs.is_run(path) else None
             if run and run.finished:
@@ -77,7 +78,7 @@ def train(
                 return _as_it_ended(run, ranks)
             num_threads = build.threads(run.recipe.threads if run else recipe.threads, ranks.local_count)
             torch.set_num_threads(num_threads)
-            prepared = ready.ready(recipe, Beginning(path, run, recipe_path, num_threads, ranks, say))
+            prepared = ready.ready(recipe, Beginning(path, run, recipe_path, num_threads, device, ranks, say))
         ranks.agree(prepared.seen, "training data")
         return _trained(prepared, ranks, deadline, say)
 
@@ -201,9 +202,12 @@ class Interruption:
     def __init__(self, say: Say) -> None:
         self.requested = False
         self.say = say
+        self.process = os.getpid()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Handles a signal."""
+        """Handles a signal; one that comes to a process which reads ahead is for its parent."""
+        if os.getpid() != self.process:
+            return
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True

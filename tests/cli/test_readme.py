@@ -47,6 +47,7 @@ def test_there_is_something_to_run() -> None:
     assert blocks("python")
     assert len(commands("crnn-audio")) >= 7
     assert len(commands("make")) >= 4
+    assert commands("torchrun")
 
 
 @pytest.mark.parametrize("body", blocks("python"))
@@ -69,6 +70,17 @@ def test_commands_run_as_printed(home: Path, line: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout or ">" in line or "--out" in line or "stream" in line  # a model this small may hear nothing
+
+
+@pytest.mark.parametrize("line", commands("torchrun"))
+def test_several_processes_train_as_printed(home: Path, line: str) -> None:
+    torchrun = f"{shlex.quote(sys.executable)} -m torch.distributed.run"
+    done = subprocess.run(
+        ["bash", "-c", line.replace("torchrun", torchrun, 1)], cwd=home, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 processes train together." in done.stderr
+    assert done.stdout.count(": finished (") == len(done.stdout.splitlines()) == 1
 
 
 @pytest.mark.parametrize("line", commands("make"))

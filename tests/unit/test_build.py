@@ -164,6 +164,9 @@ def test_threads_are_as_asked_or_the_cores_that_may_be_used(monkeypatch) -> None
     assert (build.threads(0), build.threads(7)) == (3, 7)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
     assert build.threads(0) == 4
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    assert [build.threads(asked, 3) for asked in (0, 1, 4)] == [2, 1, 2]
+    assert build.threads(0, 8) == build.threads(4, 8) == 1
 
 
 def test_a_manifest_of_another_tool_is_read(tmp_path) -> None:

@@ -94,6 +94,19 @@ def test_a_feed_gives_the_parts_of_each_global_batch(cuts) -> None:
     assert list(feed.steps(0, 2)) == []
 
 
+def test_ranks_share_each_global_batch_and_one_may_have_nothing_of_it(cuts) -> None:
+    plan = [planned(cuts, 0, 1, 2), planned(cuts, 3)]
+
+    def shares(rank: int, ranks: int, accumulate: int = 1) -> list[list[tuple[str, ...]]]:
+        feed = SpeechFeed(cuts, lambda epoch: plan, accumulate, rank=rank, ranks=ranks)
+        assert feed.num_steps(0) == 2
+        return [[part.cut_ids for part in parts] for parts in feed.steps(0, 0)]
+
+    assert [shares(rank, 2) for rank in range(2)] == [[[("a", "c")], [("d",)]], [[("b",)], []]]
+    assert [shares(rank, 2, 2) for rank in range(2)] == [[[("a",), ("c",)], [("d",)]], [[("b",)], []]]
+    assert shares(2, 3) == [[("c",)], []]
+
+
 def test_padding_by_hand() -> None:
     batch = pad_waveforms([np.ones(2, np.float32), np.full(3, 2, np.float32)], RATE)
     assert batch.waveforms.tolist() == [[1, 1, 0], [2, 2, 2]]

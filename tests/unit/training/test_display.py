@@ -52,7 +52,7 @@ def test_a_step_is_logged_with_every_figure(shown) -> None:
     (entry,) = shown.log.entries("step")
     assert entry == {
         "event": "step", "steps": 1, "epoch": 0, "loss": 2.5, "lr": 1e-3, "gradient_norm": 3.25, "clipped": True,
-        "amount": 9.0, "padded_amount": 10.0, "wait_seconds": 0.25, "step_seconds": 0.75,
+        "amount": 9.0, "padded_amount": 10.0, "wait_seconds": 0.25, "step_seconds": 0.75, "processes": 1,
     }  # fmt: skip
 
 
