@@ -73,8 +73,8 @@ def test_parts_of_a_batch_add_up_to_the_batch(root, tmp_path, way, name) -> None
         for ours, theirs in zip(parts, reports, strict=True):
             assert ours.loss == pytest.approx(theirs.loss, rel=1e-9)
             assert ours.gradient_norm == pytest.approx(theirs.gradient_norm, rel=1e-9)
-            assert ours.seconds == pytest.approx(theirs.seconds)
-            assert ours.padded_seconds <= theirs.padded_seconds + 1e-9
+            assert ours.amount == pytest.approx(theirs.amount)
+            assert ours.padded_amount <= theirs.padded_amount + 1e-9
 
 
 def test_the_parts_are_uneven_in_count_and_in_length(root) -> None:

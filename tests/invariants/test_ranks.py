@@ -15,6 +15,7 @@ from torch import Tensor
 from crnn_audio import build
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.errors import DataError
+from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.training import checkpoint, display, loop, optim
 from crnn_audio.training import run as training
 from crnn_audio.training.checkpoint import Progress
@@ -85,7 +86,7 @@ def exactly(recipe, ranks: Ranks) -> tuple[dict[str, Tensor], list[float]]:
         stop=lambda: False,
         ranks=ranks,
     )
-    figures = [[one.loss, one.gradient_norm, one.seconds] for one in heard.reports]
+    figures = [[one.loss, one.gradient_norm, one.amount] for one in heard.reports]
     return average.weights | {f"raw.{name}": value for name, value in task.model.state_dict().items()}, figures
 
 
@@ -126,13 +127,13 @@ def test_each_process_has_dropout_of_its_own(root, tmp_path) -> None:
     recipe = trainings.small(root, {"optim.max_epochs": 2, "data.batch_seconds": 1.1, "data.accumulate": 2})
 
     def work(rank: int) -> None:
-        drawn, loss = [], training.Recognition.loss
+        drawn, loss = [], Recognition.loss
 
         def noted(task, batch) -> Tensor:
             drawn.append(float(torch.rand(())))
             return loss(task, batch)
 
-        training.Recognition.loss = noted
+        Recognition.loss = noted
         quietly(recipe, tmp_path / "run")
         Path(f"drawn-{rank}").write_text(str(drawn))
 
@@ -168,8 +169,8 @@ def after_step(step: int, what: Callable[[], object]) -> None:
     """Calls `what` at the end of an update in this process, whether it shows its steps or not."""
     original = loop._step
 
-    def step_and_more(task, parts, waited, optimizer, progress, *rest):
-        report = original(task, parts, waited, optimizer, progress, *rest)
+    def step_and_more(task, parts, carries, waited, optimizer, progress, *rest):
+        report = original(task, parts, carries, waited, optimizer, progress, *rest)
         if progress.step == step:
             what()
         return report
@@ -315,9 +316,9 @@ def test_a_file_that_one_cannot_read_is_said_once(root, whom) -> None:
 
 def test_a_loss_that_explodes_in_one_names_the_cuts_of_all(root) -> None:
     def first(rank: int) -> None:
-        original = training.Recognition.loss
+        original = Recognition.loss
         factor = float("nan") if rank else 1.0
-        training.Recognition.loss = lambda task, batch: original(task, batch) * factor
+        Recognition.loss = lambda task, batch: original(task, batch) * factor
 
     ended = train_together(2, root, "run", changes={"data.batch_seconds": 9.0}, first=first)
     assert ended.codes == [5, 5]
@@ -374,4 +375,4 @@ def test_who_sees_another_corpus_cannot_take_part(root, tmp_path) -> None:
 
     ended = train_together(2, copy, "run", first=first)
     assert ended.codes == [5, 5]
-    assert_said_once(ended, "the 2 processes see different training cuts. All need the same folders.")
+    assert_said_once(ended, "the 2 processes see different training data. All need the same folders.")

@@ -15,8 +15,7 @@ from crnn_audio import runs
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.plan import PlannedCut
 from crnn_audio.config.schema import Recipe
-from crnn_audio.training import checkpoint, diagnostics, display
-from crnn_audio.training import run as training
+from crnn_audio.training import checkpoint, diagnostics, display, ready
 from tests import trainings
 from tests.trainings import ROOT, die, in_child, quietly
 
@@ -75,7 +74,7 @@ MOMENTS: dict[str, tuple[int, Callable[[int], None]]] = {
     "a checkpoint half written": (3, _half_written),
     "a checkpoint written and not renamed": (3, lambda calls: _renaming(calls, after=False)),
     "a checkpoint just renamed": (3, lambda calls: _renaming(calls, after=True)),
-    "before dev is judged": (1, lambda calls: dying(training, "judge", calls)),
+    "before dev is judged": (1, lambda calls: dying(ready, "judge", calls)),
     "the best weights just kept": (1, lambda calls: dying(runs.Run, "save_weights", calls, after=True)),
     "dev logged and no checkpoint since": (1, lambda calls: dying(display.Display, "judged", calls, after=True)),
     "the log cut back": (1, lambda calls: dying(diagnostics.Log, "cut_back", calls, after=True)),
@@ -199,7 +198,7 @@ def test_the_state_of_every_optimiser_is_kept(root, tmp_path, state) -> None:
 
 def test_the_plateau_and_the_best_score_are_kept(root, tmp_path, monkeypatch) -> None:
     """Every evaluation is made worse than the last, so the rate halves after each but the first."""
-    judge = training.judge
+    judge = ready.judge
 
     def worse(*arguments):
         judgement = judge(*arguments)
@@ -207,7 +206,7 @@ def test_the_plateau_and_the_best_score_are_kept(root, tmp_path, monkeypatch) ->
         monkeypatch.setattr(type(judgement), "score", property(lambda _: 1.0 + seen))
         return judgement
 
-    monkeypatch.setattr(training, "judge", worse)
+    monkeypatch.setattr(ready, "judge", worse)
     plateau = {"optim.schedule": "plateau", "optim.plateau_patience": 1, "optim.max_epochs": 4, "optim.ema": 0.5}
     recipe = trainings.small(root, plateau | {"train.checkpoint_steps": 1})
     for out in (tmp_path / "whole", tmp_path / "killed"):
@@ -235,7 +234,7 @@ def test_a_run_that_goes_on_reads_only_what_is_left(root, tmp_path, monkeypatch)
     monkeypatch.setattr(Cuts, "_waveform", noted)
     quietly(recipe, tmp_path / "killed")
     read_to_train = [cut for cut in read if cut.id.startswith("train")]
-    assert sum(cut.duration for cut in read_to_train) == pytest.approx(steps[-1]["seconds"])
+    assert sum(cut.duration for cut in read_to_train) == pytest.approx(steps[-1]["amount"])
 
 
 # ---------------------------------------------------------------------------------------- the real program, killed

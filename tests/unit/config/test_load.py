@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from crnn_audio.config import sections, speech
 from crnn_audio.config.load import dump, json_schema, load, loads
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import Recipe, SpeechRecipe
 from crnn_audio.errors import RecipeError
 
 DATA = "data: {corpus: an4}\n"
@@ -44,7 +44,7 @@ def test_the_message_of_the_design_letter_for_letter(tmp_path, monkeypatch):
         load("recipes/an4/bilstm.yaml")
     assert str(caught.value) == textwrap.dedent("""\
         recipes/an4/bilstm.yaml: 2 problems
-          model.recurrent.cell: input should be 'rnn', 'lstm' or 'gru' (found 'ltsm')
+          model.recurrent.cell: input should be 'rnn', 'lstm', 'gru' or 'tcn' (found 'ltsm'); did you mean 'lstm'?
           model.recurrent.hiden_size: no such field; did you mean 'hidden_size'?""")
 
 
@@ -111,7 +111,7 @@ MISTAKES = {
     ),
     "features: {kind: [1]}": "features.kind: input should be 'fbank', 'log_mel', 'mfcc' or 'mel' (found [1])",
     "features: {num_mels: 3}": "features: kind is missing; it should be 'fbank', 'log_mel', 'mfcc' or 'mel'",
-    "task: {kind: recogniton}": "task.kind: input should be 'recognition' (found 'recogniton')",
+    "task: {kind: recogniton}": "task.kind: input should be 'recognition' or 'next_frame' (found 'recogniton')",
     "optim: {schedule: one_cicle}": (
         "optim.schedule: input should be 'constant', 'warmup', 'cosine', 'one_cycle' or 'plateau' "
         "(found 'one_cicle'); did you mean 'one_cycle'?"
@@ -141,10 +141,10 @@ def test_all_mistakes_are_told_at_once():
     assert problems(
         DATA + "\n".join(["seed: x", "sead: 1", "optim: {lr: 0, clip_norm: x}", "features: {kind: x}"])
     ) == [
-        "features.kind: input should be 'fbank', 'log_mel', 'mfcc' or 'mel' (found 'x')",
         "optim.lr: input should be above 0 (found 0)",
         "optim.clip_norm: input should be a number (found 'x')",
         "seed: input should be a whole number (found 'x')",
+        "features.kind: input should be 'fbank', 'log_mel', 'mfcc' or 'mel' (found 'x')",
         "sead: no such field; did you mean 'seed'?",
     ]
 
@@ -310,7 +310,7 @@ features = st.one_of(
     st.builds(speech.MelFeatures, kind=st.just("mel"), hop_seconds=st.floats(1e-300, 1e300)),
 )
 recipes = st.builds(
-    Recipe,
+    SpeechRecipe,
     data=data,
     features=features,
     augment=st.builds(
@@ -424,9 +424,7 @@ def test_the_json_schema_accepts_what_loads_and_refuses_what_does_not():
 
 def test_the_json_schema_describes_sections_and_fields():
     rule = json.loads(json_schema())
-    assert all(
-        part["additionalProperties"] is False and part["description"] for part in [rule, *rule["$defs"].values()]
-    )
+    assert all(part["additionalProperties"] is False and part["description"] for part in rule["$defs"].values())
     assert rule["$defs"]["Optim"]["properties"]["lr"]["description"] == "Peak learning rate."
 
 
