@@ -1,0 +1,82 @@
+"""Every recipe of piano rolls builds, takes steps, and made small learns a few pieces by heart."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from crnn_audio.config import load
+from crnn_audio.config.schema import RollRecipe
+from crnn_audio.inference import show
+from crnn_audio.training.run import train
+from tests import rolls
+from tests.recipes.test_recipes import RECIPES
+
+ROLLS = [path for path in RECIPES if isinstance(load.load(path), RollRecipe)]
+each_recipe = pytest.mark.parametrize("path", ROLLS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rolls.folder(tmp_path_factory.mktemp("rolls"))
+
+
+def changed(path: Path, root: Path, *overrides: str) -> RollRecipe:
+    found = load.load(path, [f"data.root={root}", "device=cpu", "threads=1", *overrides])
+    assert isinstance(found, RollRecipe)
+    return found
+
+
+def losses(run: Path) -> list[float]:
+    lines = (run / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    return [entry["loss"] for entry in map(json.loads, lines) if entry["event"] == "step"]
+
+
+def test_there_are_some() -> None:
+    assert len(ROLLS) >= 8
+
+
+@each_recipe
+def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
+    recipe = load.load(path)
+    assert load.loads(load.dump(recipe)) == recipe
+    summary = show.show(recipe)
+    size = {"jsb": 300_000, "nottingham": 1_000_000}[recipe.data.collection]
+    assert 0.6 * size < summary.num_parameters < 1.3 * size
+    assert len(show.lines(recipe, summary)) == 2
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 25
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@each_recipe
+def test_takes_two_steps_at_full_size(path: Path, root: Path, tmp_path: Path) -> None:
+    recipe = changed(path, root, "data.batch_rows=2", "optim.max_epochs=1")
+    trained = train(recipe, tmp_path / "run", say=lambda line: None)
+    assert trained.finished
+    assert trained.steps >= 2
+    assert all(0 < loss < 88 for loss in losses(trained.path))
+
+
+@each_recipe
+def test_made_small_it_learns_a_few_pieces_by_heart(path: Path, root: Path, tmp_path: Path) -> None:
+    recipe = changed(
+        path,
+        root,
+        "data.batch_rows=5",
+        "data.chunk_frames=0",
+        "model.conv_dropout=0",
+        "model.recurrent.num_layers=" + ("3" if "tcn" in path.stem else "1"),
+        "model.recurrent.hidden_size=96",
+        "model.recurrent.dropout=0",
+        "model.recurrent.input_dropout=0",
+        "model.recurrent.zoneout=0",
+        "optim.lr=1e-2",
+        "optim.weight_decay=0",
+        "optim.ema=0",
+        "optim.max_epochs=150",
+        "train={eval_epochs: 150}",
+    )
+    course = losses(train(recipe, tmp_path / "run", say=lambda line: None).path)
+    assert course[0] > 10
+    assert course[-1] < 0.8, "of about three keys that move by chance, nats a frame"
