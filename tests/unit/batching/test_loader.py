@@ -96,7 +96,8 @@ def test_a_worker_dies_at_once_with_the_process_that_it_reads_for(cuts) -> None:
     ours, theirs = os.pipe()
 
     def work() -> None:
-        next(batches(cuts, [(0, planned(cuts, index)) for index in range(4)], workers=1))
+        loaded = batches(cuts, [(0, planned(cuts, index)) for index in range(4)], workers=1)
+        next(loaded)
         die()
 
     assert in_child(work) == -signal.SIGKILL
