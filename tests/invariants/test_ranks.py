@@ -12,11 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from crnn_audio import build
+from crnn_audio import build, runs
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.errors import DataError
 from crnn_audio.tasks.recognition import Recognition
-from crnn_audio.training import checkpoint, display, loop, optim
+from crnn_audio.training import checkpoint, diagnostics, display, loop, optim
 from crnn_audio.training import run as training
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.ranks import ALONE, Ranks, joined
@@ -253,8 +253,8 @@ def test_killed_and_gone_on_with_by_as_many_the_bits_are_the_same(root, tmp_path
     assert trainings.same_bytes(Path("run"), Path("whole"))
 
 
-def test_a_process_that_reads_ahead_dies_with_its_parent(root) -> None:
-    """Or it would hold the connections of the dead, and nobody would notice for seconds."""
+def test_with_processes_that_read_ahead_too(root) -> None:
+    """They must not hold the connections of the dead."""
     reading = {"data.workers": 1}
     ended = train_together(2, root, "run", changes=WHOLE | reading, first=lambda rank: after_step(2, [int, die][rank]))
     assert ended.codes == [5, -signal.SIGKILL]
@@ -334,12 +334,17 @@ def test_a_bug_in_one_is_one_traceback(root) -> None:
     assert LOST not in "".join(ended.said)
 
 
-def test_a_disk_that_is_full_is_said_by_the_first(root) -> None:
+def test_only_the_first_writes_and_a_full_disk_is_said_once(root) -> None:
     def first(rank: int) -> None:
-        def full(*_):
+        def full(*_, **__):
             raise OSError(28, os.strerror(28))
 
-        checkpoint.save_file = full
+        if rank == 0:
+            runs.Run.set_state = full  # the last thing that is written
+            return
+        for owner, name in ((checkpoint, "save"), (runs.Run, "save_weights"), (runs, "create")):
+            setattr(owner, name, lambda *_: die())
+        diagnostics.Log.add = diagnostics.Log.cut_back = lambda *_: die()
 
     ended = train_together(2, root, "run", first=first)
     assert ended.codes == [5, 5]

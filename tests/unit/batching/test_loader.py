@@ -1,5 +1,9 @@
 """Planned cuts become padded batches: what is read, where it is put, and what an unreadable file says."""
 
+import os
+import select
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.batching.plan import PlannedCut, key
 from crnn_audio.errors import DataError
 from crnn_audio.features.distort import Distortion
+from tests.trainings import die, in_child
 
 RATE = 8000
 
@@ -83,6 +88,22 @@ def test_an_unreadable_file_is_one_clear_error_also_from_a_worker(cuts, workers)
         next(loaded)
     assert str(raised.value).startswith(f"cut 'b': {cuts.cuts[1].recording.path}: no such file")
     assert "Traceback" not in str(raised.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_a_worker_dies_at_once_with_the_process_that_it_reads_for(cuts) -> None:
+    """Seen by a pipe that both hold open; by itself a worker would look around after five seconds."""
+    ours, theirs = os.pipe()
+
+    def work() -> None:
+        loaded = batches(cuts, [(0, planned(cuts, index)) for index in range(4)], workers=1)
+        next(loaded)
+        die()
+
+    assert in_child(work) == -signal.SIGKILL
+    os.close(theirs)
+    assert select.select([ours], [], [], 2.0)[0], "somebody lives on"
+    os.close(ours)
 
 
 def test_a_feed_gives_the_parts_of_each_global_batch(cuts) -> None:
