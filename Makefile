@@ -44,7 +44,7 @@ types: setup ## check types
 layers: setup ## check who imports whom
 	$(BIN)/lint-imports --no-logo
 
-bench: setup ## measure speed against plain PyTorch
+bench: setup ## measure speed and memory: training, streams, files
 	$(BIN)/python -m tests.bench
 
 wheel-test: setup ## try the wheel alone in a clean environment

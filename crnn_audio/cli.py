@@ -334,8 +334,9 @@ def transcribe(
     """Write down what is said in audio files.
 
     With several files each line of text begins with the file's name. A file that cannot be read is named on standard
-    error, the rest go on, and the exit code is 4. With --out, a recording whose results are there and no older than
-    itself is done; stop at any time, and the same call does the rest.
+    error, the rest go on, and the exit code is 4. Of one that was cut short or damaged, what is there is transcribed,
+    and the loss named. With --out, a recording whose results are there and no older than itself is done; stop at any
+    time, and the same call does the rest.
     """
     from crnn_audio.inference import outputs, transcripts
 
@@ -368,9 +369,12 @@ def stream(
     from crnn_audio.inference.live import show
 
     recognizer = _loaded(model, device)
-    blocks = audio.blocks(source, seconds, raw_rate=rate)
+    losses = list[audio.Loss]()
+    blocks = audio.blocks(source, seconds, raw_rate=rate, on_loss=losses.append)
     with recognizer.stream(blocks.sample_rate) as opened:
         show(opened, blocks, sys.stdout, as_json=as_json)
+    for loss in losses:
+        say(str(loss))
 
 
 def _loaded(model: str, device: str, weights: str = "best") -> Any:

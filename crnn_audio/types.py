@@ -96,10 +96,14 @@ class Word:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What was heard in one recording of `seconds` length; confidence in [0, 1] is that of its least sure word."""
+    """What was heard in one recording of `seconds` length; confidence in [0, 1] is that of its least sure word.
+
+    `warning` says what a person should know of the recording: that some of it is lost.
+    """
 
     text: str
     confidence: float
     words: tuple[Word, ...]
     seconds: float
     path: str | None = None
+    warning: str | None = None

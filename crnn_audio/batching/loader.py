@@ -64,9 +64,9 @@ class Cuts(Dataset[SpeechBatch | CrnnAudioError]):
 
     def _waveform(self, epoch: int, entry: PlannedCut) -> np.ndarray:
         cut = self.cuts[entry.index]
-        span = {} if cut.is_whole else {"start": cut.start, "duration": cut.duration}
+        start, duration = (0.0, None) if cut.is_whole else (cut.start, cut.duration)
         try:
-            waveform, _ = audio.read(cut.recording.path, self.sample_rate, **span)
+            waveform, _ = audio.read(cut.recording.path, self.sample_rate, start=start, duration=duration)
         except DataError as error:
             raise DataError(f"cut {cut.id!r}: {error}") from None
         waveform = speed_perturb(waveform, entry.speed)

@@ -1,7 +1,11 @@
-"""Audio files to text with times and confidences: batched by length inside, in the caller's order outside."""
+"""Audio files to text with times and confidences: batched by length inside, in the caller's order outside.
+
+Long recordings and streams are heard one by one, in bounded memory; of damaged ones, what is there.
+"""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import overload
 
@@ -9,22 +13,33 @@ import numpy as np
 import torch
 
 from crnn_audio import audio
-from crnn_audio.audio import Source
+from crnn_audio.audio import Loss, Sound, Source
 from crnn_audio.batching.loader import pad_waveforms
 from crnn_audio.batching.plan import Batch, in_order
 from crnn_audio.decoding.ctc import Path as TokenPath
 from crnn_audio.decoding.ctc import greedy
 from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
-from crnn_audio.inference import plots
+from crnn_audio.inference import long, plots
 from crnn_audio.inference.plots import Evidence
 from crnn_audio.inference.stream import Endpoint, Stream
 from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.types import AudioBatch, Hypothesis
 
-BATCH_SECONDS = 60.0
+BATCH_SECONDS = 120.0
 """Padded seconds that are recognised at once."""
+SHORT = 30.0
+"""Seconds up to which recordings share a batch; on a CPU two to four of them at once are slower than one by one."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """A recording that was read whole, and what of it is lost."""
+
+    source: Source
+    waveform: np.ndarray
+    losses: list[Loss]
 
 
 class Recognizer:
@@ -43,7 +58,9 @@ class Recognizer:
     def transcribe(self, source: list[Source]) -> list[Hypothesis]: ...
 
     def transcribe(self, source: Source | list[Source]) -> Hypothesis | list[Hypothesis]:
-        """What is said in a recording, or in each of several, in their order.
+        """What is said in a recording of any length, or in each of several, in their order.
+
+        Of one that was cut short or damaged, what is there is taken, and its `warning` says so.
 
         Args:
             source: a path, "-" for standard input, the bytes of a file or an open one; any format, rate and channel
@@ -72,47 +89,79 @@ class Recognizer:
         return [results[index] for index in range(len(sources))]
 
     def as_done(self, sources: Sequence[Source]) -> Iterator[tuple[int, Hypothesis | DataError]]:
-        """As `transcribe_each`, but each result, with its recording's position, as soon as its batch is done.
+        """As `transcribe_each`, but each result, with its recording's position, as soon as it is there.
 
-        Recordings of like lengths are recognised together, the longest first.
+        Long recordings come first, one by one; short ones of like lengths are recognised together, the longest first.
         """
-        for planned in _planned(sources):
-            readable = []
-            for entry in planned:
-                try:
-                    readable.append((entry.index, self._read(sources[entry.index])))
-                except DataError as error:
-                    yield entry.index, error
-            if readable:
-                yield from self._recognized(readable, sources)
+        seconds = [expected_seconds(source) for source in sources]
+        for index, length in enumerate(seconds):
+            if length > SHORT:
+                yield index, self._alone(sources[index])
+        for planned in _planned(seconds):
+            yield from self._together(planned, sources)
 
-    def _read(self, source: Source) -> np.ndarray:
-        waveform, _ = audio.read(source, self.sample_rate)
-        num_frames = self.task.front_end.num_frames(len(waveform))
-        if int(self.task.model.output_lengths(torch.tensor([num_frames]))) == 0:
-            seconds = len(waveform) / self.sample_rate
-            raise DataError(f"{audio.name_of(source)}: {seconds * 1000:.2f} ms is too short to hold any speech.")
-        return waveform
+    def _alone(self, source: Source) -> Hypothesis | DataError:
+        try:
+            with audio.opened(source) as sound:
+                return self._heard(sound, source)
+        except DataError as error:
+            return error
+
+    def _heard(self, sound: Sound, source: Source) -> Hypothesis:
+        losses = list[Loss]()
+        if sound.num_samples <= SHORT * sound.sample_rate:
+            waveform = np.concatenate(list(sound.blocks(SHORT, self.sample_rate, losses.append)))
+            self._refuse_shortest(len(waveform), source)
+            return next(self._recognized([Read(source, waveform, losses)]))
+        recording = long.LongRecording(self.task, sound, losses.append)
+        path = long.path(recording)
+        self._refuse_shortest(recording.num_samples, source)
+        return self._named(path, recording.num_samples, source, losses)
+
+    def _together(self, planned: Batch, sources: Sequence[Source]) -> Iterator[tuple[int, Hypothesis | DataError]]:
+        """A batch of short recordings."""
+        readable: dict[int, Read] = {}
+        for entry in planned:
+            try:
+                readable[entry.index] = self._read(sources[entry.index])
+            except DataError as error:
+                yield entry.index, error
+        if readable:
+            yield from zip(readable, self._recognized(list(readable.values())), strict=True)
+
+    def _read(self, source: Source) -> Read:
+        losses = list[Loss]()
+        waveform, _ = audio.read(source, self.sample_rate, on_loss=losses.append)
+        self._refuse_shortest(len(waveform), source)
+        return Read(source, waveform, losses)
 
     @torch.inference_mode()
-    def _recognized(
-        self, batch: Sequence[tuple[int, np.ndarray]], sources: Sequence[Source]
-    ) -> Iterator[tuple[int, Hypothesis]]:
-        padded = pad_waveforms([waveform for _, waveform in batch], self.sample_rate)
-        on_device = AudioBatch(padded.waveforms.to(self.device), padded.lengths.to(self.device), self.sample_rate)
-        encoded = self.task(on_device)
-        paths = greedy(encoded.frames, encoded.lengths)
-        for (index, waveform), path in zip(batch, paths, strict=True):
-            source = sources[index]
-            name = str(source) if isinstance(source, str | Path) else None
-            yield index, self.hypothesis(path, len(waveform) / self.sample_rate, name)
+    def _recognized(self, batch: Sequence[Read]) -> Iterator[Hypothesis]:
+        encoded = self.task(self._on_device([one.waveform for one in batch]))
+        for one, path in zip(batch, greedy(encoded.frames, encoded.lengths), strict=True):
+            yield self._named(path, len(one.waveform), one.source, one.losses)
 
-    def hypothesis(self, path: TokenPath, seconds: float, name: str | None = None) -> Hypothesis:
+    def _on_device(self, waveforms: Sequence[np.ndarray]) -> AudioBatch:
+        padded = pad_waveforms(waveforms, self.sample_rate)
+        return AudioBatch(padded.waveforms.to(self.device), padded.lengths.to(self.device), self.sample_rate)
+
+    def _refuse_shortest(self, num_samples: int, source: Source) -> None:
+        num_frames = self.task.front_end.num_frames(num_samples)
+        if int(self.task.model.output_lengths(torch.tensor([num_frames]))) == 0:
+            milliseconds = 1000 * num_samples / self.sample_rate
+            raise DataError(f"{audio.name_of(source)}: {milliseconds:.2f} ms is too short to hold any speech.")
+
+    def _named(self, path: TokenPath, num_samples: int, source: Source, losses: list[Loss]) -> Hypothesis:
+        name = str(source) if isinstance(source, str | Path) else None
+        warning = str(losses[0]) if losses else None
+        return replace(self.hypothesis(path, num_samples / self.sample_rate), path=name, warning=warning)
+
+    def hypothesis(self, path: TokenPath, seconds: float) -> Hypothesis:
         """What a decoded path of a recording of `seconds` length says, with times and confidences."""
         found = words(path, self.task.vocabulary, self.frame_seconds, seconds)
         confidence = min((word.confidence for word in found), default=path.blank_prob)
         text = self.task.vocabulary.decode(path.tokens)
-        return Hypothesis(" ".join(text.split()), confidence, found, seconds, name)
+        return Hypothesis(" ".join(text.split()), confidence, found, seconds)
 
     def plot(self, source: Source, path: str | Path, hypothesis: Hypothesis | None = None) -> Hypothesis:
         """Transcribes a recording and draws spectrogram, posteriors and words into a PNG; of long ones the beginning.
@@ -124,16 +173,16 @@ class Recognizer:
             DataError: as `transcribe`.
             OSError: the picture cannot be written.
         """
-        waveform = self._read(source)
-        if hypothesis is None:
-            ((_, hypothesis),) = self._recognized([(0, waveform)], [source])
-        plots.save(Path(path), self._evidence(waveform[: round(plots.MAX_SECONDS * self.sample_rate)]), hypothesis)
+        with audio.opened(source) as sound:
+            hypothesis = hypothesis or self._heard(sound, source)
+            beginning = next(sound.blocks(plots.MAX_SECONDS, self.sample_rate, lambda loss: None))
+        self._refuse_shortest(len(beginning), source)
+        plots.save(Path(path), self._evidence(beginning), hypothesis)
         return hypothesis
 
     @torch.inference_mode()
     def _evidence(self, waveform: np.ndarray) -> Evidence:
-        sound = pad_waveforms([waveform], self.sample_rate)
-        sound = AudioBatch(sound.waveforms.to(self.device), sound.lengths.to(self.device), self.sample_rate)
+        sound = self._on_device([waveform])
         features, _ = self.task.front_end(sound.waveforms, sound.lengths)
         return Evidence(
             features=features[0].float().cpu().numpy(),
@@ -161,13 +210,17 @@ class Recognizer:
         return self.task.model.subsampling_factor * self.task.front_end.hop_length / self.sample_rate
 
 
-def _planned(sources: Sequence[Source]) -> list[Batch]:
-    return in_order([expected_seconds(source) for source in sources], budget=BATCH_SECONDS)
+def _planned(seconds: Sequence[float]) -> list[Batch]:
+    """Batches of the short recordings."""
+    short = [index for index, length in enumerate(seconds) if length <= SHORT]
+    batches = in_order([seconds[index] for index in short], budget=BATCH_SECONDS)
+    return [tuple(replace(entry, index=short[entry.index]) for entry in batch) for batch in batches]
 
 
 def expected_seconds(source: Source) -> float:
     """From the file's header; a stream, which can be read but once, is taken as long."""
-    if isinstance(source, str | Path) and os.path.isfile(source):  # noqa: PTH113 - Path's raises where it may not look
+    there = isinstance(source, str | Path) and os.path.isfile(source)  # noqa: PTH113 - Path's raises where it may not look
+    if there or isinstance(source, bytes):
         try:
             return audio.inspect(source).seconds
         except DataError:

@@ -7,12 +7,13 @@ utterance. What comes out equals transcribing the whole, however the sound is cu
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
+from crnn_audio import audio
 from crnn_audio.decoding.ctc import GreedyDecoder, Path
 from crnn_audio.errors import StreamError
 from crnn_audio.features import stream as sound_stream
@@ -69,7 +70,7 @@ class Stream:
         self._hypothesis = hypothesis
         self._frame_seconds = frame_seconds
         self._sample_rate = sample_rate
-        self._resample = _resampler(sample_rate, task.front_end.sample_rate)
+        self._resample = audio.resampler(sample_rate, task.front_end.sample_rate)
         self._fed = 0
         self._sound: SoundCarry | None = None
         self._carry: Carry | None = None
@@ -144,13 +145,3 @@ class Stream:
     @property
     def _seconds(self) -> float:
         return self._fed / self._sample_rate
-
-
-def _resampler(from_rate: int, to_rate: int) -> Callable[[Float[np.ndarray, " S"], bool], Any]:
-    """A function from the next block and whether it is the last to the same at another rate, as `audio.resample`."""
-    if from_rate == to_rate:
-        return lambda block, last: block
-    import soxr
-
-    resampler = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
-    return lambda block, last: resampler.resample_chunk(block, last=last)

@@ -69,12 +69,16 @@ class _Report:
         self.say = say
         self.printer = printer
         self.progress = progress
-        self.num_failed = self.num_done = 0
+        self.num_failed = self.num_done = self.num_lost = 0
 
     def tell(self, done: Done) -> None:
         if done.hypothesis and self.printer.form:
             with self.progress.aside():
                 self.printer.put(done.hypothesis, done.input.name)
+        if done.hypothesis and done.hypothesis.warning:
+            self.num_lost += 1
+            with self.progress.aside():
+                self.say(visible(done.hypothesis.warning))
         if done.error:
             with self.progress.aside():
                 self.refuse(done.error)
@@ -88,6 +92,7 @@ class _Report:
     def summary(self, num_earlier: int) -> str:
         sound, rate = self.progress.seconds_done, self.progress.rate
         parts = [f"{self.num_done} transcribed ({sound:.1f} s of sound, {rate:.0f}x real time)" * (self.num_done > 0)]
+        parts += [f"{self.num_lost} of them not whole" * (self.num_lost > 0)]
         parts += [f"{num_earlier} done before" * (num_earlier > 0), f"{self.num_failed} failed" * (self.num_failed > 0)]
         return ", ".join(filter(None, parts)) or "nothing to do"
 
@@ -170,6 +175,8 @@ def _written(
                 files.write_bytes(path, _content(hypothesis, form, one.name))
         except OSError as error:
             failed[path] = error
+        except DataError as error:  # the recording went away since it was heard
+            return Done(one, hypothesis, error)
     if not failed:
         return Done(one, hypothesis)
     reason = ", ".join({error.strerror or str(error): None for error in failed.values()})

@@ -41,7 +41,11 @@ class Crnn(nn.Module):
 
     def forward(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
         """Outputs for whole sequences; frames past an item's length are zeros and influence nothing."""
-        encoded = self.recurrent(self.front(features, lengths))
+        return self.classify(self.front(features, lengths))
+
+    def classify(self, convolved: Encoded) -> Encoded:
+        """Outputs for whole sequences that have been through the front."""
+        encoded = self.recurrent(convolved)
         return Encoded(self.head(encoded.frames), encoded.lengths, encoded.inner)
 
     def step(

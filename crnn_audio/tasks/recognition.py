@@ -81,6 +81,18 @@ class Recognition(nn.Module):
             encoded: Encoded = self.model(features, lengths)
         return encoded
 
+    def convolve(
+        self, features: Float[Tensor, "B t F"], carry: tuple[Tensor, ...] | None, *, last: bool = False
+    ) -> tuple[Float[Tensor, "B u D"], tuple[Tensor, ...]]:
+        """Of the next normalised features, what `recognize` gives its recurrent layers, and the state after them."""
+        with self._arithmetic(features):
+            return self.model.front.step(features, carry, last=last)
+
+    def recognize_convolved(self, frames: Float[Tensor, "1 U D"]) -> Float[Tensor, "1 U V"]:
+        """Log-probabilities, in float32, for all that `convolve` gave of one sequence, or for a stretch of it."""
+        with self._arithmetic(frames):
+            return self.model.classify(Encoded(frames, torch.tensor([frames.shape[1]], device=frames.device))).frames
+
     def step(
         self, features: Float[Tensor, "B t F"], carry: Carry | None, *, last: bool = False
     ) -> tuple[Float[Tensor, "B u V"], Carry]:

@@ -1,16 +1,20 @@
-"""`make bench`: how fast training and streaming are, on one thread; the files beside this one are its parts."""
+"""`make bench`: how fast training, streaming and transcription are; the files beside this one are its parts."""
 
 import argparse
 import json
+import os
 import sys
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, as on the command line
 
 import torch
 
 from crnn_audio.errors import CrnnAudioError
-from tests.bench import streaming, training
+from tests.bench import streaming, training, transcription
 
-PARTS = ("streaming", "training")
+PARTS = ("streaming", "training", "transcription")
 """In this order, so that the memory of a stream is that of a process which has done nothing else."""
+OF_A_MODEL = {"streaming": streaming, "transcription": transcription}
 
 
 def main() -> None:
@@ -21,9 +25,12 @@ def main() -> None:
         if part == "training":
             figures |= training.figures(chosen.rounds, chosen.steps)
             lines = training.lines(figures)
+        elif part == "streaming":
+            figures[part] = streaming.figures(chosen.models[part], chosen.minutes)
+            lines = streaming.lines(figures[part])
         else:
-            figures["streaming"] = streaming.figures(chosen.model, chosen.minutes)
-            lines = streaming.lines(figures["streaming"])
+            figures[part] = transcription.figures(chosen.models[part], chosen.threads, chosen.minutes, chosen.files)
+            lines = transcription.lines(figures[part])
         if not chosen.json:
             print(*lines, sep="\n", flush=True)
     if chosen.json:
@@ -32,19 +39,23 @@ def main() -> None:
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("part", nargs="?", choices=PARTS, help="by default both")
+    parser.add_argument("part", nargs="?", choices=PARTS, help="by default all")
     parser.add_argument("--rounds", type=int, default=5, help="of training, for each rival (5)")
     parser.add_argument("--steps", type=int, default=20, help="in a round (20)")
-    parser.add_argument("--model", default=streaming.shipped(), help="that streams: a run directory or a zoo name")
-    parser.add_argument("--minutes", type=float, default=60.0, help="of sound in the long stream (60)")
+    parser.add_argument("--model", help="a run directory or a zoo name; by default what ships for each part")
+    parser.add_argument("--minutes", type=float, default=60.0, help="of sound in the long stream and file (60)")
+    parser.add_argument("--files", type=int, help="of the test split that are transcribed (all)")
+    parser.add_argument("--threads", type=int, default=2, help="of transcription (2); the other parts take one")
     parser.add_argument("--json", action="store_true", help="print one object")
     chosen = parser.parse_args()
     chosen.parts = [chosen.part] if chosen.part else list(PARTS)
-    if chosen.model is None and "streaming" in chosen.parts:
-        if chosen.part:
-            parser.error(streaming.NO_MODEL)
-        print(streaming.NO_MODEL, file=sys.stderr)
-        chosen.parts.remove("streaming")
+    chosen.models = {part: chosen.model or module.shipped() for part, module in OF_A_MODEL.items()}
+    for part, module in OF_A_MODEL.items():
+        if chosen.models[part] is None and part in chosen.parts:
+            if chosen.part:
+                parser.error(module.NO_MODEL)
+            print(module.NO_MODEL, file=sys.stderr)
+            chosen.parts.remove(part)
     return chosen
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from crnn_audio import runs
 from tests.bench import __main__ as bench
-from tests.bench import streaming, training
+from tests.bench import streaming, training, transcription
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,11 +32,12 @@ def program(*arguments: object, exit_code: int = 0) -> subprocess.CompletedProce
 
 def test_the_benchmark_runs(corpus: Callable[[str], Path], live: Path) -> None:
     corpus("an4")
-    done = program("--rounds", "1", "--steps", "1", "--model", live, "--minutes", "0.02", "--json")
+    done = program(*"--rounds 1 --steps 1 --minutes 0.02 --files 2 --threads 1 --json --model".split(), live)
     found = json.loads(done.stdout)
     assert found["ours"]["rate"] > 0
     assert found["ratio"] == found["ours"]["rate"] / found["packed"]["rate"]
-    assert found["streaming"]["blocks"][0]["p50"] > 0, "both parts run unless one is named"
+    assert found["streaming"]["blocks"][0]["p50"] > 0, "all parts run unless one is named"
+    assert found["transcription"]["long"]["real_time"] > 0
     lines = list(training.lines(found))
     assert [line.split()[0] for line in lines] == ["training,", "training,", "ratio"]
 
@@ -72,10 +73,27 @@ def test_without_a_model_training_alone_is_measured(monkeypatch, tmp_path: Path,
     monkeypatch.setattr(runs, "ZOO", tmp_path)
     monkeypatch.setattr(sys, "argv", ["bench"])
     assert bench.options().parts == ["training"]
-    assert "needs --model" in capsys.readouterr().err
-    monkeypatch.setattr(sys, "argv", ["bench", "streaming"])
-    with pytest.raises(SystemExit):
-        bench.options()
-    assert "needs --model" in capsys.readouterr().err
-    (tmp_path / "an4_streaming").mkdir()
-    assert (bench.options().parts, bench.options().model) == (["streaming"], "an4_streaming")
+    assert capsys.readouterr().err.count("needs --model") == 2
+    for part, shipped in (("streaming", "an4_streaming"), ("transcription", "an4")):
+        monkeypatch.setattr(sys, "argv", ["bench", part])
+        with pytest.raises(SystemExit):
+            bench.options()
+        assert f"{part}: no {shipped} ships" in capsys.readouterr().err
+        (tmp_path / shipped).mkdir()
+        assert (bench.options().parts, bench.options().models[part]) == ([part], shipped)
+
+
+def test_the_benchmark_of_transcription(workshop: Path) -> None:
+    model = workshop / "run"
+    options = ["--model", model, "--threads", "1", "--minutes", "0.7", "--files", "3", "--json"]
+    found = json.loads(program("transcription", *options).stdout)["transcription"]
+    assert (found["model"], found["threads"]) == (str(model), 1)
+    assert [found[name]["files"] for name in ("files", "long")] == [3, 1]
+    assert found["long"]["seconds"] == pytest.approx(42)
+    for one in (found["files"], found["long"]):
+        assert one["real_time"] > 0
+        assert one["cpu"] > 0
+        if sys.platform == "linux":
+            assert 100e6 < one["peak_bytes"] < 2e9
+    said = list(transcription.lines(found))
+    assert [line.split()[0] for line in said] == ["transcription,", "0.0", "0.7"]

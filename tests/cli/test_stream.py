@@ -163,8 +163,7 @@ def test_ctrl_c_leaves_what_was_said_and_a_line_of_its_own_for_the_prompt(live: 
     process = terminal.start("stream", live)
     process.stdin.write(talk.read_bytes()[: 44 + 2 * round((said[0].seconds + PAUSE + 0.3) * RATE)])
     process.stdin.flush()
-    begun = terminal.read(said[0].text + "\r\n")
-    begun += terminal.read("\x1b[K" + said[1].text[0])
+    begun = terminal.read(f"{said[0].text}\r\n\r\x1b[K{said[1].text[0]}")  # both may come at once
     os.killpg(process.pid, signal.SIGINT)
     written = begun + terminal.read()
     process.stdin.close()
@@ -187,12 +186,12 @@ def test_a_bidirectional_model_is_exit_code_6(cli, workshop: Path, talk: Path) -
     assert done.stdout == ""
 
 
-def test_what_was_finished_before_the_damage_is_said(cli, live: Path, talk: Path, said, tmp_path: Path) -> None:
+def test_what_came_before_the_damage_is_said(cli, live: Path, talk: Path, said, tmp_path: Path) -> None:
     samples, _ = soundfile.read(talk, dtype="int16")
     noise = np.random.default_rng(0).integers(-99, 99, 5 * RATE, dtype=np.int16)
     soundfile.write(tmp_path / "cut.flac", np.concatenate([samples, noise]), RATE)
     size = (tmp_path / "cut.flac").stat().st_size
     (tmp_path / "cut.flac").write_bytes((tmp_path / "cut.flac").read_bytes()[: size - 20000])
-    done = cli("stream", live, tmp_path / "cut.flac", exit_code=4)
+    done = cli("stream", live, tmp_path / "cut.flac")
     assert done.stdout.splitlines()[: len(said) - 1] == [final.text for final in said[:-1]]
     assert done.stderr.startswith(f"{tmp_path / 'cut.flac'}: damaged FLAC audio")

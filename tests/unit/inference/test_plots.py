@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from matplotlib import image
 
 from crnn_audio import files
+from crnn_audio.audio import Sound
 from crnn_audio.inference import plots
 from crnn_audio.inference.plots import Evidence
 from crnn_audio.types import Hypothesis
@@ -93,3 +95,28 @@ def test_the_recogniser_draws_what_it_hears(recognizer, tiny: Path, tmp_path: Pa
     assert len(seen.probs) * seen.frame_seconds == pytest.approx(heard.seconds, abs=0.04)
     first = heard.words[0]
     assert seen.probs[round(first.start / seen.frame_seconds)].argmax() > 0, "the word stands where its letter peaks"
+
+
+@pytest.mark.parametrize("short", [0.5, 30.0])
+def test_of_a_long_recording_the_beginning_alone_is_read(recognizer, tmp_path: Path, monkeypatch, short: float) -> None:
+    """And a cut file is drawn as far as it goes, though whoever transcribed it was told already."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 10 * 8000)
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, noise, 8000)
+    path.write_bytes(path.read_bytes()[:-1000])
+    monkeypatch.setattr("crnn_audio.inference.recognizer.SHORT", short)
+    heard = recognizer.transcribe(path)
+    assert heard.warning
+    drawn: list[Evidence] = []
+    decoded: list[int] = []
+    decode = Sound._next
+    monkeypatch.setattr(Sound, "_next", lambda sound, count: decoded.append(count) or decode(sound, count))
+    monkeypatch.setattr(plots, "save", lambda path, seen, heard: drawn.append(seen))
+    monkeypatch.setattr(plots, "MAX_SECONDS", 2.0)
+    assert recognizer.plot(path, tmp_path / "x.png", heard) == heard
+    assert sum(decoded) <= 3 * 2 * 8000, "a resampler may want a little more than it gives"
+    assert len(drawn[0].features) * drawn[0].hop_seconds == pytest.approx(2.0, abs=0.01)
+    assert recognizer.plot(path, tmp_path / "x.png") == heard
+    monkeypatch.setattr(plots, "MAX_SECONDS", 20.0)
+    recognizer.plot(path, tmp_path / "x.png", heard)
+    assert len(drawn[2].features) * drawn[2].hop_seconds == pytest.approx(heard.seconds, abs=0.01)

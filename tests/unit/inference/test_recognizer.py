@@ -53,6 +53,17 @@ def test_order_is_kept_and_batches_do_not_matter(recognizer, tiny: Path, monkeyp
     assert recognizer.transcribe([]) == []
 
 
+def test_long_ones_among_short_ones_say_the_same_in_their_places(recognizer, tiny: Path, monkeypatch) -> None:
+    sources = [*paths(tiny)[:6], b"noise"]
+    wanted = recognizer.transcribe_each(sources)
+    seconds = sorted(one.seconds for one in wanted[:6])
+    monkeypatch.setattr(module, "SHORT", seconds[2])
+    found = dict(recognizer.as_done(sources))
+    assert list(found)[:3] == [index for index in range(6) if wanted[index].seconds > seconds[2]], "long first"
+    assert all(close(found[index], wanted[index]) for index in range(6))
+    assert str(found[6]) == str(wanted[6])
+
+
 def test_any_rate_and_channel_count(recognizer, tmp_path: Path) -> None:
     time = np.arange(44100) / 44100
     soundfile.write(tmp_path / "cd.wav", 0.1 * np.sin(2 * np.pi * 440 * np.stack([time, time], axis=1)), 44100)

@@ -194,6 +194,24 @@ def test_text_is_printed_though_its_picture_cannot_be_written(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_recording_that_goes_away_before_its_picture_is_drawn_stops_no_other(
+    run, printed, recognizer, paths: list[str], tmp_path: Path, monkeypatch
+) -> None:
+    plot, gone = recognizer.plot, tmp_path / "gone.flac"
+    gone.write_bytes(Path(paths[0]).read_bytes())
+
+    def late(source: str, *arguments: object) -> object:
+        gone.unlink(missing_ok=True)
+        return plot(source, *arguments)
+
+    monkeypatch.setattr(recognizer, "plot", late)
+    failed, told = run([str(gone), paths[1]], Outputs(("text",), None, tmp_path / "pictures"))
+    assert failed == 1
+    assert told[0].startswith(f"{gone}: no such file")
+    assert printed.read_text().count("\n") == 2
+    assert (tmp_path / "pictures" / f"{Path(paths[1]).stem}.png").exists()
+
+
 def test_no_model_is_opened_where_there_is_nothing_to_do(run, printed, tmp_path: Path) -> None:
     failed, told = run([str(tmp_path)], Outputs(("json",)), load=lambda: pytest.fail("opened"))
     assert (failed, told) == (1, [f"{tmp_path}: no recordings in this folder, only 0 other files."])

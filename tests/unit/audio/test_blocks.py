@@ -36,7 +36,7 @@ class Pipe(io.BytesIO):
 def piped(monkeypatch: pytest.MonkeyPatch):
     """`piped(content, seconds=0.1)`: the rate and the blocks of what comes through standard input."""
 
-    def through(content: bytes, seconds: float = 0.1, **options: int) -> tuple[int, list[np.ndarray]]:
+    def through(content: bytes, seconds: float = 0.1, **options: object) -> tuple[int, list[np.ndarray]]:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Pipe(content)))
         found = audio.blocks("-", seconds, **options)
         return found.sample_rate, list(found)
@@ -167,9 +167,14 @@ def test_a_wav_pipe_of_unknown_length_is_read_to_its_end(piped, claimed: int) ->
 
 
 @pytest.mark.parametrize("missing", [1, 2, 3, 4, 777, 4000])
-def test_a_wav_pipe_that_is_cut_short_gives_what_came(piped, missing: int) -> None:
-    _, pieces = piped(wav(noise(1500, 2))[:-missing])
-    np.testing.assert_array_equal(np.concatenate(pieces), at_once(wav(noise(1500, 2)[: 1500 - -(-missing // 4)])))
+def test_a_wav_pipe_that_is_cut_short_gives_what_came_and_says_so(piped, missing: int) -> None:
+    losses: list[audio.Loss] = []
+    there = 1500 - -(-missing // 4)
+    _, pieces = piped(wav(noise(1500, 2))[:-missing], on_loss=losses.append)
+    np.testing.assert_array_equal(np.concatenate(pieces), at_once(wav(noise(1500, 2)[:there])))
+    assert losses == [audio.Loss("standard input", there / RATE, 1500 / RATE)]
+    with pytest.raises(DataError, match=r"standard input: cut short: 0.* of the 0.09 s that its header promises"):
+        piped(wav(noise(1500, 2))[:-missing])
 
 
 @pytest.mark.parametrize("samples", [1, 5, 6, 7, 100, 3001])

@@ -65,7 +65,7 @@ def test_24_channels_at_7_khz_are_averaged(tmp_path):
 
 def test_long_files_are_read_over_block_borders(tmp_path, monkeypatch):
     written = np.random.default_rng(0).uniform(-1, 1, size=(1000, 2)).astype(np.float32)
-    monkeypatch.setattr(audio, "BLOCK", 7)
+    monkeypatch.setattr("crnn_audio.audio.sound.BLOCK", 7)
     waveform, _ = audio.read(wav_bytes(written))
     np.testing.assert_allclose(waveform, written.mean(axis=1), atol=1e-6)
 
@@ -201,6 +201,18 @@ def test_a_flac_header_with_an_impossible_length_is_refused(tmp_path, claimed):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"odd\.flac: (damaged|its FLAC header gives no length)"):
         audio.read(path)
+
+
+def test_a_broken_disk_is_one_clear_line(tmp_path, monkeypatch):
+    def broken(stream: object) -> float:
+        raise OSError(5, "Input/output error")
+
+    path = tmp_path / "a.wav"
+    path.write_bytes(wav_bytes(np.zeros(RATE, np.float32)))
+    monkeypatch.setattr("crnn_audio.audio.sound.share_there", broken)
+    for use in (audio.read, audio.inspect):
+        with pytest.raises(DataError, match=r"a\.wav: cannot be read \(Input/output error\)\.$"):
+            use(path)
 
 
 def test_an_unreadable_file_is_one_clear_line(tmp_path, monkeypatch):

@@ -1,0 +1,56 @@
+"""How much of the sound that it promises a file holds: libsndfile reads WAV and Ogg that were cut short as if whole."""
+
+from typing import Literal
+
+from crnn_audio.audio.source import Binary
+
+SOUND_CHUNKS = (b"data", b"SSND")  # of WAV and AIFF
+LONGEST_PAGE = 27 + 255 + 255 * 255  # of Ogg, in bytes
+LAST_PAGE = 4  # Ogg's flag of it
+
+
+def endless(size: int) -> bool:
+    """Whether a WAV header's count of bytes stands for "nobody knows", as programs that write to a pipe put it."""
+    return size == 0 or 0x7FFF0000 <= size < 0x80010000 or size >= 0xFFFF0000
+
+
+def share_there(stream: Binary) -> float:
+    """The share of the promised sound that is there: 1 of a whole file, and of formats whose decoders tell.
+
+    An Ogg file promises no length but an end: without it the share is 0.
+    """
+    begin = stream.read(12)
+    if begin[:4] in (b"RIFF", b"RF64"):
+        share = _of_chunks(stream, "little")
+    elif begin[:4] in (b"RIFX", b"FORM"):
+        share = _of_chunks(stream, "big")
+    else:
+        share = float(begin[:4] != b"OggS" or _has_last_page(stream))
+    stream.seek(0)
+    return share
+
+
+def _of_chunks(stream: Binary, order: Literal["little", "big"]) -> float:
+    """What is there of the chunk with the samples, by its size; RF64 has the size of that in a chunk before it."""
+    end = stream.seek(0, 2)
+    position, long_size = 12, 0
+    while position + 8 <= end:
+        stream.seek(position)
+        kind, size = stream.read(4), int.from_bytes(stream.read(4), order)
+        if kind == b"ds64":
+            long_size = int.from_bytes(stream.read(16)[8:], order)
+        position += 8
+        if kind in SOUND_CHUNKS:
+            size = long_size if long_size and size == 0xFFFFFFFF else 0 if endless(size) else size
+            return min((end - position) / size, 1.0) if size else 1.0
+        position += size + size % 2
+    return 1.0
+
+
+def _has_last_page(stream: Binary) -> bool:
+    stream.seek(max(stream.seek(0, 2) - LONGEST_PAGE, 0))
+    tail = stream.read()
+    page = tail[max(tail.rfind(b"OggS"), 0) :]
+    if len(page) < 27 or len(page) < 27 + page[26]:
+        return False
+    return bool(page[5] & LAST_PAGE) and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]])

@@ -1,0 +1,72 @@
+"""Windows over frames and the places where they are joined."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from crnn_audio.inference.long import Best, join, joined, windows
+
+
+def numbered(count: int) -> Tensor:
+    return torch.arange(float(count)).reshape(1, count, 1)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 60), st.lists(st.integers(0, 17), max_size=12), st.integers(1, 12), st.integers(0, 6))
+def test_windows_are_stretches_of_the_whole(total: int, sizes: list[int], size: int, context: int) -> None:
+    size = max(size, 2 * context)
+    whole = numbered(total)
+    ends = [sum(sizes[:index]) for index in range(1, len(sizes) + 1)]
+    found = list(windows(whole.tensor_split([end for end in ends if end < total], dim=1), size, context))
+    for first, frames in found:
+        assert frames.flatten().tolist() == list(range(first, first + frames.shape[1]))
+    assert [first for first, _ in found] == [max(number * size - context, 0) for number in range(len(found))]
+    assert [first + frames.shape[1] for first, frames in found[:-1]] == [
+        number * size + context for number in range(1, len(found))
+    ]
+    assert found[-1][0] + found[-1][1].shape[1] == total
+    assert len(found) == 1 or found[-1][1].shape[1] > 2 * context, "the last one has something of its own"
+    assert total <= size + context or len(found) > 1
+
+
+def best(ids: list[int], probs: list[float] | None = None) -> Best:
+    return torch.tensor(ids, dtype=torch.long), torch.tensor(probs or [0.95] * len(ids))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "at"),
+    [
+        (best([0, 0, 0, 0, 0]), best([0, 0, 0, 0, 0]), 2),
+        (best([0, 3, 3, 3, 3, 0, 3]), best([0, 3, 3, 3, 3, 0, 3]), 5),  # the nearest to the middle
+        (best([0, 3, 3, 3, 3, 0, 0]), best([0, 0, 3, 3, 3, 3, 0]), 0),  # where both are blank
+        (best([0, 0, 0, 0, 0], [1, 0.89, 0.8, 0.95, 1]), best([0, 0, 0, 0, 0]), 3),  # and sure of it, both
+        (best([0, 0, 0, 0, 0]), best([0, 0, 0, 0, 0], [1, 0.9, 0.8, 0.3, 1]), 1),
+        (best([1, 2, 3, 4]), best([1, 2, 3, 4]), 2),  # nowhere: the middle
+        (best([]), best([]), 0),
+    ],
+)
+def test_windows_are_joined_at_the_sure_blank_nearest_to_the_middle(one: Best, other: Best, at: int) -> None:
+    assert join(one, other) == at
+
+
+def test_each_window_gives_what_lies_between_its_joins() -> None:
+    heard = [
+        (0, best([1, 1, 0, 2, 2, 9])),
+        (3, best([9, 2, 0, 3, 0, 9, 9])),
+        (7, best([9, 9, 4, 0, 5])),
+    ]
+    # Overlaps: [2, 2, 9] with [9, 2, 0], joined in the middle; [0, 9, 9] with [9, 9, 4] too.
+    found = [(ids.tolist(), len(probs)) for ids, probs in joined(heard)]
+    assert found == [([1, 1, 0, 2], 4), ([2, 0, 3, 0], 4), ([9, 4, 0, 5], 4)]
+
+
+def test_windows_that_agree_are_the_whole() -> None:
+    torch.manual_seed(0)
+    ids, probs = torch.randint(0, 3, (200,)), torch.rand(200)
+    frames = windows(torch.stack([ids, probs], dim=-1).unsqueeze(0).split(13, dim=1), 40, 11)
+    found = list(joined((first, (one[0, :, 0].long(), one[0, :, 1])) for first, one in frames))
+    assert len(found) == 5
+    assert torch.cat([one for one, _ in found]).tolist() == ids.tolist()
+    torch.testing.assert_close(torch.cat([one for _, one in found]), probs)
