@@ -16,7 +16,7 @@ from crnn_audio.symbolic.score import Note
 LOWEST = 21
 """The MIDI pitch of column 0, the A three octaves and a half below middle C's."""
 NUM_KEYS = 88
-Roll = UInt8[np.ndarray, "T 88"]
+Roll = UInt8[np.ndarray, "_ 88"]
 
 
 def from_notes(notes: Iterable[Note], frames_per_quarter: float, num_frames: int | None = None) -> Roll:
