@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the wheel, installs it alone with the core dependencies in a clean environment, and uses it far from the
-# source tree: lists and shows the packaged recipes, trains two steps, evaluates, transcribes.
+# source tree: transcribes and streams with the models that ship, lists and shows the packaged recipes, trains two
+# steps, evaluates, transcribes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -37,11 +38,14 @@ assert held <= {"crnn_audio", f"crnn_audio-{crnn_audio.__version__}.dist-info", 
 assert any(path.match("crnn_audio/recipes/*/*.yaml") for path in files("crnn-audio")), "the wheel holds no recipes"
 PY
 
+recording=$(find "$tiny" -name '*.wav' -o -name '*.flac' | sort | head -n 1)
+test -n "$("$program" transcribe an4 "$recording")"
+test -n "$("$program" stream an4_streaming "$recording")"
+
 "$program" recipes
 "$program" show tiny/lstm
 "$program" train tiny/lstm --out run "data.root=$tiny" data.batch_seconds=3600 optim.max_epochs=2 # one batch an epoch
 "$program" evaluate run --split test
-recording=$(find "$tiny" -name '*.wav' -o -name '*.flac' | sort | head -n 1)
 "$program" transcribe run --format jsonl "$recording" | tee transcripts.jsonl
 "$python" -c 'import json; (line,) = open("transcripts.jsonl"); assert json.loads(line)["seconds"] > 0'
 echo "The wheel works alone: $(du -sh "$clean" | cut -f 1) in the clean environment."

@@ -31,9 +31,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "data" / "tiny", folder / "data" / "tiny")
     trained = run(folder, "train", "tiny/lstm", "--out", "runs/spoken_digits-bilstm")
     assert trained.returncode == 0, trained.stderr
-    live = ["model.recurrent.bidirectional=false", "model.recurrent.look_ahead=2"]
-    trained = run(folder, "train", "tiny/lstm", *live, "--out", "runs/an4_streaming")
-    assert trained.returncode == 0, trained.stderr
     return folder
 
 
@@ -69,7 +66,7 @@ def test_commands_run_as_printed(home: Path, line: str) -> None:
         timeout=200,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout or ">" in line or "--out" in line or "stream" in line  # a model this small may hear nothing
+    assert done.stdout or ">" in line or "--out" in line
 
 
 @pytest.mark.parametrize("line", commands("torchrun"))
