@@ -47,6 +47,8 @@ class RecurrentLayers(Section):
     hidden_size: Count = 256
     """Units a direction."""
     num_layers: Count = 3
+    projection: bool = True
+    """A linear map to hidden_size before the first layer; without it that reads the frames as they come."""
     bidirectional: bool = True
     kernel_size: Count = 3
     """Taps of the TCN's convolutions."""
@@ -71,8 +73,11 @@ class RecurrentLayers(Section):
             raise ValueError("look_ahead is for one-directional layers; bidirectional ones hear the whole sequence")
         if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise ValueError(f"nonlinearity '{self.nonlinearity}' is for cell 'rnn', but cell is '{self.cell}'")
-        if self.cell == "tcn" and (self.bidirectional or self.zoneout):
-            raise ValueError("cell 'tcn' hears only the past and has no state to keep: bidirectional false, zoneout 0")
+        if self.cell == "tcn" and (self.bidirectional or self.zoneout or not self.projection):
+            raise ValueError(
+                "cell 'tcn' hears only the past, has no state to keep, and adds its input to its output: bidirectional "
+                "false, zoneout 0, projection true"
+            )
         return self
 
 

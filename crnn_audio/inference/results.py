@@ -147,7 +147,9 @@ def write_tables(folder: Path) -> None:
     rows = [
         row for path in sorted(folder.glob("*/results.json")) for row in json.loads(path.read_text(encoding="utf-8"))
     ]
-    files.write_text(folder / "README.md", readme(rows))
+    cells = folder / "cells.json"
+    measured = json.loads(cells.read_text(encoding="utf-8")) if cells.exists() else None
+    files.write_text(folder / "README.md", readme(rows, measured))
     for name in sorted({row["recipe"] for row in rows}):
         path = folder.parent / name
         if path.is_file():
@@ -156,8 +158,8 @@ def write_tables(folder: Path) -> None:
             )
 
 
-def readme(rows: list[dict[str, Any]]) -> str:
-    """The table of all rows."""
+def readme(rows: list[dict[str, Any]], cells: Mapping[str, Any] | None = None) -> str:
+    """The table of all rows, and what each cell costs, if that was measured."""
     lines = [README_INTRO, TABLE_HEAD, "|---|---|---|--:|--:|--:|--:|--:|---|---|"]
     for row in (row for row in rows if row["metric"] == "wer"):
         twin = [other for other in rows if identity(other) == (*identity(row)[:3], "cer")]
@@ -167,7 +169,9 @@ def readme(rows: list[dict[str, Any]]) -> str:
             f"| {_rate(twin[0]) if twin else ''} | {len(row['seeds'])} | {row['parameters']:,} "
             f"| {row['train_seconds'] / 60:.0f} | {_device(row)} | {row['commit']} |"
         )
-    return "\n".join([*lines, *_rolls([row for row in rows if row["metric"] == "nats_per_frame"])]) + "\n"
+    lines += _rolls([row for row in rows if row["metric"] == "nats_per_frame"])
+    lines += ["", *cell_table(cells)] if cells else []
+    return "\n".join(lines) + "\n"
 
 
 def _rolls(rows: list[dict[str, Any]]) -> list[str]:
@@ -179,6 +183,26 @@ def _rolls(rows: list[dict[str, Any]]) -> list[str]:
         lines.append(
             f"| [{name}]({name}) | {row['cell']} | {row['split']} | {_rate(row)} | {len(row['seeds'])} "
             f"| {row['parameters']:,} | {row['train_seconds'] / 60:.1f} | {_device(row)} | {row['commit']} |"
+        )
+    return lines
+
+
+def cell_table(found: Mapping[str, Any]) -> list[str]:
+    """What each cell costs at equal parameters, as `python -m tests.bench.cells` measured it."""
+    lines = [
+        "## What a cell costs",
+        "",
+        f"At equal parameters, beside the LSTM, measured in turn in one run (`{found['command']}`, {_device(found)}, "
+        f"commit {found.get('commit')}): a training step on 16 rows of 64 frames, a generated frame, and what one "
+        "running piece remembers.",
+        "",
+        "| cell | units | layers | parameters | training step | generated frame | bytes of carry |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in found["rows"]:
+        lines.append(
+            f"| {row['cell']} | {row['hidden_size']} | {row['num_layers']} | {row['parameters']:,} | {row['step']:.2f} "
+            f"| {row['frame']:.2f} | {row['carry_bytes']:,} |"
         )
     return lines
 
@@ -203,7 +227,7 @@ def _rate(row: dict[str, Any]) -> str:
     return f"{factor * row['mean']:.{digits}f}{spread}"
 
 
-def _device(row: dict[str, Any]) -> str:
+def _device(row: Mapping[str, Any]) -> str:
     threads = row["threads"]
     return (
         f"{row['device']}, {threads} thread{'s' if threads != 1 else ''}"

@@ -34,6 +34,7 @@ class Recurrent(nn.Module):
             the variant with the reset gate after the recurrent product) or, in their place, "tcn" (see `TcnLayer`),
             whose dilation doubles from layer to layer.
         nonlinearity: of the simple RNN: "tanh", "relu" or "sigmoid".
+        projection: whether there is one; without it the first layer reads the frames as they come.
         kernel_size: taps of the TCN's convolutions.
         norm: "layer" (over the units of one frame) or "none".
         dropout, input_dropout: on each layer's output, and on the frames that come in.
@@ -52,6 +53,7 @@ class Recurrent(nn.Module):
         nonlinearity: str = "tanh",
         hidden_size: int = 256,
         num_layers: int = 3,
+        projection: bool = True,
         bidirectional: bool = True,
         kernel_size: int = 3,
         norm: str = "layer",
@@ -66,13 +68,17 @@ class Recurrent(nn.Module):
         super().__init__()
         if bidirectional and (look_ahead or cell == TCN):
             raise ValueError("a bidirectional stack hears the whole sequence; it takes no look_ahead and is no TCN")
+        if cell == TCN and not projection:
+            raise ValueError("a TCN adds its input to its output, so it needs the projection to their size")
         self.bidirectional = bidirectional
         self.output_size = hidden_size * (2 if bidirectional else 1)
         self.input_dropout = TimeDropout(input_dropout, variational=variational)
-        self.projection = nn.Sequential(nn.Linear(input_size, hidden_size), _norm(norm, hidden_size))
+        self.projection: nn.Module = nn.Identity()
+        if projection:
+            self.projection = nn.Sequential(nn.Linear(input_size, hidden_size), _norm(norm, hidden_size))
 
         def layer(index: int) -> "RecurrentLayer | TcnLayer":
-            size = self.output_size if index else hidden_size
+            size = self.output_size if index else hidden_size if projection else input_size
             if cell == TCN:
                 spread = {"kernel_size": kernel_size, "dilation": 2**index}
                 return TcnLayer(hidden_size, **spread, norm=norm, dropout=dropout, variational=variational)

@@ -32,8 +32,8 @@ def build_optimizer(
         {"params": [one for one in parameters if one not in decaying], "weight_decay": 0.0},
     ]
     builders: dict[str, Callable[[], Optimizer]] = {
-        "adamw": lambda: AdamW(groups, lr=lr, betas=betas),
-        "adam": lambda: Adam(groups, lr=lr, betas=betas),
+        "adamw": lambda: AdamW(groups, lr=lr, betas=betas, fused=True),
+        "adam": lambda: Adam(groups, lr=lr, betas=betas, fused=True),
         "sgd": lambda: SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov),
         "rmsprop": lambda: RMSprop(groups, lr=lr, momentum=momentum),
         "adagrad": lambda: Adagrad(groups, lr=lr),

@@ -1,4 +1,4 @@
-"""`make bench`: how fast training, streaming and transcription are; the files beside this one are its parts."""
+"""`make bench`: how fast training, streaming, piano rolls and transcription are; its parts are the files beside it."""
 
 import argparse
 import json
@@ -10,9 +10,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported,
 import torch
 
 from crnn_audio.errors import CrnnAudioError
-from tests.bench import streaming, training, transcription
+from tests.bench import rolls, streaming, training, transcription
 
-PARTS = ("streaming", "training", "transcription")
+PARTS = ("streaming", "training", "rolls", "transcription")
 """In this order, so that the memory of a stream is that of a process which has done nothing else."""
 OF_A_MODEL = {"streaming": streaming, "transcription": transcription}
 
@@ -25,6 +25,9 @@ def main() -> None:
         if part == "training":
             figures |= training.figures(chosen.rounds, chosen.steps)
             lines = training.lines(figures)
+        elif part == "rolls":
+            figures[part] = rolls.figures(chosen.rounds)
+            lines = rolls.lines(figures[part])
         elif part == "streaming":
             figures[part] = streaming.figures(chosen.models[part], chosen.minutes)
             lines = streaming.lines(figures[part])
