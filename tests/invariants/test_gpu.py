@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from crnn_audio import build
 from crnn_audio.config.schema import SpeechRecipe

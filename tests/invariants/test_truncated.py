@@ -9,7 +9,6 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from crnn_audio import build
 from crnn_audio.batching.rolls import RollFeed
 from crnn_audio.models.crnn import Carry
 from crnn_audio.tasks.judging import judge_next_frame
