@@ -1,11 +1,27 @@
 """Small collections of piano rolls in the published layout, made up on the spot."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.io import savemat
 
+from crnn_audio.config.schema import RollRecipe
 from crnn_audio.corpora import piano_rolls
+from tests import trainings
+
+SMALL = {
+    "task": {"kind": "next_frame"},
+    "data": {"corpus": "piano_rolls", "collection": "jsb", "batch_rows": 2},
+    "model": {
+        "conv": [],
+        "recurrent": {"bidirectional": False, "norm": "none", "hidden_size": 8, "num_layers": 1, "dropout": 0.0},
+    },
+    "optim": {"lr": 1e-2, "max_epochs": 3},
+    "device": "cpu",
+    "threads": 1,
+}
 
 
 def cells(rolls: list[np.ndarray]) -> np.ndarray:
@@ -37,3 +53,10 @@ def folder(path: Path, *, pieces: int = 5, num_frames: int = 20) -> Path:
         }
         savemat(path / name, splits)
     return path
+
+
+def small(root: Path, changes: dict[str, Any] | None = None) -> RollRecipe:
+    """A recipe over the collections in `root`, changed by {"optim.lr": 1e-3}."""
+    fields: dict[str, Any] = json.loads(json.dumps(SMALL))
+    fields["data"]["root"] = str(root)
+    return RollRecipe.model_validate(trainings.changed(fields, changes or {}))

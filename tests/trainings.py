@@ -79,13 +79,18 @@ def small(root: Path, changes: dict[str, Any] | None = None) -> Recipe:
     """A recipe over the manifests in `root`, changed by {"optim.lr": 1e-3}."""
     fields: dict[str, Any] = json.loads(json.dumps(SMALL))
     fields["data"]["root"] = str(root)
-    for path, value in (changes or {}).items():
+    return SpeechRecipe.model_validate(changed(fields, changes or {}))
+
+
+def changed(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Nested fields with some of them set anew, in place."""
+    for path, value in changes.items():
         *sections, name = path.split(".")
         inside = fields
         for section in sections:
             inside = inside.setdefault(section, {})
         inside[name] = value
-    return SpeechRecipe.model_validate(fields)
+    return fields
 
 
 def quietly(recipe: Recipe, out: Path, **options: Any) -> tuple[Trained, list[str]]:

@@ -89,7 +89,13 @@ ORDER = ("init", "task", "data", "features", "augment", "model", "optim", "train
 
 
 def kind_of(data: Any) -> type[Recipe]:
-    """The class that a recipe's data asks for by `task.kind`; speech recognition, where it names none that there is."""
-    task = data.get("task") if isinstance(data, dict) else None
-    kind = task.get("kind") if isinstance(task, dict) else None
-    return RECIPES.get(kind, SpeechRecipe) if isinstance(kind, str) else SpeechRecipe
+    """The class that a recipe's data asks for by `task.kind`; where it names none that there is, by its corpus."""
+
+    def named(section: str, field: str) -> Any:
+        inside = data.get(section) if isinstance(data, dict) else None
+        return inside.get(field) if isinstance(inside, dict) else None
+
+    kind = named("task", "kind")
+    if isinstance(kind, str) and kind in RECIPES:
+        return RECIPES[kind]
+    return RollRecipe if named("data", "corpus") == "piano_rolls" else SpeechRecipe

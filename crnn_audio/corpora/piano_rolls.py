@@ -64,14 +64,13 @@ def pieces(folder: Path, collection: str) -> dict[str, list[Piece]]:
 
 def _content(path: Path, beside: list[str]) -> dict[str, Any]:
     from scipy.io import loadmat  # type: ignore[import-untyped]
-    from scipy.io.matlab import MatReadError  # type: ignore[import-untyped]
 
+    if not path.is_file():
+        there = f"; there are {', '.join(beside)}" if beside else ""
+        raise DataError(f"{path}: no such file{there}. It comes from {HOME}{path.name}.")
     try:
         found: dict[str, Any] = loadmat(path)
-    except FileNotFoundError:
-        there = f"; there are {', '.join(beside)}" if beside else ""
-        raise DataError(f"{path}: no such file{there}. It comes from {HOME}{path.name}.") from None
-    except (MatReadError, OSError, ValueError, TypeError, NotImplementedError, EOFError, KeyError) as error:
+    except Exception as error:  # SciPy has no error of its own for most of what can be wrong with a file
         raise DataError(f"{path}: not a MATLAB file that can be read ({error}). Fetch it anew from {HOME}.") from None
     return found
 

@@ -39,8 +39,12 @@ class NextFrame(nn.Module):
             return self.model.step(heard, carry)
 
     def advance(self, batch: RollBatch, carry: Carry | None) -> tuple[Tensor, Carry]:
-        """The loss summed over the batch's frames, and the state that its rows go on with, for the batch after it."""
-        logits, after = self.step(batch.heard, carry.restarted(batch.begins) if carry else None)
+        """The loss summed over the batch's frames, and the state that its rows go on with, for the batch after it.
+
+        A batch of whole pieces takes nothing from the one before it, which may have had fewer rows.
+        """
+        going_on = carry if carry and not batch.begins.all() else None
+        logits, after = self.step(batch.heard, going_on.restarted(batch.begins) if going_on else None)
         return frame_losses(logits, batch.next, batch.lengths).sum(), after
 
 

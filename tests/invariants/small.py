@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -12,8 +13,17 @@ from crnn_audio.models.recurrent import LookAhead, Recurrent
 
 Module = TypeVar("Module", bound=nn.Module)
 
-CELLS = {"tanh": "rnn", "relu": "rnn", "sigmoid": "rnn", "lstm": "lstm", "gru": "gru"}
+RECURRENT = {"tanh": "rnn", "relu": "rnn", "sigmoid": "rnn", "lstm": "lstm", "gru": "gru"}
 """The five kinds of cell: a simple RNN's nonlinearity, or the cell's own name."""
+CELLS = RECURRENT | {"tcn": "tcn"}
+"""All that a stack can be made of; the TCN runs forwards alone."""
+TAPS = 9
+"""Of the TCN, whose two layers then reach back 48 frames out, further than the sequences of these tests are long."""
+each_way = pytest.mark.parametrize(
+    ("kind", "bidirectional"),
+    [(kind, False) for kind in CELLS] + [(kind, True) for kind in RECURRENT],
+    ids=[f"{kind}-forward" for kind in CELLS] + [f"{kind}-both" for kind in RECURRENT],
+)
 STACKS = {
     "no_conv": [],
     "one_conv": [ConvSpec(3)],
@@ -43,6 +53,7 @@ def crnn(
         hidden_size=HIDDEN,
         num_layers=2,
         bidirectional=bidirectional,
+        kernel_size=TAPS,
         norm=norm,
         dropout=0.5,
         residual=residual,

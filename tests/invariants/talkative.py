@@ -12,7 +12,7 @@ from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch
-from tests.invariants.small import CELLS, moved
+from tests.invariants.small import CELLS, TAPS, moved
 
 RATE = 16000
 TOKENS = Vocabulary.build(["abcdef ghij"], "characters")
@@ -34,6 +34,7 @@ def recipe(front: str = "fbank", kind: str = "lstm", **fields: object) -> Recipe
     """Small, one-directional, a frame out each 40 ms."""
     features = {"kind": front, "num_mels": 12} | ({"num_coefficients": 8} if front == "mfcc" else {})
     recurrent = {"cell": CELLS[kind], "hidden_size": 8, "num_layers": 2, "dropout": 0.0, "bidirectional": False}
+    recurrent |= {"kernel_size": TAPS}
     recurrent |= {"nonlinearity": kind} if CELLS[kind] == "rnn" else {}
     model = {
         "conv": [{"channels": 2, "stride": [2, 2]}, {"channels": 2, "stride": [2, 2]}],

@@ -55,6 +55,7 @@ WAYS = {
     "two views": {"augment.spec_augment": {"time_width": 5, "freq_width": 5}, "task.consistency": 0.3},
     "inner heads": {"task.intermediate": 0.3, "model.recurrent.num_layers": 3},
     "one direction": {"model.recurrent.bidirectional": False, "model.recurrent.cell": "gru"},
+    "tcn": {"model.recurrent.bidirectional": False, "model.recurrent.cell": "tcn"},
 }
 
 

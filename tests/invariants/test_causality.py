@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.invariants.small import BINS, CELLS, STACKS, TIMES, crnn
+from tests.invariants.small import BINS, CELLS, RECURRENT, STACKS, TIMES, crnn, each_way
 
 FRAMES = 52
 
@@ -91,7 +91,7 @@ def test_causal_convolutions_wait_for_nothing(kind: str, stack: str) -> None:
     assert crnn(kind, stack=stack, time_padding="causal").look_ahead == 0
 
 
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_a_bidirectional_model_hears_everything_and_says_so(kind: str) -> None:
     model = crnn(kind, bidirectional=True)
     frames, lengths = sound()
@@ -100,8 +100,7 @@ def test_a_bidirectional_model_hears_everything_and_says_so(kind: str) -> None:
 
 
 @pytest.mark.parametrize("inner", [False, True], ids=["plain", "inner"])
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
-@pytest.mark.parametrize("kind", CELLS)
+@each_way
 def test_nobody_hears_padding(kind: str, bidirectional: bool, inner: bool) -> None:
     model = crnn(kind, bidirectional=bidirectional, inner=inner)
     frames, _ = sound()
@@ -112,8 +111,7 @@ def test_nobody_hears_padding(kind: str, bidirectional: bool, inner: bool) -> No
 
 
 @pytest.mark.parametrize("inner", [False, True], ids=["plain", "inner"])
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
-@pytest.mark.parametrize("kind", CELLS)
+@each_way
 def test_nobody_hears_neighbours(kind: str, bidirectional: bool, inner: bool) -> None:
     model = crnn(kind, bidirectional=bidirectional, inner=inner)
     frames = torch.randn(3, FRAMES, BINS, dtype=torch.float64, requires_grad=True)

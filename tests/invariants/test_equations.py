@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from crnn_audio.models.cells import Direction
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.types import Encoded
-from tests.invariants.small import CELLS, moved, padded
+from tests.invariants.small import RECURRENT, moved, padded
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 
@@ -54,8 +54,8 @@ def unrolled(
 
 
 def direction(kind: str, units: int) -> Direction:
-    nonlinearity = kind if CELLS[kind] == "rnn" else "tanh"
-    return moved(Direction(3, units, CELLS[kind], nonlinearity)).double()
+    nonlinearity = kind if RECURRENT[kind] == "rnn" else "tanh"
+    return moved(Direction(3, units, RECURRENT[kind], nonlinearity)).double()
 
 
 def random_state(kind: str, units: int) -> tuple[Tensor, ...]:
@@ -64,7 +64,7 @@ def random_state(kind: str, units: int) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("from_zero", [True, False], ids=["from_zero", "from_a_state"])
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_a_cell_and_its_gradients_are_its_equations(kind: str, from_zero: bool) -> None:
     ours = direction(kind, units=8)
     frames = torch.randn(1, 11, 3, dtype=torch.float64, requires_grad=True)
@@ -88,7 +88,7 @@ def test_a_cell_and_its_gradients_are_its_equations(kind: str, from_zero: bool) 
             torch.testing.assert_close(one, other, **EXACT)
 
 
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_gradients_through_time_are_those_of_small_changes(kind: str) -> None:
     ours = direction(kind, units=3)
     frames = torch.randn(1, 5, 3, dtype=torch.float64, requires_grad=True)
@@ -126,14 +126,14 @@ def stack_by_hand(kind: str, stack: Recurrent, frames: Tensor, residual: bool) -
 @pytest.mark.parametrize("residual", [False, True], ids=["plain", "residual"])
 @pytest.mark.parametrize("norm", ["none", "layer"])
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_a_stack_of_layers_over_a_padded_batch_is_its_equations(
     kind: str, bidirectional: bool, norm: str, residual: bool
 ) -> None:
     stack = Recurrent(
         3,
-        cell=CELLS[kind],
-        nonlinearity=kind if CELLS[kind] == "rnn" else "tanh",
+        cell=RECURRENT[kind],
+        nonlinearity=kind if RECURRENT[kind] == "rnn" else "tanh",
         hidden_size=4,
         num_layers=3,
         bidirectional=bidirectional,
@@ -155,9 +155,9 @@ def test_a_stack_of_layers_over_a_padded_batch_is_its_equations(
         torch.testing.assert_close(one, other, **EXACT)
 
 
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_recurrent_weights_start_orthogonal_and_input_weights_xavier(kind: str) -> None:
-    cell = Direction(40, 32, CELLS[kind], kind if CELLS[kind] == "rnn" else "tanh").cell
+    cell = Direction(40, 32, RECURRENT[kind], kind if RECURRENT[kind] == "rnn" else "tanh").cell
     gates = {"lstm": 4, "gru": 3}.get(kind, 1)
     assert cell.weight_hh_l0.shape == (gates * 32, 32)
     for block in cell.weight_hh_l0.chunk(gates):
@@ -168,9 +168,9 @@ def test_recurrent_weights_start_orthogonal_and_input_weights_xavier(kind: str) 
         assert block.std().item() == pytest.approx(bound / math.sqrt(3), rel=0.05)
 
 
-@pytest.mark.parametrize("kind", CELLS)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_biases_start_at_zero_and_the_forget_gate_at_one(kind: str) -> None:
-    cell = Direction(5, 4, CELLS[kind], "tanh").cell
+    cell = Direction(5, 4, RECURRENT[kind], "tanh").cell
     bias = cell.bias_ih_l0 + cell.bias_hh_l0
     wanted = [0.0] * 4 + [1.0] * 4 + [0.0] * 8 if kind == "lstm" else [0.0] * len(bias)
     assert bias.tolist() == wanted

@@ -9,18 +9,19 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from crnn_audio import build
 from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.models.crnn import Crnn
+from crnn_audio.models.dropout import TimeDropout
 from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
 from tests.invariants.devices import CPU, TOLERANCES, assert_near, sound_on, twin
-from tests.invariants.small import CELLS, STACKS, crnn, features, moved, padded
+from tests.invariants.small import CELLS, STACKS, crnn, each_way, features, moved, padded
 from tests.invariants.test_precision import TOLERANCE as BF16_NATS
 from tests.invariants.test_precision import batch, dtypes, recognition
 
@@ -34,8 +35,7 @@ pytestmark = pytest.mark.usefixtures("without_tf32")
 
 @pytest.mark.parametrize("dtype", TOLERANCES, ids=str)
 @pytest.mark.parametrize("norm", ["layer", "none"])
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
-@pytest.mark.parametrize("kind", CELLS)
+@each_way
 def test_log_probs_and_gradients(kind: str, bidirectional: bool, norm: str, dtype: torch.dtype, device) -> None:
     assert_same_network(crnn(kind, bidirectional=bidirectional, norm=norm), dtype, device)
 
@@ -50,8 +50,8 @@ def test_log_probs_and_gradients_of_every_front(stack: str, time_padding: str, d
 def assert_same_network(model: Crnn, dtype: torch.dtype, device: torch.device) -> None:
     here = model.to(dtype).train()  # cuDNN has no gradients in judging mode
     for one in here.modules():
-        if isinstance(one, nn.Dropout):
-            one.p = 0.0  # what torch draws differs by device
+        if isinstance(one, TimeDropout):
+            one.share = 0.0  # what torch draws differs by device
     there = twin(here, device)
     frames, lengths = padded(features(21, 30, 9))
     wanted, expected = outputs_and_gradients(here, frames.to(dtype), lengths)
@@ -131,8 +131,7 @@ def test_log_probs_from_sound(kind: str, normalize: str, device: torch.device) -
         assert_near(found.frames, wanted.frames, tolerance, device)
 
 
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
-@pytest.mark.parametrize("kind", CELLS)
+@each_way
 @torch.no_grad()
 def test_faster_arithmetic_stays_near(kind: str, bidirectional: bool, device: torch.device) -> None:
     """TF32, and bfloat16 inside the network, against float32 on the CPU."""

@@ -20,7 +20,7 @@ from crnn_audio.lengths import mask
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
-from tests.invariants.small import CELLS, STACKS, TIMES, crnn, features, moved, padded
+from tests.invariants.small import STACKS, TIMES, crnn, each_way, features, moved, padded
 
 GARBAGE = {"zeros": 0.0, "nan": math.nan, "huge": 1e30, "inf": -math.inf}
 FRAMES = [19, 0, 40, 3, 1, 27, 2]
@@ -32,8 +32,7 @@ FRAMES = [19, 0, 40, 3, 1, 27, 2]
 @pytest.mark.parametrize("time_padding", TIMES)
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("norm", ["none", "layer"])
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
-@pytest.mark.parametrize("kind", CELLS)
+@each_way
 def test_an_utterance_alone_equals_itself_beside_longer_ones(
     kind: str, bidirectional: bool, norm: str, stack: str, time_padding: str, extras: bool
 ) -> None:
@@ -53,8 +52,7 @@ def test_an_utterance_alone_equals_itself_beside_longer_ones(
 
 @pytest.mark.parametrize("inner", [False, True], ids=["plain", "inner"])
 @pytest.mark.parametrize("stack", STACKS)
-@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
-@pytest.mark.parametrize("kind", CELLS)
+@each_way
 def test_gradients_of_a_batch_are_the_sum_of_those_alone(
     kind: str, bidirectional: bool, stack: str, inner: bool
 ) -> None:

@@ -204,7 +204,7 @@ def test_a_very_short_stream_of_any_rate_says_nothing_and_ends(rate: int, sample
         assert heard.seconds == samples / rate
 
 
-@pytest.mark.parametrize("kind", ["tanh", "lstm", "gru"])
+@pytest.mark.parametrize("kind", ["tanh", "lstm", "gru", "tcn"])
 def test_bfloat16_streams_too(monkeypatch, kind: str) -> None:
     model = recognizer(recipe("fbank", kind, precision="bf16"))
     waveform = sound(1.0)

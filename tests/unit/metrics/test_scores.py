@@ -1,10 +1,10 @@
-"""The ranking area against counting all pairs."""
+"""The ranking area against counting all pairs; scores in words."""
 
 import numpy as np
 import pytest
 
 from crnn_audio.metrics.error_rate import right_words, word_errors
-from crnn_audio.metrics.scores import ranking_area
+from crnn_audio.metrics.scores import ranking_area, worded
 
 
 def test_it_is_the_share_of_pairs_in_the_right_order() -> None:
@@ -38,3 +38,17 @@ def test_right_words(reference: str, hypothesis: str, expected: list[bool]) -> N
     assert right_words(reference, hypothesis) == expected
     hits = word_errors(reference, hypothesis)
     assert sum(expected) == hits.reference - hits.substitutions - hits.deletions
+
+
+@pytest.mark.parametrize(
+    ("metric", "score", "said"),
+    [
+        ("wer", 0.0906, "WER 9.06 %"),
+        ("cer", 1.5, "CER 150.00 %"),
+        ("wer", 0.0, "WER 0.00 %"),
+        ("nats_per_frame", 8.2749, "8.275 nats a frame"),
+        ("nats_per_frame", 10.0, "10.000 nats a frame"),
+    ],
+)
+def test_scores_in_words(metric: str, score: float, said: str) -> None:
+    assert worded(metric, score) == said

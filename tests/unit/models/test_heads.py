@@ -1,10 +1,10 @@
-"""The head against NumPy's softmax."""
+"""The heads against NumPy's softmax and products."""
 
 import numpy as np
 import pytest
 import torch
 
-from crnn_audio.models.heads import CtcHead, InnerHead
+from crnn_audio.models.heads import CtcHead, InnerHead, SigmoidHead
 
 
 def test_log_probs_are_the_log_of_a_softmax() -> None:
@@ -51,3 +51,20 @@ def test_an_inner_head_begins_without_a_say_and_learns_one() -> None:
 def test_an_inner_head_keeps_the_frames_precision() -> None:
     heard, guess = InnerHead(6, 4).bfloat16()(torch.randn(2, 3, 6, dtype=torch.bfloat16))
     assert (heard.dtype, guess.dtype) == (torch.bfloat16, torch.float32)
+
+
+def test_logits_are_a_product_that_begins_near_one_in_twenty() -> None:
+    head, frames = SigmoidHead(6, 88).double(), torch.randn(2, 3, 6, dtype=torch.float64)
+    assert head.linear.bias.tolist() == [-3.0] * 88
+    rate = head(torch.zeros(1, 1, 6, dtype=torch.float64)).detach().sigmoid().mean()
+    assert float(rate) == pytest.approx(0.047, abs=1e-3)
+    weight, bias = (one.detach().numpy() for one in (head.linear.weight, head.linear.bias))
+    np.testing.assert_allclose(head(frames).detach().numpy(), frames.numpy() @ weight.T + bias, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [(torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
+)
+def test_logits_are_float32_at_the_least(given: torch.dtype, wanted: torch.dtype) -> None:
+    assert SigmoidHead(6, 4).to(given)(torch.randn(2, 3, 6, dtype=given)).dtype == wanted

@@ -8,6 +8,14 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from crnn_audio.models.recurrent import LookAhead, Recurrent
 from crnn_audio.types import Encoded
 
+each_way = pytest.mark.parametrize(
+    ("cell", "bidirectional", "look_ahead"),
+    [
+        *((cell, *way) for cell in ("rnn", "lstm", "gru") for way in ((False, 0), (False, 3), (True, 0))),
+        ("tcn", False, 0),
+        ("tcn", False, 3),
+    ],
+)
 LENGTHS = torch.tensor([4, 11, 1, 7])
 
 
@@ -90,16 +98,14 @@ def test_a_carry_holds_each_layers_state(cell: str, states: int) -> None:
     assert all(torch.equal(one, other) for one, other in zip(same, carry, strict=True))
 
 
-@pytest.mark.parametrize(("bidirectional", "look_ahead"), [(False, 0), (False, 3), (True, 0)])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@each_way
 def test_a_batch_of_nothing_is_nothing(cell: str, bidirectional: bool, look_ahead: int) -> None:
     ours = recurrent(cell=cell, bidirectional=bidirectional, look_ahead=look_ahead)
     encoded = ours(Encoded(torch.zeros(2, 0, 6, dtype=torch.float64), torch.tensor([0, 0])))
     assert encoded.frames.shape == (2, 0, ours.output_size)
 
 
-@pytest.mark.parametrize(("bidirectional", "look_ahead"), [(False, 0), (False, 3), (True, 0)])
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@each_way
 def test_inner_heads_change_nothing_at_first_and_stand_between_layers(
     cell: str, bidirectional: bool, look_ahead: int
 ) -> None:
@@ -154,6 +160,7 @@ def test_look_ahead_sees_zeros_past_each_length() -> None:
         assert (found[row, length:] == 0).all()
 
 
-def test_a_bidirectional_stack_takes_no_look_ahead() -> None:
-    with pytest.raises(ValueError, match="hears the whole sequence"):
-        recurrent(bidirectional=True, look_ahead=2)
+def test_a_bidirectional_stack_takes_no_look_ahead_and_no_tcn() -> None:
+    for options in ({"look_ahead": 2}, {"cell": "tcn"}):
+        with pytest.raises(ValueError, match="hears the whole sequence"):
+            recurrent(bidirectional=True, **options)

@@ -1,0 +1,172 @@
+"""Recipes of piano rolls: what they need, what they may not ask for, and how each mistake is told."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crnn_audio.config import rolls, sections
+from crnn_audio.config.load import dump, json_schema, loads
+from crnn_audio.config.schema import RECIPES, RollRecipe, SpeechRecipe
+from tests.unit.config.test_load import accepts, problems
+
+TASK = "task: {kind: next_frame}\n"
+DATA = "data: {corpus: piano_rolls, collection: jsb}\n"
+MODEL = "model: {conv: [], recurrent: {bidirectional: false}}\n"
+FIELDS = "init, task, data, model, optim, train, device, precision, threads, seed"
+
+
+def test_the_shortest_recipe() -> None:
+    recipe = loads(TASK + DATA + MODEL)
+    assert isinstance(recipe, RollRecipe)
+    assert (recipe.task.kind, recipe.data.name) == ("next_frame", "piano_rolls/jsb")
+    assert (recipe.data.batch_rows, recipe.data.chunk_frames, recipe.data.accumulate) == (16, 0, 1)
+    assert isinstance(loads("data: {corpus: an4}"), SpeechRecipe)
+    assert set(RECIPES) == {"recognition", "next_frame"}
+
+
+MISTAKES = {
+    TASK + DATA: "recipe: task next_frame hears only the past, so model.recurrent.bidirectional must be false",
+    TASK + DATA + "model: {recurrent: {bidirectional: false}}": (
+        "recipe: task next_frame hears only the past: look_ahead 0, and model.conv_time 'causal'"
+    ),
+    TASK + DATA + "model: {conv: [{}], conv_time: valid, recurrent: {bidirectional: false}}": (
+        "recipe: task next_frame hears only the past: look_ahead 0, and model.conv_time 'causal'"
+    ),
+    TASK + DATA + "model: {conv: [], recurrent: {bidirectional: false, look_ahead: 2}}": (
+        "recipe: task next_frame hears only the past: look_ahead 0, and model.conv_time 'causal'"
+    ),
+    TASK + DATA + "model: {conv: [{stride: [2, 1]}], conv_time: causal, recurrent: {bidirectional: false}}": (
+        "recipe: task next_frame says something of every frame, so time strides in model.conv are 1"
+    ),
+    TASK + DATA + MODEL + "init: an4": (
+        "recipe: init is for recognition; a piano roll is quickly learned from the start"
+    ),
+    TASK + DATA + MODEL + "features: {kind: fbank}": f"features: no such field; the fields are {FIELDS}",
+    TASK + DATA + MODEL + "augment: {}": f"augment: no such field; the fields are {FIELDS}",
+    TASK + MODEL: "data: missing; it has no default",
+    DATA + MODEL: "task: missing; it has no default",
+    "task: {}\n" + DATA + MODEL: "task.kind: missing; it should be 'next_frame'",
+    "task: 3\n" + DATA + MODEL: "task: input should be a section of fields (found 3)",
+    "task: {kind: next_frme}\n" + DATA + MODEL: (
+        "task.kind: input should be 'recognition' or 'next_frame' (found 'next_frme')"
+    ),
+    "task: {kind: [1]}\n" + DATA + MODEL: "task.kind: input should be 'recognition' or 'next_frame' (found [1])",
+    "task: {kind: next_frame, consistency: 0.2}\n" + DATA + MODEL: (
+        "task.consistency: no such field; the fields are kind"
+    ),
+    TASK + "data: {corpus: an4, collection: jsb}\n" + MODEL: (
+        "data.corpus: input should be 'piano_rolls' (found 'an4')"
+    ),
+    TASK + "data: {corpus: piano_rolls}\n" + MODEL: (
+        "data.collection: missing; it should be 'jsb', 'nottingham', 'musedata' or 'piano_midi'"
+    ),
+    TASK + "data: {corpus: piano_rolls, collection: jbs}\n" + MODEL: (
+        "data.collection: input should be 'jsb', 'nottingham', 'musedata' or 'piano_midi' (found 'jbs'); "
+        "did you mean 'jsb'?"
+    ),
+    TASK + DATA.replace("}", ", batch_rows: 0}") + MODEL: "data.batch_rows: input should be at least 1 (found 0)",
+    TASK + DATA.replace("}", ", chunk_frames: -1}") + MODEL: "data.chunk_frames: input should be at least 0 (found -1)",
+    TASK + DATA.replace("}", ", accumulate: 0}") + MODEL: "data.accumulate: input should be at least 1 (found 0)",
+    TASK + DATA.replace("}", ", batch_seconds: 3}") + MODEL: (
+        "data.batch_seconds: no such field; did you mean 'batch_rows'?"
+    ),
+    TASK + DATA + "model: {conv: [], recurrent: {cell: tcn}}": (
+        "model.recurrent: cell 'tcn' hears only the past and has no state to keep: bidirectional false, zoneout 0"
+    ),
+    TASK + DATA + "model: {conv: [], recurrent: {cell: tcn, bidirectional: false, zoneout: 0.1}}": (
+        "model.recurrent: cell 'tcn' hears only the past and has no state to keep: bidirectional false, zoneout 0"
+    ),
+    TASK + DATA + "model: {conv: [], recurrent: {bidirectional: false, input_dropout: 1}}": (
+        "model.recurrent.input_dropout: input should be below 1 (found 1)"
+    ),
+    TASK + DATA + "model: {conv: [], recurrent: {bidirectional: false, zoneout: -0.1}}": (
+        "model.recurrent.zoneout: input should be at least 0 (found -0.1)"
+    ),
+    TASK + DATA + "model: {conv: [], recurrent: {bidirectional: false, kernel_size: 0}}": (
+        "model.recurrent.kernel_size: input should be at least 1 (found 0)"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES, ids=range(len(MISTAKES)))
+def test_a_mistake_is_told_alone(text: str) -> None:
+    assert problems(text) == [MISTAKES[text]]
+
+
+def test_a_tcn_may_hear_speech_live() -> None:
+    recipe = loads("data: {corpus: an4}\nmodel: {recurrent: {cell: tcn, bidirectional: false, kernel_size: 5}}")
+    assert isinstance(recipe, SpeechRecipe)
+    assert problems("data: {corpus: an4}\nmodel: {recurrent: {cell: tcn}}") == [
+        "model.recurrent: cell 'tcn' hears only the past and has no state to keep: bidirectional false, zoneout 0"
+    ]
+
+
+OVERRIDES = {
+    "data.chunk_frame=3": "no such field; did you mean 'chunk_frames'?",
+    "data.chunk_frames=x": "input should be a whole number (found 'x')",
+    "data.collection=bach": "input should be 'jsb', 'nottingham', 'musedata' or 'piano_midi' (found 'bach')",
+    "features.num_mels=3": f"no such field; the fields are {FIELDS}",
+    "model.recurrent.bidirectional=true": None,
+}
+
+
+@pytest.mark.parametrize("override", OVERRIDES)
+def test_overrides_know_these_fields(override: str) -> None:
+    said = problems(TASK + DATA + MODEL, override)
+    wanted = OVERRIDES[override]
+    assert said == [f"override '{override}': {wanted}" if wanted else MISTAKES[TASK + DATA]]
+    changed = loads(TASK + DATA + MODEL, ["data.chunk_frames=64", "data.root=here", "data.collection=nottingham"])
+    assert changed.data == rolls.RollData(corpus="piano_rolls", collection="nottingham", root="here", chunk_frames=64)
+
+
+shares = st.floats(0, 1, exclude_max=True)
+recipes = st.builds(
+    RollRecipe,
+    task=st.just(rolls.NextFrameTask(kind="next_frame")),
+    data=st.builds(rolls.RollData, corpus=st.just("piano_rolls"), root=st.none() | st.text()),
+    model=st.builds(
+        sections.Model,
+        conv=st.lists(st.builds(sections.ConvLayer, kernel=st.just((3, 5)), stride=st.just((1, 2))), max_size=3),
+        conv_time=st.just("causal"),
+        recurrent=st.builds(
+            sections.RecurrentLayers,
+            cell=st.sampled_from(["rnn", "lstm", "gru"]),
+            nonlinearity=st.just("tanh"),
+            bidirectional=st.just(False),
+            look_ahead=st.just(0),
+            zoneout=shares,
+            variational=st.booleans(),
+        ),
+    ),
+    init=st.none(),
+    optim=st.just(sections.Optim()),
+    device=st.just("cpu"),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(recipes)
+def test_a_recipe_written_out_reads_back_the_same(recipe: RollRecipe) -> None:
+    text = dump(recipe)
+    assert loads(text) == recipe
+    assert "features" not in text
+    assert "augment" not in text
+
+
+def test_an_editors_schema_knows_both_kinds() -> None:
+    rule = json.loads(json_schema())
+    model = {"conv": [], "recurrent": {"bidirectional": False}}
+    data = {"corpus": "piano_rolls", "collection": "jsb"}
+    short = {"task": {"kind": "next_frame"}, "data": data, "model": model}
+    full = json.loads(loads(TASK + DATA + MODEL).model_dump_json())
+    assert all(accepts(rule, good, rule["$defs"]) for good in (short, full, {"data": {"corpus": "an4"}}))
+    for broken in (
+        {**short, "features": {"kind": "fbank"}},
+        {**short, "data": {**data, "collection": "bach"}},
+        {**short, "data": {"corpus": "an4"}},
+        {"data": data, "model": model},
+        {**full, "task": {"kind": "recognition"}},
+    ):
+        assert not accepts(rule, broken, rule["$defs"]), broken
