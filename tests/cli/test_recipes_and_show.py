@@ -83,8 +83,10 @@ def test_the_json_schema_is_json_and_whole(cli) -> None:
     references = [part.split('"')[1] for part in text.split('"$ref": ')[1:]]
     assert references
     assert {reference.removeprefix("#/$defs/") for reference in references} <= schema["$defs"].keys()
+    kinds = [schema["$defs"][name]["properties"].keys() for name in ("SpeechRecipe", "RollRecipe")]
     for path in SHIPPED:
-        assert yaml.safe_load((ROOT / path).read_text(encoding="utf-8")).keys() <= schema["properties"].keys()
+        fields = yaml.safe_load((ROOT / path).read_text(encoding="utf-8")).keys()
+        assert any(fields <= known for known in kinds)
 
 
 def test_mistakes_in_a_recipe_are_said_as_the_design_says(cli, tmp_path: Path) -> None:
