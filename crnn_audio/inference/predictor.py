@@ -22,6 +22,8 @@ class Predictor:
     @torch.inference_mode()
     def score(self, roll: Roll) -> Float[np.ndarray, " N"]:
         """The negative log-likelihood in nats of each frame but the first, given all before it."""
+        if len(roll) < 2:
+            return np.zeros(0, dtype=np.float32)
         whole = batch([roll], [""], [Span(0, 0, len(roll) - 1)]).to(self.device)
         logits = self.task(whole.heard, whole.lengths)
         losses: np.ndarray = frame_losses(logits, whole.next, whole.lengths)[0].cpu().numpy()

@@ -216,9 +216,9 @@ def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
     metric = row["metric"]
     figures = f"{row['split']} " + (f"{_rate(row)} {UNITS[metric]}" if metric in UNITS else f"WER {_rate(row)} %")
     seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
-    return (
-        f"{described} Measured: {figures} ({seeds}), {row['train_seconds'] / 60:.0f} minutes on {_device(row)}.\n{rest}"
-    )
+    seconds = row["train_seconds"]
+    time = f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
+    return f"{described} Measured: {figures} ({seeds}), {time} on {_device(row)}.\n{rest}"
 
 
 def _rate(row: dict[str, Any]) -> str:

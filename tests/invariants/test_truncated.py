@@ -50,7 +50,7 @@ def nats_of_whole_pieces(task: NextFrame) -> float:
 # ---------------------------------------------------------------------------------------- what is heard
 
 
-@pytest.mark.parametrize("chunk", [1, 4, 7, 100])
+@pytest.mark.parametrize("chunk", [1, 7, 100])
 @each_front
 @each_model
 @torch.no_grad()
@@ -156,7 +156,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(kind: str, front: str, chunk: int,
 
     torch.manual_seed(0)
     reports, whole = course(1)
-    for accumulate in (2, 3, 6):
+    for accumulate in (2, 3):
         torch.manual_seed(0)
         parts, weights = course(accumulate)
         for name, value in whole.items():
@@ -186,10 +186,8 @@ RANDOM = {
 """What could go another way after a kill, all at once."""
 WAYS = {
     "lstm": {"model.recurrent.cell": "lstm", "model.recurrent.zoneout": 0.2},
-    "gru": {"model.recurrent.cell": "gru"},
-    "rnn": {"model.recurrent.cell": "rnn", "model.recurrent.zoneout": 0.2},
+    "gru in bf16": {"model.recurrent.cell": "gru", "precision": "bf16"},
     "tcn": {"model.recurrent.cell": "tcn"},
-    "bf16": {"precision": "bf16"},
     "whole pieces": {"data.chunk_frames": 0, "data.batch_rows": 4, "optim.max_epochs": 6},
 }
 
@@ -216,7 +214,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(way: str, root: Path, tmp
     trainings.quietly(recipe, tmp_path / "whole")
     steps = trainings.log_of(tmp_path / "whole", "step")
     assert len({entry["loss"] for entry in steps}) == len(steps) >= 9
-    for count in (3, 3, 4):
+    for count in (3, 4):
         assert trainings.killed_after_steps(recipe, tmp_path / "killed", count)
     trainings.quietly(recipe, tmp_path / "killed")
     assert trainings.log_of(tmp_path / "killed") == trainings.log_of(tmp_path / "whole")

@@ -9,12 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from crnn_audio import build
 from crnn_audio.config.load import dump, loads
 from crnn_audio.errors import RunError
 from crnn_audio.inference import results
 from crnn_audio.inference.evaluate import Evaluation
+from crnn_audio.inference.evaluate_rolls import RollEvaluation
+from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.metrics.error_rate import ErrorCounts
+from crnn_audio.runs import Run
+from tests import rolls
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
@@ -183,3 +188,62 @@ def test_the_first_line_of_a_recipe(ending: str) -> None:
     assert results.with_first_line(text, both) == once, "test stands for itself"
     dev = results.with_first_line(text, both[:1])
     assert "Measured: dev WER 9.00 % (1 seed), 1 minutes on cpu, 2 threads." in dev
+
+
+# ---------------------------------------------------------------------------------------- nats a frame
+
+
+def roll_row(seed: int, value: float, **others: object) -> dict:
+    fixed = {"recipe": "recipes/jsb/gru.yaml", "metric": "nats_per_frame", "head": "sigmoid", "cell": "gru"}
+    return row(seed, value, **(fixed | {"parameters": 298_000, "train_seconds": 45.4} | others))
+
+
+def test_rows_of_rolls_have_a_table_of_their_own() -> None:
+    tcn = {"recipe": "recipes/jsb/tcn.yaml", "cell": "tcn"}
+    of_rolls = merged(roll_row(1, 8.43), roll_row(2, 8.37), roll_row(1, 8.2749, **tcn))
+    speech, _, table = results.readme([*rows(), *of_rolls]).partition("\n## What sounds next\n")
+    assert speech == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
+    ending = "| 298,000 | 0.8 | cpu, 1 thread | 0123456789ab |"
+    assert table.splitlines()[-4:] == [
+        "| recipe | cell | split | nats a frame | seeds | parameters | minutes | device | commit |",
+        "|---|---|---|--:|--:|--:|--:|---|---|",
+        f"| [jsb/gru.yaml](jsb/gru.yaml) | gru | test | 8.400 ± 0.042 | 2 {ending}",
+        f"| [jsb/tcn.yaml](jsb/tcn.yaml) | tcn | test | 8.275 | 1 {ending}",
+    ]
+    assert results.readme(of_rolls).endswith(table)
+
+
+def test_the_first_line_of_a_recipe_of_rolls() -> None:
+    text = "# JSB, GRU (8.43). Not measured yet.\ntask: {}\n"
+    several = merged(roll_row(1, 8.43), roll_row(2, 8.37))
+    once = results.with_first_line(text, several)
+    assert once == (
+        "# JSB, GRU (8.43). Measured: test 8.400 ± 0.042 nats a frame (2 seeds), 45 seconds on cpu, 1 thread."
+        "\ntask: {}\n"
+    )
+    assert results.with_first_line(once, several) == once
+    longer = results.with_first_line(text, [roll_row(1, 8.43, train_seconds=150.0)])
+    assert "Measured: test 8.430 nats a frame (1 seed), 2 minutes on cpu" in longer
+
+
+def test_a_run_of_rolls_is_recorded(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    recipe = rolls.small("nowhere")
+    Path("recipes/jsb").mkdir(parents=True)
+    Path("recipes/jsb/small.yaml").write_text(f"# Small. Not measured yet.\n{dump(recipe)}")
+    for seed, value in ((1, 8.5), (2, 8.3)):
+        facts = {"state": "finished", "train_seconds": 30.0, "threads": 1, "device": "cpu", "steps": 9}
+        facts |= {"recipe": "recipes/jsb/small.yaml", "command": "crnn-audio train recipes/jsb/small.yaml"}
+        run = Run(tmp_path / "run", recipe.model_copy(update={"seed": seed}), None, None, facts)
+        predictor = Predictor(run, build.next_frame(run.rolls))
+        found = RollEvaluation(run.path, "piano_rolls/jsb", "test", value, 11.0, 10.0, ())
+        results.record(predictor, found, "crnn-audio evaluate run")
+    (only,) = json.loads(Path("recipes/jsb/results.json").read_text())
+    assert list(only) == list(row())
+    assert (only["metric"], only["head"], only["cell"]) == ("nats_per_frame", "sigmoid", "lstm")
+    assert (only["seeds"], only["values"], only["trained_on"]) == ([1, 2], [8.5, 8.3], "train")
+    assert only["command"] == "crnn-audio train recipes/jsb/small.yaml && crnn-audio evaluate run"
+    assert only["parameters"] == predictor.task.model.num_parameters
+    assert Path("recipes/README.md").read_text() == results.readme([only])
+    first = Path("recipes/jsb/small.yaml").read_text().partition("\n")[0]
+    assert first == "# Small. Measured: test 8.400 ± 0.141 nats a frame (2 seeds), 30 seconds on cpu, 1 thread."

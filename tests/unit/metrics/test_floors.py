@@ -21,7 +21,7 @@ def roll(*frames: tuple[int, ...]) -> np.ndarray:
 
 
 def test_by_hand_how_often_a_key_sounds() -> None:
-    """Train foretells three frames: key 5 sounds in two of them and key 6 in one; half a count is added to each side."""
+    """Train foretells three frames, of which key 5 sounds in two and key 6 in one; and half a count more."""
     train, judged = [roll((5, 9), (5,), (), (5, 6))], [roll((), (5,), (6,))]
     five, six, others = 2.5 / 4, 1.5 / 4, 0.5 / 4
     first = -math.log(five) - math.log(1 - six) - 86 * math.log(1 - others)

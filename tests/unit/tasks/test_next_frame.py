@@ -1,6 +1,7 @@
 """Piano rolls judged by a loop over pieces, frames and keys; and never averaged over padding or over pieces."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def by_hand(task: NextFrame, roll: np.ndarray) -> float:
         return 1 / (1 + np.exp(-z))
 
     h, c, nats = np.zeros(8), np.zeros(8), 0.0
-    for heard, following in zip(roll[:-1], roll[1:], strict=True):
+    for heard, following in pairwise(roll):
         x = of("projection.0.weight") @ heard + of("projection.0.bias")
         gates = of("weight_ih_l0") @ x + of("bias_ih_l0") + of("weight_hh_l0") @ h + of("bias_hh_l0")
         i, f, g, o = np.split(gates, 4)

@@ -1,0 +1,196 @@
+"""Piano rolls from the command line: trained, evaluated, recorded; bad files and bad asks are one message."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from scipy.io import savemat
+
+from crnn_audio import cli
+from crnn_audio.inference import results
+from tests import rolls
+from tests.cli.conftest import program
+from tests.rolls import cells, tune
+
+FIRST_LINE = "# Chords that go up and down. Not measured yet."
+RECIPE = f"{FIRST_LINE}\n" + json.dumps(
+    rolls.SMALL
+    | {
+        "data": {"corpus": "piano_rolls", "collection": "jsb", "batch_rows": 2, "chunk_frames": 8},
+        "optim": {"lr": 1e-2, "max_epochs": 4},
+        "train": {"eval_epochs": 2},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with `recipes/jsb/small.yaml`, its rolls in data/piano_rolls, and `run`, trained on them."""
+    folder = tmp_path_factory.mktemp("rolls")
+    (folder / "recipes" / "jsb").mkdir(parents=True)
+    (folder / "recipes" / "jsb" / "small.yaml").write_text(RECIPE, encoding="utf-8")
+    rolls.folder(folder / "data" / "piano_rolls")
+    done = program("train", "recipes/jsb/small.yaml", "--out", "run", cwd=folder)
+    facts = json.loads((folder / "run" / "run.json").read_text())
+    assert done.stdout.startswith(f"run: finished (steps {facts['steps']}, epochs 4, ")
+    assert done.stdout.endswith(f"best dev {facts['best_dev']:.3f} nats a frame).\n")
+    assert f"epoch 4/4  dev {facts['best_dev']:.3f} nats a frame (best so far)" in done.stderr
+    assert " frames/s" in done.stderr
+    assert (folder / "run" / "curves.png").exists()
+    assert not (folder / "run" / "vocabulary.json").exists()
+    return folder
+
+
+@pytest.fixture
+def tree(workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory that may be written to, and that we are in."""
+    monkeypatch.chdir(shutil.copytree(workshop, tmp_path / "tree"))
+    monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
+    monkeypatch.setattr("crnn_audio.training.display.draw_curves", lambda *_: None)
+    return Path()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was written."""
+
+    stdout: str
+    stderr: str
+
+
+Here = Callable[..., Done]
+
+
+@pytest.fixture
+def here(tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The command line in this process, which is quicker; a traceback would fail the test."""
+
+    def run(*words: object, exit_code: int = 0) -> Done:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["crnn-audio", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        done = Done(*capsys.readouterr())
+        assert (ended.value.code or 0) == exit_code, done
+        return done
+
+    return run
+
+
+def test_a_trained_run_is_evaluated(here: Here) -> None:
+    found = json.loads(here("evaluate", "run", "--json").stdout)
+    assert list(found) == [
+        "run", "corpus", "split", "nats_per_frame", "independent_key", "key_markov", "pieces", "frames"
+    ]  # fmt: skip
+    assert (found["run"], found["corpus"], found["split"]) == ("run", "piano_rolls/jsb", "test")
+    assert (found["pieces"], found["frames"]) == (5, sum(19 + 3 * one for one in range(5)))
+    assert 0 < found["nats_per_frame"] < 20
+    told = here("evaluate", "run", "--worst", "1")
+    assert told.stdout.splitlines()[:2] == [
+        f"run on piano_rolls/jsb test: 5 pieces, {found['frames']} frames foretold",
+        f"  {found['nats_per_frame']:.3f} nats a frame",
+    ]
+    assert len(told.stdout.splitlines()) == 4
+    dev = json.loads(here("evaluate", "run", "--split", "dev", "--json").stdout)
+    facts = json.loads(Path("run/run.json").read_text())
+    assert dev["nats_per_frame"] == pytest.approx(facts["best_dev"], rel=1e-6)
+
+
+def test_a_finished_run_is_left_alone_and_an_unfinished_one_goes_on(tree: Path, here: Here) -> None:
+    best = (tree / "run" / "best.safetensors").read_bytes()
+    again = here("train", "recipes/jsb/small.yaml", "--out", "run")
+    assert "this run was finished before" in again.stderr
+    assert (tree / "run" / "best.safetensors").read_bytes() == best
+    stopped = here("train", "recipes/jsb/small.yaml", "--out", "two", "--minutes", "0")
+    assert "two: stopped and saved (steps 1, epochs 0," in stopped.stderr
+    assert stopped.stdout == ""
+    whole = here("train", "recipes/jsb/small.yaml", "--out", "two")
+    assert "two: going on after step 1, epoch 1 of 4." in whole.stderr
+    assert (tree / "two" / "best.safetensors").read_bytes() == best
+
+
+def test_a_score_is_recorded_in_row_table_and_first_line(tree: Path, here: Here) -> None:
+    done = here("evaluate", "run", "--record", "--json")
+    found = json.loads(done.stdout)
+    assert done.stderr == "Recorded in recipes/jsb/results.json.\n"
+    (row,) = json.loads((tree / "recipes" / "jsb" / "results.json").read_text(encoding="utf-8"))
+    assert (row["metric"], row["head"], row["cell"]) == ("nats_per_frame", "sigmoid", "lstm")
+    assert (row["seeds"], row["values"], row["split"]) == ([1], [found["nats_per_frame"]], "test")
+    assert row["command"] == (
+        "crnn-audio train recipes/jsb/small.yaml --out run && crnn-audio evaluate run --split test --weights best"
+    )
+    assert (tree / "recipes" / "README.md").read_text(encoding="utf-8") == results.readme([row])
+    first = (tree / "recipes" / "jsb" / "small.yaml").read_text(encoding="utf-8").partition("\n")[0]
+    measured = f"Measured: test {found['nats_per_frame']:.3f} nats a frame (1 seed), "
+    assert first.startswith(f"# Chords that go up and down. {measured}")
+    assert measured in here("recipes").stdout
+    here("evaluate", "run", "--noise", "data", exit_code=5)
+
+
+def test_a_recipe_is_shown(here: Here) -> None:
+    done = here("show", "recipes/jsb/small.yaml", "model.recurrent.cell=tcn")
+    assert "hears               its own frame and 4 before" in done.stdout
+    assert "chunk_frames: 8" in done.stdout
+    assert "features" not in done.stdout
+
+
+BAD = {
+    "columns": ({"traindata": cells([tune(1, 9)[:, :87]])}, "a matrix of shape (9, 87); it should be (frames, 88)."),
+    "empty": ({"traindata": cells([tune(1, 9), tune(1, 0)])}, "jsb-train-1: 0 frames; a piece needs two"),
+    "loud": ({"traindata": cells([3 * tune(1, 9)])}, "holds other values than 0 and 1"),
+    "other": ({"songs": cells([tune(1, 9)])}, "holds no traindata, but songs."),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_collection_is_exit_code_4_and_one_message(bad: str, tree: Path, here: Here) -> None:
+    content, message = BAD[bad]
+    good = {} if bad == "other" else dict.fromkeys(("validdata", "testdata"), cells([tune(1, 9)]))
+    savemat(tree / "data" / "piano_rolls" / "JSB_Chorales.mat", good | content)
+    for words in (("train", "recipes/jsb/small.yaml", "--out", "new"), ("evaluate", "run")):
+        done = here(*words, exit_code=4)
+        assert done.stdout == ""
+        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith("data/piano_rolls/JSB_Chorales.mat")
+        assert message in done.stderr
+    assert not (tree / "new").exists()
+
+
+def test_a_truncated_and_a_missing_file_too(tree: Path, here: Here) -> None:
+    path = tree / "data" / "piano_rolls" / "JSB_Chorales.mat"
+    path.write_bytes(path.read_bytes()[:-2000])
+    done = here("train", "recipes/jsb/small.yaml", "--out", "new", exit_code=4)
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert "JSB_Chorales.mat: not a MATLAB file that can be read" in done.stderr
+    path.unlink()
+    done = here("train", "recipes/jsb/small.yaml", "--out", "new", exit_code=4)
+    assert "JSB_Chorales.mat: no such file; there are MuseData.mat, Nottingham.mat, Piano_midi.mat." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "message"),
+    [
+        (("transcribe", "run", "{tiny}"), 5, "hears no speech"),
+        (("stream", "run", "{tiny}"), 5, "hears no speech"),
+        (("publish", "run", "--out", "small"), 5, "hears no speech"),
+        (("doctor", "recipes/jsb/small.yaml"), 3, "doctor listens to recordings of speech"),
+    ],
+    ids=lambda words: words[0] if isinstance(words, tuple) else "",
+)
+def test_what_asks_for_speech_is_one_message(
+    words: tuple[str, ...], exit_code: int, message: str, tree: Path, here: Here, tiny: Path
+) -> None:
+    sound = next(iter(sorted(tiny.rglob("*.flac"))))
+    asked = [word.format(tiny=sound) for word in words]
+    if words[0] == "transcribe":  # which writes bytes, and so not into pytest's hands
+        done = program(*asked, cwd=Path.cwd(), exit_code=exit_code)
+    else:
+        done = here(*asked, exit_code=exit_code)
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert not (tree / "small").exists()

@@ -1,0 +1,239 @@
+"""Runs of piano rolls: loaded, asked what sounds next, scored and evaluated; and what asks them for speech."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import crnn_audio
+from crnn_audio import build, runs
+from crnn_audio.batching.rolls import whole_batches
+from crnn_audio.corpora import piano_rolls
+from crnn_audio.errors import DataError, RecipeError, RunError
+from crnn_audio.inference import doctor, show
+from crnn_audio.inference.evaluate import evaluate, lines
+from crnn_audio.inference.evaluate_rolls import RollEvaluation
+from crnn_audio.inference.load import load, load_recognizer
+from crnn_audio.inference.predictor import Predictor
+from crnn_audio.inference.publish import publish
+from crnn_audio.metrics import floors
+from crnn_audio.tasks.judging import Foretold, judge_next_frame
+from crnn_audio.training import checkpoint
+from tests import rolls
+from tests.invariants.small import moved
+
+CELLS = ["rnn", "lstm", "gru", "tcn"]
+CONV = [{"channels": 2, "kernel": [3, 7], "stride": [1, 4]}]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return rolls.folder(tmp_path_factory.mktemp("rolls") / "piano_rolls", pieces=4)
+
+
+def untrained(path: Path, root: Path, cell: str = "lstm", *, conv: bool = True) -> runs.Run:
+    """A finished run as training leaves it, whose best weights are random and whose last are zero."""
+    changes = {"model.recurrent.cell": cell, "model.recurrent.dropout": 0.5, "model.recurrent.input_dropout": 0.5}
+    changes |= {"model.conv": CONV if conv else [], "model.conv_time": "causal"}
+    run = runs.create(path, rolls.small(root, changes), None, None, {"command": "crnn-audio train small.yaml"})
+    weights = checkpoint.weights(moved(build.next_frame(run.rolls).model))
+    run.save_weights("best", weights)
+    run.save_weights("last", {name: torch.zeros_like(value) for name, value in weights.items()})
+    run.set_state("finished", steps=3, epochs=1, train_seconds=3.0, best_dev=1.0)
+    return run
+
+
+@pytest.fixture(scope="module")
+def run(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return untrained(tmp_path_factory.mktemp("run") / "jsb", root).path
+
+
+@pytest.fixture(scope="module")
+def predictor(run: Path) -> Predictor:
+    found = crnn_audio.load(run, device="cpu")
+    assert isinstance(found, Predictor)
+    return found
+
+
+# ---------------------------------------------------------------------------------------- loaded
+
+
+@pytest.mark.parametrize("conv", [False, True])
+@pytest.mark.parametrize("cell", CELLS)
+def test_law_7_a_run_that_was_moved_says_the_same(cell: str, conv: bool, root: Path, tmp_path: Path) -> None:
+    run, piece = untrained(tmp_path / "run", root, cell, conv=conv), rolls.tune(7, 25)
+    here = load(run.path)
+    before = here.score(piece)
+    assert before.std() > 1e-3
+    kept = here.task.model.state_dict()
+    assert all(torch.equal(value, run.weights()[name]) for name, value in kept.items())
+    shutil.move(run.path, tmp_path / "else where")
+    np.testing.assert_array_equal(load(tmp_path / "else where").score(piece), before)
+    # Of zero weights every key has an even chance.
+    assert load(tmp_path / "else where", weights="last").score(piece) == pytest.approx(88 * np.log(2), rel=1e-6)
+
+
+def test_what_is_opened_knows_what_it_is(predictor: Predictor) -> None:
+    assert not predictor.task.training
+    assert (predictor.run.tokens, predictor.run.statistics) == (None, None)
+    assert predictor.run.rolls.data.collection == "jsb"
+    assert not (predictor.run.path / "vocabulary.json").exists()
+
+
+def test_weights_of_another_shape_are_refused(root: Path, tmp_path: Path) -> None:
+    run = untrained(tmp_path / "run", root)
+    recipe = run.path / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("hidden_size: 8", "hidden_size: 9"))
+    with pytest.raises(RunError, match="the weights do not fit the recipe beside them"):
+        load(run.path)
+
+
+# ---------------------------------------------------------------------------------------- asked
+
+
+def test_a_piece_is_scored_frame_by_frame(predictor: Predictor) -> None:
+    piece, carry = rolls.tune(3, 20), None
+    scores = predictor.score(piece)
+    assert scores.shape == (19,)
+    for frame in range(19):
+        chances, carry = predictor.step(piece[frame : frame + 1], carry)
+        assert chances.shape == (1, 88)
+        wanted = -np.log(np.where(piece[frame + 1] == 1, chances[0], 1 - chances[0])).sum()
+        assert scores[frame] == pytest.approx(wanted, rel=1e-4)
+
+
+def test_steps_of_any_size_say_the_same_and_leave_no_trace(predictor: Predictor) -> None:
+    piece = rolls.tune(3, 20)
+    whole, after = predictor.step(piece)
+    assert ((whole > 0) & (whole < 1)).all()
+    first, carry = predictor.step(piece[:7])
+    nothing, carry = predictor.step(piece[:0], carry)
+    assert nothing.shape == (0, 88)
+    for _ in range(2):
+        second, ended = predictor.step(piece[7:], carry)
+        np.testing.assert_allclose(np.concatenate([first, second]), whole, rtol=1e-4)
+    for one, other in zip(ended.recurrent, after.recurrent, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    assert not after.recurrent[0].requires_grad
+
+
+def test_the_shortest_pieces(predictor: Predictor) -> None:
+    assert predictor.score(rolls.tune(3, 2)).shape == (1,)
+    assert predictor.score(rolls.tune(3, 1)).shape == predictor.score(rolls.tune(3, 0)).shape == (0,)
+    np.testing.assert_allclose(predictor.score(rolls.tune(3, 9))[:4], predictor.score(rolls.tune(3, 5)), rtol=1e-4)
+
+
+# ---------------------------------------------------------------------------------------- evaluated
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_a_split_is_evaluated_beside_its_floors(predictor: Predictor, root: Path, split: str) -> None:
+    found = evaluate(predictor, split)
+    assert isinstance(found, RollEvaluation)
+    pieces = piano_rolls.pieces(root, "jsb")
+    chosen, train = ([piece.roll for piece in pieces[name]] for name in (split, "train"))
+    nats = [predictor.score(roll) for roll in chosen]
+    frames = sum(len(one) for one in nats)
+    assert found.nats_per_frame == pytest.approx(sum(map(np.sum, nats)) / frames, rel=1e-5)
+    assert found.scores == {"nats_per_frame": found.nats_per_frame}
+    assert found.independent_key == floors.independent_key(train, chosen)
+    assert found.key_markov == floors.key_markov(train, chosen)
+    assert found.as_json() == {
+        "run": str(predictor.run.path), "corpus": "piano_rolls/jsb", "split": split,
+        "nats_per_frame": found.nats_per_frame, "independent_key": found.independent_key,
+        "key_markov": found.key_markov, "pieces": 4, "frames": frames,
+    }  # fmt: skip
+    judged = judge_next_frame(predictor.task, whole_batches(chosen, [piece.id for piece in pieces[split]], 4))
+    assert found.nats_per_frame == pytest.approx(judged.score, rel=1e-6)
+
+
+def test_it_is_told_with_the_hardest_pieces(tmp_path: Path) -> None:
+    pieces = (Foretold("easy", 4.0, 4), Foretold("long", 100.0, 20), Foretold("hard", 24.0, 3))
+    found = RollEvaluation(tmp_path, "piano_rolls/jsb", "test", 128 / 27, 11.094, 10.256, pieces)
+    assert lines(found, "runs/jsb", 2) == [
+        "runs/jsb on piano_rolls/jsb test: 3 pieces, 27 frames foretold",
+        "  4.741 nats a frame",
+        "  floors: 11.09 by how often a key sounds, 10.26 by whether it did in the frame before",
+        "  hard: 8.00 in 3 frames",
+        "  long: 5.00 in 20 frames",
+    ]
+    assert len(lines(found, "runs/jsb", 0)) == 3
+
+
+def test_another_root_and_a_split_that_is_not_there(run: Path, root: Path, tmp_path: Path) -> None:
+    elsewhere = rolls.folder(tmp_path / "elsewhere", pieces=2, num_frames=9)
+    assert len(evaluate(run, "dev", root=elsewhere).pieces) == 2
+    with pytest.raises(DataError, match=r"piano_rolls/jsb: no split 'exam'; it has train, dev, test"):
+        evaluate(run, "exam")
+    with pytest.raises(DataError, match="not found"):
+        evaluate(run, "test", root=tmp_path / "nowhere")
+    assert len(evaluate(run, "test", root=root).pieces) == 4
+
+
+# ---------------------------------------------------------------------------------------- asked for speech
+
+NO_SPEECH = (
+    r"a model of piano_rolls/jsb for task next_frame, which hears no speech\. "
+    r"Give a run of a recipe with task recognition\."
+)
+
+
+def test_who_needs_a_recogniser_is_told_what_this_is(run: Path, tmp_path: Path) -> None:
+    for ask in (
+        lambda: load_recognizer(run),
+        lambda: publish(run, tmp_path / "small"),
+        lambda: runs.open_run(run).speech,
+    ):
+        with pytest.raises(RunError, match=NO_SPEECH) as caught:
+            ask()
+        assert caught.value.exit_code == 5
+    assert not (tmp_path / "small").exists()
+
+
+def test_a_recogniser_does_not_start_from_it(run: Path, tmp_path: Path) -> None:
+    from crnn_audio.training import init
+    from tests import trainings
+
+    with pytest.raises(RunError, match="hears no speech"):
+        init.source(trainings.small(tmp_path, {"init": str(run)}))
+
+
+def test_doctor_listens_to_speech_alone(tmp_path: Path) -> None:
+    path = tmp_path / "jsb.yaml"
+    path.write_text(json.dumps(rolls.SMALL))
+    with pytest.raises(RecipeError, match=r"jsb\.yaml: trains on piano_rolls/jsb; doctor listens to recordings"):
+        doctor.check(path)
+
+
+# ---------------------------------------------------------------------------------------- shown
+
+
+@pytest.mark.parametrize(
+    ("cell", "inside", "past"),
+    [
+        ("rnn", 2 * (8 * 8 + 8 * 8 + 2 * 8), None),
+        ("lstm", 2 * 4 * (8 * 8 + 8 * 8 + 2 * 8), None),
+        ("gru", 2 * 3 * (8 * 8 + 8 * 8 + 2 * 8), None),
+        ("tcn", 2 * 2 * (8 * 8 * 5 + 8), 2 * 4 * 1 + 2 * 4 * 2),
+    ],
+)
+def test_a_recipe_in_figures_by_formula(cell: str, inside: int, past: int | None) -> None:
+    shape = {"model.recurrent.cell": cell, "model.recurrent.num_layers": 2, "model.recurrent.kernel_size": 5}
+    recipe = rolls.small("nowhere", shape)
+    summary = show.show(recipe)
+    assert summary.num_parameters == (88 * 8 + 8) + inside + (8 * 88 + 88)
+    assert summary.past_frames == past
+    hears = "all of the past" if past is None else "its own frame and 24 before"
+    assert show.lines(recipe, summary) == [
+        f"parameters          {summary.num_parameters:,}",
+        f"hears               {hears}",
+    ]
+
+
+def test_a_causal_front_hears_further_back() -> None:
+    shape = {"model.conv": [{"kernel": [5, 3]}, {"kernel": [3, 3]}], "model.conv_time": "causal"}
+    assert show.show(rolls.small("nowhere", shape)).past_frames is None
+    assert show.show(rolls.small("nowhere", shape | {"model.recurrent.cell": "tcn"})).past_frames == 4 + 2 + 4
