@@ -19,7 +19,7 @@ from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, plan_epoch
 from crnn_audio.config.schema import Augment, Features, Model, Recipe, RecognitionTask
 from crnn_audio.corpora import CORPORA, home, own
-from crnn_audio.errors import DataError, RecipeError, RunError
+from crnn_audio.errors import CrnnAudioError, DataError, RecipeError, RunError, enough_memory
 from crnn_audio.features import normalize, spectrogram
 from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer
@@ -28,6 +28,7 @@ from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Masks, Recognition
 from crnn_audio.text.normalize import normalize as normalize_text
 from crnn_audio.text.vocabulary import Vocabulary
@@ -181,6 +182,19 @@ def recognition(recipe: Recipe, tokens: Vocabulary, statistics: Statistics | Non
         intermediate=recipe.task.intermediate,
         mixed=recipe.precision == "bf16",
     )
+
+
+def of_run(run: Run) -> Recognition:
+    """The recogniser of a run directory, before it is given its weights.
+
+    Raises:
+        RunError: the recipe or the statistics in it are damaged.
+    """
+    try:
+        with enough_memory("the recipe in it is damaged, or this machine is too small"):
+            return recognition(run.recipe, run.vocabulary, run.statistics)
+    except CrnnAudioError as error:
+        raise RunError(f"{run.path}: {error}") from None
 
 
 def cuts(recipe: Recipe, chosen: Sequence[Cut], tokens: Vocabulary, distortion: Distortion | None = None) -> Cuts:

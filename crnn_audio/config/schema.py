@@ -11,8 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Pair = tuple[Count, Count]
+Count = Annotated[int, Field(ge=1, le=65_536)]
+"""Bounded, as all sizes are, so that a slip of the finger is told at once and not by a machine out of memory."""
+Rate = Annotated[int, Field(ge=1, le=1_000_000)]
+Extent = Annotated[int, Field(ge=1, le=255)]
+Pair = tuple[Extent, Extent]
+Seconds = Annotated[float, Field(gt=0, le=10)]
+Masks = Annotated[int, Field(ge=0, le=1000)]
 
 
 class Section(BaseModel):
@@ -82,7 +87,7 @@ class FbankFeatures(Section):
     """Log-mel filterbank exactly as Kaldi computes it."""
 
     kind: Literal["fbank"] = "fbank"
-    sample_rate: Count = 16000
+    sample_rate: Rate = 16000
     """Samples per second that all audio is brought to."""
     num_mels: Count = 80
     """Mel bins of a frame."""
@@ -97,13 +102,13 @@ class LogMelFeatures(Section):
     """Log-mel spectrogram by torchaudio."""
 
     kind: Literal["log_mel"]
-    sample_rate: Count = 16000
+    sample_rate: Rate = 16000
     """Samples per second that all audio is brought to."""
     num_mels: Count = 80
     """Mel bins of a frame."""
-    window_seconds: Positive = 0.025
+    window_seconds: Seconds = 0.025
     """Sound under one frame."""
-    hop_seconds: Positive = 0.010
+    hop_seconds: Seconds = 0.010
     """Time between frames."""
     normalize: Normalize = "global"
 
@@ -112,15 +117,15 @@ class MfccFeatures(Section):
     """Mel-frequency cepstral coefficients by torchaudio."""
 
     kind: Literal["mfcc"]
-    sample_rate: Count = 16000
+    sample_rate: Rate = 16000
     """Samples per second that all audio is brought to."""
     num_mels: Count = 80
     """Mel bins of a frame."""
     num_coefficients: Count = 40
     """Cepstral coefficients of a frame; no more than num_mels."""
-    window_seconds: Positive = 0.025
+    window_seconds: Seconds = 0.025
     """Sound under one frame."""
-    hop_seconds: Positive = 0.010
+    hop_seconds: Seconds = 0.010
     """Time between frames."""
     normalize: Normalize = "global"
 
@@ -129,13 +134,13 @@ class MelFeatures(Section):
     """Mel spectrogram in decibels by librosa, on the CPU."""
 
     kind: Literal["mel"]
-    sample_rate: Count = 16000
+    sample_rate: Rate = 16000
     """Samples per second that all audio is brought to."""
     num_mels: Count = 80
     """Mel bins of a frame."""
-    window_seconds: Positive = 0.025
+    window_seconds: Seconds = 0.025
     """Sound under one frame."""
-    hop_seconds: Positive = 0.010
+    hop_seconds: Seconds = 0.010
     """Time between frames."""
     normalize: Normalize = "global"
 
@@ -151,10 +156,10 @@ class SpecAugment(Section):
 
     start_epoch: Annotated[int, Field(ge=0)] = 0
     """Epochs without masks at the start."""
-    time_masks: Annotated[int, Field(ge=0)] = 2
+    time_masks: Masks = 2
     time_width: Count = 40
     """Longest time mask, in frames; never more than a fifth of the utterance."""
-    freq_masks: Annotated[int, Field(ge=0)] = 2
+    freq_masks: Masks = 2
     freq_width: Count = 27
     """Widest frequency mask, in bins; never more than half of them."""
 
@@ -226,7 +231,7 @@ class RecurrentLayers(Section):
     """Of the simple RNN alone."""
     hidden_size: Count = 256
     """Units a direction."""
-    num_layers: Count = 3
+    num_layers: Annotated[int, Field(ge=1, le=100)] = 3
     bidirectional: bool = True
     norm: Literal["none", "layer"] = "layer"
     """After the input projection and after each layer, over the units of one frame."""
@@ -234,7 +239,7 @@ class RecurrentLayers(Section):
     """On each layer's output."""
     residual: bool = False
     """Add a layer's input to its output where their sizes agree."""
-    look_ahead: Annotated[int, Field(ge=0)] = 0
+    look_ahead: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Output frames after its own that each output of a one-directional stack hears (a row convolution)."""
 
     @model_validator(mode="after")
@@ -249,7 +254,7 @@ class RecurrentLayers(Section):
 class Model(Section):
     """The CRNN: convolutions, recurrent layers, head."""
 
-    conv: list[ConvLayer] = [ConvLayer(stride=(2, 2)), ConvLayer(stride=(2, 2))]
+    conv: Annotated[list[ConvLayer], Field(max_length=100)] = [ConvLayer(stride=(2, 2)), ConvLayer(stride=(2, 2))]
     conv_norm: Literal["none", "layer"] = "layer"
     """Over the channels and bins of one frame."""
     conv_activation: Literal["relu", "gelu", "silu"] = "relu"
@@ -281,7 +286,7 @@ class Optim(Section):
     """Share of all steps in which the rate rises from lr/25."""
     plateau_patience: Count = 3
     """Evaluations without a better dev score before the rate is halved."""
-    max_epochs: Count = 30
+    max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     clip_norm: Positive | None = 5.0
     """Largest norm of the whole gradient."""
     clip_value: Positive | None = None
@@ -328,9 +333,9 @@ class Recipe(Section):
     """`auto` takes a GPU where there is one."""
     precision: Literal["float32", "bf16"] = "float32"
     """Of the network's inside; log-softmax and losses are always float32."""
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads; 0 takes this machine's cores, four at most. The count is part of what makes a run repeatable."""
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, le=2**53)] = 1
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

@@ -19,7 +19,7 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> R
         RunError: it is missing, unfinished without weights, damaged, or from a newer version.
     """
     run = runs.open_run(model)
-    task = build.recognition(run.recipe, run.vocabulary, run.statistics)
+    task = build.of_run(run)
     try:
         task.model.load_state_dict(run.weights(weights))
     except RuntimeError as error:

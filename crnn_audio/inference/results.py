@@ -15,7 +15,7 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.config import load as recipes
 from crnn_audio.config.schema import Recipe
-from crnn_audio.errors import RecipeError, RunError
+from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.inference.evaluate import Evaluation
 from crnn_audio.inference.recognizer import Recognizer
 
@@ -39,7 +39,7 @@ def record(recognizer: Recognizer, evaluation: Evaluation, command: str) -> Path
     """
     recipe = recordable(recognizer)
     path = recipe.parent / "results.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    rows = _rows(path) if path.exists() else []
     for metric, value in (("wer", evaluation.wer), ("cer", evaluation.cer)):
         _update(rows, _row(recognizer, recipe, evaluation.split, metric, value, command))
     files.write_text(path, json.dumps(rows, indent=1) + "\n")
@@ -132,9 +132,7 @@ def identity(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 def write_tables(folder: Path) -> None:
     """Writes `folder`/README.md and the first line of each recipe with results."""
-    rows = [
-        row for path in sorted(folder.glob("*/results.json")) for row in json.loads(path.read_text(encoding="utf-8"))
-    ]
+    rows = [row for path in sorted(folder.glob("*/results.json")) for row in _rows(path)]
     files.write_text(folder / "README.md", readme(rows))
     for name in sorted({row["recipe"] for row in rows}):
         path = folder.parent / name
@@ -142,6 +140,16 @@ def write_tables(folder: Path) -> None:
             files.write_text(
                 path, with_first_line(path.read_text(encoding="utf-8"), [r for r in rows if r["recipe"] == name])
             )
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        for row in rows:
+            identity(row)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DataError(f"{path}: damaged ({error!r}). Restore it with git.") from None
+    return list(rows)
 
 
 def readme(rows: list[dict[str, Any]]) -> str:

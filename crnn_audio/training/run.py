@@ -17,6 +17,7 @@ from crnn_audio.batching import loader, plan
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.schema import Recipe
+from crnn_audio.errors import enough_memory
 from crnn_audio.runs import Run
 from crnn_audio.tasks.judging import RecognitionJudgement, judge_recognition
 from crnn_audio.tasks.recognition import Recognition
@@ -80,13 +81,14 @@ def train(
         statistics = source.statistics if source else None
         run = run or start.begun(path, recipe, vocabulary, ready, num_threads, recipe_path, say, statistics)
         start.list_left_out(run, left_out, len(training), say)
-        task = build.recognition(run.recipe, run.vocabulary, run.statistics)
+        task = build.of_run(run)
         if source:
             init.load(source, task.model)
         task.to(device)
     held_out = None if run.recipe.data.dev_as_train else splits.get("dev")
     development = build.cuts(run.recipe, held_out, run.vocabulary) if held_out else None
-    return _trained(run, task, ready, development, device, deadline, say)
+    with enough_memory("lower data.batch_seconds, raise data.accumulate or take a smaller model"):
+        return _trained(run, task, ready, development, device, deadline, say)
 
 
 def _vocabulary(recipe: Recipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:

@@ -53,9 +53,7 @@ def _sharpen(path: Path) -> None:
 
 
 @pytest.fixture
-def program(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Program:
+def program(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Program:
     """The command line in this process, in a folder of its own, without corpora."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import pytest
 
 from crnn_audio import cli
+from crnn_audio.inference.printing import visible
 
 CODES = {0, 2, 3, 4, 5, 6}
 """How a call may end: 1 is a bug."""
@@ -36,8 +37,8 @@ class Outcome:
         return f"{' '.join(self.arguments)}\nexit code {self.code}\n{self.stdout[-3000:]}\n{self.stderr[-3000:]}"
 
     def names(self, *names: object) -> bool:
-        """Whether standard error names one of these, written in full or by its last part."""
-        return any(str(one) in self.stderr or Path(str(one)).name in self.stderr for one in names)
+        """Whether standard error names one of these."""
+        return any(str(one) in self.stderr or visible(str(one)) in self.stderr for one in names)
 
     def objects(self) -> list[dict[str, Any]]:
         """Standard output as JSON lines, of the JSON that every reader takes: without NaN and infinity."""

@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any
 
-from tests.fuzz.mutations import Draw, changed_inside, damaged, odd_value
+from tests.fuzz.mutations import Draw, as_json, changed_inside, damaged, odd_value
 
 BREAKS = ("\n", "\r\n", "\r", "\n\n", "\n \t\n", "\u2028", "", " ", ",", ",\n", "\0\n", "\n\0")
 
@@ -15,7 +15,7 @@ def manifest(rng: Draw, cuts: list[dict[str, Any]]) -> bytes:
     """A manifest of which cuts, lines or bytes are changed."""
     for _ in range(rng.choice((0, 1, 1, 1, 2, 5))):
         _change(rng, cuts)
-    lines = [_spelled(rng, json.dumps(cut, ensure_ascii=rng.random() < 0.5)) for cut in cuts]
+    lines = [_spelled(rng, as_json(rng, cut)) for cut in cuts]
     text = lines[0] if lines else ""
     for line in lines[1:]:
         text += (rng.choice(BREAKS) if rng.random() < 0.05 else "\n") + line
@@ -75,7 +75,7 @@ def table(rng: Draw, rows: list[list[str]]) -> tuple[str, bytes]:
         if objects and rng.random() < 0.5:
             index = rng.randrange(len(objects))
             objects[index] = changed_inside(rng, objects[index])
-        text = "".join(json.dumps(one) + "\n" for one in objects)
+        text = "".join(as_json(rng, one) + "\n" for one in objects)
     elif rng.random() < 0.5:
         text = "".join(delimiter.join(row) + "\n" for row in rows)  # as people write it, quoting nothing
     else:

@@ -56,7 +56,9 @@ def encoded(suffix: str) -> bytes:
 
 def mutated(rng: Draw) -> tuple[str, bytes]:
     """A suffix and the bytes of one recording."""
-    make = rng.choice((any_damage, any_damage, any_damage, odd_wav, odd_wav, odd_chunks, odd_samples, odd_shape, joined))
+    make = rng.choice(
+        (any_damage, any_damage, any_damage, odd_wav, odd_wav, odd_chunks, odd_samples, odd_shape, joined)
+    )
     suffix, content = make(rng)
     if rng.random() < 0.05:
         content = rng.choice(OTHERS)
@@ -124,7 +126,8 @@ def odd_samples(rng: Draw) -> tuple[str, bytes]:
 def odd_shape(rng: Draw) -> tuple[str, bytes]:
     """A sound WAV of a rate, a number of channels or a length that hardly anyone has."""
     channels = rng.choice((1, 1, *CHANNELS))
-    samples = np.repeat(beep(rng.choice((0, 1, 2, 160, 399, 3200)))[:, None], channels, axis=1)
+    length = min(rng.choice((0, 1, 2, 160, 399, 3200)), 400_000 // channels)
+    samples = np.repeat(beep(length)[:, None], channels, axis=1)
     rate = rng.choice((RATE, *RATES))
     byte_rate, align = min(2 * channels * rate, 2**32 - 1), min(2 * channels, 65535)
     return "wav", wav(_pcm(samples), channels=channels, rate=rate, byte_rate=byte_rate, align=align)

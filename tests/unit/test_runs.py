@@ -145,7 +145,14 @@ def test_best_and_last_are_two_and_without_dev_the_last_are_the_best(run) -> Non
 
 # ---------------------------------------------------------------------------------------- damaged
 
-GARBAGE = {"binary": b"\xff\xfe\x00garbage", "text": b"<html>", "empty": b"", "a list": b"[1, 2]", "a number": b"3"}
+GARBAGE = {
+    "binary": b"\xff\xfe\x00garbage",
+    "text": b"<html>",
+    "empty": b"",
+    "a list": b"[1, 2]",
+    "a number": b"3",
+    "deep": b"[" * 9999,
+}
 
 
 @pytest.mark.parametrize("name", ["run.json", "recipe.yaml", "vocabulary.json", "statistics.json"])
@@ -170,7 +177,10 @@ def test_a_missing_file_is_named(run, name) -> None:
     assert name in problem(run)
 
 
-@pytest.mark.parametrize("content", [{"mean": [1.0] * 12}, {"mean": 3, "std": 4}, {"mean": ["x"], "std": ["y"]}])
+@pytest.mark.parametrize(
+    "content",
+    [{"mean": [1.0] * 12}, {"mean": 3, "std": 4}, {"mean": ["x"], "std": ["y"]}, {"mean": [10**400], "std": [1]}],
+)
 def test_statistics_that_are_none(run, content) -> None:
     (run / "statistics.json").write_text(json.dumps(content))
     assert "statistics.json: damaged" in problem(run)
@@ -180,7 +190,15 @@ def test_statistics_that_are_none(run, content) -> None:
 def test_statistics_of_other_features(run, lengths) -> None:
     mean, std = ([1.0] * length for length in lengths)
     (run / "statistics.json").write_text(json.dumps({"mean": mean, "std": std}))
-    assert "statistics.json" in problem(run)
+    assert problem(run).startswith(f"{run}: statistics.json: damaged")
+
+
+def test_a_recipe_that_asks_for_more_memory_than_there_is_names_the_run(run, monkeypatch) -> None:
+    def too_much(*arguments: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(build, "model", too_much)
+    assert problem(run).startswith(f"{run}: Out of memory (MemoryError)")
 
 
 @pytest.mark.parametrize("size", [0, 4, 100, -1])
