@@ -66,9 +66,13 @@ class Run:
                 f"Go on with `crnn-audio train {self.path / 'recipe.yaml'} --out {self.path}`."
             )
         try:
-            return load_file(path)
+            weights = load_file(path)
         except (SafetensorError, OSError) as error:
             raise _damaged(path, error) from None
+        for name, weight in weights.items():
+            if not weight.isfinite().all():
+                raise _damaged(path, f"{name} holds NaN or infinity")
+        return weights
 
     def save_weights(self, which: str, weights: dict[str, Tensor]) -> None:
         """Replaces the "best" or "last" weights, all or nothing."""

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import json
 from typing import Any
 
 from tests.fuzz.mutations import Draw, as_json, changed_inside, damaged, odd_value

@@ -56,9 +56,7 @@ def encoded(suffix: str) -> bytes:
 
 def mutated(rng: Draw) -> tuple[str, bytes]:
     """A suffix and the bytes of one recording."""
-    make = rng.choice(
-        (any_damage, any_damage, any_damage, odd_wav, odd_wav, odd_chunks, odd_samples, odd_shape, joined)
-    )
+    make = rng.choice(MAKERS)
     suffix, content = make(rng)
     if rng.random() < 0.05:
         content = rng.choice(OTHERS)
@@ -153,3 +151,6 @@ def _format(
 
 def _pcm(samples: np.ndarray) -> bytes:
     return (samples * 32767).astype("<i2").tobytes()
+
+
+MAKERS = (any_damage, any_damage, any_damage, odd_wav, odd_wav, odd_chunks, odd_samples, odd_shape, joined)

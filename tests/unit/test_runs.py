@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from crnn_audio import build, runs
 from crnn_audio.errors import RunError
@@ -146,13 +146,9 @@ def test_best_and_last_are_two_and_without_dev_the_last_are_the_best(run) -> Non
 # ---------------------------------------------------------------------------------------- damaged
 
 GARBAGE = {
-    "binary": b"\xff\xfe\x00garbage",
-    "text": b"<html>",
-    "empty": b"",
-    "a list": b"[1, 2]",
-    "a number": b"3",
+    "binary": b"\xff\xfe\x00garbage", "text": b"<html>", "empty": b"", "a list": b"[1, 2]", "a number": b"3",
     "deep": b"[" * 9999,
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["run.json", "recipe.yaml", "vocabulary.json", "statistics.json"])
@@ -207,6 +203,14 @@ def test_truncated_weights(run, size) -> None:
     path.write_bytes(path.read_bytes()[:size])
     assert problem(run).startswith(f"{path}: damaged (")
     assert load(run, weights="last")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers(run, number) -> None:
+    weights = load_file(run / "best.safetensors")
+    next(iter(weights.values())).view(-1)[0] = number
+    save_file(weights, run / "best.safetensors")
+    assert "damaged" in problem(run)
 
 
 def test_weights_of_another_model(run) -> None:
