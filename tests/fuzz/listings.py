@@ -97,11 +97,11 @@ def _change_row(rng: Draw, rows: list[list[str]]) -> None:
         return
     row = rng.choice(rows) if rng.random() < 0.8 else rows[0]
     what = rng.random()
-    if what < 0.6 and row:
+    if what < 0.4 and row:
         row[rng.randrange(len(row))] = rng.choice(CELLS)
-    elif what < 0.7:
+    elif what < 0.6:
         row.append(rng.choice(CELLS))
-    elif what < 0.8 and row:
+    elif what < 0.75 and row:
         row.pop(rng.randrange(len(row)))
     elif what < 0.9:
         rows.insert(rng.randrange(len(rows) + 1), list(row))

@@ -1,7 +1,7 @@
 """Recordings that are damaged, odd or none at all.
 
 Encoders of Ogg draw random numbers and those of MP3 change, so these bytes lie in `sounds/`: `beep()` written by
-soundfile as Vorbis, Opus and MP3.
+soundfile as Vorbis, Opus and MP3, and in `long.ogg` three seconds of noise, which fill several pages.
 """
 
 import io
@@ -16,8 +16,10 @@ import soundfile
 from tests.fuzz.mutations import Draw, cut_short, damaged
 
 RATE = 8000
-SECONDS = 0.4
-KEPT = {suffix: (Path(__file__).parent / "sounds" / f"beep.{suffix}").read_bytes() for suffix in ("ogg", "opus", "mp3")}
+SHORT, LONG = 3200, 24_000
+"""Samples of the beep."""
+FOLDER = Path(__file__).parent / "sounds"
+KEPT = {suffix: (FOLDER / f"beep.{suffix}").read_bytes() for suffix in ("ogg", "opus", "mp3")}
 WRITTEN = {
     "wav": ("WAV", "PCM_16"), "flac": ("FLAC", "PCM_16"), "aiff": ("AIFF", "PCM_16"), "au": ("AU", "PCM_16"),
     "w64": ("W64", "PCM_16"), "caf": ("CAF", "PCM_16"), "rf64": ("RF64", "PCM_24"),
@@ -38,19 +40,19 @@ OTHERS = (
 )  # fmt: skip
 
 
-def beep(samples: int = round(RATE * SECONDS)) -> np.ndarray:
+def beep(samples: int = SHORT) -> np.ndarray:
     """A rising tone, float32."""
     time = np.arange(samples) / RATE
     return (0.4 * np.sin(2 * np.pi * (200 + 700 * time) * time)).astype(np.float32)
 
 
-def encoded(suffix: str) -> bytes:
+def encoded(suffix: str, samples: int = SHORT) -> bytes:
     """The beep as a whole file."""
     if suffix in KEPT:
-        return KEPT[suffix]
+        return KEPT[suffix] if samples == SHORT else (FOLDER / f"long.{suffix}").read_bytes()
     held = io.BytesIO()
     form, subtype = WRITTEN[suffix]
-    soundfile.write(held, beep(), RATE, format=form, subtype=subtype)
+    soundfile.write(held, beep(samples), RATE, format=form, subtype=subtype)
     return held.getvalue()
 
 
@@ -66,10 +68,10 @@ def mutated(rng: Draw) -> tuple[str, bytes]:
 
 
 def truncated(rng: Draw) -> tuple[str, bytes]:
-    """A recording that was whole and lacks its last part: a hundredth of it or more, but not its beginning."""
+    """A recording of three seconds that was whole and lacks its end, two fifths at most."""
     suffix = rng.choice(PROMISING)
-    content = encoded(suffix)
-    return suffix, content[: rng.randrange(len(content) // 4, len(content) - len(content) // 100)]
+    content = encoded(suffix, LONG)
+    return suffix, content[: rng.randrange(len(content) * 3 // 5, len(content) * 99 // 100)]
 
 
 def any_damage(rng: Draw) -> tuple[str, bytes]:
