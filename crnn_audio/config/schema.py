@@ -335,7 +335,7 @@ class Recipe(Section):
     """Of the network's inside; log-softmax and losses are always float32."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads; 0 takes this machine's cores, four at most. The count is part of what makes a run repeatable."""
-    seed: Annotated[int, Field(ge=0, le=2**53)] = 1
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
