@@ -3,12 +3,14 @@
 import io
 import json
 import resource
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import pytest
@@ -18,6 +20,8 @@ from crnn_audio.inference.printing import visible
 
 CODES = {0, 2, 3, 4, 5, 6}
 """How a call may end: 1 is a bug."""
+SECONDS = 20
+"""Of computing: what takes longer hangs."""
 MORE_MEMORY = 3 << 29
 """Bytes that a call may take beside what the process holds already."""
 STATUS = Path("/proc/self/statm")
@@ -62,7 +66,7 @@ class Program:
         self.monkeypatch.setattr(sys, "argv", ["crnn-audio", *words])
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         self.capfd.readouterr()
-        with warnings.catch_warnings(record=True) as warned, _bounded_memory():
+        with warnings.catch_warnings(record=True) as warned, _bounded_memory(), _bounded_time():
             warnings.simplefilter("default")
             code = _exit_code()
         outcome = Outcome(words, code, *self.capfd.readouterr())
@@ -76,6 +80,22 @@ def _exit_code() -> int:
     except SystemExit as ending:
         return 0 if ending.code is None else int(ending.code)
     return 0
+
+
+@contextmanager
+def _bounded_time() -> Iterator[None]:
+    """Ends what computes for too long, on a busy machine too; who waits for something is ended by pytest's timeout."""
+    before = signal.signal(signal.SIGPROF, _hangs)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def _hangs(number: int, frame: FrameType | None) -> NoReturn:
+    pytest.fail(f"it hangs: {SECONDS} s of computing")
 
 
 @contextmanager

@@ -22,10 +22,6 @@ from tests.fuzz.entry import Outcome, Program
 from tests.fuzz.mutations import Draw, draw
 
 CASES = int(os.environ.get("CRNN_AUDIO_FUZZ", "200"))
-SECONDS = 20
-"""What takes longer hangs."""
-
-pytestmark = pytest.mark.timeout(SECONDS, func_only=True)
 
 
 def cases(share: float) -> pytest.MarkDecorator:
