@@ -6,6 +6,7 @@ OUT     ?= runs/$(subst /,-,$(patsubst recipes/%,%,$(basename $(RECIPE))))
 RUN     ?= $(OUT)
 SAMPLE  ?= $(firstword $(sort $(wildcard data/tiny/*.wav data/tiny/*.flac data/tiny/*/*.wav data/tiny/*/*.flac)))
 TESTS   ?= tests
+CASES   ?= 1000
 
 BIN        := .venv/bin
 CRNN_AUDIO := $(BIN)/crnn-audio
@@ -16,7 +17,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train transcribe test lint types layers bench wheel-test clean
+.PHONY: help setup train transcribe test fuzz lint types layers bench wheel-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -34,6 +35,9 @@ transcribe: setup ## transcribe recordings (RUN=, FILES="a.wav b.flac")
 
 test: setup ## run the tests (TESTS=tests/unit; CRNN_AUDIO_DATA=folder of corpora)
 	$(BIN)/python -m pytest -n 2 -q $(TESTS)
+
+fuzz: setup ## feed a thousand damaged files to the program (CASES=20000)
+	CRNN_AUDIO_FUZZ=$(CASES) $(BIN)/python -m pytest -n 2 -q tests/fuzz
 
 lint: setup ## check style
 	$(BIN)/ruff check

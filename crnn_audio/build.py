@@ -24,6 +24,7 @@ from crnn_audio.builders.speech import findings as findings
 from crnn_audio.builders.speech import findings_by_kind as findings_by_kind
 from crnn_audio.builders.speech import front_end as front_end
 from crnn_audio.builders.speech import normalizer as normalizer
+from crnn_audio.builders.speech import of_run as of_run
 from crnn_audio.builders.speech import prepare as prepare
 from crnn_audio.builders.speech import recognition as recognition
 from crnn_audio.builders.speech import splits as splits

@@ -39,6 +39,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 
 
+UNSEEN = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+"""Control characters, as Python writes them."""
+
+
 class Weights(StrEnum):
     """Which weights of a run: the best on dev, or those at the end."""
 
@@ -60,8 +64,8 @@ class Format(StrEnum):
 
 
 def say(line: str) -> None:
-    """To the person, not into the results."""
-    print(line, file=sys.stderr)
+    """To the person, not into the results; names in it may hold what would change the terminal."""
+    print(line.translate(UNSEEN), file=sys.stderr)
 
 
 @app.command("recipes")

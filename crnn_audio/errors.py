@@ -3,6 +3,9 @@
 Every one carries the exit code that the command line ends with, so a script can tell a wrong recipe from a broken file.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class CrnnAudioError(Exception):
     """The root of all errors that are the input's fault and not a bug."""
@@ -32,3 +35,19 @@ class StreamError(CrnnAudioError):
     """This model or front end cannot be used on a live stream."""
 
     exit_code = 6
+
+
+@contextmanager
+def enough_memory(advice: str) -> Iterator[None]:
+    """Says in a line where the memory, of the machine or of a GPU, does not suffice; `advice` says what to do.
+
+    Raises:
+        RecipeError: there is too little.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        if isinstance(error, RuntimeError) and not any(word in reason for word in ("memory", "overflow")):
+            raise
+        raise RecipeError(f"Out of memory ({reason or type(error).__name__}): {advice}.") from error

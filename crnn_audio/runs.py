@@ -92,9 +92,13 @@ class Run:
                 f"Go on with `crnn-audio train {self.path / 'recipe.yaml'} --out {self.path}`."
             )
         try:
-            return load_file(path)
+            weights = load_file(path)
         except (SafetensorError, OSError) as error:
             raise _damaged(path, error) from None
+        for name, weight in weights.items():
+            if not weight.isfinite().all():
+                raise _damaged(path, f"{name} holds NaN or infinity")
+        return weights
 
     def save_weights(self, which: str, weights: dict[str, Tensor]) -> None:
         """Replaces the "best" or "last" weights, all or nothing."""
@@ -229,14 +233,14 @@ def _statistics(path: Path) -> tuple[list[float], list[float]]:
     numbers = _read_json(path)
     try:
         return [float(one) for one in numbers["mean"]], [float(one) for one in numbers["std"]]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _damaged(path, repr(error)) from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, error) from None
     if not isinstance(content, dict):
         raise _damaged(path, "not a JSON object")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from crnn_audio.audio.promise import endless
-from crnn_audio.audio.sound import Loss, OnLoss, mono, tell
+from crnn_audio.audio.sound import Loss, OnLoss, mono, refuse_rate, tell
 from crnn_audio.audio.source import Readable
 from crnn_audio.errors import DataError
 
@@ -30,6 +30,7 @@ def piped(
     elif not head or head.startswith(NOT_PCM):
         found = f"begins with {head[:4]!r}" if head else "empty (0 bytes)"
         raise DataError(f"{name}: {found}. A pipe must hold 16-bit WAV or PCM; give other formats as files.")
+    refuse_rate(rate, name)
     size = max(round(seconds * rate), 1)
     blocks = _pcm_blocks(stream, head, size, channels, sys.maxsize if promised is None else promised)
     return rate, _counted(blocks, name, rate, None if promised is None else promised // (2 * channels), on_loss)

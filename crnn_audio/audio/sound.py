@@ -18,6 +18,8 @@ FORMATS = "WAV, FLAC, Ogg (Vorbis or Opus) and MP3"
 BLOCK = 1 << 20
 """Numbers that are decoded at once."""
 UNKNOWN_LENGTH = (1 << 63) - 1
+LOWEST_RATE = 1000
+"""Samples a second."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def opened(source: Source) -> Iterator[Sound]:
         except soundfile.LibsndfileError as error:
             raise DataError(f"{name}: not audio that can be read ({_reason(error)}). Read are {FORMATS}.") from None
         with file:
+            refuse_rate(int(file.samplerate), name)
             _refuse_length(file, name)
             yield Sound(file, name, _promised(file.frames, share))
 
@@ -156,6 +159,16 @@ def _promised(num_samples: int, share: float) -> int | None:
     if share == 1:
         return num_samples
     return max(round(num_samples / share), num_samples + 1) if share else None  # a piece of a sample may be there too
+
+
+def refuse_rate(rate: int, name: str) -> None:
+    """Refuses what a damaged header says: a few samples a second would make hours of a second.
+
+    Raises:
+        DataError: the rate is below `LOWEST_RATE`.
+    """
+    if rate < LOWEST_RATE:
+        raise DataError(f"{name}: {rate} samples a second, fewer than the {LOWEST_RATE} that any sound needs.")
 
 
 def _refuse_length(file: soundfile.SoundFile, name: str) -> None:

@@ -86,7 +86,7 @@ def remembered(cache: Path | None) -> dict[str, Any]:
     """What a cache holds; nothing where it is missing or damaged."""
     try:
         content = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -80,7 +80,7 @@ def is_manifest(path: Path) -> bool:
     try:
         first = next((line for line in _text(path).split("\n") if line.strip()), "")
         item = json.loads(first)
-    except (OSError, EOFError, zlib.error, ValueError):
+    except (OSError, EOFError, zlib.error, ValueError, RecursionError):
         return False
     return isinstance(item, dict) and bool(item.keys() & {"recording", "recording_id", "sources", "tracks"})
 

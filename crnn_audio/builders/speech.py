@@ -16,12 +16,13 @@ from crnn_audio.builders.parts import conv_front, model
 from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.config.speech import Augment, Features, RecognitionTask
 from crnn_audio.corpora import CORPORA, home, own
-from crnn_audio.errors import DataError, RunError
+from crnn_audio.errors import CrnnAudioError, DataError, RunError, enough_memory
 from crnn_audio.features import normalize, spectrogram
 from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.models.heads import CtcHead
+from crnn_audio.runs import Run
 from crnn_audio.tasks.recognition import Masks, Recognition
 from crnn_audio.text.normalize import normalize as normalize_text
 from crnn_audio.text.vocabulary import Vocabulary
@@ -160,6 +161,19 @@ def recognition(recipe: SpeechRecipe, tokens: Vocabulary, statistics: Statistics
         intermediate=recipe.task.intermediate,
         mixed=recipe.precision == "bf16",
     )
+
+
+def of_run(run: Run) -> Recognition:
+    """The recogniser of a run directory, before it is given its weights.
+
+    Raises:
+        RunError: the recipe or the statistics in it are damaged.
+    """
+    try:
+        with enough_memory("the recipe in it is damaged, or this machine is too small"):
+            return recognition(run.speech, run.vocabulary, run.statistics)
+    except CrnnAudioError as error:
+        raise RunError(f"{run.path}: {error}") from None
 
 
 def cuts(recipe: SpeechRecipe, chosen: Sequence[Cut], tokens: Vocabulary, distortion: Distortion | None = None) -> Cuts:

@@ -144,7 +144,9 @@ def _scalar(node: yaml.ScalarNode, path: Path, document: Document) -> Any:
                 document.words[path] = text
                 return text.lower() in _TRUE
             case "int":
-                return int(digits, 0)
+                number = int(digits, 0)
+                str(number)  # a ValueError where Python would not write it again
+                return number
             case "float":
                 return float(digits.lower().replace(".inf", "inf").replace(".nan", "nan"))
     except ValueError:

@@ -23,7 +23,7 @@ class RollData(Section):
     """Where the .mat files lie; by default $CRNN_AUDIO_DATA/piano_rolls, then data/piano_rolls, then their home."""
     batch_rows: Count = 16
     """Pieces side by side in one optimiser step's batch."""
-    chunk_frames: Annotated[int, Field(ge=0)] = 0
+    chunk_frames: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Frames of a step, after which the state goes on without gradient (truncated back-propagation); 0 takes whole
     pieces."""
     accumulate: Count = 1

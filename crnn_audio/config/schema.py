@@ -30,9 +30,9 @@ class Recipe(Section):
     """`auto` takes a GPU where there is one."""
     precision: Literal["float32", "bf16"] = "float32"
     """Of the network's inside; log-softmax and losses are always float32."""
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads; 0 takes this machine's cores, four at most. The count is part of what makes a run repeatable."""
-    seed: Annotated[int, Field(ge=0)] = 1
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
 
     @classmethod
     def load(cls, path: str | Path, *overrides: str) -> "Recipe":

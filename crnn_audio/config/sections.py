@@ -6,8 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Probability = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Pair = tuple[Count, Count]
+Count = Annotated[int, Field(ge=1, le=65_536)]
+"""Bounded, as all sizes are, so that a slip of the finger is told at once and not by a machine out of memory."""
+Extent = Annotated[int, Field(ge=1, le=255)]
+Pair = tuple[Extent, Extent]
 
 
 class Section(BaseModel):
@@ -46,11 +48,11 @@ class RecurrentLayers(Section):
     """Of the simple RNN alone."""
     hidden_size: Count = 256
     """Units a direction."""
-    num_layers: Count = 3
+    num_layers: Annotated[int, Field(ge=1, le=100)] = 3
     projection: bool = True
     """A linear map to hidden_size before the first layer; without it that reads the frames as they come."""
     bidirectional: bool = True
-    kernel_size: Count = 3
+    kernel_size: Extent = 3
     """Taps of the TCN's convolutions."""
     norm: Literal["none", "layer"] = "layer"
     """After the input projection and after each layer, over the units of one frame."""
@@ -64,7 +66,7 @@ class RecurrentLayers(Section):
     """Probability that a unit of a cell keeps its state of the frame before."""
     residual: bool = False
     """Add a layer's input to its output where their sizes agree."""
-    look_ahead: Annotated[int, Field(ge=0)] = 0
+    look_ahead: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Output frames after its own that each output of a one-directional stack hears (a row convolution)."""
 
     @model_validator(mode="after")
@@ -84,7 +86,7 @@ class RecurrentLayers(Section):
 class Model(Section):
     """The CRNN: convolutions, recurrent layers, head."""
 
-    conv: list[ConvLayer] = [ConvLayer(stride=(2, 2)), ConvLayer(stride=(2, 2))]
+    conv: Annotated[list[ConvLayer], Field(max_length=100)] = [ConvLayer(stride=(2, 2)), ConvLayer(stride=(2, 2))]
     conv_norm: Literal["none", "layer"] = "layer"
     """Over the channels and bins of one frame."""
     conv_activation: Literal["relu", "gelu", "silu"] = "relu"
@@ -116,7 +118,7 @@ class Optim(Section):
     """Share of all steps in which the rate rises from lr/25."""
     plateau_patience: Count = 3
     """Evaluations without a better dev score before the rate is halved."""
-    max_epochs: Count = 30
+    max_epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     clip_norm: Positive | None = 5.0
     """Largest norm of the whole gradient."""
     clip_value: Positive | None = None

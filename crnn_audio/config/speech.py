@@ -6,6 +6,10 @@ from pydantic import Field, model_validator
 
 from crnn_audio.config.sections import Count, Positive, Probability, Section
 
+Rate = Annotated[int, Field(ge=1, le=1_000_000)]
+Seconds = Annotated[float, Field(gt=0, le=10)]
+Masks = Annotated[int, Field(ge=0, le=1000)]
+
 # --------------------------------------------------------------------------------------------------- task
 
 
@@ -67,7 +71,7 @@ class FbankFeatures(Section):
     """Log-mel filterbank exactly as Kaldi computes it."""
 
     kind: Literal["fbank"] = "fbank"
-    sample_rate: Count = 16000
+    sample_rate: Rate = 16000
     """Samples per second that all audio is brought to."""
     num_mels: Count = 80
     """Mel bins of a frame."""
@@ -82,13 +86,13 @@ class LogMelFeatures(Section):
     """Log-mel spectrogram by torchaudio."""
 
     kind: Literal["log_mel"]
-    sample_rate: Count = 16000
+    sample_rate: Rate = 16000
     """Samples per second that all audio is brought to."""
     num_mels: Count = 80
     """Mel bins of a frame."""
-    window_seconds: Positive = 0.025
+    window_seconds: Seconds = 0.025
     """Sound under one frame."""
-    hop_seconds: Positive = 0.010
+    hop_seconds: Seconds = 0.010
     """Time between frames."""
     normalize: Normalize = "global"
 
@@ -97,15 +101,15 @@ class MfccFeatures(Section):
     """Mel-frequency cepstral coefficients by torchaudio."""
 
     kind: Literal["mfcc"]
-    sample_rate: Count = 16000
+    sample_rate: Rate = 16000
     """Samples per second that all audio is brought to."""
     num_mels: Count = 80
     """Mel bins of a frame."""
     num_coefficients: Count = 40
     """Cepstral coefficients of a frame; no more than num_mels."""
-    window_seconds: Positive = 0.025
+    window_seconds: Seconds = 0.025
     """Sound under one frame."""
-    hop_seconds: Positive = 0.010
+    hop_seconds: Seconds = 0.010
     """Time between frames."""
     normalize: Normalize = "global"
 
@@ -114,13 +118,13 @@ class MelFeatures(Section):
     """Mel spectrogram in decibels by librosa, on the CPU."""
 
     kind: Literal["mel"]
-    sample_rate: Count = 16000
+    sample_rate: Rate = 16000
     """Samples per second that all audio is brought to."""
     num_mels: Count = 80
     """Mel bins of a frame."""
-    window_seconds: Positive = 0.025
+    window_seconds: Seconds = 0.025
     """Sound under one frame."""
-    hop_seconds: Positive = 0.010
+    hop_seconds: Seconds = 0.010
     """Time between frames."""
     normalize: Normalize = "global"
 
@@ -136,10 +140,10 @@ class SpecAugment(Section):
 
     start_epoch: Annotated[int, Field(ge=0)] = 0
     """Epochs without masks at the start."""
-    time_masks: Annotated[int, Field(ge=0)] = 2
+    time_masks: Masks = 2
     time_width: Count = 40
     """Longest time mask, in frames; never more than a fifth of the utterance."""
-    freq_masks: Annotated[int, Field(ge=0)] = 2
+    freq_masks: Masks = 2
     freq_width: Count = 27
     """Widest frequency mask, in bins; never more than half of them."""
 

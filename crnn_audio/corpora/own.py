@@ -89,7 +89,7 @@ def _refuse_foreign(folder: Path, source: Path) -> None:
 def _mark(folder: Path) -> dict[str, object]:
     try:
         content = json.loads((folder / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

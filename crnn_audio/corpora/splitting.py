@@ -59,7 +59,10 @@ def _some(seconds: dict[str, float], wanted: float) -> list[str]:
 def _by_hash(cuts: Sequence[Cut], held_out: Sequence[str]) -> Splits:
     places = {cut.id: key("split", cut.id) / 2**63 for cut in cuts}
     names = dict(enumerate(held_out))
-    splits = _gathered(cuts, held_out, lambda cut: names.get(int(places[cut.id] / SHARE), "train"))
+    last = max(places, key=lambda id: places[id], default=None)  # something to train on, however few there are
+    splits = _gathered(
+        cuts, held_out, lambda cut: "train" if cut.id == last else names.get(int(places[cut.id] / SHARE), "train")
+    )
     for split in held_out:
         if not splits[split] and len(splits["train"]) > 1:
             nearest = min(splits["train"], key=lambda cut: places[cut.id])

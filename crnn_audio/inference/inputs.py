@@ -133,7 +133,7 @@ def _remembered(folder: Path | None) -> dict[str, _Entry]:
     try:
         entries = json.loads(index.read_text(encoding="utf-8"))
         return {name: _Entry(str(entry["source"]), frozenset(entry["formats"])) for name, entry in entries.items()}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+    except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
         raise DataError(
             f"{index}: damaged ({error}). It tells which recordings the results in {folder} belong to. Name another "
             "folder, or delete it and give --overwrite."

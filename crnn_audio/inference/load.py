@@ -4,7 +4,7 @@ from pathlib import Path
 
 from crnn_audio import build, runs
 from crnn_audio.config.schema import RollRecipe
-from crnn_audio.errors import RunError
+from crnn_audio.errors import RunError, enough_memory
 from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.runs import Run
@@ -28,10 +28,11 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> R
     """
     run = runs.open_run(model)
     if isinstance(run.recipe, RollRecipe):
-        predicting = build.next_frame(run.recipe)
+        with enough_memory("the recipe in it is damaged, or this machine is too small"):
+            predicting = build.next_frame(run.recipe)
         _take_weights(run, predicting, weights)
         return Predictor(run, predicting.to(build.device(device)))
-    hearing = build.recognition(run.speech, run.vocabulary, run.statistics)
+    hearing = build.of_run(run)
     _take_weights(run, hearing, weights)
     return Recognizer(run, hearing.to(build.device(device)))
 

@@ -15,7 +15,7 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.config import load as recipes
 from crnn_audio.config.schema import Recipe
-from crnn_audio.errors import RecipeError, RunError
+from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.inference.evaluate import Evaluation
 from crnn_audio.inference.evaluate_rolls import RollEvaluation
 from crnn_audio.inference.predictor import Predictor
@@ -51,7 +51,7 @@ def record(model: Recognizer | Predictor, evaluation: Evaluation | RollEvaluatio
     """
     recipe = recordable(model)
     path = recipe.parent / "results.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    rows = _rows(path) if path.exists() else []
     for metric, value in evaluation.scores.items():
         _update(rows, _row(model, recipe, evaluation.split, metric, value, command))
     files.write_text(path, json.dumps(rows, indent=1) + "\n")
@@ -144,9 +144,7 @@ def identity(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 def write_tables(folder: Path) -> None:
     """Writes `folder`/README.md and the first line of each recipe with results."""
-    rows = [
-        row for path in sorted(folder.glob("*/results.json")) for row in json.loads(path.read_text(encoding="utf-8"))
-    ]
+    rows = [row for path in sorted(folder.glob("*/results.json")) for row in _rows(path)]
     cells = folder / "cells.json"
     measured = json.loads(cells.read_text(encoding="utf-8")) if cells.exists() else None
     files.write_text(folder / "README.md", readme(rows, measured))
@@ -156,6 +154,16 @@ def write_tables(folder: Path) -> None:
             files.write_text(
                 path, with_first_line(path.read_text(encoding="utf-8"), [r for r in rows if r["recipe"] == name])
             )
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        for row in rows:
+            identity(row)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        raise DataError(f"{path}: damaged ({error!r}). Restore it with git.") from None
+    return list(rows)
 
 
 def readme(rows: list[dict[str, Any]], cells: Mapping[str, Any] | None = None) -> str:
@@ -169,12 +177,12 @@ def readme(rows: list[dict[str, Any]], cells: Mapping[str, Any] | None = None) -
             f"| {_rate(twin[0]) if twin else ''} | {len(row['seeds'])} | {row['parameters']:,} "
             f"| {row['train_seconds'] / 60:.0f} | {_device(row)} | {row['commit']} |"
         )
-    lines += _rolls([row for row in rows if row["metric"] == "nats_per_frame"])
+    lines += _roll_rows([row for row in rows if row["metric"] == "nats_per_frame"])
     lines += ["", *cell_table(cells)] if cells else []
     return "\n".join(lines) + "\n"
 
 
-def _rolls(rows: list[dict[str, Any]]) -> list[str]:
+def _roll_rows(rows: list[dict[str, Any]]) -> list[str]:
     if not rows:
         return []
     lines = ["", ROLLS_INTRO, ROLL_HEAD, "|---|---|---|--:|--:|--:|--:|---|---|"]

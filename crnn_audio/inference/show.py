@@ -9,7 +9,7 @@ from torch import Tensor
 from crnn_audio import build
 from crnn_audio.config.schema import Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.corpora import CORPORA, home
-from crnn_audio.errors import DataError
+from crnn_audio.errors import DataError, enough_memory
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -50,15 +50,15 @@ def show(recipe: Recipe) -> Summary | RollSummary:
     Raises:
         RecipeError, DataError: it cannot be built.
     """
-    if isinstance(recipe, RollRecipe):
-        model = build.next_frame(recipe).model
-        return RollSummary(model.num_parameters, model.past_frames)
-    assert isinstance(recipe, SpeechRecipe), "the schema knows no other kind"
-    return _speech(recipe)
+    with enough_memory("take a smaller model, shorter windows or a lower sample rate"):
+        if isinstance(recipe, RollRecipe):
+            model = build.next_frame(recipe).model
+            return RollSummary(model.num_parameters, model.past_frames)
+        assert isinstance(recipe, SpeechRecipe), "the schema knows no other kind"
+        return _measured(recipe, *_vocabulary(recipe))
 
 
-def _speech(recipe: SpeechRecipe) -> Summary:
-    tokens, assumed = _vocabulary(recipe)
+def _measured(recipe: SpeechRecipe, tokens: Vocabulary, assumed: bool) -> Summary:
     num_features = build.front_end(recipe.features).num_features
     statistics = ([0.0] * num_features, [1.0] * num_features) if recipe.features.normalize == "global" else None
     task = build.recognition(recipe, tokens, statistics)

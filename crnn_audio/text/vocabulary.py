@@ -108,7 +108,7 @@ class Vocabulary:
             raise RunError(f"{path}: no such vocabulary; the run directory is incomplete.") from None
         except OSError as error:
             raise RunError(f"{path}: cannot be read ({error.strerror}).") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RunError(f"{path}: the vocabulary is damaged: {error}.") from None
 
 

@@ -52,9 +52,10 @@ class Log:
 def _entry(line: str) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return entry if isinstance(entry, dict) and {"event", "steps", "epoch"} <= entry.keys() else None
+    counts = [entry.get("steps"), entry.get("epoch")] if isinstance(entry, dict) and "event" in entry else [None]
+    return entry if all(type(count) is int for count in counts) else None
 
 
 def advice(evaluations: list[dict[str, Any]]) -> str | None:

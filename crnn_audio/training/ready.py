@@ -95,7 +95,7 @@ def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) ->
         start.list_left_out(run, left_out, len(training), say)
     run = run or runs.open_run(beginning.path)
     recipe = run.speech
-    task = build.recognition(recipe, run.vocabulary, run.statistics)
+    task = build.of_run(run)
     if source:
         init.load(source, task.model)
     task.to(device)

@@ -15,6 +15,7 @@ from torch import nn
 
 from crnn_audio import build, files, runs
 from crnn_audio.config.schema import Recipe
+from crnn_audio.errors import enough_memory
 from crnn_audio.runs import Run
 from crnn_audio.training import checkpoint, loop, optim, ready, start
 from crnn_audio.training.checkpoint import Progress
@@ -80,7 +81,8 @@ def train(
             torch.set_num_threads(num_threads)
             prepared = ready.ready(recipe, Beginning(path, run, recipe_path, num_threads, device, ranks, say))
         ranks.agree(prepared.seen, "training data")
-        return _trained(prepared, ranks, deadline, say)
+        with enough_memory("lower the size of a batch, raise data.accumulate or take a smaller model"):
+            return _trained(prepared, ranks, deadline, say)
 
 
 def _as_it_ended(run: Run, ranks: Ranks) -> Trained:

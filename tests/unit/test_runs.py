@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from crnn_audio import build, runs
 from crnn_audio.errors import RunError
@@ -145,7 +145,10 @@ def test_best_and_last_are_two_and_without_dev_the_last_are_the_best(run) -> Non
 
 # ---------------------------------------------------------------------------------------- damaged
 
-GARBAGE = {"binary": b"\xff\xfe\x00garbage", "text": b"<html>", "empty": b"", "a list": b"[1, 2]", "a number": b"3"}
+GARBAGE = {
+    "binary": b"\xff\xfe\x00garbage", "text": b"<html>", "empty": b"", "a list": b"[1, 2]", "a number": b"3",
+    "deep": b"[" * 9999,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["run.json", "recipe.yaml", "vocabulary.json", "statistics.json"])
@@ -170,7 +173,10 @@ def test_a_missing_file_is_named(run, name) -> None:
     assert name in problem(run)
 
 
-@pytest.mark.parametrize("content", [{"mean": [1.0] * 12}, {"mean": 3, "std": 4}, {"mean": ["x"], "std": ["y"]}])
+@pytest.mark.parametrize(
+    "content",
+    [{"mean": [1.0] * 12}, {"mean": 3, "std": 4}, {"mean": ["x"], "std": ["y"]}, {"mean": [10**400], "std": [1]}],
+)
 def test_statistics_that_are_none(run, content) -> None:
     (run / "statistics.json").write_text(json.dumps(content))
     assert "statistics.json: damaged" in problem(run)
@@ -180,7 +186,15 @@ def test_statistics_that_are_none(run, content) -> None:
 def test_statistics_of_other_features(run, lengths) -> None:
     mean, std = ([1.0] * length for length in lengths)
     (run / "statistics.json").write_text(json.dumps({"mean": mean, "std": std}))
-    assert "statistics.json" in problem(run)
+    assert problem(run).startswith(f"{run}: statistics.json: damaged")
+
+
+def test_a_recipe_that_asks_for_more_memory_than_there_is_names_the_run(run, monkeypatch) -> None:
+    def too_much(*arguments: object, **options: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(build, "model", too_much)
+    assert problem(run).startswith(f"{run}: Out of memory (MemoryError)")
 
 
 @pytest.mark.parametrize("size", [0, 4, 100, -1])
@@ -189,6 +203,14 @@ def test_truncated_weights(run, size) -> None:
     path.write_bytes(path.read_bytes()[:size])
     assert problem(run).startswith(f"{path}: damaged (")
     assert load(run, weights="last")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers(run, number) -> None:
+    weights = load_file(run / "best.safetensors")
+    next(iter(weights.values())).view(-1)[0] = number
+    save_file(weights, run / "best.safetensors")
+    assert "damaged" in problem(run)
 
 
 def test_weights_of_another_model(run) -> None:

@@ -224,3 +224,14 @@ def test_an_unreadable_file_is_one_clear_line(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(DataError, match=r"secret\.wav: cannot be read \(Permission denied\)\.$"):
         audio.read(path)
+
+
+@pytest.mark.parametrize("rate", [1, 50, 999])
+def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "slow.wav"
+    soundfile.write(path, np.zeros(2000, np.float32), rate)
+    for use in (audio.read, audio.inspect, audio.blocks):
+        with pytest.raises(DataError, match=rf"slow\.wav: {rate} samples a second, fewer than the 1000"):
+            use(path)
+    soundfile.write(path, np.zeros(2000, np.float32), 1000)
+    assert audio.read(path)[1] == 1000

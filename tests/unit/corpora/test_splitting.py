@@ -92,3 +92,10 @@ def test_dev_alone_is_held_out_of_train() -> None:
     splits, _ = divide(cuts(400, speakers=40), ("dev",))
     assert list(splits) == ["train", "dev"]
     assert len({cut.speaker for cut in splits["dev"]}) == 4
+
+
+@pytest.mark.parametrize("held_out", [("test", "dev"), ("dev",)])
+def test_there_is_something_to_train_on_whatever_the_cuts_are_called(held_out) -> None:
+    for name in range(300):  # a tenth of the names hash into test, another into dev
+        recording = Recording(f"{name}", Path("x.wav"), 100, 100)
+        assert divide([whole(recording, "a")], held_out)[0]["train"]

@@ -311,7 +311,7 @@ def test_weights_beyond_half_precision_are_named(root: Path, tmp_path: Path, num
     spoiled = run.weights()
     spoiled["recurrent.layers.0.norm.weight"][3] = number
     run.save_weights("best", spoiled)
-    with pytest.raises(RunError, match=r"recurrent\.layers\.0\.norm\.weight holds numbers that half precision cannot"):
+    with pytest.raises(RunError, match=r"recurrent\.layers\.0\.norm\.weight holds (NaN|numbers that half precision)"):
         publish(run.path, tmp_path / "small")
     assert not (tmp_path / "small").exists()
     spoiled["recurrent.layers.0.norm.weight"][3] = 65504.0  # its largest number

@@ -11,7 +11,7 @@ import pytest
 
 from crnn_audio import build
 from crnn_audio.config.load import dump, loads
-from crnn_audio.errors import RunError
+from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference import results
 from crnn_audio.inference.evaluate import Evaluation
 from crnn_audio.inference.evaluate_rolls import RollEvaluation
@@ -188,6 +188,14 @@ def test_the_first_line_of_a_recipe(ending: str) -> None:
     assert results.with_first_line(text, both) == once, "test stands for itself"
     dev = results.with_first_line(text, both[:1])
     assert "Measured: dev WER 9.00 % (1 seed), 1 minutes on cpu, 2 threads." in dev
+
+
+@pytest.mark.parametrize("content", ["", "[1]", '[{"recipe": "a"}]', "[" * 9999, "3"])
+def test_damaged_results_are_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "an4").mkdir()
+    (tmp_path / "an4" / "results.json").write_text(content)
+    with pytest.raises(DataError, match=r"an4/results\.json: damaged"):
+        results.write_tables(tmp_path)
 
 
 # ---------------------------------------------------------------------------------------- nats a frame

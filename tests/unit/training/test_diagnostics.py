@@ -66,7 +66,15 @@ def test_half_a_line_is_forgotten(log) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"\xff\xfe\x00\n", b"\0" * 40 + b"\n", b"[]\n3\nnull\n", b'{"event": "step"}\n', b"\n\n"]
+    "garbage",
+    [
+        b"\xff\xfe\x00\n",
+        b"\0" * 40 + b"\n",
+        b"[]\n3\nnull\n",
+        b'{"event": "step"}\n',
+        b'{"event": "step", "steps": "2", "epoch": 0}\n',
+        b"[" * 9999 + b"\n",
+    ],
 )
 def test_lines_that_are_none_are_forgotten(log, garbage) -> None:
     stepped(log, 1)
