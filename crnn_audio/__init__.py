@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.inference.load import load as load
     from crnn_audio.inference.publish import publish as publish
     from crnn_audio.inference.show import show as show
+    from crnn_audio.symbolic.score import Note as Note
     from crnn_audio.training.run import train as train
     from crnn_audio.types import Hypothesis as Hypothesis
     from crnn_audio.types import Word as Word
@@ -43,6 +44,7 @@ _HOMES = {
     "evaluate": "inference.evaluate",
     "publish": "inference.publish",
     "show": "inference.show",
+    "Note": "symbolic.score",
     "Hypothesis": "types",
     "Word": "types",
     "CrnnAudioError": "errors",
