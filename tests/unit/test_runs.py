@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from crnn_audio import build, runs
+from crnn_audio.builders import speech
 from crnn_audio.errors import RunError
 from crnn_audio.inference.load import load
 from crnn_audio.text.vocabulary import Vocabulary
@@ -193,7 +194,7 @@ def test_a_recipe_that_asks_for_more_memory_than_there_is_names_the_run(run, mon
     def too_much(*arguments: object, **options: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(build, "model", too_much)
+    monkeypatch.setattr(speech, "model", too_much)
     assert problem(run).startswith(f"{run}: Out of memory (MemoryError)")
 
 
