@@ -149,8 +149,9 @@ def test_recorded_rows_of_one_seed_and_of_two(cli, tree: Path) -> None:
     assert table == results.readme(json.loads((tree / "recipes" / "tiny" / "results.json").read_text()))
     assert f"| [tiny/lstm.yaml](tiny/lstm.yaml) | train | train | {cell} | " in table
     first, rest = (tree / "recipes" / "tiny" / "lstm.yaml").read_text(encoding="utf-8").split("\n", 1)
-    minutes = f"{facts['train_seconds'] / 60:.0f} minutes on cpu, 1 thread"
-    measured = f"Measured: train WER {cell} % (2 seeds), {minutes}."
+    seconds = facts["train_seconds"]
+    time = f"{seconds:.0f} seconds" if seconds < 60 else f"{seconds / 60:.0f} minutes"
+    measured = f"Measured: train WER {cell} % (2 seeds), {time} on cpu, 1 thread."
     assert first == f"# Sixteen made utterances, learned by heart. {measured}"
     assert rest == (tree / "recipes" / "tiny" / "lstm.yaml").read_text(encoding="utf-8").partition("\n")[2]
     assert cli("recipes", cwd=tree).stdout == f"recipes/tiny/lstm.yaml  {first[2:]}\n"

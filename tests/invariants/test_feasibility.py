@@ -108,7 +108,7 @@ def test_up_to_one_in_a_hundred_is_left_out_with_a_count_and_a_list(tmp_path, mo
     assert all("15 tokens with 0 repeats need at least 15 frames" in entry["problem"] for entry in listed)
     assert any(f"Left out {count} of 200 training cuts" in line and "left_out.jsonl" in line for line in said)
     assert any("cut 'c7'" in line for line in said)
-    played = sum(entry["seconds"] for entry in trainings.log_of(tmp_path / "out", "step"))
+    played = sum(entry["amount"] for entry in trainings.log_of(tmp_path / "out", "step"))
     assert played == pytest.approx(0.3 * (200 - count))
     assert trained.finished
 

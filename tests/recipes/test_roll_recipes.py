@@ -71,11 +71,11 @@ def test_made_small_it_learns_a_few_pieces_by_heart(path: Path, root: Path, tmp_
         "model.recurrent.dropout=0",
         "model.recurrent.input_dropout=0",
         "model.recurrent.zoneout=0",
-        "optim.lr=1e-2",
+        "optim.lr=2e-2",
         "optim.weight_decay=0",
         "optim.ema=0",
-        "optim.max_epochs=150",
-        "train={eval_epochs: 150}",
+        "optim.max_epochs=250",
+        "train={eval_epochs: 250}",
     )
     course = losses(train(recipe, tmp_path / "run", say=lambda line: None).path)
     assert course[0] > 10
