@@ -1,11 +1,11 @@
 """Notes, as music knows them: pitches and times in quarter notes; and pieces made of them, in parts."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from crnn_audio.errors import DataError
 
 TICKS_PER_QUARTER = 480
-"""The finest time that is kept: every start and duration of a piece that was read is a multiple of 1/480 of a quarter."""
+"""The finest time that is kept: starts and durations of a piece that was read are multiples of 1/480 of a quarter."""
 
 
 @dataclass(frozen=True, order=True)
@@ -32,7 +32,7 @@ class Chord:
 
 @dataclass(frozen=True)
 class Part:
-    """A voice or an instrument: its notes sorted by time and pitch; `program` is a General MIDI instrument, 0 a piano."""
+    """A voice or an instrument: its notes, sorted; `program` is a General MIDI instrument, 0 a piano."""
 
     name: str
     notes: tuple[Note, ...]
@@ -109,6 +109,7 @@ class Score:
         metres, keys: sorted by start; none where they are not known.
         pickup: quarter notes before the first full bar.
         chords: chord symbols, sorted.
+        fermatas: where phrases end with a held note: the starts of these notes, sorted.
     """
 
     parts: tuple[Part, ...]
@@ -117,7 +118,8 @@ class Score:
     metres: tuple[Metre, ...] = ()
     keys: tuple[Key, ...] = ()
     pickup: float = 0.0
-    chords: tuple[Chord, ...] = field(default=())
+    chords: tuple[Chord, ...] = ()
+    fermatas: tuple[float, ...] = ()
 
     @property
     def notes(self) -> list[Note]:
