@@ -1,62 +1,13 @@
-"""Batches of piano rolls: rows of pieces one after the other, cut into chunks; or whole pieces of like lengths.
-
-A row is one sequence to the network, whose state goes on from chunk to chunk and begins anew with each piece. Like the
-plan of cuts it is a pure function of lengths, seed and epoch, so that a run can go on anywhere.
-"""
+"""Batches of piano rolls: the frames of a span of rows, and the frame that follows each of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from crnn_audio.batching.plan import key
+from crnn_audio.batching.rows import Span, whole_spans
 from crnn_audio.symbolic.pianoroll import NUM_KEYS, Roll
 from crnn_audio.types import RollBatch
-
-JITTER = 0.3
-"""Largest relative change of the length by which whole pieces are sorted."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """`length` frames to hear of piece number `index`, from `start` on; what sounds after each of them is known."""
-
-    index: int
-    start: int
-    length: int
-
-
-Step = tuple[Span, ...]
-"""The spans of one batch, a row each. A row that has ended is left away, and none comes after it."""
-
-
-def plan_rows(lengths: Sequence[int], *, rows: int, chunk: int, seed: int, epoch: int) -> list[Step]:
-    """Every frame but a piece's last once, as what is heard.
-
-    Args:
-        lengths: of the pieces, in frames; two at least.
-        rows: pieces side by side.
-        chunk: frames of a step; 0 takes whole pieces.
-    """
-    generator = np.random.default_rng(key(seed, epoch, "rows"))
-    if chunk == 0:
-        return _whole(lengths, rows, generator)
-    queues: list[list[Span]] = [[] for _ in range(min(rows, len(lengths)))]
-    for index in generator.permutation(len(lengths)).tolist():
-        heard = lengths[index] - 1
-        spans = [Span(index, start, min(chunk, heard - start)) for start in range(0, heard, chunk)]
-        min(queues, key=len).extend(spans)
-    queues.sort(key=len, reverse=True)
-    return [tuple(queue[step] for queue in queues if step < len(queue)) for step in range(len(queues[0]))]
-
-
-def _whole(lengths: Sequence[int], rows: int, generator: np.random.Generator) -> list[Step]:
-    jitter = 1 + JITTER * generator.uniform(-1, 1, len(lengths))
-    order = np.argsort(np.asarray(lengths) * jitter, kind="stable").tolist()
-    groups = [order[at : at + rows] for at in range(0, len(order), rows)]
-    steps = [tuple(Span(index, 0, lengths[index] - 1) for index in group) for group in groups]
-    return [steps[place] for place in generator.permutation(len(steps))]
 
 
 def batch(rolls: Sequence[Roll], names: Sequence[str], spans: Sequence[Span]) -> RollBatch:
@@ -75,43 +26,7 @@ def batch(rolls: Sequence[Roll], names: Sequence[str], spans: Sequence[Span]) ->
     )
 
 
-@dataclass(frozen=True)
-class RollFeed:
-    """A training split as the loop reads it.
-
-    Args:
-        names: of the pieces, to tell a person.
-        accumulate: parts that each batch is split into, every part with rows of its own.
-        rank: of the `ranks` that share each batch, whose parts these are.
-    """
-
-    rolls: Sequence[Roll]
-    names: Sequence[str]
-    rows: int
-    chunk: int
-    seed: int
-    accumulate: int = 1
-    rank: int = 0
-    ranks: int = 1
-
-    def _plan(self, epoch: int) -> list[Step]:
-        lengths = [len(roll) for roll in self.rolls]
-        return plan_rows(lengths, rows=self.rows, chunk=self.chunk, seed=self.seed, epoch=epoch)
-
-    def num_steps(self, epoch: int) -> int:
-        """Steps of an epoch."""
-        return len(self._plan(epoch))
-
-    def steps(self, epoch: int, start: int) -> Iterator[list[RollBatch]]:
-        """This rank's parts of each global batch, from step `start` on."""
-        count = self.accumulate * self.ranks
-        for spans in self._plan(epoch)[start:]:
-            shares = [spans[index::count] for index in range(self.rank, count, self.ranks)]
-            yield [batch(self.rolls, self.names, share) for share in shares if share]
-
-
 def whole_batches(rolls: Sequence[Roll], names: Sequence[str], rows: int) -> Iterator[RollBatch]:
     """Every piece once and whole, the longest first, for judging."""
-    order = sorted(range(len(rolls)), key=lambda index: -len(rolls[index]))
-    for at in range(0, len(order), rows):
-        yield batch(rolls, names, [Span(index, 0, len(rolls[index]) - 1) for index in order[at : at + rows]])
+    for spans in whole_spans([len(roll) for roll in rolls], rows):
+        yield batch(rolls, names, spans)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from crnn_audio.batching.rolls import RollFeed
+from crnn_audio.batching import rolls
+from crnn_audio.batching.rows import RowFeed
 from crnn_audio.builders.parts import model
 from crnn_audio.config.schema import RollRecipe
 from crnn_audio.corpora import home, piano_rolls
@@ -14,6 +15,7 @@ from crnn_audio.errors import RecipeError
 from crnn_audio.models.heads import SigmoidHead
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.next_frame import NextFrame
+from crnn_audio.types import RollBatch
 
 
 def pieces(recipe: RollRecipe, progress: home.Progress | None = None) -> dict[str, list[Piece]]:
@@ -34,7 +36,7 @@ def next_frame(recipe: RollRecipe) -> NextFrame:
     return NextFrame(network, mixed=recipe.precision == "bf16")
 
 
-def roll_feed(recipe: RollRecipe, training: Sequence[Piece], rank: int = 0, ranks: int = 1) -> RollFeed:
+def roll_feed(recipe: RollRecipe, training: Sequence[Piece], rank: int = 0, ranks: int = 1) -> RowFeed[RollBatch]:
     """The training split as global batches, and their order in each epoch; a rank reads its share of each.
 
     Raises:
@@ -45,9 +47,10 @@ def roll_feed(recipe: RollRecipe, training: Sequence[Piece], rank: int = 0, rank
             f"data.chunk_frames: {recipe.data.chunk_frames} carries a state from step to step, which {ranks} processes "
             "cannot save together. Train with one process, or whole pieces (chunk_frames=0)."
         )
-    return RollFeed(
-        [piece.roll for piece in training],
-        [piece.id for piece in training],
+    played, names = [piece.roll for piece in training], [piece.id for piece in training]
+    return RowFeed(
+        [len(roll) for roll in played],
+        lambda spans, epoch: rolls.batch(played, names, spans),
         rows=recipe.data.batch_rows,
         chunk=recipe.data.chunk_frames,
         seed=recipe.seed,

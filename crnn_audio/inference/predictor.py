@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from crnn_audio.batching.rolls import Span, batch
+from crnn_audio.batching.rolls import batch
+from crnn_audio.batching.rows import Span
 from crnn_audio.models.crnn import Carry
 from crnn_audio.runs import Run
 from crnn_audio.symbolic.pianoroll import Roll

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.batching.rolls import Span, batch
+from crnn_audio.batching.rolls import batch
+from crnn_audio.batching.rows import Span
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.judging import judge_next_frame
 from crnn_audio.tasks.next_frame import NextFrame, frame_losses

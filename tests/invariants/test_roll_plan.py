@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_audio.batching import rolls
-from crnn_audio.batching.rolls import RollFeed, Span, Step, plan_rows
+from crnn_audio.batching.rows import RowFeed, Span, Step, plan_rows
 from crnn_audio.types import RollBatch
 from tests.rolls import tune
 
@@ -98,10 +98,15 @@ def test_whole_pieces_beside_one_another_are_of_like_lengths_and_neighbours_chan
 # ---------------------------------------------------------------------------------------- the feed
 
 
-def feed(count: int = 11, **options: int) -> RollFeed:
+def feed(count: int = 11, **options: int) -> RowFeed[RollBatch]:
     pieces = [tune(seed, 3 + 5 * seed) for seed in range(count)]
     names = [f"piece-{index}" for index in range(count)]
-    return RollFeed(pieces, names, **({"rows": 5, "chunk": 7, "seed": 1} | options))
+    lengths = [len(piece) for piece in pieces]
+    return RowFeed(
+        lengths,
+        lambda spans, epoch: rolls.batch(pieces, names, spans),
+        **({"rows": 5, "chunk": 7, "seed": 1} | options),
+    )
 
 
 def rows_of(batch: RollBatch) -> list[tuple[str, bool, bytes]]:
@@ -117,7 +122,7 @@ def rows_of(batch: RollBatch) -> list[tuple[str, bool, bytes]]:
 @pytest.mark.parametrize("chunk", [0, 7])
 def test_a_batch_holds_what_its_spans_say(chunk: int) -> None:
     fed = feed(chunk=chunk)
-    plan = plan_rows([len(roll) for roll in fed.rolls], rows=5, chunk=chunk, seed=1, epoch=2)
+    plan = plan_rows(fed.lengths, rows=5, chunk=chunk, seed=1, epoch=2)
     batches = [parts[0] for parts in fed.steps(2, 0)]
     assert len(batches) == len(plan) == fed.num_steps(2)
     for batch, step in zip(batches, plan, strict=True):
@@ -125,7 +130,7 @@ def test_a_batch_holds_what_its_spans_say(chunk: int) -> None:
         assert batch.heard.shape == batch.next.shape == (len(step), longest, 88)
         assert batch.heard.dtype == torch.float32
         for row, span in enumerate(step):
-            roll = torch.from_numpy(fed.rolls[span.index]).float()
+            roll = torch.from_numpy(tune(span.index, 3 + 5 * span.index)).float()
             wanted = roll[span.start : span.start + span.length], roll[span.start + 1 : span.start + span.length + 1]
             assert torch.equal(batch.heard[row, : span.length], wanted[0])
             assert torch.equal(batch.next[row, : span.length], wanted[1])

@@ -1,6 +1,5 @@
 """Truncated back-propagation: chunks are heard as the whole, learned from apart, and gone on with after a kill."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +8,16 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from crnn_audio.batching.rolls import RollFeed
+from crnn_audio.batching import rolls
+from crnn_audio.batching.rows import RowFeed
 from crnn_audio.models.crnn import Carry
 from crnn_audio.tasks.judging import judge_next_frame
 from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.training import checkpoint, display, loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.types import RollBatch
-from tests import rolls, trainings
+from tests import rolls as made
+from tests import trainings
 from tests.invariants.small import CELLS
 from tests.invariants.test_next_frame import FRONTS, each_front, each_model, pieces, side_by_side, task_of
 
@@ -31,16 +32,17 @@ def in_double(batch: RollBatch) -> RollBatch:
     return replace(batch, heard=batch.heard.double(), next=batch.next.double())
 
 
-class Precise(RollFeed):
-    """Its batches in float64."""
-
-    def steps(self, epoch: int, start: int) -> Iterator[list[RollBatch]]:
-        return ([in_double(part) for part in parts] for parts in super().steps(epoch, start))
-
-
-def feed(chunk: int, rows: int = 3, accumulate: int = 1) -> Precise:
-    names = [f"piece-{index}" for index in range(len(LENGTHS))]
-    return Precise(pieces(*LENGTHS), names, rows=rows, chunk=chunk, seed=1, accumulate=accumulate)
+def feed(chunk: int, rows: int = 3, accumulate: int = 1) -> RowFeed[RollBatch]:
+    """Batches in float64."""
+    played, names = pieces(*LENGTHS), [f"piece-{index}" for index in range(len(LENGTHS))]
+    return RowFeed(
+        [len(roll) for roll in played],
+        lambda spans, epoch: in_double(rolls.batch(played, names, spans)),
+        rows=rows,
+        chunk=chunk,
+        seed=1,
+        accumulate=accumulate,
+    )
 
 
 def nats_of_whole_pieces(task: NextFrame) -> float:
@@ -84,7 +86,7 @@ def judged_always(task: NextFrame) -> NextFrame:
     return task
 
 
-def trained(task: NextFrame, fed: RollFeed, folder: Path, lr: float = 1e-2, name: str = "sgd"):
+def trained(task: NextFrame, fed: RowFeed[RollBatch], folder: Path, lr: float = 1e-2, name: str = "sgd"):
     heard = trainings.Heard()
     loop.train(
         task,
@@ -194,7 +196,7 @@ WAYS = {
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return rolls.folder(tmp_path_factory.mktemp("truncated") / "piano_rolls", pieces=6)
+    return made.folder(tmp_path_factory.mktemp("truncated") / "piano_rolls", pieces=6)
 
 
 @pytest.fixture(autouse=True)
@@ -210,7 +212,7 @@ def carries_in(run: Path) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_that_is_killed_goes_on_to_the_same_bits(way: str, root: Path, tmp_path: Path) -> None:
-    recipe = rolls.small(root, RANDOM | WAYS[way] | {"train.checkpoint_steps": 2})
+    recipe = made.small(root, RANDOM | WAYS[way] | {"train.checkpoint_steps": 2})
     trainings.quietly(recipe, tmp_path / "whole")
     steps = trainings.log_of(tmp_path / "whole", "step")
     assert len({entry["loss"] for entry in steps}) == len(steps) >= 9
@@ -222,7 +224,7 @@ def test_a_run_that_is_killed_goes_on_to_the_same_bits(way: str, root: Path, tmp
 
 
 def test_a_checkpoint_between_chunks_holds_the_carry_of_each_part(root: Path, tmp_path: Path) -> None:
-    recipe = rolls.small(root, RANDOM | {"train.checkpoint_steps": 1})
+    recipe = made.small(root, RANDOM | {"train.checkpoint_steps": 1})
     assert trainings.killed_after_steps(recipe, tmp_path / "run", 3)
     held = carries_in(tmp_path / "run")
     # Of each of two parts: the taps of two convolutions, and h and c of two LSTM layers.
@@ -239,7 +241,7 @@ def test_without_its_carry_a_run_would_go_elsewhere(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or the law above would hold for a carry that is forgotten."""
-    recipe = rolls.small(root, RANDOM | {"train.checkpoint_steps": 1})
+    recipe = made.small(root, RANDOM | {"train.checkpoint_steps": 1})
     trainings.quietly(recipe, tmp_path / "whole")
     assert trainings.killed_after_steps(recipe, tmp_path / "killed", 3)
     monkeypatch.setattr(checkpoint, "load_carries", lambda path: {})
@@ -251,7 +253,7 @@ def test_without_its_carry_a_run_would_go_elsewhere(
 
 @pytest.mark.parametrize("chunk", [0, 7])
 def test_a_finished_epoch_leaves_no_carry(chunk: int, root: Path, tmp_path: Path) -> None:
-    recipe = rolls.small(root, RANDOM | {"data.chunk_frames": chunk, "optim.max_epochs": 1})
+    recipe = made.small(root, RANDOM | {"data.chunk_frames": chunk, "optim.max_epochs": 1})
     trainings.quietly(recipe, tmp_path / "run")
     assert carries_in(tmp_path / "run") == {}
 

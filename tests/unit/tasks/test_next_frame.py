@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from crnn_audio import build
-from crnn_audio.batching.rolls import Span, batch, whole_batches
+from crnn_audio.batching.rolls import batch, whole_batches
+from crnn_audio.batching.rows import Span
 from crnn_audio.tasks.judging import Foretold, NextFrameJudgement, judge_next_frame
 from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.types import RollBatch
