@@ -48,9 +48,27 @@ def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: b
     from crnn_audio import build
 
     prepared = build.prepare(corpus, root=root, out=out, progress=progress)
-    for split, cuts in prepared.splits.items():
-        _print_split(split, cuts, prepared.findings[split], as_json)
+    if isinstance(prepared, build.PreparedRolls):
+        _print_rolls(prepared, as_json)
+    else:
+        for split, cuts in prepared.splits.items():
+            _print_split(split, cuts, prepared.findings[split], as_json)
     say(f"{corpus} lies in {prepared.folder}.")
+    if isinstance(prepared, build.PreparedRolls) and prepared.damaged:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _print_rolls(prepared: Any, as_json: bool) -> None:
+    for name, splits in prepared.collections.items():
+        for split, pieces in splits.items():
+            frames = sum(len(piece.roll) for piece in pieces)
+            figures = {"collection": name, "split": split, "pieces": len(pieces), "frames": frames}
+            line = f"{name:10}  {split:5}  {len(pieces):5} pieces  {frames:7} frames"
+            print(json.dumps(figures) if as_json else line)
+    for problem in prepared.damaged.values():
+        say(problem)
+    if prepared.absent:
+        say(f"Not there: {', '.join(prepared.absent)}.")
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
