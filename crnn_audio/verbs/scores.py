@@ -12,7 +12,9 @@ from crnn_audio.verbs.telling import say
 
 def evaluate(
     model: ModelArgument,
-    split: Annotated[str, typer.Option(help="train, dev or test.")] = "test",
+    split: Annotated[
+        str | None, typer.Option(help="train, dev or test; by default test, or dev where there is none.")
+    ] = None,
     root: Root = None,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances to show.")] = 5,
@@ -44,12 +46,14 @@ def evaluate(
         recordable(opened)
     with Preparing() as progress:
         found = evaluate(opened, split, root=root, distortion=distortion, progress=progress)
+    if split is None and found.split != "test":
+        say(f"{found.corpus} has no test split; this is {found.split}, which training looked at to choose weights.")
     if as_json:
         print(json.dumps(found.as_json()))
     else:
         print("\n".join(lines(found, model, worst)))
     if record:
-        command = f"crnn-audio evaluate {model} --split {split} --weights {weights.value}"
+        command = f"crnn-audio evaluate {model} --split {found.split} --weights {weights.value}"
         say(f"Recorded in {write(opened, found, command)}.")
 
 
@@ -84,4 +88,6 @@ def publish(
         published = publish(model, out, root=root, weights=weights, progress=progress)
     for one in published.scores:
         print(f"{out} on {one.corpus} {one.split}: WER {100 * one.wer:.2f} %, CER {100 * one.cer:.2f} %")
+    if "test" not in {one.split for one in published.scores}:
+        say(f"{published.scores[0].corpus} has no test split; the model card has scores on dev alone.")
     say(f"{out}: {published.num_bytes / 1e6:.1f} MB. Its model card is {out / 'README.md'}.")
