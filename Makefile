@@ -26,7 +26,7 @@ setup: .venv/.ready ## make .venv with everything in it; once (PYTHON=python3.12
 
 train: setup ## train, evaluate and try a recipe (RECIPE=, OUT=, SET="optim.lr=1e-3", MINUTES=, PROCESSES=)
 	$(TRAIN) $(RECIPE) --out $(OUT) $(if $(MINUTES),--minutes $(MINUTES)) $(SET)
-	$(CRNN_AUDIO) evaluate $(OUT) --split test
+	$(CRNN_AUDIO) evaluate $(OUT)
 	$(if $(SAMPLE),$(CRNN_AUDIO) transcribe $(OUT) $(SAMPLE))
 
 transcribe: setup ## transcribe recordings (RUN=, FILES="a.wav b.flac")

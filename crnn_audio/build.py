@@ -10,11 +10,13 @@ from crnn_audio.builders.parts import device as device
 from crnn_audio.builders.parts import model as model
 from crnn_audio.builders.parts import required as required
 from crnn_audio.builders.parts import threads as threads
+from crnn_audio.builders.preparing import Prepared as Prepared
+from crnn_audio.builders.preparing import PreparedRolls as PreparedRolls
+from crnn_audio.builders.preparing import prepare as prepare
 from crnn_audio.builders.rolls import next_frame as next_frame
 from crnn_audio.builders.rolls import pieces as pieces
 from crnn_audio.builders.rolls import roll_feed as roll_feed
 from crnn_audio.builders.speech import FRONT_ENDS as FRONT_ENDS
-from crnn_audio.builders.speech import Prepared as Prepared
 from crnn_audio.builders.speech import Splits as Splits
 from crnn_audio.builders.speech import Statistics as Statistics
 from crnn_audio.builders.speech import cuts as cuts
@@ -25,7 +27,6 @@ from crnn_audio.builders.speech import findings_by_kind as findings_by_kind
 from crnn_audio.builders.speech import front_end as front_end
 from crnn_audio.builders.speech import normalizer as normalizer
 from crnn_audio.builders.speech import of_run as of_run
-from crnn_audio.builders.speech import prepare as prepare
 from crnn_audio.builders.speech import recognition as recognition
 from crnn_audio.builders.speech import splits as splits
 from crnn_audio.builders.speech import vocabulary as vocabulary

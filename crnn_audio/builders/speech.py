@@ -1,8 +1,6 @@
 """From a recipe of speech to its parts: corpus, vocabulary, front end, task, and the training split as batches."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,8 +13,8 @@ from crnn_audio.batching.plan import Batch, plan_epoch
 from crnn_audio.builders.parts import conv_front, model
 from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.config.speech import Augment, Features, RecognitionTask
-from crnn_audio.corpora import CORPORA, home, own
-from crnn_audio.errors import CrnnAudioError, DataError, RunError, enough_memory
+from crnn_audio.corpora import CORPORA, home
+from crnn_audio.errors import CrnnAudioError, RunError, enough_memory
 from crnn_audio.features import normalize, spectrogram
 from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer
@@ -46,50 +44,6 @@ def splits(recipe: SpeechRecipe, progress: home.Progress | None = None) -> Split
     if data.dev_as_train:
         found["train"] = found["train"] + found.get("dev", [])
     return {name: [_spelled(cut, recipe.task) for cut in cuts] for name, cuts in found.items()}
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A corpus that lies in `folder`: its cuts, and those that cannot be used, by split."""
-
-    folder: Path
-    splits: Splits
-    findings: dict[str, list[checks.Finding]]
-
-
-def prepare(
-    corpus: str,
-    *,
-    root: str | Path | None = None,
-    out: str | Path | None = None,
-    progress: home.Progress | None = None,
-) -> Prepared:
-    """Finds, makes or downloads a corpus and decodes all of it once.
-
-    Args:
-        corpus: its name.
-        root: where it lies, if not where it is looked for.
-        out: a folder for manifests of it, <split>.jsonl, which Lhotse reads too; by default none are written.
-        progress: told what is done.
-
-    Raises:
-        DataError: there is no such corpus, or it cannot be had; with what there is and what was tried.
-    """
-    if corpus not in CORPORA:
-        raise DataError(f"{corpus}: no such corpus. There are {', '.join(CORPORA)}.")
-    folder = home.locate(CORPORA[corpus], Path(root) if root else None, progress)
-    found = CORPORA[corpus].prepare(folder)
-    cache = checks.cache_of(corpus)
-    findings = {
-        split: [
-            *checks.unreadable(cuts, cache, progress and partial(progress, f"checking {split}")),
-            *checks.empty(cuts),
-        ]
-        for split, cuts in found.items()
-    }
-    if out is not None:
-        own.write_manifests(found, Path(out), folder)
-    return Prepared(folder, found, findings)
 
 
 def _manifests(root: str | None) -> Splits:

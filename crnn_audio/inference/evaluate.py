@@ -5,6 +5,7 @@ from pathlib import Path
 
 from crnn_audio import build
 from crnn_audio.batching import loader, plan
+from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.corpora import home
 from crnn_audio.features.distort import Distortion
 from crnn_audio.inference.evaluate_rolls import RollEvaluation, evaluate_rolls
@@ -12,6 +13,7 @@ from crnn_audio.inference.load import load
 from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import BATCH_SECONDS, Recognizer
 from crnn_audio.metrics.error_rate import ErrorCounts, align, interval
+from crnn_audio.runs import Run
 from crnn_audio.tasks.judging import Transcribed, judge_recognition
 
 
@@ -71,7 +73,7 @@ class Evaluation:
 
 def evaluate(
     model: str | Path | Recognizer | Predictor,
-    split: str = "test",
+    split: str | None = None,
     *,
     root: str | Path | None = None,
     weights: str = "best",
@@ -84,7 +86,7 @@ def evaluate(
 
     Args:
         model: a run directory, a name of the zoo, or an open model.
-        split: "train", "dev" or "test".
+        split: "train", "dev" or "test"; by default test, or dev where there is no test and dev was not trained on.
         root: where the corpus lies, if not where the recipe or the environment says.
         weights: "best" on dev, or "last" of training.
         distortion: what is done to speech first, such as noise at a ratio; the same to a cut each time.
@@ -94,13 +96,13 @@ def evaluate(
     """
     opened = load(model, weights=weights) if isinstance(model, str | Path) else model
     if isinstance(opened, Predictor):
-        return evaluate_rolls(opened, split, root=root, progress=progress)
+        return evaluate_rolls(opened, split or "test", root=root, progress=progress)
     return evaluate_speech(opened, split, root=root, distortion=distortion, progress=progress)
 
 
 def evaluate_speech(
     recognizer: Recognizer,
-    split: str,
+    split: str | None = None,
     *,
     root: str | Path | None = None,
     distortion: Distortion | None = None,
@@ -108,9 +110,9 @@ def evaluate_speech(
 ) -> Evaluation:
     """As `evaluate`, of a recogniser."""
     run = recognizer.run
-    data = run.speech.data.model_copy(update={"root": str(root)} if root else {})
-    recipe = run.speech.model_copy(update={"data": data})
-    chosen = build.required(build.splits(recipe, progress), split, data.name)
+    recipe, splits = corpus_of(run, root, progress)
+    split = split or default_split(recipe, splits)
+    chosen = build.required(splits, split, recipe.data.name)
     cuts = build.cuts(recipe, chosen, run.vocabulary, distortion)
     planned = plan.in_order([cut.duration for cut in chosen], budget=BATCH_SECONDS)
     loaded = loader.batches(cuts, [(0, batch) for batch in planned])
@@ -118,7 +120,7 @@ def evaluate_speech(
     judged = judge_recognition(recognizer.task, (one.to(recognizer.device) for one in loaded), references)
     return Evaluation(
         run=run.path,
-        corpus=data.name,
+        corpus=recipe.data.name,
         split=split,
         words=judged.words,
         characters=judged.characters,
@@ -126,6 +128,25 @@ def evaluate_speech(
         confidence_area=judged.confidence_area,
         utterances=judged.utterances,
     )
+
+
+def corpus_of(
+    run: Run, root: str | Path | None = None, progress: home.Progress | None = None
+) -> tuple[SpeechRecipe, build.Splits]:
+    """A run's recipe, with its corpus at `root` if that is given, and the corpus's cuts by split.
+
+    Raises:
+        DataError: it cannot be had.
+    """
+    data = run.speech.data.model_copy(update={"root": str(root)} if root else {})
+    recipe = run.speech.model_copy(update={"data": data})
+    return recipe, build.splits(recipe, progress)
+
+
+def default_split(recipe: SpeechRecipe, splits: build.Splits) -> str:
+    """Test; dev where there is no test, if the recipe did not train on it."""
+    held_out = bool(splits.get("dev")) and not recipe.data.dev_as_train
+    return "dev" if held_out and not splits.get("test") else "test"
 
 
 def lines(found: Evaluation | RollEvaluation, name: str, worst: int) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from crnn_audio import files, runs
 from crnn_audio.corpora import CORPORA, home
-from crnn_audio.errors import RunError
-from crnn_audio.inference.evaluate import Evaluation, evaluate_speech
+from crnn_audio.errors import DataError, RunError
+from crnn_audio.inference.evaluate import Evaluation, corpus_of, evaluate_speech
 from crnn_audio.inference.load import load_recognizer
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.inference.show import look_ahead_ms
@@ -31,7 +31,7 @@ def publish(
     model: str | Path,
     out: str | Path,
     *,
-    splits: tuple[str, ...] = ("dev", "test"),
+    splits: tuple[str, ...] | None = None,
     root: str | Path | None = None,
     weights: str = "best",
     progress: home.Progress | None = None,
@@ -39,21 +39,20 @@ def publish(
     """Copies a finished run into the new folder `out`, small, scores the copy and writes its model card, README.md.
 
     Args:
-        splits: those to score it on; dev is left out where the run was trained on it.
+        splits: those to score it on; by default dev, if the run was not trained on it, and test, if there is one.
         root: where the corpus lies, if not where the run's recipe or the environment says.
         weights: "best" on dev, or "last" of training.
 
     Raises:
         RunError: the run is not finished, or `out` exists.
-        DataError: its corpus cannot be had.
+        DataError: its corpus cannot be had, or has no such split.
     """
     run = runs.open_run(model)
     if not run.finished:
         raise RunError(f"{run.path}: only a finished run is published. Go on with `train` first.")
     if Path(out).exists():
         raise RunError(f"{out}: exists. Choose another --out, or remove it.")
-    if run.speech.data.dev_as_train:
-        splits = tuple(split for split in splits if split != "dev")
+    splits = splits or _held_out(run, root, progress)
     copy = runs.small_copy(run, Path(out), weights)
     try:
         recognizer = load_recognizer(copy.path, device="cpu")
@@ -67,6 +66,16 @@ def publish(
         raise
     num_bytes = sum(file.stat().st_size for file in copy.path.iterdir())
     return Published(copy.path, num_bytes, scores)
+
+
+def _held_out(run: Run, root: str | Path | None, progress: home.Progress | None) -> tuple[str, ...]:
+    recipe, there = corpus_of(run, root, progress)
+    unseen = ("test",) if recipe.data.dev_as_train else ("dev", "test")
+    found = tuple(split for split in unseen if there.get(split))
+    if not found:
+        why = "no test split, and dev was trained on" if recipe.data.dev_as_train else "neither a dev nor a test split"
+        raise DataError(f"{recipe.data.name}: {why}, so there is nothing to score the copy on.")
+    return found
 
 
 def _score(evaluation: Evaluation) -> dict[str, Any]:

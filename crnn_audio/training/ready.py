@@ -13,6 +13,7 @@ from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.schema import Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.corpora.piano_rolls import Piece
+from crnn_audio.errors import DataError
 from crnn_audio.runs import Run
 from crnn_audio.tasks.judging import Judgement, RecognitionJudgement, judge_next_frame, judge_recognition
 from crnn_audio.tasks.next_frame import NextFrame
@@ -85,6 +86,8 @@ def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) ->
     run, device, ranks, say = beginning.run, beginning.device, beginning.ranks, beginning.say
     splits = build.splits(recipe, preparing)
     training = build.required(splits, "train", recipe.data.name)
+    if recipe.data.dev_as_train and not splits.get("dev"):
+        raise DataError(f"{recipe.data.name}: has no dev, which data.dev_as_train would train on. Leave that away.")
     source = init.source(recipe)
     vocabulary = run.vocabulary if run else _vocabulary(recipe, source, training)
     usable, left_out = start.usable(recipe, vocabulary, splits, preparing, say)

@@ -46,6 +46,20 @@ def test_counts_are_those_of_the_transcripts(cli, tiny: Path) -> None:
     check_text(found, cli("evaluate", "run", "--worst", "2"), tiny)
 
 
+def test_a_corpus_without_test_is_judged_and_published_by_dev(cli, workshop: Path, tiny: Path, tmp_path: Path) -> None:
+    corpus = shutil.copytree(tiny, tmp_path / "half")
+    (corpus / "test.jsonl").unlink()
+    done = cli("evaluate", "run", "--root", corpus, "--json")
+    assert json.loads(done.stdout)["split"] == "dev"
+    assert done.stderr == f"{corpus} has no test split; this is dev, which training looked at to choose weights.\n"
+    assert cli("evaluate", "run", "--root", corpus, "--split", "dev", "--json").stderr == ""
+    done = cli("evaluate", "run", "--root", corpus, "--split", "test", exit_code=4)
+    assert done.stderr == f"{corpus}: no split 'test'; it has train, dev.\n"
+    done = cli("publish", workshop / "run", "--out", "small", "--root", corpus, cwd=tmp_path)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr.startswith(f"{corpus} has no test split; the model card has scores on dev alone.\n")
+
+
 def check_text(found: dict, done: subprocess.CompletedProcess[str], tiny: Path) -> None:
     """The same figures for people, in per cent."""
     lines = done.stdout.splitlines()

@@ -138,6 +138,33 @@ def test_a_recipe_is_shown(here: Here) -> None:
     assert "features" not in done.stdout
 
 
+def test_prepare_counts_what_there_is(tree: Path, here: Here) -> None:
+    (tree / "data" / "piano_rolls" / "MuseData.mat").unlink()
+    done = here("prepare", "piano_rolls")
+    frames = sum(20 + 3 * one for one in range(5))
+    assert done.stdout.splitlines() == [
+        f"{name:10}  {split:5}      5 pieces  {frames:7} frames"
+        for name in ("jsb", "nottingham", "piano_midi")
+        for split in ("train", "dev", "test")
+    ]
+    assert done.stderr == "Not there: MuseData.mat.\npiano_rolls lies in data/piano_rolls.\n"
+    first, *rest = here("prepare", "piano_rolls", "--json").stdout.splitlines()
+    assert json.loads(first) == {"collection": "jsb", "split": "train", "pieces": 5, "frames": frames}
+    assert len(rest) == 8
+
+
+def test_prepare_names_what_is_damaged_and_where_none_is_there(tree: Path, here: Here, tmp_path: Path) -> None:
+    (tree / "data" / "piano_rolls" / "Nottingham.mat").write_bytes(b"no music")
+    done = here("prepare", "piano_rolls", exit_code=4)
+    assert len(done.stdout.splitlines()) == 9
+    assert done.stderr.startswith("data/piano_rolls/Nottingham.mat: not a MATLAB file that can be read")
+    (tmp_path / "empty").mkdir()
+    done = here("prepare", "piano_rolls", "--root", tmp_path / "empty", exit_code=4)
+    assert "empty: holds none of JSB_Chorales.mat, Nottingham.mat, MuseData.mat, Piano_midi.mat." in done.stderr
+    done = here("prepare", "piano_rolls", "--out", "manifests", exit_code=4)
+    assert "manifests are of recordings, and these are none" in done.stderr
+
+
 BAD = {
     "columns": ({"traindata": cells([tune(1, 9)[:, :87]])}, "a matrix of shape (9, 87); it should be (frames, 88)."),
     "empty": ({"traindata": cells([tune(1, 9), tune(1, 0)])}, "jsb-train-1: 0 frames; a piece needs two"),
@@ -177,7 +204,12 @@ def test_a_truncated_and_a_missing_file_too(tree: Path, here: Here) -> None:
         (("transcribe", "run", "{tiny}"), 5, "hears no speech"),
         (("stream", "run", "{tiny}"), 5, "hears no speech"),
         (("publish", "run", "--out", "small"), 5, "hears no speech"),
-        (("doctor", "recipes/jsb/small.yaml"), 3, "doctor listens to recordings of speech"),
+        (
+            ("doctor", "recipes/jsb/small.yaml"),
+            3,
+            "small.yaml: trains on piano_rolls/jsb; doctor listens to",
+        ),
+        (("doctor", "piano_rolls"), 3, "`crnn-audio prepare piano_rolls` reads every piece and names the files"),
     ],
     ids=lambda words: words[0] if isinstance(words, tuple) else "",
 )

@@ -7,9 +7,10 @@ import pytest
 
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError
-from crnn_audio.inference.evaluate import Evaluation, evaluate
+from crnn_audio.inference.evaluate import Evaluation, default_split, evaluate
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, word_errors
 from crnn_audio.tasks.judging import Transcribed
+from tests import trainings
 
 
 def evaluation(*pairs: tuple[str, str]) -> Evaluation:
@@ -74,3 +75,12 @@ def test_there_must_be_such_a_split(recognizer, tiny: Path, tmp_path: Path) -> N
         evaluate(recognizer, "exam", root=tiny)
     with pytest.raises(DataError, match="no such manifest"):
         evaluate(recognizer, "test", root=tmp_path)
+
+
+def test_without_test_dev_is_taken_if_it_was_not_trained_on(tiny: Path, tmp_path: Path) -> None:
+    recipe = trainings.small(tmp_path)
+    there = {"train": manifests.load(tiny / "train.jsonl"), "dev": manifests.load(tiny / "dev.jsonl")}
+    assert default_split(recipe, there) == "dev"
+    assert default_split(recipe, there | {"test": there["dev"]}) == "test"
+    assert default_split(recipe, {"train": there["train"]}) == "test", "which is then said to be missing"
+    assert default_split(trainings.small(tmp_path, {"data.dev_as_train": True}), there) == "test"

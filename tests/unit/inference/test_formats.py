@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from praatio import textgrid
 
-from crnn_audio import cli
 from crnn_audio.inference import formats
 from crnn_audio.inference.captions import cues
 from crnn_audio.inference.spans import spans
 from crnn_audio.types import Hypothesis
+from crnn_audio.verbs.hearing import Format
 from tests.unit.inference.heard import Drawn, disorderly, heard, orderly, quick, said
 
 ANY = st.one_of(orderly(max_words=15), disorderly())
@@ -28,7 +28,7 @@ TRICKY = said(
 
 
 def test_the_command_line_knows_the_same_formats() -> None:
-    assert [form.value for form in cli.Format] == list(formats.FORMATS) == list(formats.SUFFIXES)
+    assert [form.value for form in Format] == list(formats.FORMATS) == list(formats.SUFFIXES)
     assert len(set(formats.SUFFIXES.values())) == len(formats.SUFFIXES)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -174,6 +175,20 @@ def test_what_was_trained_on_dev_has_last_weights_and_no_score_of_dev(root: Path
     small, last = load_file(made.path / "best.safetensors"), load_file(run.path / "last.safetensors")
     assert all(torch.equal(small[name], weight.half()) for name, weight in last.items())
     assert "Trained on train and dev" in sections(made.path)["Data"]
+
+
+def test_a_corpus_without_test_is_scored_on_dev_unless_that_was_trained_on(root: Path, tmp_path: Path) -> None:
+    half = Path(shutil.copytree(root, tmp_path / "half"))
+    (half / "test.jsonl").unlink()
+    made = publish(trained(tmp_path / "run", half).path, tmp_path / "small")
+    assert [one.split for one in made.scores] == ["dev"]
+    assert [row[0] for row in table(made.path)] == [f"{half} dev"]
+    with pytest.raises(DataError, match="no test split, and dev was trained on"):
+        publish(trained(tmp_path / "all", half, {"data.dev_as_train": True}).path, tmp_path / "none")
+    (half / "dev.jsonl").unlink()
+    with pytest.raises(DataError, match="neither a dev nor a test split"):
+        publish(tmp_path / "run", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_of_where_it_started_only_the_name_is_told(run: Run, root: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from crnn_audio import cli, runs
 from crnn_audio.batching import manifests
-from crnn_audio.errors import RunError
+from crnn_audio.errors import DataError, RunError
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.training import display
 from crnn_audio.training import run as training
@@ -146,6 +146,14 @@ def test_dev_as_train_is_learned_from_and_not_judged(root, tmp_path) -> None:
     last, state = (load_file(tmp_path / "out" / f"{name}.safetensors") for name in ("last", "checkpoint"))
     assert all(torch.equal(last[name], state[f"average.{name}"]) for name in last)
     assert all(torch.equal(value, last[name]) for name, value in runs.open_run(tmp_path / "out").weights().items())
+
+
+def test_dev_as_train_without_dev_is_refused(root, tmp_path) -> None:
+    copy = Path(shutil.copytree(root, tmp_path / "copy"))
+    (copy / "dev.jsonl").unlink()
+    with pytest.raises(DataError, match=r"copy: has no dev, which data\.dev_as_train would train on"):
+        quietly(trainings.small(copy, {"data.dev_as_train": True}), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 # ---------------------------------------------------------------------------------------- stopping

@@ -1,0 +1,87 @@
+"""Corpora by their names: found, made or fetched, and all of it looked through once."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from crnn_audio.batching import checks
+from crnn_audio.builders.speech import Splits
+from crnn_audio.corpora import CORPORA, home, own, piano_rolls
+from crnn_audio.corpora.piano_rolls import Piece
+from crnn_audio.errors import DataError
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A corpus of speech that lies in `folder`: its cuts, and those that cannot be used, by split."""
+
+    folder: Path
+    splits: Splits
+    findings: dict[str, list[checks.Finding]]
+
+
+@dataclass(frozen=True)
+class PreparedRolls:
+    """Piano rolls that lie in `folder`: the pieces of each collection by split, and those whose file is damaged.
+
+    Damaged ones come with what is wrong; `absent` are the files that are not there.
+    """
+
+    folder: Path
+    collections: dict[str, dict[str, list[Piece]]]
+    damaged: dict[str, str]
+    absent: tuple[str, ...]
+
+
+def prepare(
+    corpus: str,
+    *,
+    root: str | Path | None = None,
+    out: str | Path | None = None,
+    progress: home.Progress | None = None,
+) -> Prepared | PreparedRolls:
+    """Finds, makes or downloads a corpus and reads all of it once.
+
+    Args:
+        corpus: its name.
+        root: where it lies, if not where it is looked for.
+        out: a folder for manifests of speech, <split>.jsonl, which Lhotse reads too; by default none are written.
+        progress: told what is done.
+
+    Raises:
+        DataError: there is no such corpus, or it cannot be had; with what there is and what was tried.
+    """
+    place = Path(root) if root else None
+    if corpus == piano_rolls.NAME:
+        if out is not None:
+            raise DataError(f"{corpus}: manifests are of recordings, and these are none; leave --out away.")
+        return _rolls(home.locate(piano_rolls, place, progress))
+    if corpus not in CORPORA:
+        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, piano_rolls.NAME])}.")
+    folder = home.locate(CORPORA[corpus], place, progress)
+    found = CORPORA[corpus].prepare(folder)
+    cache = checks.cache_of(corpus)
+    findings = {
+        split: [
+            *checks.unreadable(cuts, cache, progress and partial(progress, f"checking {split}")),
+            *checks.empty(cuts),
+        ]
+        for split, cuts in found.items()
+    }
+    if out is not None:
+        own.write_manifests(found, Path(out), folder)
+    return Prepared(folder, found, findings)
+
+
+def _rolls(folder: Path) -> PreparedRolls:
+    collections: dict[str, dict[str, list[Piece]]] = {}
+    damaged: dict[str, str] = {}
+    absent = [file for file in piano_rolls.FILES.values() if not (folder / file).exists()]
+    if len(absent) == len(piano_rolls.FILES):
+        raise DataError(f"{folder}: holds none of {', '.join(absent)}. They come from {piano_rolls.HOME}.")
+    for name in (name for name, file in piano_rolls.FILES.items() if file not in absent):
+        try:
+            collections[name] = piano_rolls.pieces(folder, name)
+        except DataError as error:
+            damaged[name] = str(error)
+    return PreparedRolls(folder, collections, damaged, tuple(absent))

@@ -1,0 +1,126 @@
+"""Corpora: fetched and checked, or made of one's own recordings."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crnn_audio.errors import DataError
+from crnn_audio.verbs.arguments import Json, Overrides, Root
+from crnn_audio.verbs.telling import say
+
+
+def prepare(
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A corpus such as an4, or the word: folder.")],
+    path: Annotated[
+        Path | None, typer.Argument(metavar="PATH", help="After `folder`: recordings, a table or Lhotse cuts.")
+    ] = None,
+    root: Root = None,
+    out: Annotated[Path | None, typer.Option(help="Where manifests go; of a folder, by default data/own/NAME.")] = None,
+    speaker_folders: Annotated[
+        bool, typer.Option("--speaker-folders", help="The first folder in a path names the speaker.")
+    ] = False,
+    resplit: Annotated[bool, typer.Option("--resplit", help="Make new splits even where there are some.")] = False,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="Go on without what cannot be used, and name it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Fetch and check a corpus, or make one of your own.
+
+    Every file is decoded once; cuts that cannot be used are named with the reason. `prepare folder PATH` takes audio
+    with a text of the same name beside it, a table (.tsv, .csv, .jsonl) of paths and texts, or Lhotse cuts.
+    """
+    if (corpus == "folder") != (path is not None):
+        say("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
+        raise typer.Exit(2)
+    from crnn_audio.training.display import Preparing
+
+    with Preparing() as progress:
+        if path is None:
+            _prepare_corpus(corpus, root, out, as_json, progress)
+        else:
+            _prepare_folder(path, out, (speaker_folders, resplit, leave_out), as_json, progress)
+
+
+def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: bool, progress: Any) -> None:
+    from crnn_audio import build
+
+    prepared = build.prepare(corpus, root=root, out=out, progress=progress)
+    if isinstance(prepared, build.PreparedRolls):
+        _print_rolls(prepared, as_json)
+    else:
+        for split, cuts in prepared.splits.items():
+            _print_split(split, cuts, prepared.findings[split], as_json)
+    say(f"{corpus} lies in {prepared.folder}.")
+    if isinstance(prepared, build.PreparedRolls) and prepared.damaged:
+        raise typer.Exit(DataError.exit_code)
+
+
+def _print_rolls(prepared: Any, as_json: bool) -> None:
+    for name, splits in prepared.collections.items():
+        for split, pieces in splits.items():
+            frames = sum(len(piece.roll) for piece in pieces)
+            figures = {"collection": name, "split": split, "pieces": len(pieces), "frames": frames}
+            line = f"{name:10}  {split:5}  {len(pieces):5} pieces  {frames:7} frames"
+            print(json.dumps(figures) if as_json else line)
+    for problem in prepared.damaged.values():
+        say(problem)
+    if prepared.absent:
+        say(f"Not there: {', '.join(prepared.absent)}.")
+
+
+def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
+    from crnn_audio.config import suggest
+    from crnn_audio.corpora.own import prepare_folder
+
+    speaker_folders, resplit, leave_out = ways
+    prepared = prepare_folder(
+        path, out, speaker_folders=speaker_folders, resplit=resplit, leave_out=leave_out, progress=progress
+    )
+    for note in prepared.notes:
+        say(note)
+    if prepared.left_out:
+        say("\n".join([f"Left out {len(prepared.left_out)}:", *prepared.left_out]))
+    say(f"Split {prepared.how}. Manifests are in {prepared.folder}. Next:")
+    say(f"  {suggest.doctor(prepared.folder)}\n  {suggest.train(prepared.folder, prepared.splits)}")
+    for split, cuts in prepared.splits.items():
+        _print_split(split, cuts, [], as_json)
+
+
+def _print_split(split: str, cuts: Any, findings: Any, as_json: bool) -> None:
+    minutes = sum(cut.duration for cut in cuts) / 60
+    speakers = len({cut.speaker for cut in cuts if cut.speaker})
+    if as_json:
+        figures = {"split": split, "cuts": len(cuts), "hours": round(minutes / 60, 4), "speakers": speakers}
+        print(json.dumps({**figures, "unusable": [str(one) for one in findings]}))
+    else:
+        counts = f"{len(cuts):6} cuts  {minutes:8.1f} minutes  {speakers:4} speakers"
+        print(f"{split:5}  {counts}  {len(findings)} unusable")
+        print("".join(f"       {one}\n" for one in findings), end="")
+
+
+def doctor(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A corpus, a folder of manifests, or a recipe.")],
+    overrides: Overrides = None,
+    root: Root = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw durations by split into this PNG.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Look for what is wrong with data, or odd.
+
+    Listens to every cut. Each finding names the cut, the reason and what to do; the exit code is 4 if something must be
+    mended before training or scoring. Changes (KEY=VALUE) are for recipes.
+    """
+    from crnn_audio.inference.doctor import check, draw_durations, lines
+    from crnn_audio.training.display import Preparing
+
+    with Preparing() as progress:
+        diagnosis = check(target, overrides or (), root=root, progress=progress)
+    print(json.dumps(diagnosis.as_json(), ensure_ascii=False) if as_json else "\n".join(lines(diagnosis)))
+    if plot:
+        draw_durations(diagnosis, plot)
+        say(f"Durations are drawn in {plot}.")
+    if not diagnosis.usable:
+        raise typer.Exit(DataError.exit_code)

@@ -1,0 +1,97 @@
+"""Speech into text, from files and as it arrives."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crnn_audio.errors import DataError
+from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
+from crnn_audio.verbs.telling import say
+
+
+class Format(StrEnum):
+    """How transcripts are written."""
+
+    text = "text"
+    json = "json"
+    jsonl = "jsonl"
+    srt = "srt"
+    vtt = "vtt"
+    tsv = "tsv"
+    ctm = "ctm"
+    textgrid = "textgrid"
+
+
+def transcribe(
+    model: ModelArgument,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE", help="Audio files, or folders of them; - is standard input.")
+    ],
+    forms: Annotated[
+        list[Format] | None, typer.Option("--format", help="How to write it; with --out, repeat it for several.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a file for each recording and format below this folder.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Draw each recording, what was heard and how surely, as a PNG.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also do what an earlier call has done.")] = False,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+    device: Device = "auto",
+) -> None:
+    """Write down what is said in audio files.
+
+    With several files each line of text begins with the file's name. A file that cannot be read is named on standard
+    error, the rest go on, and the exit code is 4. Of one that was cut short or damaged, what is there is transcribed,
+    and the loss named. With --out, a recording whose results are there and no older than itself is done; stop at any
+    time, and the same call does the rest.
+    """
+    from crnn_audio.inference import outputs, transcripts
+
+    wanted = outputs.Outputs(tuple(form.value for form in dict.fromkeys(forms or [Format.text])), out, plot)
+    if wrong := outputs.misuse(wanted, overwrite):
+        say(wrong)
+        raise typer.Exit(2)
+    plan = outputs.plan(files, wanted, overwrite=overwrite)
+    if wrong := outputs.clash(plan, wanted):
+        say(wrong)
+        raise typer.Exit(2)
+    if transcripts.run(plan, wanted, lambda: _loaded(model, device, weights), say, sys.stdout):
+        raise typer.Exit(DataError.exit_code)
+
+
+def stream(
+    model: ModelArgument,
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or 16-bit WAV or PCM on stdin.")] = "-",
+    rate: Annotated[int, typer.Option(min=1, help="Samples per second of headerless PCM on stdin.")] = 16000,
+    seconds: Annotated[float, typer.Option(min=0.001, help="Length of the blocks that are read.")] = 0.32,
+    as_json: Json = False,
+    device: Device = "auto",
+) -> None:
+    """Transcribe sound as it arrives.
+
+    Text grows on a terminal; a line for each finished utterance goes to a pipe.
+    """
+    from crnn_audio import audio
+    from crnn_audio.inference.live import show
+
+    recognizer = _loaded(model, device)
+    losses = list[audio.Loss]()
+    blocks = audio.blocks(source, seconds, raw_rate=rate, on_loss=losses.append)
+    with recognizer.stream(blocks.sample_rate) as opened:
+        show(opened, blocks, sys.stdout, as_json=as_json)
+    for loss in losses:
+        say(str(loss))
+
+
+def _loaded(model: str, device: str, weights: str = "best") -> Any:
+    from crnn_audio.inference.load import load_recognizer
+
+    recognizer = load_recognizer(model, device=device, weights=weights)
+    if not recognizer.run.finished:
+        say(f"{model}: this run is not finished; these are its best weights so far.")
+    return recognizer

@@ -1,0 +1,93 @@
+"""Trained models: scored, and shipped."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Root, Weights
+from crnn_audio.verbs.telling import say
+
+
+def evaluate(
+    model: ModelArgument,
+    split: Annotated[
+        str | None, typer.Option(help="train, dev or test; by default test, or dev where there is none.")
+    ] = None,
+    root: Root = None,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+    worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances to show.")] = 5,
+    noise: Annotated[Path | None, typer.Option(metavar="DIR", help="Add these recordings as noise, at --snr.")] = None,
+    snr: Annotated[float, typer.Option(help="Speech over noise, in decibels.")] = 10.0,
+    rooms: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Put each utterance into one of these impulse responses.")
+    ] = None,
+    record: Annotated[bool, typer.Option(help="Write the score into results.json beside the recipe.")] = False,
+    as_json: Json = False,
+    device: Device = "auto",
+) -> None:
+    """Measure error rates on a split of the corpus.
+
+    Word and character error rate with counts and a 95 % interval, and the worst utterances side by side.
+    """
+    from crnn_audio.inference.evaluate import evaluate, lines
+    from crnn_audio.inference.load import load
+    from crnn_audio.inference.results import record as write
+    from crnn_audio.inference.results import recordable
+    from crnn_audio.training.display import Preparing
+
+    opened = load(model, device=device, weights=weights)
+    distortion = _conditions(noise, snr, rooms, opened.run.speech.features.sample_rate) if noise or rooms else None
+    if record:
+        if distortion:
+            say("--record is for scores of the sound as it is; leave --noise and --rooms away.")
+            raise typer.Exit(2)
+        recordable(opened)
+    with Preparing() as progress:
+        found = evaluate(opened, split, root=root, distortion=distortion, progress=progress)
+    if split is None and found.split != "test":
+        say(f"{found.corpus} has no test split; this is {found.split}, which training looked at to choose weights.")
+    if as_json:
+        print(json.dumps(found.as_json()))
+    else:
+        print("\n".join(lines(found, model, worst)))
+    if record:
+        command = f"crnn-audio evaluate {model} --split {found.split} --weights {weights.value}"
+        say(f"Recorded in {write(opened, found, command)}.")
+
+
+def _conditions(noise: Path | None, snr: float, rooms: Path | None, sample_rate: int) -> Any:
+    from crnn_audio.corpora import home
+    from crnn_audio.features.distort import Distortion
+
+    return Distortion(
+        sample_rate,
+        noise_share=1.0 if noise else 0.0,
+        snr_db=(snr, snr),
+        noises=home.sounds(noise, sample_rate) if noise else (),
+        room_share=1.0 if rooms else 0.0,
+        responses=home.sounds(rooms, sample_rate) if rooms else (),
+    )
+
+
+def publish(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option(help="The new folder; its name is the model's.")],
+    root: Root = None,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+) -> None:
+    """Copy a finished run, small, to ship it.
+
+    Half-precision weights and no training state; the copy is scored, and a model card written into it.
+    """
+    from crnn_audio.inference.publish import publish
+    from crnn_audio.training.display import Preparing
+
+    with Preparing() as progress:
+        published = publish(model, out, root=root, weights=weights, progress=progress)
+    for one in published.scores:
+        print(f"{out} on {one.corpus} {one.split}: WER {100 * one.wer:.2f} %, CER {100 * one.cer:.2f} %")
+    if "test" not in {one.split for one in published.scores}:
+        say(f"{published.scores[0].corpus} has no test split; the model card has scores on dev alone.")
+    say(f"{out}: {published.num_bytes / 1e6:.1f} MB. Its model card is {out / 'README.md'}.")
