@@ -1,0 +1,176 @@
+"""MIDI files into scores and back.
+
+Chord symbols, fermatas, church modes and pickups, for which MIDI has no words, are written as markers, which any
+program shows as text and which are understood when the file is read here.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import midi_events
+from crnn_audio.symbolic.bars import needed_keys, needed_metres, quarters, ticks
+from crnn_audio.symbolic.impossible import refuse_impossible
+from crnn_audio.symbolic.keys import key_named
+from crnn_audio.symbolic.midi_events import META, Event, Events
+from crnn_audio.symbolic.midi_notes import DRUMS, NOTE_OFF, NOTE_ON, PROGRAM, TRACK_NAME, read_parts, rounded, text
+from crnn_audio.symbolic.midi_notes import name_of as name_of_track
+from crnn_audio.symbolic.reading import Reading, counted
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Metre, Part, Score
+
+MARKER, TEMPO, METRE, KEY = 0x06, 0x51, 0x58, 0x59
+"""Kinds of META events."""
+FINEST = 7
+"""A metre counts beats down to the 128th note, 2 to this power."""
+SLOWEST = (1 << 24) - 1
+"""Microseconds of a quarter note; there is no room for more."""
+VELOCITY = 80
+"""How loud every note that is written is; 127 is the loudest."""
+CHANNELS = [channel for channel in range(16) if channel != DRUMS]
+
+
+def from_midi(content: bytes) -> Reading:
+    """The piece of a MIDI file; times are rounded to the 1/480 of a quarter note that a `Score` keeps.
+
+    A part is a channel of a track. A release of a pitch that was struck twice ends the earlier of the two.
+
+    Raises:
+        DataError: not a MIDI file, damaged or cut short, or without notes.
+    """
+    events = midi_events.parse(content)
+    parts, remarks = read_parts(events)
+    if not parts:
+        raise DataError(" ".join(["there are no notes in it.", *remarks]))
+    about = sorted((event for track in events.tracks for event in track if event.status == META), key=_when)
+    marked = [(quarters(rounded(event.tick, events.division)), text(event.data)) for event in _of(MARKER, about)]
+    pickup = next((found for _, words in marked if (found := _pickup(words)) is not None), 0.0)
+    tempo, said = _tempo(_of(TEMPO, about))
+    score = Score(
+        parts=parts,
+        title=_title(events),
+        tempo=tempo,
+        metres=needed_metres(_metres(_of(METRE, about), events.division), pickup),
+        keys=needed_keys([*_keys(_of(KEY, about), events.division), *_marked_keys(marked)]),
+        pickup=pickup,
+        chords=tuple(sorted(Chord(start, words[6:]) for start, words in marked if words.startswith("chord "))),
+        fermatas=tuple(sorted({start for start, words in marked if words == "fermata"})),
+    )
+    return Reading(score, (*remarks, *said))
+
+
+def _when(event: Event) -> int:
+    return event.tick
+
+
+def _of(kind: int, about: list[Event]) -> list[Event]:
+    return [event for event in about if event.kind == kind]
+
+
+def _title(events: Events) -> str:
+    """The name of the first track, where it is not that of a part."""
+    first = events.tracks[0]
+    alone = len(events.tracks) == 1 or not any(event.status & 0xF0 == NOTE_ON for event in first)
+    return name_of_track(first) if alone else ""
+
+
+def _tempo(found: list[Event]) -> tuple[float, list[str]]:
+    """The first, as the roundest number that means it, and what becomes of the others."""
+    lengths = [length for event in found if (length := int.from_bytes(event.data[:3], "big"))]
+    if not lengths:
+        return 120.0, []  # as the standard has it
+    tempo = next(
+        (tempo for digits in range(9) if (tempo := round(60e6 / lengths[0], digits)) and _length(tempo) == lengths[0]),
+        60e6 / lengths[0],
+    )
+    changes = sum(one != two for one, two in zip(lengths, lengths[1:], strict=False))
+    said = f"{counted(changes, 'change')} of tempo left out: the first, {tempo:g} quarter notes a minute, holds."
+    return tempo, [said] if changes else []
+
+
+def _length(tempo: float) -> int:
+    return min(round(60e6 / tempo), SLOWEST)
+
+
+def _metres(found: list[Event], division: int) -> Iterator[Metre]:
+    for event in found:
+        if len(event.data) >= 2 and event.data[0] and event.data[1] <= FINEST:
+            yield Metre(quarters(rounded(event.tick, division)), event.data[0], 1 << event.data[1])
+
+
+def _keys(found: list[Event], division: int) -> Iterator[Key]:
+    for event in found:
+        sharps = int.from_bytes(event.data[:1], "big", signed=True)
+        if len(event.data) >= 2 and abs(sharps) <= 7:
+            yield Key(quarters(rounded(event.tick, division)), sharps, "minor" if event.data[1] else "major")
+
+
+def _marked_keys(marked: list[tuple[float, str]]) -> Iterator[Key]:
+    for start, words in marked:
+        if words.startswith("key "):
+            try:
+                yield key_named(words[4:], start)
+            except DataError:
+                continue  # somebody else's words
+
+
+def _pickup(words: str) -> float | None:
+    if not words.startswith("pickup "):
+        return None
+    try:
+        return quarters(ticks(max(float(Fraction(words[7:])), 0.0)))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        return None  # somebody else's words
+
+
+def to_midi(score: Score) -> bytes:
+    """A file of format 1: a track with the title, tempo, metres, keys and markers, then one for each part.
+
+    Raises:
+        DataError: a note, a metre or a tempo that cannot be.
+    """
+    refuse_impossible(score)
+    about = sorted([*_about(score), *_markers(score)], key=_when)
+    tracks = [_track(part, CHANNELS[number % len(CHANNELS)]) for number, part in enumerate(score.parts)]
+    return midi_events.build(TICKS_PER_QUARTER, [about, *tracks])
+
+
+def _about(score: Score) -> Iterator[Event]:
+    yield _words(0, score.title, TRACK_NAME)
+    yield Event(0, META, _length(score.tempo).to_bytes(3, "big"), TEMPO)
+    for metre in score.metres:
+        power = metre.beat_type.bit_length() - 1
+        if metre.beat_type == 1 << power and power <= FINEST and metre.beats < 256:
+            yield Event(ticks(metre.start), META, bytes([metre.beats, power, 24, 8]), METRE)
+    for key in score.keys:
+        minor = key.mode == "minor"
+        yield Event(ticks(key.start), META, key.sharps.to_bytes(1, "big", signed=True) + bytes([minor]), KEY)
+
+
+def _markers(score: Score) -> Iterator[Event]:
+    if score.pickup:
+        yield _words(0, f"pickup {Fraction(ticks(score.pickup), TICKS_PER_QUARTER)}")
+    for key in score.keys:
+        if key.mode not in ("major", "minor"):
+            yield _words(ticks(key.start), f"key {key}")
+    for chord in score.chords:
+        yield _words(ticks(chord.start), f"chord {chord.name}")
+    for fermata in score.fermatas:
+        yield _words(ticks(fermata), "fermata")
+
+
+def _words(tick: int, words: str, kind: int = MARKER) -> Event:
+    return Event(tick, META, words.encode("utf-8", errors="replace"), kind)
+
+
+def _track(part: Part, channel: int) -> list[Event]:
+    """Releases come before strikes of the same time, so that a repeated note is not ended by the one before it."""
+    notes = []
+    for note in part.notes:
+        start, stop = ticks(note.start), ticks(note.end)
+        notes.append((start, 1, note.pitch))
+        notes.append((max(stop, start + 1), 0, note.pitch))
+    opening = [_words(0, part.name, TRACK_NAME), Event(0, PROGRAM | channel, bytes([part.program]))]
+    return opening + [
+        Event(tick, (NOTE_ON if strikes else NOTE_OFF) | channel, bytes([pitch, VELOCITY]))
+        for tick, strikes, pitch in sorted(notes)
+    ]

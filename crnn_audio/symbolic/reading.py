@@ -1,0 +1,18 @@
+"""A piece that was read from a file, and in words what of the file a `Score` cannot hold."""
+
+from dataclasses import dataclass
+
+from crnn_audio.symbolic.score import Score
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The piece; and sentences, each said once, on what was left out or had to be decided."""
+
+    score: Score
+    remarks: tuple[str, ...] = ()
+
+
+def counted(number: int, thing: str) -> str:
+    """ "1 note", "2 notes"."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
