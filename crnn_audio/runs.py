@@ -2,7 +2,8 @@
 
     run.json              format, version, state ("training" or "finished"), how and when it was made
     recipe.yaml           the resolved recipe: loading never asks today's defaults
-    vocabulary.json       the tokens, where there are any
+    vocabulary.json       the tokens of a recogniser
+    conditions.json       what a composer may be asked for
     statistics.json       mean and deviation of each feature, where normalisation is global
     best.safetensors      the weights that scored best on dev (averaged ones, where the recipe averages)
     last.safetensors      the weights at the end
@@ -27,8 +28,9 @@ from torch import Tensor
 
 from crnn_audio import files
 from crnn_audio.config import load as recipes
-from crnn_audio.config.schema import Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.config.schema import EventRecipe, Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.errors import CrnnAudioError, RunError
+from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.text.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -45,6 +47,27 @@ class Run:
     tokens: Vocabulary | None
     statistics: tuple[list[float], list[float]] | None
     facts: Mapping[str, Any]
+    choices: Conditions | None = None
+
+    @property
+    def conditions(self) -> Conditions:
+        """What a composer may be asked for."""
+        assert self.choices is not None, "open_run holds that a composer has conditions"
+        return self.choices
+
+    @property
+    def events(self) -> EventRecipe:
+        """The recipe of a composer.
+
+        Raises:
+            RunError: the run is none.
+        """
+        if not isinstance(self.recipe, EventRecipe):
+            raise RunError(
+                f"{self.path}: a model of {self.recipe.data.name} for task {self.recipe.task.kind}, which writes no "
+                "music. Give a run of a recipe with task next_token, such as the shipped chorales."
+            )
+        return self.recipe
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -138,6 +161,7 @@ def create(
     vocabulary: Vocabulary | None,
     statistics: tuple[list[float], list[float]] | None,
     facts: Mapping[str, Any],
+    conditions: Conditions | None = None,
 ) -> Run:
     """Makes a run directory for training to start in; run.json tells half of one, which may be made anew.
 
@@ -155,6 +179,8 @@ def create(
             vocabulary.save(path / "vocabulary.json")
         if statistics:
             _write_json(path / "statistics.json", {"mean": statistics[0], "std": statistics[1]})
+        if conditions:
+            _write_json(path / "conditions.json", dict(conditions.values))
         _write_json(path / "run.json", header | {"state": "training"} | dict(facts))
     return open_run(path)
 
@@ -175,7 +201,7 @@ def small_copy(run: Run, path: Path, which: str = "best") -> Run:
         facts["command"] = shlex.join(word for word in shlex.split(command) if not word.startswith("data.root="))
     init = Path(run.recipe.init).name if run.recipe.init else None
     recipe = run.recipe.model_copy(update={"data": placeless, "init": init})
-    copy = create(path, recipe, run.tokens, run.statistics, facts)
+    copy = create(path, recipe, run.tokens, run.statistics, facts, run.choices)
     copy.save_weights("best", half)
     copy.set_state("finished")
     return copy
@@ -213,7 +239,8 @@ def open_run(model: str | Path) -> Run:
         raise RunError(f"{path}: damaged. {error}") from None
     normalized = speech is not None and speech.features.normalize == "global"
     statistics = _statistics(path / "statistics.json") if normalized else None
-    return Run(path, recipe, vocabulary, statistics, header)
+    conditions = _conditions(path / "conditions.json") if isinstance(recipe, EventRecipe) else None
+    return Run(path, recipe, vocabulary, statistics, header, conditions)
 
 
 @contextmanager
@@ -235,6 +262,13 @@ def _statistics(path: Path) -> tuple[list[float], list[float]]:
         return [float(one) for one in numbers["mean"]], [float(one) for one in numbers["std"]]
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise _damaged(path, repr(error)) from None
+
+
+def _conditions(path: Path) -> Conditions:
+    values = _read_json(path)
+    if not all(isinstance(one, list) and all(isinstance(value, str) for value in one) for one in values.values()):
+        raise _damaged(path, "not lists of names")
+    return Conditions({name: tuple(choices) for name, choices in values.items()})
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -107,6 +107,43 @@ class RollBatch:
 
 
 @dataclass(frozen=True)
+class EventBatch:
+    """Pieces as rows of tokens, a piece or a part of one a row of the batch.
+
+    `columns` is what the network is told before each row is drawn, the tokens of the row before it first; `next` are
+    the tokens of that row, from 1, and `drawn` which of its columns are to be foretold (the others are given). `begins`
+    says which rows of the batch are at the beginning of a piece.
+    """
+
+    columns: Int[Tensor, "B T N"]
+    next: Int[Tensor, "B T P"]
+    drawn: Bool[Tensor, "B P"]
+    lengths: Int[Tensor, " B"]
+    begins: Bool[Tensor, " B"]
+    cut_ids: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Tokens that are to be foretold."""
+        return int((self.lengths.unsqueeze(1) * self.drawn).sum())
+
+    @property
+    def amount(self) -> float:
+        """Rows, padding not counted."""
+        return float(self.lengths.sum())
+
+    @property
+    def padded_amount(self) -> float:
+        """Rows and padding."""
+        return float(self.next.shape[0] * self.next.shape[1])
+
+    def to(self, device: torch.device) -> "EventBatch":
+        """The same on a device."""
+        moved = {name: getattr(self, name).to(device) for name in ("columns", "next", "drawn", "lengths", "begins")}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
 class Encoded:
     """Frames out of a part of the model and how many of them are real; of a whole `Crnn`, the head's outputs.
 

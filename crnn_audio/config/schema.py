@@ -5,10 +5,11 @@ between experiments; what nobody varies is not a field. What a recipe is about, 
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from crnn_audio.config.events import EventData, EventModel, NextTokenTask
 from crnn_audio.config.rolls import NextFrameTask, RollData
 from crnn_audio.config.sections import Model, Optim, Section, Train
 from crnn_audio.config.speech import Augment, FbankFeatures, Features, RecognitionTask, SpeechData
@@ -19,9 +20,9 @@ class Recipe(Section):
 
     init: str | None = None
     """A trained run to start from, by path or shipped name: same features and network; new tokens are added."""
-    task: RecognitionTask | NextFrameTask
-    data: SpeechData | RollData
-    model: Model = Model()
+    task: RecognitionTask | NextFrameTask | NextTokenTask
+    data: SpeechData | RollData | EventData
+    model: Model | EventModel = Model()
     optim: Optim = Optim()
     train: Train = Train()
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", examples=["auto", "cpu", "cuda", "cuda:1"])] = (
@@ -51,6 +52,7 @@ class SpeechRecipe(Recipe):
 
     task: RecognitionTask = RecognitionTask()
     data: SpeechData
+    model: Model = Model()
     features: Features = FbankFeatures()
     augment: Augment = Augment()
 
@@ -68,6 +70,7 @@ class RollRecipe(Recipe):
 
     task: NextFrameTask
     data: RollData
+    model: Model = Model()
 
     @model_validator(mode="after")
     def _hears_only_the_past(self) -> Self:
@@ -82,7 +85,29 @@ class RollRecipe(Recipe):
         return self
 
 
-RECIPES: dict[str, type[Recipe]] = {"recognition": SpeechRecipe, "next_frame": RollRecipe}
+class EventRecipe(Recipe):
+    """From nothing, a beginning, a voice or a wish to a piece of music."""
+
+    task: NextTokenTask
+    data: EventData
+    model: EventModel = EventModel()
+
+    @model_validator(mode="after")
+    def _voices_are_heard(self) -> Self:
+        if self.init is not None:
+            raise ValueError("init is for recognition")
+        if (self.task.given_share > 0) != (self.model.listener is not None):
+            raise ValueError("task.given_share above 0 and model.listener, which hears what is given, go together")
+        if self.data.chunk_rows and self.model.listener:
+            raise ValueError("model.listener reads whole pieces, so data.chunk_rows must be 0")
+        return self
+
+
+RECIPES: dict[str, type[Recipe]] = {
+    "recognition": SpeechRecipe,
+    "next_frame": RollRecipe,
+    "next_token": EventRecipe,
+}
 """What a recipe may be about, by its `task.kind`."""
 ORDER = ("init", "task", "data", "features", "augment", "model", "optim", "train")
 """In which sections are written; what is not named here follows."""
@@ -95,7 +120,15 @@ def kind_of(data: Any) -> type[Recipe]:
         inside = data.get(section) if isinstance(data, dict) else None
         return inside.get(field) if isinstance(inside, dict) else None
 
-    kind = named("task", "kind")
+    kind, corpus = named("task", "kind"), named("data", "corpus")
     if isinstance(kind, str) and kind in RECIPES:
         return RECIPES[kind]
-    return RollRecipe if named("data", "corpus") == "piano_rolls" else SpeechRecipe
+    of_corpus = [one for one in RECIPES.values() if corpus in choices_of(one)]
+    return of_corpus[0] if of_corpus else SpeechRecipe
+
+
+def choices_of(recipe: type[Recipe]) -> tuple[Any, ...]:
+    """The corpora that a kind of recipe may name."""
+    section = recipe.model_fields["data"].annotation
+    assert section is not None, "every kind of recipe says what its data are"
+    return get_args(section.model_fields["corpus"].annotation)

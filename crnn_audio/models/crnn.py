@@ -1,9 +1,10 @@
 """The CRNN: a front reads features, recurrent layers carry a state along time, a head says what it means.
 
-    features  (B, T, F)   fbank frames, 100 a second
-    front     (B, U, D)   convolutions; U is about T / subsampling_factor
+    features  (B, T, F)   fbank frames, 100 a second; or rows of tokens
+    front     (B, U, D)   convolutions; U is about T / subsampling_factor; or vectors of tokens
     recurrent (B, U, H)   simple RNN, LSTM, GRU or TCN layers, one- or bidirectional
-    head      (B, U, V)   log-probabilities of tokens, blank first; or for each key of a piano, whether it sounds next
+    head      (B, U, V)   log-probabilities of tokens, blank first; or whether each key of a piano sounds next; or what
+                          the tokens of the next row are drawn from
 
 `forward` takes whole padded sequences. `step` takes the next piece of a running one and hands its state back, so that a
 one-directional model gives the same output whether it is fed a file or a microphone.
@@ -11,13 +12,15 @@ one-directional model gives the same output whether it is fed a file or a microp
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 
 from crnn_audio.errors import StreamError
 from crnn_audio.lengths import ReceptiveField
 from crnn_audio.models.conv import ConvFront
+from crnn_audio.models.embedding import EventFront
 from crnn_audio.models.heads import Head
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.types import Encoded
@@ -64,16 +67,19 @@ class Carry:
         return cls(states("front"), states("recurrent"))
 
 
+Front: TypeAlias = ConvFront | EventFront
+
+
 class Crnn(nn.Module):
     """Front, recurrent layers and head in a row (Shi, Bai and Yao 2015; with CTC: Graves et al. 2006)."""
 
-    def __init__(self, front: ConvFront, recurrent: Recurrent, head: Head) -> None:
+    def __init__(self, front: Front, recurrent: Recurrent, head: Head) -> None:
         super().__init__()
         self.front = front
         self.recurrent = recurrent
         self.head = head
 
-    def forward(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
+    def forward(self, features: Num[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
         """Outputs for whole sequences; frames past an item's length are zeros and influence nothing."""
         return self.classify(self.front(features, lengths))
 
@@ -83,7 +89,7 @@ class Crnn(nn.Module):
         return Encoded(self.head(encoded.frames), encoded.lengths, encoded.inner)
 
     def step(
-        self, features: Float[Tensor, "B t F"], carry: Carry | None = None, *, last: bool = False
+        self, features: Num[Tensor, "B t F"], carry: Carry | None = None, *, last: bool = False
     ) -> tuple[Float[Tensor, "B u V"], Carry]:
         """The outputs that these next frames make possible, and the state for the frames after them.
 

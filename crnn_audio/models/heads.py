@@ -5,6 +5,8 @@ from typing import TypeAlias
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from crnn_audio.models.chain import ChainHead
+
 
 class CtcHead(nn.Module):
     """Log-probabilities of tokens for each frame, blank at id 0 (Graves et al. 2006); float32 at the least."""
@@ -36,7 +38,7 @@ class SigmoidHead(nn.Module):
         return logits if logits.dtype.itemsize >= 4 else logits.float()
 
 
-Head: TypeAlias = CtcHead | SigmoidHead
+Head: TypeAlias = CtcHead | SigmoidHead | ChainHead
 
 
 class InnerHead(nn.Module):

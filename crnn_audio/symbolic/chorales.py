@@ -148,6 +148,11 @@ def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 2"]:
     return told
 
 
+def num_notes(tokens: Tokens) -> int:
+    """What a likelihood is divided by: voices times sixteenths, whether struck, held or silent."""
+    return len(VOICES) * int((tokens[:, 0] != END).sum())
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the next row stands, for writing row after row: its step, and which voices sound before it.
@@ -167,6 +172,11 @@ class Place:
             DataError: bars are too long or no whole sixteenths, or the pickup is.
         """
         return cls(_bars(about, about.title or "the piece"))
+
+    @property
+    def quarters(self) -> float:
+        """Quarter notes from the beginning of the piece."""
+        return self.step / STEPS_PER_QUARTER
 
     @property
     def told(self) -> tuple[int, int]:

@@ -173,6 +173,11 @@ def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 3"]:
     return np.concatenate([parts, numbers[:, None] % BARS], axis=1)
 
 
+def num_notes(tokens: Tokens) -> int:
+    """What a likelihood is divided by: notes and rests, those that a bar line divides once."""
+    return int(((tokens[:, 0] >= REST) & (tokens[:, 0] != GOES_ON)).sum())
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the next row stands, for writing row after row: its bar, the tick, and whether a note can go on.
@@ -194,6 +199,11 @@ class Place:
         """
         bars = _bars(about, about.title or "the piece")
         return cls(bars, bars.bar(0))
+
+    @property
+    def quarters(self) -> float:
+        """Quarter notes from the beginning of the piece."""
+        return self.now / TICKS_PER_QUARTER
 
     @property
     def told(self) -> tuple[int, int, int]:

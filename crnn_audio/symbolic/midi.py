@@ -4,6 +4,7 @@ Chord symbols, fermatas, church modes and pickups, for which MIDI has no words, 
 program shows as text and which are understood when the file is read here.
 """
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -82,7 +83,7 @@ def _tempo(found: list[Event]) -> tuple[float, list[str]]:
         (tempo for digits in range(9) if (tempo := round(60e6 / lengths[0], digits)) and _length(tempo) == lengths[0]),
         60e6 / lengths[0],
     )
-    changes = sum(one != two for one, two in zip(lengths, lengths[1:], strict=False))
+    changes = sum(one != two for one, two in itertools.pairwise(lengths))
     said = f"{counted(changes, 'change')} of tempo left out: the first, {tempo:g} quarter notes a minute, holds."
     return tempo, [said] if changes else []
 

@@ -140,3 +140,29 @@ class Score:
 def on_tick(quarters: float) -> float:
     """The nearest time that is kept."""
     return round(quarters * TICKS_PER_QUARTER) / TICKS_PER_QUARTER
+
+
+def parsed_key(name: str) -> Key:
+    """The key of a name such as "G", "F#m" or "DDor".
+
+    Raises:
+        DataError: there is no such key.
+    """
+    for mode, short in SHORT.items():
+        tonic = name.removesuffix(short) if short else name
+        if name.endswith(short) and tonic[:1] in "FCGDAEB" and tonic[1:] in ("", "#", "b") and tonic:
+            fifths = "FCGDAEB".index(tonic[0]) + 7 * {"": 0, "#": 1, "b": -1}[tonic[1:]]
+            return Key(0.0, fifths - 1 + MODES[mode], mode)
+    raise DataError(f"key {name!r}: should be a note name and a mode, such as G, F#m, Bb or DDor.")
+
+
+def parsed_metre(name: str) -> Metre:
+    """The metre of a name such as "6/8".
+
+    Raises:
+        DataError: there is no such metre.
+    """
+    beats, slash, beat_type = name.partition("/")
+    if slash and beats.isdigit() and int(beats) and beat_type in ("1", "2", "4", "8", "16", "32"):
+        return Metre(0.0, int(beats), int(beat_type))
+    raise DataError(f"metre {name!r}: should be beats and the note they are counted in, such as 4/4 or 6/8.")

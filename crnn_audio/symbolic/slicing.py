@@ -1,5 +1,6 @@
 """A part as the eye reads it: one chord, note or rest after the other, tied where a tone outlasts its slice."""
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ def slices(part: Part, cuts: Iterable[int], end: int) -> list[Slice]:
     stops = {stop for struck in begins.values() for _, stop in struck}
     places = sorted(place for place in {0, end, *cuts, *begins, *stops} if 0 <= place <= end)
     found, sounding = [], dict[int, int]()
-    for place, after in zip(places, places[1:], strict=False):
+    for place, after in itertools.pairwise(places):
         sounding = {pitch: stop for pitch, stop in sounding.items() if stop > place} | dict(begins.get(place, ()))
         tied = frozenset(pitch for pitch, stop in sounding.items() if stop > after)
         struck = frozenset(pitch for pitch, _ in begins.get(place, ()))

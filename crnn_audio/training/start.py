@@ -21,6 +21,7 @@ from crnn_audio.corpora import home
 from crnn_audio.errors import RunError
 from crnn_audio.features.normalize import Statistics
 from crnn_audio.runs import Run
+from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.text.vocabulary import Vocabulary
 
 Say = Callable[[str], None]
@@ -90,6 +91,7 @@ def begun(
     statistics: build.Statistics | None,
     num_threads: int,
     recipe_path: str | None,
+    conditions: Conditions | None = None,
 ) -> Run:
     """A new run directory; its recipe says with how many threads it is trained.
 
@@ -103,7 +105,7 @@ def begun(
         **code_version(),
     }
     settled = recipe.model_copy(update={"threads": num_threads})
-    return runs.create(path, settled, vocabulary, statistics, facts)
+    return runs.create(path, settled, vocabulary, statistics, facts, conditions)
 
 
 def statistics(recipe: SpeechRecipe, cuts: Cuts, say: Say) -> build.Statistics | None:

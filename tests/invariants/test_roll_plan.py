@@ -154,7 +154,7 @@ def test_an_epoch_is_gone_on_with_anywhere(chunk: int) -> None:
 @pytest.mark.parametrize(("accumulate", "ranks"), [(2, 1), (3, 1), (1, 2), (2, 2), (3, 2), (7, 1)])
 @pytest.mark.parametrize("chunk", [0, 7])
 def test_parts_and_ranks_share_each_batch_and_a_row_stays_in_its_part(chunk: int, accumulate: int, ranks: int) -> None:
-    plan: list[Step] = plan_rows([len(roll) for roll in feed().rolls], rows=5, chunk=chunk, seed=1, epoch=1)
+    plan: list[Step] = plan_rows(feed().lengths, rows=5, chunk=chunk, seed=1, epoch=1)
     shared = [
         list(feed(chunk=chunk, accumulate=accumulate, rank=rank, ranks=ranks).steps(1, 0)) for rank in range(ranks)
     ]

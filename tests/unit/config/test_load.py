@@ -111,7 +111,9 @@ MISTAKES = {
     ),
     "features: {kind: [1]}": "features.kind: input should be 'fbank', 'log_mel', 'mfcc' or 'mel' (found [1])",
     "features: {num_mels: 3}": "features: kind is missing; it should be 'fbank', 'log_mel', 'mfcc' or 'mel'",
-    "task: {kind: recogniton}": "task.kind: input should be 'recognition' or 'next_frame' (found 'recogniton')",
+    "task: {kind: recogniton}": (
+        "task.kind: input should be 'recognition', 'next_frame' or 'next_token' (found 'recogniton')"
+    ),
     "optim: {schedule: one_cicle}": (
         "optim.schedule: input should be 'constant', 'warmup', 'cosine', 'one_cycle' or 'plateau' "
         "(found 'one_cicle'); did you mean 'one_cycle'?"

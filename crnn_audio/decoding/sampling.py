@@ -1,0 +1,86 @@
+"""Drawing tokens: temperature, the k likeliest, the likeliest that make up p (nucleus), each piece by its own numbers.
+
+A piece's numbers depend on its seed alone, so that it comes out the same alone or in a batch.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from crnn_audio.errors import DataError
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn.
+
+    Args:
+        temperature: divides the log-probabilities: 1 draws as the model says, below it more surely; 0 always takes the
+            likeliest.
+        top_k: draws from so many of the likeliest; 0 from all.
+        top_p: draws from the likeliest that together make up that probability (Holtzman et al. 2020), the last one
+            needed included.
+        seed: of the first piece; the next have the seeds after it.
+
+    Raises:
+        DataError: one of them is out of its range.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not (self.temperature >= 0 and math.isfinite(self.temperature)):
+            raise DataError(f"temperature should be 0 (always the likeliest) or above (found {self.temperature:g}).")
+        if self.top_k < 0:
+            raise DataError(f"top_k should be 1 or above, or 0 for no bound (found {self.top_k}).")
+        if not 0 < self.top_p <= 1:
+            raise DataError(f"top_p should be above 0 and at most 1, which leaves nothing out (found {self.top_p:g}).")
+        if self.seed < 0:
+            raise DataError(f"seed should be 0 or above (found {self.seed}).")
+
+
+class Chance:
+    """The random numbers of pieces that are drawn side by side, each piece by a generator of its own seed."""
+
+    def __init__(self, seeds: Sequence[int]) -> None:
+        self.generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
+
+    def numbers(self) -> Float[Tensor, " B"]:
+        """The next number of each, in [0, 1)."""
+        return torch.tensor([generator.random() for generator in self.generators], dtype=torch.float64)
+
+
+def draw(
+    log_probs: Float[Tensor, "B V"],
+    chance: Float[Tensor, " B"],
+    sampling: Sampling,
+    allowed: Bool[Tensor, "B V"] | None = None,
+) -> Int[Tensor, " B"]:
+    """The index of a token for each row, by the inverse of its cumulative distribution at `chance`.
+
+    `allowed` says what may be drawn: one token at least in each row.
+    """
+    scores = log_probs.double()
+    if allowed is not None:
+        scores = scores.masked_fill(~allowed, -math.inf)
+    if sampling.temperature == 0:
+        return scores.argmax(dim=-1)
+    ordered, tokens = (scores / sampling.temperature).log_softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
+    probs = ordered.exp()
+    if sampling.top_k:
+        probs[:, sampling.top_k :] = 0
+    before = probs.cumsum(dim=-1) - probs
+    probs = probs.masked_fill(before >= sampling.top_p * probs.sum(dim=-1, keepdim=True), 0)
+    heights = probs.cumsum(dim=-1)
+    level = chance.to(heights).unsqueeze(-1) * heights[:, -1:]
+    place = torch.searchsorted(heights, level, right=True).clamp(max=heights.shape[-1] - 1)
+    last = (probs > 0).sum(dim=-1, keepdim=True) - 1
+    return tokens.gather(-1, torch.minimum(place, last)).squeeze(-1)

@@ -1,0 +1,92 @@
+"""What a representation of music gives: a piece as rows of tokens, and back.
+
+Each is a module: `chorales`, `events`. Token ids are 1 and up in every column; 0 is nothing: what stands before the
+first row, or for a voice that is not given.
+"""
+
+from typing import Any, Protocol, Self, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from crnn_audio.symbolic.score import Score
+
+Row = tuple[int, ...]
+Rows = Int[np.ndarray, "T P"]
+
+
+@runtime_checkable
+class Place(Protocol):
+    """Where the next row of a piece stands, for writing row after row."""
+
+    @property
+    def told(self) -> Row:
+        """What is known before the row is drawn."""
+        ...
+
+    @property
+    def quarters(self) -> float:
+        """Quarter notes from the beginning of the piece."""
+        ...
+
+    def next(self, row: Any) -> Self:
+        """After this row."""
+        ...
+
+    def allowed(self, drawn: Any = ()) -> Bool[np.ndarray, " V"]:
+        """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""
+        ...
+
+
+@runtime_checkable
+class Representation(Protocol):
+    """Rows of tokens, whose columns are drawn one after the other; the first column tells the end."""
+
+    @property
+    def COLUMNS(self) -> tuple[str, ...]:
+        """Names of what is drawn."""
+        ...
+
+    @property
+    def VOCABULARY(self) -> tuple[int, ...]:
+        """The largest token of each column; the smallest is 1."""
+        ...
+
+    @property
+    def TOLD_SIZES(self) -> tuple[int, ...]:
+        """Ids, from 0, of each column that is known before a row is drawn."""
+        ...
+
+    @property
+    def END(self) -> int:
+        """In the first column: the piece ends here."""
+        ...
+
+    @property
+    def Place(self) -> Any:
+        """Its `Place`; `Place.first(about)` stands before the first row."""
+        ...
+
+    def encode(self, score: Score) -> Rows:
+        """The rows of a piece, the end's among them.
+
+        Raises:
+            DataError: it holds what the representation cannot.
+        """
+        ...
+
+    def decode(self, tokens: Rows, about: Score) -> Score:
+        """`about` with the notes of these rows."""
+        ...
+
+    def told(self, tokens: Rows, about: Score) -> Rows:
+        """What is known before each row."""
+        ...
+
+    def transposed(self, tokens: Rows, semitones: int) -> Rows | None:
+        """The same higher or lower; None where it would be out of range."""
+        ...
+
+    def num_notes(self, tokens: Rows) -> int:
+        """What a likelihood is divided by."""
+        ...

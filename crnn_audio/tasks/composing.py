@@ -1,0 +1,170 @@
+"""Pieces drawn row after row, many side by side, each by its own random numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from crnn_audio.decoding.sampling import Chance, Sampling, draw
+from crnn_audio.models.crnn import Carry
+from crnn_audio.symbolic.representation import Place, Representation, Row, Rows
+from crnn_audio.symbolic.score import Score
+from crnn_audio.tasks.next_token import NextToken
+
+
+@dataclass(frozen=True)
+class Request:
+    """A piece to write.
+
+    Args:
+        about: metre, key and pickup of it; its notes say nothing.
+        condition: ids of what is asked for, 0 where nothing is.
+        seed: of its random numbers.
+        primer: rows that it begins with.
+        kept: rows with the tokens of voices that are kept, 0 where they are drawn; the piece ends with the last.
+        quarters: how long it becomes, in quarter notes; None lets the model end it.
+        max_rows: rows after which it ends in any case.
+    """
+
+    about: Score
+    condition: Row
+    seed: int
+    primer: Rows
+    kept: Int[np.ndarray, "K P"] | None
+    quarters: float | None
+    max_rows: int
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A piece as rows of tokens, and the nats that each token cost the model; `ended` says that the model ended it."""
+
+    rows: Rows
+    nats: Float[np.ndarray, "T P"]
+    ended: bool
+
+
+@dataclass
+class _Piece:
+    """A piece while it is written."""
+
+    request: Request
+    place: Place
+    end: int
+    row: tuple[int, ...]
+    rows: list[Row]
+    nats: list[list[float]]
+    ended: bool = False
+
+    def is_over(self) -> bool:
+        return self.ended or len(self.rows) >= self.request.max_rows
+
+    def forced(self, column: int) -> int:
+        """The token that must stand in a column of the next row, 0 if any may."""
+        at, asked = len(self.rows), self.request
+        if at < len(asked.primer):
+            return int(asked.primer[at, column])
+        if asked.kept is not None:
+            return self.end if column == 0 and at == len(asked.kept) - 1 else int(asked.kept[at, column])
+        if column == 0 and asked.quarters is not None and self.place.quarters >= asked.quarters:
+            return self.end
+        return 0
+
+    def allowed(self) -> Bool[np.ndarray, " V"]:
+        """What may stand in the next column."""
+        column, may = len(self.row), self.place.allowed(self.row)
+        if self.is_over():
+            return np.ones_like(may)
+        if token := self.forced(column):
+            may = np.zeros_like(may)
+            may[token] = True
+            return may
+        if column == 0 and (self.request.quarters is not None or self.request.kept is not None) and may.sum() > 1:
+            may[self.end] = False
+        return may
+
+
+@torch.inference_mode()
+def compose(
+    task: NextToken, representation: Representation, requests: Sequence[Request], sampling: Sampling
+) -> list[Drawn]:
+    """Writes pieces side by side; each comes out as it would alone."""
+    task.eval()
+    pieces = [_Piece(one, representation.Place.first(one.about), representation.END, (), [], []) for one in requests]
+    chance = Chance([one.seed for one in requests])
+    width = len(representation.COLUMNS)
+    before = np.zeros((len(pieces), width), dtype=np.int64)
+    conditions = np.array([one.condition for one in requests], dtype=np.int64).reshape(len(pieces), -1)
+    given = _given(requests, width)
+    carry = _listened(task, given) if task.front.listener is not None else None
+    while not all(piece.is_over() for piece in pieces):
+        told = np.array([piece.place.told for piece in pieces], dtype=np.int64)
+        columns = np.concatenate([before, told, conditions, np.zeros_like(before[:, : task.front.num_ahead])], axis=1)
+        drive, carry = task.model.step(_on(task, columns).unsqueeze(1), carry)
+        before = _row(task, drive, pieces, chance, sampling)
+        for piece in pieces:
+            _go_on(piece)
+    return [_drawn(piece, width) for piece in pieces]
+
+
+def _given(requests: Sequence[Request], width: int) -> Int[np.ndarray, "B T P"]:
+    """The kept voices side by side, padded with zeros."""
+    kept = [one.kept if one.kept is not None else np.zeros((0, width), dtype=np.int64) for one in requests]
+    longest = max(len(one) for one in kept)
+    return np.stack([np.pad(one, ((0, longest - len(one)), (0, 0))) for one in kept]).astype(np.int64)
+
+
+def _listened(task: NextToken, given: Int[np.ndarray, "B T P"]) -> Carry | None:
+    if not given.shape[1]:
+        return None
+    lengths = torch.from_numpy((given != 0).any(axis=2).sum(axis=1))
+    return Carry((task.front.listen(_on(task, given), lengths),), ())
+
+
+def _on(task: NextToken, array: np.ndarray) -> Tensor:
+    return torch.from_numpy(array).to(next(task.model.parameters()).device)
+
+
+def _row(
+    task: NextToken, drive: Tensor, pieces: Sequence[_Piece], chance: Chance, sampling: Sampling
+) -> Int[np.ndarray, "B P"]:
+    """The next row of each piece, column by column; pieces that are over get one that nobody reads."""
+    hidden = task.head.begun(drive)
+    for piece in pieces:
+        piece.row = ()
+        piece.nats.append([])
+    for column in range(len(task.head.sizes)):
+        log_probs = task.head.log_probs(hidden, column)[:, 0].cpu()
+        allowed = np.stack([piece.allowed()[1:] for piece in pieces])
+        tokens = draw(log_probs, chance.numbers(), sampling, torch.from_numpy(allowed))
+        costs = -log_probs.gather(1, tokens.unsqueeze(1))[:, 0]
+        for piece, token, cost in zip(pieces, (tokens + 1).tolist(), costs.tolist(), strict=True):
+            piece.row = (*piece.row, token)
+            piece.nats[-1].append(cost)
+        hidden = task.head.told(hidden, column, (tokens + 1).unsqueeze(1).to(hidden.device))
+    return np.array([piece.row for piece in pieces], dtype=np.int64)
+
+
+def _go_on(piece: _Piece) -> None:
+    if piece.is_over():
+        piece.nats.pop()
+        return
+    piece.rows.append(piece.row)
+    piece.ended = piece.row[0] == piece.end
+    piece.place = piece.place.next(piece.row)
+
+
+def _drawn(piece: _Piece, width: int) -> Drawn:
+    rows = np.array(piece.rows, dtype=np.int64).reshape(-1, width)
+    return Drawn(rows, np.array(piece.nats, dtype=np.float64).reshape(-1, width), piece.ended)
+
+
+def scored(task: NextToken, batch: Any) -> list[Float[np.ndarray, "T P"]]:
+    """The nats of each token of whole pieces, in the batch's order."""
+    with torch.inference_mode():
+        losses = task.eval()(batch.columns, batch.next, batch.lengths).double().cpu().numpy()
+    return [one[:length] for one, length in zip(losses, batch.lengths.tolist(), strict=True)]

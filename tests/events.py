@@ -1,0 +1,71 @@
+"""Small networks that read and write music as tokens, and pieces made up on the spot."""
+
+from types import ModuleType
+
+import numpy as np
+import torch
+
+from crnn_audio.batching.events import EventPiece
+from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.crnn import Crnn
+from crnn_audio.models.embedding import EventFront
+from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.symbolic import chorales, events
+from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from crnn_audio.tasks.next_token import NextToken
+
+CONDITIONS = (4, 3)
+"""Ids of each condition, 0 among them."""
+ABOUT = Score((), metres=(Metre(0.0, 4, 4),), keys=(Key(0.0, 1),))
+
+
+def task(representation: ModuleType, *, cell: str = "lstm", ahead: bool = False, hidden_size: int = 8) -> NextToken:
+    """A network of that representation in float64, with weights that are all off their initial zeros."""
+    columns = [size + 1 for size in representation.VOCABULARY]
+    listener = Recurrent(len(columns) * 4, hidden_size=5, num_layers=1) if ahead else None
+    front = EventFront([*columns, *representation.TOLD_SIZES, *CONDITIONS], 4, columns if ahead else (), listener)
+    recurrent = Recurrent(front.output_size, cell=cell, hidden_size=hidden_size, num_layers=2, bidirectional=False)
+    made = NextToken(Crnn(front, recurrent, ChainHead(hidden_size, representation.VOCABULARY, hidden_size=7)))
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return made.double().eval()
+
+
+def melody(seed: int, bars: int = 4, title: str = "") -> Score:
+    """Quarters, eighths and halves on a scale in 4/4, the last note a whole one on the tonic."""
+    random = np.random.default_rng(seed)
+    notes, now, degree = [], 0.0, 0
+    while now < 4 * (bars - 1):
+        left = 4 - now % 4
+        duration = float(random.choice([one for one in (0.5, 1.0, 2.0) if one <= left]))
+        degree = int(np.clip(degree + random.integers(-2, 3), -3, 9))
+        notes.append(Note(now, duration, 67 + 12 * (degree // 7) + (0, 2, 4, 5, 7, 9, 11)[degree % 7]))
+        now += duration
+    notes.append(Note(now, 4.0, 67))
+    return Score((Part("melody", tuple(notes)),), title=title, metres=ABOUT.metres, keys=ABOUT.keys)
+
+
+def chorale(seed: int, bars: int = 2, title: str = "") -> Score:
+    """Four voices in quarters and eighths, the last chord a half with a fermata."""
+    random = np.random.default_rng(seed)
+    parts, end = [], 4.0 * bars
+    for name, middle in (("soprano", 71), ("alto", 65), ("tenor", 58), ("bass", 48)):
+        notes, now = [], 0.0
+        while now < end - 2:
+            duration = float(random.choice([one for one in (0.5, 1.0) if one <= end - 2 - now]))
+            notes.append(Note(now, duration, middle + int(random.integers(-4, 5))))
+            now += duration
+        parts.append(Part(name, (*notes, Note(now, 2.0, middle))))
+    return Score(tuple(parts), title=title, metres=ABOUT.metres, keys=ABOUT.keys, fermatas=(end - 2,))
+
+
+MADE = {chorales: chorale, events: melody}
+
+
+def piece(representation: ModuleType, seed: int, bars: int = 2) -> EventPiece:
+    """A made-up piece as tokens."""
+    score = MADE[representation](seed, bars)
+    rows = representation.encode(score)
+    condition = np.array([seed % CONDITIONS[0], seed % CONDITIONS[1]])
+    return EventPiece(f"piece-{seed}", rows, representation.told(rows, score), condition)

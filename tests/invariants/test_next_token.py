@@ -1,0 +1,259 @@
+"""Rows of tokens: padding, causality, chunks, and what is drawn row by row is what one pass over the piece says."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+
+from crnn_audio.batching import events as batches
+from crnn_audio.batching.events import EventPiece, Variation
+from crnn_audio.batching.rows import RowFeed, Span
+from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.symbolic import chorales, events
+from crnn_audio.tasks.composing import Drawn, Request, compose, scored
+from crnn_audio.tasks.next_token import NextToken
+from tests import events as made
+
+CLOSE = {"rtol": 1e-9, "atol": 1e-9}
+each_kind = pytest.mark.parametrize("kind", [chorales, events], ids=["chorale", "melody"])
+each_cell = pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "tcn"])
+each_ahead = pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
+
+
+def whole(pieces: list[EventPiece], drawn: np.ndarray | None = None, *, ahead: bool = False):
+    every = np.ones(pieces[0].rows.shape[1], dtype=bool) if drawn is None else drawn
+    spans = [Span(index, 0, len(piece.rows)) for index, piece in enumerate(pieces)]
+    return batches.batch([(piece, every) for piece in pieces], spans, ahead=ahead)
+
+
+def nats(task: NextToken, pieces: list[EventPiece], *, ahead: bool = False) -> list[np.ndarray]:
+    return scored(task, whole(pieces, ahead=ahead))
+
+
+# ----------------------------------------------------------------------------------------- padding, causality
+
+
+@each_kind
+@each_cell
+@each_ahead
+def test_a_piece_beside_longer_ones_costs_what_it_costs_alone(kind: ModuleType, cell: str, ahead: bool) -> None:
+    task = made.task(kind, cell=cell, ahead=ahead)
+    pieces = [made.piece(kind, seed, bars) for seed, bars in ((1, 2), (2, 4), (3, 3))]
+    given = np.ones(pieces[0].rows.shape[1], dtype=bool)
+    given[0] = not ahead
+    together = scored(task, whole(pieces, given, ahead=ahead))
+    for one, found in zip(pieces, together, strict=True):
+        np.testing.assert_allclose(found, scored(task, whole([one], given, ahead=ahead))[0], **CLOSE)
+
+
+@each_kind
+@each_cell
+def test_a_row_hears_all_before_it_and_nothing_after(kind: ModuleType, cell: str) -> None:
+    task, one = made.task(kind, cell=cell), made.piece(kind, 1, bars=4)
+    before = nats(task, [one])[0]
+    at = 7
+    rows = one.rows.copy()
+    rows[at, 1] = rows[at, 1] % kind.VOCABULARY[1] + 1
+    after = nats(task, [EventPiece(one.id, rows, one.told, one.condition)])[0]
+    same = (before == after).all(axis=1)
+    assert same[:at].all()
+    assert not same[at]
+    assert not same[at + 1]
+    assert not same[at + 2 :].all() or cell == "tcn"
+
+
+@each_kind
+def test_what_is_asked_for_is_heard_in_every_row(kind: ModuleType) -> None:
+    task, one = made.task(kind), made.piece(kind, 1)
+    other = EventPiece(one.id, one.rows, one.told, one.condition * 0)
+    assert (nats(task, [one])[0] != nats(task, [other])[0]).any(axis=1).all()
+
+
+def test_a_given_voice_is_heard_ahead_and_has_no_loss() -> None:
+    task, one = made.task(chorales, ahead=True), made.piece(chorales, 1)
+    drawn = np.array([True, False, True, True, True])
+    changed = one.rows.copy()
+    changed[20, 1] = changed[20, 1] % chorales.VOCABULARY[1] + 1
+    other = EventPiece(one.id, changed, one.told, one.condition)
+    before, after = (scored(task, whole([piece], drawn, ahead=True))[0] for piece in (one, other))
+    assert (before[:20] != after[:20]).all(), "rows before it hear it"
+    batch = whole([one], drawn, ahead=True)
+    loss, carry = task.advance(batch, None)
+    assert carry is None
+    assert loss.item() == pytest.approx(before[:, drawn].sum())
+    assert batch.size == drawn.sum() * len(one.rows)
+
+
+# ----------------------------------------------------------------------------------------- chunks
+
+
+@each_kind
+@each_cell
+@pytest.mark.parametrize("chunk", [1, 5, 100])
+@torch.no_grad()
+def test_chunks_add_up_to_whole_pieces(kind: ModuleType, cell: str, chunk: int) -> None:
+    task, pieces = made.task(kind, cell=cell), [made.piece(kind, seed, 2 + seed % 3) for seed in range(5)]
+    every = np.ones(pieces[0].rows.shape[1], dtype=bool)
+    feed = RowFeed(
+        [len(piece.rows) + 1 for piece in pieces],
+        lambda spans, epoch: batches.batch([(pieces[span.index], every) for span in spans], spans, ahead=False),
+        rows=2,
+        chunk=chunk,
+        seed=1,
+    )
+    total, carry, rows = 0.0, None, 0
+    for (part,) in feed.steps(0, 0):
+        loss, carry = task.advance(part, carry)
+        total += loss.item()
+        rows += int(part.amount)
+    assert rows == sum(len(piece.rows) for piece in pieces)
+    assert total == pytest.approx(sum(one.sum() for one in nats(task, pieces)), rel=1e-9)
+
+
+# ----------------------------------------------------------------------------------------- writing
+
+
+def asked(kind: ModuleType, seed: int, **changes) -> Request:
+    width = len(kind.COLUMNS)
+    options = {
+        "about": made.ABOUT,
+        "condition": (1, 2),
+        "seed": seed,
+        "primer": np.zeros((0, width), dtype=np.int64),
+        "kept": None,
+        "quarters": None,
+        "max_rows": 30,
+    }
+    return Request(**(options | changes))
+
+
+def as_piece(kind: ModuleType, drawn: Drawn, condition: tuple[int, ...] = (1, 2)) -> EventPiece:
+    return EventPiece("", drawn.rows, kind.told(drawn.rows, made.ABOUT), np.array(condition))
+
+
+@each_kind
+@each_cell
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0.0), Sampling(top_k=3)])
+def test_row_by_row_with_carry_equals_one_pass(kind: ModuleType, cell: str, sampling: Sampling) -> None:
+    task = made.task(kind, cell=cell)
+    (drawn,) = compose(task, kind, [asked(kind, 3)], sampling)
+    np.testing.assert_allclose(drawn.nats, nats(task, [as_piece(kind, drawn)])[0], **CLOSE)
+
+
+@each_kind
+@each_ahead
+def test_a_seed_writes_the_same_piece_alone_and_beside_others(kind: ModuleType, ahead: bool) -> None:
+    task = made.task(kind, ahead=ahead)
+    seeds = [3, 9, 4, 100]
+    together = compose(task, kind, [asked(kind, seed) for seed in seeds], Sampling())
+    for seed, found in zip(seeds, together, strict=True):
+        (alone,) = compose(task, kind, [asked(kind, seed)], Sampling())
+        assert np.array_equal(alone.rows, found.rows)
+        np.testing.assert_allclose(alone.nats, found.nats, **CLOSE)
+    assert len({one.rows.tobytes() for one in together}) == len(seeds), "seeds differ"
+
+
+@each_kind
+def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> None:
+    task = made.task(kind)
+    (drawn,) = compose(task, kind, [asked(kind, 3)], Sampling(temperature=0.0))
+    place = kind.Place.first(made.ABOUT)
+    batch = whole([as_piece(kind, drawn)])
+    with torch.inference_mode():
+        hidden = task.head.begun(task.model(batch.columns, batch.lengths).frames)
+        for column in range(len(kind.COLUMNS)):
+            log_probs = task.head.log_probs(hidden, column)[0]
+            hidden = task.head.told(hidden, column, batch.next[..., column])
+            place = kind.Place.first(made.ABOUT)
+            for row, likely in zip(drawn.rows.tolist(), log_probs, strict=True):
+                allowed = torch.from_numpy(place.allowed(tuple(row[:column])))[1:]
+                assert row[column] == int(likely.masked_fill(~allowed, -torch.inf).argmax()) + 1
+                place = place.next(tuple(row))
+
+
+@each_kind
+def test_every_token_is_allowed_and_the_piece_can_be_read_back(kind: ModuleType) -> None:
+    task = made.task(kind)
+    for drawn in compose(task, kind, [asked(kind, seed, max_rows=60) for seed in range(6)], Sampling()):
+        place = kind.Place.first(made.ABOUT)
+        for row in drawn.rows.tolist():
+            for column in range(len(row)):
+                assert place.allowed(tuple(row[:column]))[row[column]]
+            place = place.next(tuple(row))
+        assert kind.decode(drawn.rows, made.ABOUT).parts
+
+
+@each_kind
+def test_a_primer_begins_the_piece_and_is_paid_for(kind: ModuleType) -> None:
+    task, primer = made.task(kind), made.piece(kind, 5).rows[:9]
+    (drawn,) = compose(task, kind, [asked(kind, 3, primer=primer)], Sampling())
+    assert np.array_equal(drawn.rows[:9], primer)
+    assert len(drawn.rows) > 9 or drawn.ended
+    np.testing.assert_allclose(drawn.nats, nats(task, [as_piece(kind, drawn)])[0], **CLOSE)
+
+
+@each_kind
+def test_a_length_in_quarters_is_kept_to(kind: ModuleType) -> None:
+    task = made.task(kind)
+    for drawn in compose(task, kind, [asked(kind, seed, quarters=8.0, max_rows=400) for seed in range(5)], Sampling()):
+        assert drawn.ended
+        place = kind.Place.first(made.ABOUT)
+        for row in drawn.rows.tolist():
+            place = place.next(tuple(row))
+        assert place.quarters >= 8
+        assert (drawn.rows[:-1, 0] != kind.END).all()
+
+
+def test_a_kept_voice_is_kept_and_heard_ahead() -> None:
+    task, one = made.task(chorales, ahead=True), made.piece(chorales, 5)
+    kept = np.zeros_like(one.rows)
+    kept[:, 1] = one.rows[:, 1]
+    found = compose(task, chorales, [asked(chorales, seed, kept=kept, max_rows=200) for seed in (3, 4)], Sampling())
+    drawn_columns = np.array([True, False, True, True, True])
+    for drawn in found:
+        assert drawn.ended
+        assert np.array_equal(drawn.rows[:, 1], one.rows[:, 1])
+        again = scored(task, whole([as_piece(chorales, drawn)], drawn_columns, ahead=True))[0]
+        np.testing.assert_allclose(drawn.nats, again, **CLOSE)
+    assert not np.array_equal(found[0].rows, found[1].rows)
+
+
+def test_a_piece_with_a_kept_voice_is_the_same_beside_a_longer_one_and_one_without() -> None:
+    task = made.task(chorales, ahead=True)
+    requests = []
+    for seed, bars in ((3, 2), (4, 4)):
+        rows = made.piece(chorales, seed, bars).rows
+        kept = np.zeros_like(rows)
+        kept[:, 1] = rows[:, 1]
+        requests.append(asked(chorales, seed, kept=kept, max_rows=200))
+    requests.append(asked(chorales, 8))
+    together = compose(task, chorales, requests, Sampling())
+    for request, found in zip(requests, together, strict=True):
+        (alone,) = compose(task, chorales, [request], Sampling())
+        assert np.array_equal(alone.rows, found.rows)
+
+
+# ----------------------------------------------------------------------------------------- what varies in training
+
+
+def test_what_is_given_and_told_depends_on_seed_epoch_and_piece_alone() -> None:
+    pieces = [[made.piece(chorales, seed)] for seed in range(40)]
+    variation = Variation(seed=1, given_share=0.5, untold_share=0.3)
+    first = [variation.piece(one, 2) for one in pieces]
+    again = [variation.piece(one, 2) for one in reversed(pieces)][::-1]
+    for (a, drawn), (b, same) in zip(first, again, strict=True):
+        assert np.array_equal(drawn, same)
+        assert np.array_equal(a.condition, b.condition)
+    assert 8 < sum(not drawn.all() for _, drawn in first) < 32
+    assert all(drawn.any() for _, drawn in first)
+    other = [variation.piece(one, 3)[1] for one in pieces]
+    assert any(not np.array_equal(a[1], b) for a, b in zip(first, other, strict=True))
+
+
+def test_all_transpositions_come_in_time() -> None:
+    one = made.piece(chorales, 1)
+    choices = [EventPiece(one.id, chorales.transposed(one.rows, up), one.told, one.condition) for up in range(-3, 4)]
+    variation = Variation(seed=1)
+    seen = {variation.piece(choices, epoch)[0].rows.tobytes() for epoch in range(60)}
+    assert len(seen) == len(choices)

@@ -1,0 +1,101 @@
+"""Draws follow the distribution that they should, and what cannot be drawn never is."""
+
+import math
+
+import pytest
+import torch
+
+from crnn_audio.decoding.sampling import Chance, Sampling, draw
+from crnn_audio.errors import DataError
+
+PROBS = torch.tensor([0.35, 0.05, 0.25, 0.2, 0.1, 0.05])
+DRAWS = 10_000
+CHI_SQUARE_999 = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
+"""The 99.9 % point of the chi-square distribution by degrees of freedom (any table)."""
+
+
+def counts(sampling: Sampling, allowed: torch.Tensor | None = None) -> torch.Tensor:
+    chance = Chance([sampling.seed])
+    numbers = torch.cat([chance.numbers() for _ in range(DRAWS)])
+    log_probs = PROBS.log().expand(DRAWS, -1)
+    tokens = draw(log_probs, numbers, sampling, None if allowed is None else allowed.expand(DRAWS, -1))
+    return tokens.bincount(minlength=len(PROBS))
+
+
+def tempered(temperature: float) -> torch.Tensor:
+    return PROBS ** (1 / temperature)
+
+
+def only(*kept: int) -> torch.Tensor:
+    return torch.zeros(len(PROBS)).index_fill(0, torch.tensor(kept), 1) * PROBS
+
+
+@pytest.mark.parametrize(
+    ("sampling", "wanted"),
+    [
+        (Sampling(), PROBS),
+        (Sampling(temperature=0.5), tempered(0.5)),
+        (Sampling(temperature=2.5), tempered(2.5)),
+        (Sampling(top_k=3), only(0, 2, 3)),
+        (Sampling(top_p=0.59), only(0, 2)),
+        (Sampling(top_p=0.61), only(0, 2, 3)),
+        (Sampling(temperature=2.0, top_k=2), tempered(2.0) * (only(0, 2) > 0)),
+        (Sampling(top_k=4, top_p=0.9), only(0, 2, 3, 4)),
+    ],
+)
+def test_ten_thousand_draws_by_chi_square(sampling: Sampling, wanted: torch.Tensor) -> None:
+    found, expected = counts(sampling), DRAWS * wanted / wanted.sum()
+    assert (found[expected == 0] == 0).all(), "drawn though it was left out"
+    possible = expected > 0
+    chi_square = ((found - expected)[possible] ** 2 / expected[possible]).sum()
+    assert chi_square < CHI_SQUARE_999[int(possible.sum()) - 1]
+
+
+def test_what_is_not_allowed_is_never_drawn_and_the_rest_keeps_its_shares() -> None:
+    found = counts(Sampling(), torch.tensor([False, True, True, False, True, False]))
+    expected = DRAWS * only(1, 2, 4) / 0.4
+    assert (found[expected == 0] == 0).all()
+    assert ((found - expected)[expected > 0] ** 2 / expected[expected > 0]).sum() < CHI_SQUARE_999[2]
+
+
+def test_temperature_0_is_the_likeliest_that_is_allowed() -> None:
+    numbers = torch.rand(50, dtype=torch.float64)
+    assert (draw(PROBS.log().expand(50, -1), numbers, Sampling(temperature=0)) == 0).all()
+    allowed = torch.tensor([False, True, False, True, True, True]).expand(50, -1)
+    assert (draw(PROBS.log().expand(50, -1), numbers, Sampling(temperature=0), allowed) == 3).all()
+
+
+def test_a_small_temperature_comes_to_the_same() -> None:
+    numbers = torch.rand(50, dtype=torch.float64)
+    assert (draw(PROBS.log().expand(50, -1), numbers, Sampling(temperature=0.01)) == 0).all()
+
+
+@pytest.mark.parametrize("chance", [0.0, 1 - 2**-53])
+def test_the_ends_of_chance(chance: float) -> None:
+    impossible_last = torch.tensor([[math.log(0.5), math.log(0.5), -math.inf]])
+    token = draw(impossible_last, torch.tensor([chance], dtype=torch.float64), Sampling())
+    assert token.item() == (0 if chance == 0 else 1)
+
+
+def test_a_piece_has_its_own_numbers_alone_or_beside_others() -> None:
+    alone, beside = Chance([7]), Chance([3, 7])
+    for _ in range(20):
+        assert alone.numbers()[0] == beside.numbers()[1]
+    assert len(set(torch.cat([Chance([seed]).numbers() for seed in range(100)]).tolist())) == 100
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": -0.5}, "temperature should be 0 .* or above .found -0.5."),
+        ({"temperature": math.inf}, "temperature should be"),
+        ({"temperature": math.nan}, "temperature should be"),
+        ({"top_p": 0.0}, "top_p should be above 0 and at most 1.* .found 0."),
+        ({"top_p": 1.5}, "top_p should be above 0 and at most 1"),
+        ({"top_k": -1}, "top_k should be 1 or above"),
+        ({"seed": -1}, "seed should be 0 or above"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options: dict[str, float], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Sampling(**options)
