@@ -1,0 +1,195 @@
+"""Four voices on a grid of sixteenths: each row has a mark and, of every voice, a pitch struck, "goes on" or a rest.
+
+A mark tells an ordinary row, one where a note with a fermata begins, or the end, which is a row of its own in which all
+voices rest. So a note that is held and one that is struck again differ. Before each row is drawn, its place in the bar
+is told. In all columns token 0 is nothing: what stands before the first row, or for a voice that is not given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic.counting import Bars, bars_of, ticks
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
+
+STEPS_PER_QUARTER = 4
+STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
+"""Ticks of a row."""
+VOICES = ("soprano", "alto", "tenor", "bass")
+ORDINARY, FERMATA, END = 1, 2, 3
+"""Marks."""
+REST, GOES_ON, FIRST_PITCH = 1, 2, 3
+"""Of a voice; FIRST_PITCH is the token of pitch LOWEST."""
+LOWEST, HIGHEST = 36, 84
+"""MIDI pitches, two octaves below middle C to two above."""
+LONGEST_BAR = 8 * STEPS_PER_QUARTER
+
+COLUMNS = ("mark", *VOICES)
+VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
+"""The largest token of each column; the smallest is 1."""
+TOLD = ("passed", "left")
+TOLD_SIZES = (LONGEST_BAR, LONGEST_BAR + 1)
+"""How many ids, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them."""
+
+Tokens = Int[np.ndarray, "T 5"]
+Voice = Int[np.ndarray, " T"]
+Row = tuple[int, ...]
+
+
+def encode(score: Score) -> Tokens:
+    """The rows of a piece of four parts, the highest first, and the row of its end.
+
+    Raises:
+        DataError: it has fewer or more parts, or no notes; notes of a part overlap, are out of range or off the grid of
+            sixteenths; a fermata begins where no step does; bars are of more than eight quarters, no whole sixteenths,
+            or not full where the metre changes. `fitting.to_chorale` mends most of this.
+    """
+    name = score.title or "the piece"
+    if len(score.parts) != len(VOICES):
+        raise DataError(f"{name}: {len(score.parts)} parts; a chorale has four, soprano, alto, tenor and bass.")
+    if not score.end:
+        raise DataError(f"{name}: holds no notes.")
+    _bars(score, name)
+    steps = -(-ticks(score.end) // STEP)
+    tokens = np.full((steps + 1, len(COLUMNS)), REST, dtype=np.int64)
+    tokens[:, 0] = [ORDINARY] * steps + [END]
+    for start in score.fermatas:
+        if ticks(start) % STEP or not 0 <= ticks(start) < steps * STEP:
+            raise DataError(f"{name}: a fermata at quarter {start:g}, where no sixteenth of the piece begins.")
+        tokens[ticks(start) // STEP, 0] = FERMATA
+    for column, part in enumerate(score.parts, 1):
+        tokens[:-1, column] = encode_voice(part.notes, steps, f"{name}, {VOICES[column - 1]}")
+    return tokens
+
+
+def encode_voice(notes: Sequence[Note], steps: int, where: str) -> Voice:
+    """One voice's column of so many steps; `where` names it in errors.
+
+    Raises:
+        DataError: notes overlap, are out of range, off the grid or beyond the steps.
+    """
+    tokens, last = np.full(steps, REST, dtype=np.int64), 0
+    for note in notes:
+        said = f"{where}, the note of pitch {note.pitch} at quarter {note.start:g}"
+        begin, end = ticks(note.start), ticks(note.end)
+        if not LOWEST <= note.pitch <= HIGHEST:
+            raise DataError(f"{said}: it is outside {LOWEST} to {HIGHEST}. Transpose the piece.")
+        if not last <= begin < end:
+            raise DataError(f"{said}: it begins before the last one ended, or lasts no time. One note at a time.")
+        if begin % STEP or end % STEP:
+            raise DataError(f"{said}: it is off the grid of sixteenths.")
+        if end > steps * STEP:
+            raise DataError(f"{said}: it ends after {steps} sixteenths, where the piece does.")
+        tokens[begin // STEP : end // STEP] = GOES_ON
+        tokens[begin // STEP] = FIRST_PITCH + note.pitch - LOWEST
+        last = end
+    return tokens
+
+
+def _bars(score: Score, name: str) -> Bars:
+    bars = bars_of(score)
+    for _, start, length in bars.stretches:
+        if start % STEP or length % STEP or length > LONGEST_BAR * STEP:
+            raise DataError(
+                f"{name}: bars of {length / TICKS_PER_QUARTER:g} quarters after a pickup of {score.pickup:g}. Bars and "
+                "pickup should be whole sixteenths, and a bar eight quarters at most."
+            )
+    return bars
+
+
+def decode(tokens: Tokens, about: Score) -> Score:
+    """The piece of rows: `about` with these notes and fermatas; four parts keep their names and programs.
+
+    Rows are read up to the end; where nothing is there to go on, a voice rests.
+    """
+    ends = np.flatnonzero(tokens[:, 0] == END)
+    rows = tokens[: ends[0]] if len(ends) else tokens
+    parts = about.parts if len(about.parts) == len(VOICES) else [Part(name, ()) for name in VOICES]
+    return replace(
+        about,
+        parts=tuple(replace(part, notes=decode_voice(rows[:, column])) for column, part in enumerate(parts, 1)),
+        fermatas=tuple(step / STEPS_PER_QUARTER for step in np.flatnonzero(rows[:, 0] == FERMATA).tolist()),
+    )
+
+
+def decode_voice(tokens: Voice) -> tuple[Note, ...]:
+    """The notes of one voice's column."""
+    spans: list[tuple[int, int, int]] = []
+    for step, token in enumerate(tokens.tolist()):
+        if token >= FIRST_PITCH:
+            spans.append((step, step + 1, LOWEST + token - FIRST_PITCH))
+        elif token == GOES_ON and spans and spans[-1][1] == step:
+            begin, _, pitch = spans.pop()
+            spans.append((begin, step + 1, pitch))
+    return tuple(
+        Note(begin / STEPS_PER_QUARTER, (end - begin) / STEPS_PER_QUARTER, pitch) for begin, end, pitch in spans
+    )
+
+
+def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
+    """The same piece higher, or lower if negative; None where a note would be out of range."""
+    moved, pitched = tokens.copy(), tokens >= FIRST_PITCH
+    pitched[:, 0] = False
+    moved[pitched] += semitones
+    fits = (moved[pitched] >= FIRST_PITCH) & (moved[pitched] <= VOCABULARY[1])
+    return moved if fits.all() else None
+
+
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 2"]:
+    """What is told before each row is drawn, of the metres and the pickup of `about`."""
+    now = np.arange(len(tokens)) * STEP
+    told = np.zeros((len(tokens), len(TOLD)), dtype=np.int64)
+    for _, start, length in _bars(about, about.title or "the piece").stretches:
+        passed = (now - start) % length
+        told[now >= start] = np.stack([passed, length - passed], axis=1)[now >= start] // STEP
+    return told
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the next row stands, for writing row after row: its step, and which voices sound before it.
+
+    `Place.first(about)` stands before the first row; `.next(row)` after each.
+    """
+
+    bars: Bars
+    step: int = 0
+    sounding: tuple[bool, ...] = (False,) * len(VOICES)
+
+    @classmethod
+    def first(cls, about: Score) -> "Place":
+        """Before the first row of a piece of the metres and the pickup of `about`.
+
+        Raises:
+            DataError: bars are too long or no whole sixteenths, or the pickup is.
+        """
+        return cls(_bars(about, about.title or "the piece"))
+
+    @property
+    def told(self) -> tuple[int, int]:
+        """What `told` has in the next row."""
+        bar = self.bars.at(self.step * STEP)
+        return self.step - bar.start // STEP, bar.end // STEP - self.step
+
+    def next(self, row: Row) -> "Place":
+        """After this row."""
+        sounding = (
+            token >= FIRST_PITCH or (token == GOES_ON and before)
+            for token, before in zip(row[1:], self.sounding, strict=True)
+        )
+        return replace(self, step=self.step + 1, sounding=tuple(sounding))
+
+    def allowed(self, drawn: Row = ()) -> Bool[np.ndarray, " V"]:
+        """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""
+        may = np.ones(VOCABULARY[len(drawn)] + 1, dtype=bool)
+        may[0] = False
+        if not drawn:
+            may[END] = self.step > 0
+        elif drawn[0] == END:
+            may[GOES_ON:] = False
+        else:
+            may[GOES_ON] = self.sounding[len(drawn) - 1]
+        return may

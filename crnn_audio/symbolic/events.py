@@ -1,0 +1,228 @@
+"""Melodies as events: each row is a bar line, a rest, a pitch or "the last note goes on", and how long it lasts.
+
+A bar line stands wherever a bar is full, and a note that sounds on across it goes on after it; so does a note of a
+length that is not in the list, which becomes several. The end stands in place of the last bar line, or before it where
+the piece began with a pickup. Before each row is drawn three things are told: how much of the bar has passed, how much
+is left, and the bar's number. In both columns token 0 is nothing, what stands before the first row.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic.counting import Bar, Bars, bars_of, ticks
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
+
+BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4
+LOWEST, HIGHEST = 48, 96
+"""MIDI pitches, the C below middle C to three octaves above it."""
+FIRST_PITCH = 5
+"""The event that is pitch LOWEST."""
+NO_TIME = 1
+"""The duration of a bar line and of the end."""
+DURATIONS = (20, 40, 60, 80, 120, 160, 180, 240, 320, 360, 480, 600, 720, 840, 960, 1200, 1440, 1680, 1920, 2880)
+"""Ticks of the durations from 2 on: from a 24th of a quarter to a dotted whole note."""
+UNIT = 20
+"""Ticks of which every time is a multiple."""
+LONGEST_BAR = 8 * TICKS_PER_QUARTER // UNIT
+BARS = 16
+"""Bars after which their numbers begin anew: tunes are made of strains of eight."""
+
+COLUMNS = ("event", "duration")
+VOCABULARY = (FIRST_PITCH + HIGHEST - LOWEST, NO_TIME + len(DURATIONS))
+"""The largest token of each column; the smallest is 1."""
+TOLD = ("passed", "left", "bar")
+TOLD_SIZES = (LONGEST_BAR + 1, LONGEST_BAR + 1, BARS)
+"""How many ids, from 0 on: of twenty-fourths of a quarter note that have passed or are left, and of bar numbers."""
+
+Tokens = Int[np.ndarray, "T 2"]
+Row = tuple[int, int]
+
+
+def encode(score: Score) -> Tokens:
+    """The rows of a melody, the last of them its end; its last bar is filled with a rest.
+
+    Raises:
+        DataError: it has several parts, none or no notes; notes that overlap, are out of range or off the grid of 24
+            places in a quarter note; bars of more than eight quarters, or one not full where the metre changes.
+    """
+    name = score.title or "the piece"
+    spans, bars = _melody(score, name), _bars(score, name)
+    rows: list[Row] = []
+    now = 0
+    for begin, end, event in spans:
+        rows += _rows(bars, now, begin, REST)
+        rows += _rows(bars, begin, end, event)
+        now = end
+    bar = bars.at(now - 1)
+    if not bars.is_full(bar, now):
+        rows += _rows(bars, now, next(end for end in (bar.end - bars.pickup, bar.end) if end > now), REST)
+    if rows[-1][0] == BAR_LINE:
+        rows.pop()
+    return np.array([*rows, (END, NO_TIME)], dtype=np.int64)
+
+
+def _melody(score: Score, name: str) -> list[tuple[int, int, int]]:
+    """Begin, end (in ticks) and event of each note."""
+    if len(score.parts) != 1 or not score.parts[0].notes:
+        count = f"{len(score.parts)} parts" if len(score.parts) != 1 else "no notes"
+        raise DataError(f"{name}: {count}; a melody is one part with notes. Choose the part that has the melody.")
+    spans, last = [], 0
+    for note in score.parts[0].notes:
+        where = f"{name}, the note of pitch {note.pitch} at quarter {note.start:g}"
+        begin, end = ticks(note.start), ticks(note.end)
+        if not LOWEST <= note.pitch <= HIGHEST:
+            raise DataError(f"{where}: it is outside {LOWEST} to {HIGHEST}. Transpose the piece.")
+        if not last <= begin < end:
+            raise DataError(f"{where}: it begins before the last one ended, or lasts no time. One note at a time.")
+        if begin % UNIT or end % UNIT:
+            raise DataError(f"{where}: it is off the grid of {TICKS_PER_QUARTER // UNIT} places in a quarter note.")
+        spans.append((begin, end, FIRST_PITCH + note.pitch - LOWEST))
+        last = end
+    return spans
+
+
+def _bars(score: Score, name: str) -> Bars:
+    bars = bars_of(score)
+    for _, _, length in bars.stretches:
+        if length % UNIT or length > LONGEST_BAR * UNIT:
+            raise DataError(
+                f"{name}: bars of {length / TICKS_PER_QUARTER:g} quarters. They should be whole 24ths of a "
+                "quarter, and eight quarters at most."
+            )
+    return bars
+
+
+def _rows(bars: Bars, begin: int, end: int, event: int) -> list[Row]:
+    """From one tick to another, with the bar lines that come to stand in or after it."""
+    rows: list[Row] = []
+    while begin < end:
+        line = bars.at(begin).end
+        for length in _lengths(min(end, line) - begin):
+            rows.append((event, length))
+            event = REST if event == REST else GOES_ON
+        if end >= line:
+            rows.append((BAR_LINE, NO_TIME))
+        begin = line
+    return rows
+
+
+def _lengths(span: int) -> list[int]:
+    """The durations that make up so many ticks: one if it is in the list, else the longest first."""
+    lengths = []
+    while span:
+        longest = max(length for length in DURATIONS if length <= span)
+        lengths.append(NO_TIME + 1 + DURATIONS.index(longest))
+        span -= longest
+    return lengths
+
+
+def decode(tokens: Tokens, about: Score) -> Score:
+    """The melody of rows: `about` with these notes in its one part, which keeps its name and program if it has one.
+
+    Rows are read up to the end. What no melody has is taken as near as can be: a rest where nothing is there to go on,
+    no note where it lasts no time.
+    """
+    spans: list[tuple[int, int, int]] = []
+    now, sounding = 0, False
+    for event, duration in tokens.tolist():
+        length = _ticks(event, duration)
+        if event == END:
+            break
+        if event == GOES_ON and sounding:
+            begin, _, pitch = spans.pop()
+            spans.append((begin, now + length, pitch))
+        elif event >= FIRST_PITCH and length:
+            spans.append((now, now + length, LOWEST + event - FIRST_PITCH))
+        sounding = _sounds(event, length, sounding)
+        now += length
+    notes = (Note(begin / TICKS_PER_QUARTER, (end - begin) / TICKS_PER_QUARTER, pitch) for begin, end, pitch in spans)
+    part = about.parts[0] if len(about.parts) == 1 else Part("melody", ())
+    return replace(about, parts=(replace(part, notes=tuple(notes)),))
+
+
+def _sounds(event: int, length: int, sounding: bool) -> bool:
+    """Whether a note sounds after the row, which another may let go on."""
+    return (event >= FIRST_PITCH or (event == GOES_ON and sounding)) if length else sounding
+
+
+def _ticks(event: int, duration: int) -> int:
+    return DURATIONS[duration - NO_TIME - 1] if event >= REST and duration > NO_TIME else 0
+
+
+def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
+    """The same melody higher, or lower if negative; None where a note would be out of range."""
+    moved, pitched = tokens.copy(), tokens[:, 0] >= FIRST_PITCH
+    moved[pitched, 0] += semitones
+    fits = (moved[pitched, 0] >= FIRST_PITCH) & (moved[pitched, 0] <= VOCABULARY[0])
+    return moved if fits.all() else None
+
+
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 3"]:
+    """What is told before each row is drawn, of the metres and the pickup of `about`."""
+    bars = bars_of(about)
+    spans = np.array([_ticks(event, duration) for event, duration in tokens.tolist()], dtype=np.int64)
+    lines = tokens[:, 0] == BAR_LINE
+    now, numbers = np.cumsum(spans) - spans, np.cumsum(lines) - lines
+    at = [bars.bar(number) for number in range(numbers.max(initial=0) + 1)]
+    passed = now - np.array([bar.start for bar in at])[numbers]
+    left = np.array([bar.length for bar in at])[numbers] - passed
+    parts = np.clip(np.stack([passed, left], axis=1) // UNIT, 0, LONGEST_BAR)
+    return np.concatenate([parts, numbers[:, None] % BARS], axis=1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the next row stands, for writing row after row: its bar, the tick, and whether a note can go on.
+
+    `Place.first(about)` stands before the first row; `.next(row)` after each.
+    """
+
+    bars: Bars
+    bar: Bar
+    now: int = 0
+    sounding: bool = False
+
+    @classmethod
+    def first(cls, about: Score) -> "Place":
+        """Before the first row of a melody of the metres and the pickup of `about`.
+
+        Raises:
+            DataError: bars are too long, or the pickup is.
+        """
+        bars = _bars(about, about.title or "the piece")
+        return cls(bars, bars.bar(0))
+
+    @property
+    def told(self) -> tuple[int, int, int]:
+        """What `told` has in the next row."""
+        passed, left = self.now - self.bar.start, self.bar.end - self.now
+        return _units(passed), _units(left), self.bar.number % BARS
+
+    def next(self, row: Row) -> "Place":
+        """After this row."""
+        event, duration = row
+        if event == BAR_LINE:
+            return replace(self, bar=self.bars.bar(self.bar.number + 1))
+        length = _ticks(event, duration)
+        return replace(self, now=self.now + length, sounding=_sounds(event, length, self.sounding))
+
+    def allowed(self, drawn: tuple[int, ...] = ()) -> Bool[np.ndarray, " V"]:
+        """Which tokens of the next column keep every bar full, 0 never; `drawn` are the row's columns before it."""
+        may = np.zeros(VOCABULARY[len(drawn)] + 1, dtype=bool)
+        left = self.bar.end - self.now
+        if not drawn:
+            may[REST:] = left > 0
+            may[GOES_ON] = left > 0 and self.sounding
+            may[BAR_LINE], may[END] = left <= 0, self.now > 0 and self.bars.is_full(self.bar, self.now)
+        elif drawn[0] in (BAR_LINE, END):
+            may[NO_TIME] = True
+        else:
+            may[NO_TIME + 1 :] = np.array(DURATIONS) <= left
+        return may
+
+
+def _units(span: int) -> int:
+    return min(max(span // UNIT, 0), LONGEST_BAR)

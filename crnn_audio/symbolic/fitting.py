@@ -1,0 +1,122 @@
+"""The nearest piece that a representation can hold, and in a line each what had to be changed for it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import chorales, events
+from crnn_audio.symbolic.counting import ticks
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
+
+
+def to_melody(score: Score) -> tuple[Score, list[str]]:
+    """A melody that `events` can hold: of several parts the one that is highest on average, of chords the top note.
+
+    Raises:
+        DataError: there is no note.
+    """
+    named = [part for part in score.parts if part.notes]
+    if not named:
+        raise DataError(f"{score.title or 'the piece'}: holds no notes.")
+    part = max(named, key=lambda part: sum(note.pitch for note in part.notes) / len(part.notes))
+    remarks = [] if len(named) == 1 else [f"of {len(named)} parts the highest is taken, {part.name or 'unnamed'}"]
+    notes, changes = _one_voice(part.notes, events.UNIT, events.LOWEST, events.HIGHEST)
+    return replace(score, parts=(replace(part, notes=notes),)), [*remarks, *changes]
+
+
+def to_chorale(score: Score) -> tuple[Score, list[str]]:
+    """A piece that `chorales` can hold: its four parts, or the four that are named so, or all notes by their height.
+
+    Raises:
+        DataError: there is no note.
+    """
+    if not score.end:
+        raise DataError(f"{score.title or 'the piece'}: holds no notes.")
+    parts, remarks = _four_parts(score)
+    settled = []
+    for part, name in zip(parts, chorales.VOICES, strict=True):
+        notes, changes = _one_voice(part.notes, chorales.STEP, chorales.LOWEST, chorales.HIGHEST)
+        settled.append(replace(part, notes=notes))
+        remarks += [f"{name}: {change}" for change in changes]
+    last = max(ticks(part.end) for part in settled)
+    begins = sorted({_nearest(ticks(start), chorales.STEP) for start in score.fermatas})
+    fermatas = tuple(begin / TICKS_PER_QUARTER for begin in begins if 0 <= begin < last)
+    return replace(score, parts=tuple(settled), fermatas=fermatas), remarks
+
+
+def _four_parts(score: Score) -> tuple[Sequence[Part], list[str]]:
+    by_name = {part.name.strip().lower(): part for part in score.parts}
+    if all(voice in by_name for voice in chorales.VOICES):
+        left = len(score.parts) - len(chorales.VOICES)
+        return [by_name[voice] for voice in chorales.VOICES], [f"{left} other parts are left out"] if left else []
+    if len(score.parts) == len(chorales.VOICES):
+        return score.parts, []
+    voices, left_out = _by_height([note for part in score.parts for note in part.notes])
+    remarks = [f"the notes of {len(score.parts)} parts are shared out among four voices by their height"]
+    if left_out:
+        remarks.append(f"{left_out} notes are left out, as more than four sound at once")
+    return [Part(name, tuple(voice)) for name, voice in zip(chorales.VOICES, voices, strict=True)], remarks
+
+
+def _by_height(notes: Sequence[Note]) -> tuple[list[list[Note]], int]:
+    """Each note in the voice that its rank among all that sound asks for, or the nearest free one; and how many not."""
+    voices: list[list[Note]] = [[] for _ in chorales.VOICES]
+    left_out = 0
+    for start, group in groupby(sorted(notes), key=lambda note: note.start):
+        held = [voice[-1] for voice in voices if voice and voice[-1].end > start]
+        new = sorted(group, key=lambda note: -note.pitch)
+        ranked = sorted([*held, *new], key=lambda note: -note.pitch)
+        for note in new:
+            free = [index for index, voice in enumerate(voices) if not voice or voice[-1].end <= start]
+            wanted = _voice(ranked.index(note), len(ranked))
+            if free:
+                voices[min(free, key=lambda index: abs(index - wanted))].append(note)
+            left_out += not free
+    return voices, left_out
+
+
+def _voice(rank: int, count: int) -> int:
+    """The highest is soprano; the lowest of several bass; those between fill alto, then tenor."""
+    return 3 if rank and rank == count - 1 else min(rank, 2)
+
+
+def _one_voice(notes: Sequence[Note], unit: int, lowest: int, highest: int) -> tuple[tuple[Note, ...], list[str]]:
+    """Notes on a grid of `unit` ticks, one at a time and within the range; and what was changed."""
+    spans = [_on_grid(note, unit) for note in notes]
+    exact = [(ticks(note.start), ticks(note.end)) for note in notes]
+    moved = sum(span[:2] != true for span, true in zip(spans, exact, strict=True))
+    tops = [max(group, key=lambda span: span[2]) for _, group in groupby(sorted(spans), key=lambda span: span[0])]
+    nexts = [begin for begin, _, _ in tops[1:]] + [end for _, end, _ in tops[-1:]]
+    ends = [min(end, after) for (_, end, _), after in zip(tops, nexts, strict=True)]
+    pitches = [_within(pitch, lowest, highest) for _, _, pitch in tops]
+    counts = {
+        "moved to the grid": moved,
+        "left out where others began at the same time, the highest kept": len(spans) - len(tops),
+        "cut short where the next began": sum(end < span[1] for end, span in zip(ends, tops, strict=True)),
+        f"moved by octaves into {lowest} to {highest}": sum(
+            a != span[2] for a, span in zip(pitches, tops, strict=True)
+        ),
+    }
+    kept = (
+        Note(begin / TICKS_PER_QUARTER, (end - begin) / TICKS_PER_QUARTER, pitch)
+        for (begin, _, _), end, pitch in zip(tops, ends, pitches, strict=True)
+    )
+    return tuple(kept), [
+        f"{count} {'note' if count == 1 else 'notes'} {what}" for what, count in counts.items() if count
+    ]
+
+
+def _on_grid(note: Note, unit: int) -> tuple[int, int, int]:
+    begin = max(_nearest(ticks(note.start), unit), 0)
+    return begin, max(_nearest(ticks(note.end), unit), begin + unit), note.pitch
+
+
+def _nearest(tick: int, unit: int) -> int:
+    return (tick + unit // 2) // unit * unit
+
+
+def _within(pitch: int, lowest: int, highest: int) -> int:
+    if pitch < lowest:
+        return lowest + (pitch - lowest) % 12
+    return highest - (highest - pitch) % 12 if pitch > highest else pitch

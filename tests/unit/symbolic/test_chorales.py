@@ -1,0 +1,199 @@
+"""Four voices on a grid: exact both ways, what cannot be held, what is told, and writing row after row."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import chorales
+from crnn_audio.symbolic.chorales import END, FERMATA, GOES_ON, ORDINARY, REST, VOICES, Place
+from crnn_audio.symbolic.counting import bars_of
+from crnn_audio.symbolic.score import Metre, Note, Part, Score
+from tests.unit.symbolic.pieces import chorale, many
+
+COUNT = len(VOICES)
+
+
+def piece(*voices: list[tuple[float, float, int]], metre: tuple[int, int] = (4, 4), pickup: float = 0.0) -> Score:
+    parts = [Part(name, tuple(Note(*note) for note in voice)) for name, voice in zip(VOICES, voices, strict=False)]
+    return Score(tuple(parts), "piece", metres=(Metre(0.0, *metre),), pickup=pickup)
+
+
+SOUNDING = [(0.0, 1.0, 60)]
+
+
+def without_notes(score: Score) -> Score:
+    return replace(score, parts=tuple(replace(part, notes=()) for part in score.parts), fermatas=())
+
+
+def pitch(midi: int) -> int:
+    return 3 + midi - 36
+
+
+# ---------------------------------------------------------------------------------------- both ways
+
+
+@many
+def test_decoding_gives_back_what_was_encoded(seed: int) -> None:
+    score = chorale(seed)
+    tokens = chorales.encode(score)
+    assert chorales.decode(tokens, without_notes(score)) == score
+    assert tokens.min() >= 1
+    assert (tokens.max(axis=0) <= chorales.VOCABULARY).all()
+    assert tokens[-1].tolist() == [END, REST, REST, REST, REST]
+    assert len(tokens) == -(-score.end // 0.25) + 1
+
+
+def test_rows_of_a_known_piece() -> None:
+    score = piece([(0, 0.5, 72), (0.5, 0.25, 72)], [(0.25, 0.5, 65)], [], [(0, 0.75, 36)])
+    assert chorales.encode(replace(score, fermatas=(0.5,))).tolist() == [
+        [ORDINARY, pitch(72), REST, REST, pitch(36)],
+        [ORDINARY, GOES_ON, pitch(65), REST, GOES_ON],
+        [FERMATA, pitch(72), GOES_ON, REST, GOES_ON],
+        [END, REST, REST, REST, REST],
+    ]
+
+
+def test_a_voice_alone_is_its_column() -> None:
+    score = piece([(0, 1, 60)], [(0.5, 0.25, 50)], [], [])
+    alone = chorales.encode_voice(score.parts[1].notes, 4, "alto")
+    assert alone.tolist() == chorales.encode(score)[:-1, 2].tolist()
+    assert chorales.decode_voice(alone) == score.parts[1].notes
+
+
+def test_a_voice_rests_where_nothing_is_there_to_go_on() -> None:
+    tokens = np.array([GOES_ON, pitch(60), REST, GOES_ON, 0, GOES_ON, pitch(62), GOES_ON])
+    assert chorales.decode_voice(tokens) == (Note(0.25, 0.25, 60), Note(1.5, 0.5, 62))
+
+
+def test_parts_that_are_not_there_are_named() -> None:
+    score = piece(SOUNDING, [], [], [])
+    decoded = chorales.decode(chorales.encode(score), replace(score, parts=()))
+    assert [part.name for part in decoded.parts] == ["soprano", "alto", "tenor", "bass"]
+    assert decoded == score
+
+
+# ---------------------------------------------------------------------------------------- what is told
+
+
+@many
+def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
+    score = chorale(seed)
+    tokens, place = chorales.encode(score), Place.first(score)
+    told = chorales.told(tokens, score)
+    for row, expected in zip(tokens.tolist(), told.tolist(), strict=True):
+        assert place.told == tuple(expected)
+        assert all(place.allowed(tuple(row[:column]))[row[column]] for column in range(1 + COUNT))
+        place = place.next(tuple(row))
+    assert (told >= 0).all()
+    assert (told < chorales.TOLD_SIZES).all()
+
+
+@many
+def test_the_bar_is_told_as_it_is_counted_out(seed: int) -> None:
+    score = chorale(seed)
+    bars = bars_of(score)
+    for step, (passed, left) in enumerate(chorales.told(chorales.encode(score), score).tolist()):
+        bar = bars.at(120 * step)
+        assert (passed + left) * 120 == bar.length
+        assert bar.start + 120 * passed == 120 * step
+
+
+def test_a_pickup_is_the_end_of_its_bar() -> None:
+    score = piece([(0, 2, 60)], [], [], [], metre=(3, 4), pickup=1)
+    told = chorales.told(chorales.encode(score), score).tolist()
+    assert told[:6] == [[8, 4], [9, 3], [10, 2], [11, 1], [0, 12], [1, 11]]
+
+
+@many
+def test_rows_of_allowed_tokens_are_those_of_their_piece(seed: int) -> None:
+    random, about = np.random.default_rng(seed), piece([], [], [], [])
+    place, rows = Place.first(about), []
+    while len(rows) < 12:
+        row: tuple[int, ...] = ()
+        for column in range(1 + COUNT):
+            may = place.allowed(row)
+            may[END] &= bool(column) or len(rows) == 11
+            row = (*row, int(random.choice(np.flatnonzero(may))))
+        rows.append(row)
+        place = place.next(row)
+    notes = chorales.decode(np.array(rows), about)
+    last = rows[-1][0] == END
+    again = chorales.encode(notes) if notes.end else np.zeros((0, 5))
+    sounding = round(4 * notes.end)
+    assert again[:sounding, 1:].tolist() == [list(row[1:]) for row in rows[:sounding]]
+    assert not last or rows[-1][1:] == (REST,) * COUNT
+
+
+@many
+def test_any_tokens_at_all_can_be_decoded_and_told(seed: int) -> None:
+    tokens = np.random.default_rng(seed).integers(0, [size + 1 for size in chorales.VOCABULARY], size=(seed, 5))
+    about = piece(metre=(6, 8), pickup=0.5)
+    decoded = chorales.decode(tokens, about)
+    assert all(note.duration > 0 for note in decoded.notes)
+    assert decoded.end <= len(tokens) / 4
+    place = Place.first(about)
+    for row, told in zip(tokens.tolist(), chorales.told(tokens, about).tolist(), strict=True):
+        assert place.told == tuple(told)
+        place = place.next(tuple(row))
+
+
+# ---------------------------------------------------------------------------------------- transposing
+
+
+@many
+def test_transposing_tokens_is_transposing_notes(seed: int) -> None:
+    score, semitones = chorale(seed), seed % 7 - 3
+    parts = tuple(
+        replace(part, notes=tuple(replace(note, pitch=note.pitch + semitones) for note in part.notes))
+        for part in score.parts
+    )
+    moved = chorales.transposed(chorales.encode(score), semitones)
+    if all(36 <= note.pitch <= 84 for part in parts for note in part.notes):
+        assert moved is not None
+        assert moved.tolist() == chorales.encode(replace(score, parts=parts)).tolist()
+    else:
+        assert moved is None
+
+
+# ---------------------------------------------------------------------------------------- what cannot be held
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (piece(SOUNDING, SOUNDING, SOUNDING), "piece: 3 parts; a chorale has four"),
+        (Score((Part("", ()),) * 5), "the piece: 5 parts"),
+        (piece([], [], [], []), "piece: holds no notes"),
+        (
+            piece(SOUNDING, [(0, 1, 35)], [], []),
+            "piece, alto, the note of pitch 35 at quarter 0: it is outside 36 to 84",
+        ),
+        (piece([(0, 1, 85)], [], [], []), "piece, soprano, the note of pitch 85"),
+        (piece([], [], [(0, 1, 60), (0.5, 1, 64)], []), "tenor, the note of pitch 64 at quarter 0.5: it begins before"),
+        (piece([(0, 1, 60), (0, 1, 64)], [], [], []), "it begins before the last one ended"),
+        (
+            piece(SOUNDING, [], [], [(0, 0, 60)]),
+            "bass, the note of pitch 60 at quarter 0: it begins before the last one",
+        ),
+        (piece([(0.125, 1, 60)], [], [], []), "quarter 0.125: it is off the grid of sixteenths"),
+        (piece([(0, 1 / 3, 60)], [], [], []), "it is off the grid of sixteenths"),
+        (replace(piece(SOUNDING, [], [], []), fermatas=(0.125,)), "a fermata at quarter 0.125, where no sixteenth"),
+        (replace(piece(SOUNDING, [], [], []), fermatas=(1.0,)), "a fermata at quarter 1, where no sixteenth"),
+        (piece(SOUNDING, [], [], [], metre=(9, 4)), "bars of 9 quarters after a pickup of 0. Bars and pickup should"),
+        (piece(SOUNDING, [], [], [], metre=(3, 32)), "bars of 0.375 quarters"),
+        (piece(SOUNDING, [], [], [], pickup=1 / 3), "after a pickup of 0.333333"),
+        (piece(SOUNDING, [], [], [], pickup=4), "a pickup of 4 quarters"),
+    ],
+)
+def test_what_cannot_be_held_is_said(score: Score, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        chorales.encode(score)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_voice_longer_than_the_piece_is_said() -> None:
+    with pytest.raises(DataError, match=r"melody\.mid, the note of pitch 60 at quarter 3: it ends after 15 sixteenths"):
+        chorales.encode_voice((Note(3, 1, 60),), 15, "melody.mid")

@@ -1,0 +1,204 @@
+"""Melodies as events: exact both ways, bars counted out, what cannot be held, and writing row after row."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import events
+from crnn_audio.symbolic.counting import bars_of
+from crnn_audio.symbolic.events import BAR_LINE, END, GOES_ON, NO_TIME, REST, Place
+from crnn_audio.symbolic.score import Metre, Note, Part, Score
+from tests.unit.symbolic.pieces import many, melody
+
+
+def tune(*notes: tuple[float, float, int], metre: tuple[int, int] = (4, 4), pickup: float = 0.0) -> Score:
+    part = Part("melody", tuple(Note(*note) for note in notes))
+    return Score((part,), "tune", metres=(Metre(0.0, *metre),), pickup=pickup)
+
+
+def without_notes(score: Score) -> Score:
+    return replace(score, parts=tuple(replace(part, notes=()) for part in score.parts))
+
+
+def pitch(midi: int) -> int:
+    return 5 + midi - 48
+
+
+def lasting(ticks: int) -> int:
+    return 2 + events.DURATIONS.index(ticks)
+
+
+# ---------------------------------------------------------------------------------------- both ways
+
+
+@many
+def test_decoding_gives_back_what_was_encoded(seed: int) -> None:
+    score = melody(seed)
+    tokens = events.encode(score)
+    assert events.decode(tokens, without_notes(score)) == score
+    assert tokens.min() >= 1
+    assert (tokens.max(axis=0) <= events.VOCABULARY).all()
+
+
+def test_rows_of_a_known_tune() -> None:
+    score = tune((0, 0.5, 62), (0.5, 1, 67), (2, 1.5, 71), (3.5, 0.5, 69), metre=(6, 8), pickup=0.5)
+    assert events.encode(score).tolist() == [
+        [pitch(62), lasting(240)],
+        [BAR_LINE, NO_TIME],
+        [pitch(67), lasting(480)],
+        [REST, lasting(240)],
+        [pitch(71), lasting(720)],
+        [BAR_LINE, NO_TIME],
+        [pitch(71) - 2, lasting(240)],
+        [REST, lasting(960)],
+        [END, NO_TIME],
+    ]
+
+
+def test_a_note_goes_on_across_a_bar_line_and_where_its_length_has_no_name() -> None:
+    score = tune((0, 6, 60), (6, 2.25 + 1 / 6, 62))
+    rows = events.encode(score).tolist()
+    assert rows[:4] == [
+        [pitch(60), lasting(1920)], [BAR_LINE, NO_TIME], [GOES_ON, lasting(960)], [pitch(62), lasting(960)],
+    ]  # fmt: skip
+    assert rows[4:7] == [[BAR_LINE, NO_TIME], [GOES_ON, lasting(180)], [GOES_ON, lasting(20)]]
+    assert events.decode(events.encode(score), without_notes(score)) == score
+
+
+def test_a_rest_is_read_where_nothing_is_there_to_go_on() -> None:
+    rows = [(GOES_ON, 240), (pitch(60), 240), (REST, 240), (GOES_ON, 240), (pitch(62), 480), (GOES_ON, 240)]
+    tokens = np.array([(event, lasting(ticks)) for event, ticks in rows])
+    assert events.decode(tokens, tune()).parts[0].notes == (Note(0.5, 0.5, 60), Note(2, 1.5, 62))
+
+
+@many
+def test_bar_lines_stand_where_bars_are_full_and_nowhere_else(seed: int) -> None:
+    score = melody(seed)
+    bars, now, number = bars_of(score), 0, 0
+    for event, duration in events.encode(score).tolist():
+        bar = bars.bar(number)
+        if event == BAR_LINE:
+            assert now == bar.end
+            number += 1
+        elif event == END:
+            assert now in (bar.end, bar.end - round(480 * score.pickup))
+        else:
+            now += events.DURATIONS[duration - 2]
+            assert now <= bar.end
+    assert event == END
+
+
+# ---------------------------------------------------------------------------------------- what is told
+
+
+@many
+def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
+    score = melody(seed)
+    tokens, place = events.encode(score), Place.first(score)
+    told = events.told(tokens, score)
+    for row, expected in zip(tokens.tolist(), told.tolist(), strict=True):
+        assert place.told == tuple(expected)
+        assert all(place.allowed(tuple(row[:column]))[row[column]] for column in range(2))
+        place = place.next(tuple(row))
+    assert (told >= 0).all()
+    assert (told < events.TOLD_SIZES).all()
+
+
+def test_what_is_told_of_a_known_tune() -> None:
+    tokens = events.encode(tune((0, 1, 60), (1, 3, 62), (4, 1, 64), metre=(3, 4), pickup=1))
+    assert events.told(tokens, tune(metre=(3, 4), pickup=1)).tolist() == [
+        [48, 24, 0], [72, 0, 0], [0, 72, 1], [72, 0, 1], [0, 72, 2], [24, 48, 2], [48, 24, 2],
+    ]  # fmt: skip
+
+
+def test_bar_numbers_begin_anew() -> None:
+    tokens = events.encode(tune(*[(4 * bar, 4, 60) for bar in range(18)]))
+    told = events.told(tokens, tune())
+    assert told[::2, 2].tolist() == [*range(16), 0, 1]
+
+
+@many
+def test_any_rows_of_allowed_tokens_fill_their_bars(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    about = tune(metre=[(4, 4), (6, 8), (9, 8), (5, 8)][seed % 4], pickup=seed % 5 / 2)
+    place, rows = Place.first(about), []
+    while not rows or (rows[-1][0] != END and len(rows) < 60):
+        row: tuple[int, ...] = ()
+        for _ in events.COLUMNS:
+            row = (*row, int(random.choice(np.flatnonzero(place.allowed(row)))))
+        rows.append((row[0], row[1]))
+        place = place.next(rows[-1])
+    bars, now, number = bars_of(about), 0, 0
+    for event, duration in rows:
+        if event in (BAR_LINE, END):
+            assert now == bars.bar(number).end or (event == END and bars.is_full(bars.bar(number), now))
+            number += event == BAR_LINE
+        else:
+            now += events.DURATIONS[duration - 2]
+
+
+@many
+def test_any_tokens_at_all_can_be_decoded_and_told(seed: int) -> None:
+    tokens = np.random.default_rng(seed).integers(0, [size + 1 for size in events.VOCABULARY], size=(seed, 2))
+    about = tune(metre=(6, 8), pickup=0.5)
+    notes = events.decode(tokens, about).parts[0].notes
+    assert all(note.duration > 0 for note in notes)
+    assert all(one.end <= two.start + 1e-9 for one, two in pairwise(notes))
+    place = Place.first(about)
+    for row, told in zip(tokens.tolist(), events.told(tokens, about).tolist(), strict=True):
+        assert place.told == tuple(told)
+        assert all(0 <= value < size for value, size in zip(told, events.TOLD_SIZES, strict=True))
+        place = place.next(tuple(row))
+
+
+# ---------------------------------------------------------------------------------------- transposing
+
+
+@many
+def test_transposing_tokens_is_transposing_notes(seed: int) -> None:
+    score, semitones = melody(seed), seed % 7 - 3
+    part = score.parts[0]
+    higher = tuple(replace(note, pitch=note.pitch + semitones) for note in part.notes)
+    moved = events.transposed(events.encode(score), semitones)
+    if all(48 <= note.pitch <= 96 for note in higher):
+        assert moved is not None
+        assert moved.tolist() == events.encode(replace(score, parts=(replace(part, notes=higher),))).tolist()
+    else:
+        assert moved is None
+
+
+# ---------------------------------------------------------------------------------------- what cannot be held
+
+
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (Score(()), "the piece: 0 parts; a melody is one part"),
+        (Score((Part("a", (Note(0, 1, 60),)), Part("b", (Note(0, 1, 60),)))), "2 parts; a melody is one part"),
+        (tune(), "tune: no notes"),
+        (tune((0, 1, 47)), "pitch 47 at quarter 0: it is outside 48 to 96"),
+        (tune((0, 1, 60), (1, 1, 97)), "pitch 97 at quarter 1"),
+        (tune((0, 1, 60), (0.5, 1, 64)), "at quarter 0.5: it begins before the last one ended"),
+        (tune((0, 1, 60), (0, 1, 64)), "it begins before the last one ended"),
+        (tune((0, 0, 60)), "it begins before the last one ended, or lasts no time"),
+        (tune((-1, 1, 60)), "it begins before the last one ended"),
+        (tune((1 / 480, 1, 60)), "it is off the grid of 24 places in a quarter note"),
+        (tune((0, 0.2, 60)), "it is off the grid of 24"),
+        (tune((0, 1, 60), metre=(9, 4)), "bars of 9 quarters. They should be whole 24ths"),
+        (tune((0, 1, 60), metre=(1, 64)), "bars of 0.0625 quarters"),
+        (tune((0, 1, 60), pickup=4), "a pickup of 4 quarters"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_held_is_said(score: Score, message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        events.encode(score)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_piece_cannot_begin_in_bars_that_cannot_be_told() -> None:
+    with pytest.raises(DataError, match="bars of 9 quarters"):
+        Place.first(tune(metre=(9, 4)))

@@ -1,0 +1,98 @@
+"""Pieces made to fit: what is changed, what is said of it, and that the result can be held."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import chorales, events, fitting
+from crnn_audio.symbolic.score import Note, Part, Score
+from tests.unit.symbolic.pieces import chorale, many, melody
+
+
+def score(*parts: list[tuple[float, float, int]], names: str = "abcdefgh") -> Score:
+    return Score(
+        tuple(Part(name, tuple(Note(*note) for note in part)) for name, part in zip(names, parts, strict=False))
+    )
+
+
+def notes(part: Part) -> list[tuple[float, float, int]]:
+    return [(note.start, note.duration, note.pitch) for note in part.notes]
+
+
+@many
+def test_a_melody_that_fits_stays_as_it_is(seed: int) -> None:
+    piece = melody(seed)
+    assert fitting.to_melody(piece) == (piece, [])
+
+
+@many
+def test_a_chorale_that_fits_stays_as_it_is(seed: int) -> None:
+    piece = chorale(seed)
+    assert fitting.to_chorale(piece) == (piece, [])
+
+
+def any_note(random: Random) -> tuple[float, float, int]:
+    return random.uniform(0, 12), random.choice([0.01, random.uniform(0, 5)]), random.randint(0, 127)
+
+
+@many
+def test_whatever_is_made_to_fit_can_be_held(seed: int) -> None:
+    random = Random(seed)
+    piece = score(*([any_note(random) for _ in range(random.randint(1, 12))] for _ in range(random.randint(1, 6))))
+    piece = replace(piece, parts=tuple(replace(part, notes=tuple(sorted(part.notes))) for part in piece.parts))
+    assert len(events.encode(fitting.to_melody(piece)[0]))
+    assert len(chorales.encode(fitting.to_chorale(replace(piece, fermatas=(0.3, 99.0)))[0]))
+
+
+@pytest.mark.parametrize(
+    ("given", "fitted", "remark"),
+    [
+        ([(0.01, 0.98, 60)], [(0, 1, 60)], "1 note moved to the grid"),
+        ([(0, 1, 60), (0, 1, 64), (0, 1, 67)], [(0, 1, 67)], "2 notes left out where others began at the same time"),
+        ([(0, 2, 60), (1, 1, 62)], [(0, 1, 60), (1, 1, 62)], "1 note cut short where the next began"),
+        ([(0, 1, 40), (1, 1, 100)], [(0, 1, 52), (1, 1, 88)], "2 notes moved by octaves into 48 to 96"),
+    ],
+)
+def test_each_change_is_said(given: list, fitted: list, remark: str) -> None:
+    piece, remarks = fitting.to_melody(score(given))
+    assert notes(piece.parts[0]) == fitted
+    assert len(remarks) == 1
+    assert remark in remarks[0]
+
+
+def test_the_highest_part_is_the_melody() -> None:
+    piece, remarks = fitting.to_melody(score([(0, 1, 60)], [(0, 1, 50), (1, 1, 80)], []))
+    assert notes(piece.parts[0]) == [(0, 1, 50), (1, 1, 80)]
+    assert remarks == ["of 2 parts the highest is taken, b"]
+
+
+def test_voices_by_name_in_any_order() -> None:
+    piece = score([(0, 1, 40)], [(0, 1, 90)], [(0, 1, 70)], [(0, 1, 60)], [(0, 1, 50)], names="12345")
+    names = ("Bass", "Flute", "Soprano", "Alto", "Tenor")
+    named = tuple(replace(part, name=name) for part, name in zip(piece.parts, names, strict=True))
+    fitted, remarks = fitting.to_chorale(replace(piece, parts=named))
+    assert [notes(part)[0][2] for part in fitted.parts] == [70, 60, 50, 40]
+    assert remarks == ["1 other parts are left out"]
+
+
+def test_chords_of_one_part_become_voices() -> None:
+    chords = [(0, 2, 72), (0, 2, 67), (0, 2, 64), (0, 2, 48), (2, 1, 50), (2, 1, 74), (2, 1, 65), (3, 1, 76)]
+    fitted, remarks = fitting.to_chorale(score(chords))
+    assert [notes(part) for part in fitted.parts] == [
+        [(0, 2, 72), (2, 1, 74), (3, 1, 76)], [(0, 2, 67), (2, 1, 65)], [(0, 2, 64)], [(0, 2, 48), (2, 1, 50)],
+    ]  # fmt: skip
+    assert remarks == ["the notes of 1 parts are shared out among four voices by their height"]
+
+
+def test_more_than_four_at_once_are_counted() -> None:
+    _, remarks = fitting.to_chorale(score([(0, 1, pitch) for pitch in (40, 50, 60, 70, 72, 74)]))
+    assert "2 notes are left out, as more than four sound at once" in remarks
+
+
+@pytest.mark.parametrize("piece", [Score(()), score([]), score([], [], [], [])])
+def test_silence_is_refused(piece: Score) -> None:
+    for fit in (fitting.to_melody, fitting.to_chorale):
+        with pytest.raises(DataError, match="holds no notes"):
+            fit(piece)
