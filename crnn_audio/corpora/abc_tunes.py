@@ -1,0 +1,74 @@
+"""From tunes in ABC to those that a corpus keeps: one melody, one metre, every bar full, none twice."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from crnn_audio.corpora.families import families, same_piece
+from crnn_audio.corpora.tunes import Tune
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import events
+from crnn_audio.symbolic.abc import AbcTune
+from crnn_audio.symbolic.counting import bars_of, ticks
+from crnn_audio.symbolic.score import Note, Score
+
+SHORTEST = 4
+"""Bars of a tune that is kept."""
+
+
+def melody(id: str, tune: AbcTune, style: str) -> Tune:
+    """The tune with its condition: key, metre, close ("tonic" or "open") and, where it is not "", style.
+
+    Raises:
+        DataError: it has no or several metres or keys, several voices, bars that are not full, fewer than four of
+            them, or notes that `events` cannot hold.
+    """
+    score = tune.score
+    if not score.metres:
+        raise DataError("it tells no metre")
+    if not score.keys:
+        raise DataError("it tells no key")
+    metres = {(metre.beats, metre.beat_type) for metre in score.metres}
+    if len(metres) > 1:
+        raise DataError("its metre changes")
+    if len(score.metres) > 1:
+        raise DataError("its bars are not all full")
+    if len(score.keys) > 1:
+        raise DataError("its key changes")
+    if len(score.parts) > 1:
+        raise DataError("it has several voices")
+    if bars_of(score).at(ticks(score.end) - 1).number < SHORTEST:
+        raise DataError(f"it has fewer than {SHORTEST} bars")
+    score = replace(score, parts=(replace(score.parts[0], notes=_tops(score.parts[0].notes)),))
+    try:
+        events.encode(score)
+    except DataError as error:
+        raise DataError(f"it is no melody that events hold: {error}") from None
+    condition = {"key": str(score.keys[0]), "metre": str(score.metres[0]), "close": _close(score)}
+    return Tune(id, score, condition | ({"style": style} if style else {}))
+
+
+def _close(score: Score) -> str:
+    """ "tonic" if the last note belongs to the chord on the key's tonic; "open" if it leads on, as to play it again."""
+    third = 3 if score.keys[0].mode in ("minor", "dorian", "phrygian", "locrian") else 4
+    step = (score.parts[0].notes[-1].pitch - score.keys[0].tonic_pitch_class) % 12
+    return "tonic" if step in (0, third, 7) else "open"
+
+
+def _tops(notes: Sequence[Note]) -> tuple[Note, ...]:
+    """The melody of a fiddler who plays two strings at a time: of notes that begin together the highest."""
+    return tuple(max(group, key=lambda note: note.pitch) for _, group in groupby(notes, key=lambda note: note.start))
+
+
+def without_copies(tunes: Sequence[Tune]) -> tuple[list[Tune], dict[str, str]]:
+    """The tunes with their families, and of each that is there before, under another name, which it is."""
+    kept: list[Tune] = []
+    left_out: dict[str, str] = {}
+    for tune, first in zip(tunes, families([tune.score for tune in tunes]), strict=True):
+        family = tunes[first].id
+        same = [one.id for one in kept if one.family == family and same_piece(one.score, tune.score)]
+        if same:
+            left_out[tune.id] = f"the same piece as {same[0]}"
+        else:
+            kept.append(replace(tune, family=family))
+    return kept, left_out

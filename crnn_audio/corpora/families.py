@@ -1,0 +1,64 @@
+"""Which pieces are settings of one melody, in whatever key and note values; and which are one piece twice."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Int
+
+from crnn_audio.symbolic.counting import bars_of, ticks
+from crnn_audio.symbolic.score import Part, Score
+
+OPENING = 4
+"""Bars, from the first bar line on, that tell a melody."""
+PER_BAR = 12
+"""Places of a bar at which pitches are compared, so that bars of half the note values are alike."""
+ALIKE = 0.75
+"""Share of the opening's places at which two settings of one melody have the same pitch, transposed."""
+SAME = 0.9
+"""Share of all places of all parts at which two copies of one piece have."""
+
+
+def families(scores: Sequence[Score]) -> list[int]:
+    """For each piece the number of its family's first one; in a family each first part opens like some other one."""
+    openings = np.stack([_pitches(score.parts[0], score, OPENING) for score in scores])
+    first = list(range(len(scores)))
+    for index in range(len(scores)):
+        shares = _alike(openings[index:] - openings[index])
+        for other in (index + np.flatnonzero(shares >= ALIKE)).tolist():
+            one, two = sorted((_root(first, index), _root(first, other)))
+            first[two] = one
+    return [_root(first, index) for index in range(len(scores))]
+
+
+def _root(first: list[int], index: int) -> int:
+    while first[index] != index:
+        index = first[index]
+    return index
+
+
+def same_piece(one: Score, two: Score) -> bool:
+    """Whether all parts agree nearly everywhere, transposed; an ornament more or less does not matter."""
+    bars = [bars_of(score).at(max(ticks(score.end) - 1, 0)).number for score in (one, two)]
+    if len(one.parts) != len(two.parts) or abs(bars[0] - bars[1]) > 1:
+        return False
+    length = max(min(bars), 1)
+    both = [np.concatenate([_pitches(part, score, length) for part in score.parts]) for score in (one, two)]
+    return bool(_alike((both[1] - both[0])[None])[0] >= SAME)
+
+
+def _alike(differences: Int[np.ndarray, "N P"]) -> np.ndarray:
+    """Of each row the share of its most frequent difference."""
+    span = range(differences.min(), differences.max() + 1)
+    shares = np.stack([(differences == shift).mean(axis=1) for shift in span])
+    most: np.ndarray = shares.max(axis=0)
+    return most
+
+
+def _pitches(part: Part, score: Score, bars: int) -> Int[np.ndarray, " P"]:
+    """The pitches at evenly spread places of so many bars from the first bar line on; in a rest the last one's."""
+    count = bars_of(score)
+    numbered = [count.bar(number + bool(score.pickup)) for number in range(bars)]
+    places = np.concatenate([bar.start + np.arange(PER_BAR) * bar.length / PER_BAR for bar in numbered])
+    starts = np.array([ticks(note.start) for note in part.notes])
+    pitches = np.array([note.pitch for note in part.notes])
+    return pitches[np.maximum(np.searchsorted(starts, places, side="right") - 1, 0)]

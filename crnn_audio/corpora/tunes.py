@@ -1,0 +1,122 @@
+"""Pieces of music with what is known of each, kept as JSON lines; and fixed splits that no family of pieces crosses."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from crnn_audio import files
+from crnn_audio.batching.plan import key
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
+
+SHARE = 0.1
+"""Of the families, in dev and in test each."""
+TUNES, LEFT_OUT = "tunes.jsonl", "left_out.json"
+"""Files of a corpus that was made: its pieces, and of each piece that is not among them the reason."""
+
+
+@dataclass(frozen=True)
+class Tune:
+    """A piece, and what is known of it: such as key "Em", metre "6/8", style "jig".
+
+    Pieces of one `family`, such as settings of one melody, share a split; by default a piece is a family of its own.
+    """
+
+    id: str
+    score: Score
+    condition: Mapping[str, str]
+    family: str = ""
+
+
+def divided(tunes: Iterable[Tune]) -> dict[str, list[Tune]]:
+    """Train, dev and test, by a hash of each piece's family: a piece stays in its split whatever else there is."""
+    splits: dict[str, list[Tune]] = {"train": [], "dev": [], "test": []}
+    for tune in tunes:
+        place = key("split", tune.family or tune.id) / 2**63
+        splits["test" if place < SHARE else "dev" if place < 2 * SHARE else "train"].append(tune)
+    return splits
+
+
+def known_conditions(tunes: Iterable[Tune]) -> dict[str, tuple[str, ...]]:
+    """Of each condition the values that occur, the most frequent first."""
+    counts: dict[str, Counter[str]] = {}
+    for tune in tunes:
+        for name, value in tune.condition.items():
+            counts.setdefault(name, Counter())[value] += 1
+    return {name: tuple(sorted(count, key=lambda value: (-count[value], value))) for name, count in counts.items()}
+
+
+def save(tunes: Iterable[Tune], left_out: Mapping[str, str], folder: Path) -> None:
+    """Writes a corpus that was made into its folder.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    lines = [json.dumps(asdict(tune), ensure_ascii=False, separators=(",", ":")) + "\n" for tune in tunes]
+    files.write_text(folder / TUNES, "".join(lines))
+    files.write_text(folder / LEFT_OUT, json.dumps(left_out, ensure_ascii=False, indent=1) + "\n")
+
+
+def load(folder: Path) -> list[Tune]:
+    """The pieces of a corpus that was made.
+
+    Raises:
+        DataError: they are not there, or damaged.
+    """
+    path = folder / TUNES
+    found = []
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        try:
+            found.append(_tune(json.loads(line)))
+        except (ValueError, TypeError, KeyError, DataError) as error:
+            raise DataError(f"{path}, line {number}: no piece of music ({error!r}). {_anew(folder)}") from None
+    if not found:
+        raise DataError(f"{path}: holds no pieces. {_anew(folder)}")
+    return found
+
+
+def left_out(folder: Path) -> dict[str, str]:
+    """Of each piece that the corpus does not hold the reason.
+
+    Raises:
+        DataError: it is not there, or damaged.
+    """
+    path = folder / LEFT_OUT
+    try:
+        found = json.loads(_text(path))
+    except ValueError as error:
+        raise DataError(f"{path}: cannot be read ({error}). {_anew(folder)}") from None
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: no list of pieces and reasons. {_anew(folder)}")
+    return {str(id): str(reason) for id, reason in found.items()}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file. {_anew(path.parent)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}). {_anew(path.parent)}") from None
+
+
+def _anew(folder: Path) -> str:
+    return f"Remove {folder} and run `crnn-audio prepare {folder.name}` to make it anew."
+
+
+def _tune(found: dict[str, Any]) -> Tune:
+    score = dict(found["score"])
+    parts = tuple(
+        Part(part["name"], tuple(Note(**note) for note in part["notes"]), part["program"]) for part in score["parts"]
+    )
+    score |= {
+        "parts": parts,
+        "metres": tuple(Metre(**metre) for metre in score["metres"]),
+        "keys": tuple(Key(**key) for key in score["keys"]),
+        "chords": tuple(Chord(**chord) for chord in score["chords"]),
+        "fermatas": tuple(score["fermatas"]),
+    }
+    return Tune(found["id"], Score(**score), dict(found["condition"]), found["family"])

@@ -1,0 +1,228 @@
+"""One tune in ABC, as it stands, into a `Score`, as it is played."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import abc_fields
+from crnn_audio.symbolic.abc_book import Line, Source, plain
+from crnn_audio.symbolic.abc_grid import Placed, metres_and_pickup, placed
+from crnn_audio.symbolic.abc_playing import played
+from crnn_audio.symbolic.abc_voice import Head, Voice
+from crnn_audio.symbolic.bars import needed_keys, quarters
+from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Note, Part, Score
+
+_INLINE = re.compile(r"(\[[A-Za-z]:[^\]]*\])")
+_PROGRAM = re.compile(r"MIDI\s+program\s+(?:\d+\s+)?(\d{1,3})\b")
+_SPREAD = re.compile(r"propagate-accidentals\s+(not|octave|pitch)")
+
+
+@dataclass(frozen=True)
+class AbcTune:
+    """A tune of a book.
+
+    Args:
+        number: of its X: field.
+        fields: the first of each kind of its fields, such as {"T": "The Lark", "R": "jig"}.
+        remarks: what the score cannot hold, each thing said once.
+    """
+
+    number: str
+    score: Score
+    fields: dict[str, str]
+    remarks: tuple[str, ...] = ()
+
+
+def read_tune(source: Source) -> AbcTune:
+    """The tune as it is played: repeats, endings and parts in order.
+
+    Raises:
+        DataError: a field that cannot be understood, with its line; or no notes.
+    """
+    tune = _Tune()
+    for line in source.lines:
+        try:
+            tune.read(line)
+        except DataError as error:
+            raise DataError(f"line {line.number}: {error}") from None
+    return tune.finished()
+
+
+class _Tune:
+    """A tune of which some lines have been read; `head` is what each of its voices begins with."""
+
+    def __init__(self) -> None:
+        self.remarks: Counter[str] = Counter()
+        self.fields: dict[str, str] = {}
+        self.head = Head()
+        self.declared: dict[str, str] = {}
+        self.voices: dict[str, Voice] = {}
+        self.current: Voice | None = None
+        self.tempo: float | None = None
+        self.order = ""
+
+    def read(self, line: Line) -> None:
+        if line.field == "%":
+            self._directive(line.text)
+        elif line.field:
+            self._field(line.field, line.text)
+        else:
+            for piece in _INLINE.split(line.text):
+                if _INLINE.fullmatch(piece):
+                    self._field(piece[1], piece[3:-1].strip())
+                else:
+                    self._voice().read(piece)
+
+    def _voice(self, name: str | None = None) -> Voice:
+        """The voice of that name, or the one that is being read; the first time, the head ends."""
+        if not self.voices:
+            for one in self.declared or ({} if name else {"": ""}):
+                self.voices[one] = self.head.voice(one, self.declared.get(one, ""), self.remarks)
+        if name is not None and name not in self.voices:
+            self.voices[name] = self.head.voice(name, "", self.remarks)
+        if name is not None or self.current is None:
+            self.current = self.voices[name if name is not None else next(iter(self.voices))]
+        return self.current
+
+    def _directive(self, text: str) -> None:
+        target = self.current or self.head
+        if program := _PROGRAM.match(text):
+            target.program = min(int(program[1]), HIGHEST)
+        elif spread := _SPREAD.match(text):
+            target.spread = spread[1]
+
+    def _field(self, letter: str, text: str) -> None:
+        headed = "K" in self.fields
+        self.fields.setdefault(letter, plain(text))
+        target = self.current or self.head
+        match letter:
+            case "M":
+                target.set_metre(abc_fields.metre(text))
+            case "L":
+                target.unit = abc_fields.unit(text)
+            case "K":
+                self._key(text)
+            case "Q":
+                self._tempo(text)
+            case "V":
+                self._voice_field(text, headed)
+            case "P" if headed:
+                self._part(text)
+            case "P" | "Y":  # the Nottingham collection, as it was cleaned, has the order in a field of its own
+                self.order = abc_fields.part_order(text)
+            case "w" | "W":
+                self.remarks["The words were left out."] += 1
+
+    def _key(self, text: str) -> None:
+        target = self.current or self.head
+        found = abc_fields.key(text)
+        if found is not None:
+            target.set_key(found)
+            if found.own:
+                self.remarks["Accidentals that a key names by itself are in the notes, but not in the key."] += 1
+        if abc_fields.moves(text):
+            target.shift = abc_fields.shift(text)
+
+    def _tempo(self, text: str) -> None:
+        tempo = abc_fields.tempo(text, (self.current or self.head).unit or Fraction(1, 2))
+        if tempo is None:
+            return
+        if self.tempo is None and TEMPI[0] <= tempo <= TEMPI[1]:
+            self.tempo = tempo
+        elif tempo != self.tempo:
+            self.remarks["A change of tempo left out: the first holds."] += 1
+
+    def _voice_field(self, text: str, headed: bool) -> None:
+        name, _, told = text.partition(" ")
+        if not headed:
+            self.declared[name] = told
+        elif name and name != "*":
+            voice = self._voice(name)
+            voice.name = abc_fields.voice_name(told) or voice.name
+            if abc_fields.moves(told):
+                voice.shift = abc_fields.shift(told)
+
+    def _part(self, label: str) -> None:
+        """A part begins in the voice that is being read, and in all that have come as far."""
+        current = self._voice()
+        for voice in [voice for voice in self.voices.values() if voice.length == current.length]:
+            voice.begin_part(label)
+
+    def finished(self) -> AbcTune:
+        """The tune, all lines read."""
+        music = [
+            (voice, placed(played(voice.finish(), self.order, self.remarks))) for voice in self.voices.values()
+        ]
+        music = [(voice, heard) for voice, heard in music if heard and heard[-1].end]
+        parts, fermatas = [], set[float]()
+        for voice, heard in music:
+            notes, held = _notes(heard)
+            parts.append(Part(voice.name, tuple(sorted(notes)), voice.program))
+            fermatas |= held
+        if not any(part.notes for part in parts):
+            raise DataError("there are no notes in it.")
+        self._compare([heard[-1].end for _, heard in music])
+        metres, pickup = metres_and_pickup(music[0][1])
+        score = Score(
+            parts=tuple(parts),
+            title=self.fields.get("T", ""),
+            tempo=self.tempo or 120.0,
+            metres=metres,
+            keys=_keys(music[0][1]),
+            pickup=pickup,
+            chords=tuple(sorted({chord for _, heard in music for chord in _chords(heard)})),
+            fermatas=tuple(sorted(fermatas)),
+        )
+        return AbcTune(self.fields.get("X", ""), score, self.fields, tuple(self.remarks))
+
+    def _compare(self, ends: list[Fraction]) -> None:
+        if len(set(ends)) > 1:
+            found = ", ".join(f"{float(end):g}" for end in ends)
+            self.remarks[f"The voices are not equally long: {found} quarter notes."] += 1
+
+
+def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
+    """The notes, tied ones as one, and the starts of those with a fermata."""
+    spans: list[tuple[Fraction, Fraction, int]] = []
+    going: dict[int, int] = {}  # the place in `spans` of a pitch that is tied on
+    held: set[int] = set()
+    for one in music:
+        for tone in one.stretch.tones:
+            start = one.start + tone.start
+            struck, carried = [], []
+            for pitch, duration in tone.durations.items():
+                place = going.pop(pitch, None)
+                if place is not None and spans[place][1] == start:
+                    spans[place] = (spans[place][0], start + duration, pitch)
+                    carried.append(place)
+                else:
+                    place = len(spans)
+                    spans.append((start, start + duration, pitch))
+                    struck.append(place)
+                if pitch in tone.tied:
+                    going[pitch] = place
+            held |= set(struck or carried) if tone.fermata else set()
+    notes = [_note(*span) for span in spans]
+    return notes, {notes[place].start for place in held}
+
+
+def _note(start: Fraction, end: Fraction, pitch: int) -> Note:
+    begin, stop = round(start * TICKS_PER_QUARTER), round(end * TICKS_PER_QUARTER)
+    return Note(quarters(begin), quarters(max(stop - begin, 1)), pitch)
+
+
+def _at(place: Fraction) -> float:
+    return quarters(round(place * TICKS_PER_QUARTER))
+
+
+def _chords(music: list[Placed]) -> list[Chord]:
+    return [Chord(_at(one.start + place), name) for one in music for place, name in one.stretch.chords]
+
+
+def _keys(music: list[Placed]) -> tuple[Key, ...]:
+    return needed_keys(
+        Key(_at(one.start), *one.stretch.key) for one in music if one.stretch.key is not None and one.stretch.length
+    )

@@ -1,0 +1,50 @@
+"""What a voice of an ABC tune consists of, as written: stretches of music between bar lines, and their repeat signs."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+
+@dataclass
+class Tone:
+    """Pitches that begin together, in quarter notes from the beginning of the stretch.
+
+    `tied` are those that the next tone of the same pitch goes on.
+    """
+
+    start: Fraction
+    durations: dict[int, Fraction]
+    tied: set[int] = field(default_factory=set)
+    fermata: bool = False
+
+
+@dataclass
+class Stretch:
+    """Music under one metre and one key without a bar line in it.
+
+    Args:
+        metre: beats and beat type.
+        key: sharps and mode.
+        part: the label of the P: that stands right before.
+        opens: a repeat begins here.
+        endings: the passes in which an ending that begins here is played.
+        line: a bar line stands after it.
+        closes: how often a repeat that ends here is played; 0 where none ends.
+        double: a double bar line stands after it, which ends a section.
+    """
+
+    metre: tuple[int, int] | None
+    key: tuple[int, str] | None
+    part: str = ""
+    opens: bool = False
+    endings: frozenset[int] = frozenset()
+    tones: list[Tone] = field(default_factory=list)
+    chords: list[tuple[Fraction, str]] = field(default_factory=list)
+    length: Fraction = Fraction(0)
+    line: bool = False
+    closes: int = 0
+    double: bool = False
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is known of it yet."""
+        return not (self.length or self.tones or self.chords or self.line or self.closes)

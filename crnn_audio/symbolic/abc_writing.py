@@ -1,0 +1,185 @@
+"""A `Score` as a tune in ABC 2.1: voices one after the other, four bars a line, notes tied over bar lines."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from crnn_audio.symbolic.abc_book import escaped
+from crnn_audio.symbolic.bars import Bar, bars, length, ticks
+from crnn_audio.symbolic.impossible import refuse_impossible
+from crnn_audio.symbolic.keys import alterations, spelled
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Metre, Part, Score
+from crnn_audio.symbolic.slicing import Slice, slices
+
+UNIT = TICKS_PER_QUARTER // 2
+"""Ticks of a note without a number, an eighth."""
+FINEST = UNIT // 16
+"""Ticks of the shortest note that has a shape of its own, a 128th."""
+SHAPES = sorted((UNIT * dots * 2**power // 64 for power in range(9) for dots in (4, 6, 7)), reverse=True)
+"""Ticks of the notes that have one: from the 128th to the breve, plain, dotted and doubly dotted."""
+BARS_A_LINE = 4
+_SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
+
+
+def to_abc(score: Score, number: int = 1) -> str:
+    """The tune as text, its X: field the number given.
+
+    Notes of a part that overlap are written as chords that are tied on. An instrument is told as %%MIDI program.
+
+    Raises:
+        DataError: a note, a metre or a tempo that cannot be.
+    """
+    refuse_impossible(score)
+    end = _end(score)
+    metre = next((str(metre) for metre in score.metres if metre.start == 0), "none")
+    key = next((str(key) for key in score.keys if key.start == 0), "none")
+    lines = [f"X:{number}", f"T:{escaped(score.title)}", f"M:{metre}", "L:1/8", f"Q:1/4={score.tempo:.12g}", f"K:{key}"]
+    for place, part in enumerate(score.parts, start=1):
+        if len(score.parts) > 1 or part.name:
+            lines.append(f"V:{place}" + (f' name="{escaped(part.name, quoted=True)}"' if part.name else ""))
+        if part.program:
+            lines.append(f"%%MIDI program {part.program}")
+        measures = _Voice(score, part, first=place == 1).measures(bars(score, end), end)
+        rows = [measures[row : row + BARS_A_LINE] for row in range(0, len(measures), BARS_A_LINE)]
+        lines += [" | ".join(row) + (" |" if row is not rows[-1] else " |]") for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _end(score: Score) -> int:
+    """Where the music ends, in ticks: with its last note or chord symbol, or a bar after a pickup that is all of it."""
+    last = max([ticks(score.end), *(ticks(chord.start) + UNIT for chord in score.chords)])
+    if 0 < last <= ticks(score.pickup):
+        return ticks(score.pickup) + int(length(score.metres[0] if score.metres else None))
+    return last
+
+
+class _Voice:
+    """Writes one part; the first one carries the chord symbols."""
+
+    def __init__(self, score: Score, part: Part, *, first: bool) -> None:
+        self.part = part
+        self.metre: Metre | None = None
+        self.keys = {ticks(key.start): key for key in score.keys}
+        self.chords: dict[int, str] = {}
+        for chord in score.chords if first else ():
+            name = f'"{escaped(chord.name, quoted=True)}"'
+            self.chords[ticks(chord.start)] = self.chords.get(ticks(chord.start), "") + name
+        self.fermatas = {ticks(fermata) for fermata in score.fermatas}
+        self.key = alterations(0)
+        self.sharps = 0
+        self.altered: dict[str, dict[int, int]] = {}  # by letter and octave, of this bar
+        self.tied: set[str] = set()  # letters that a tie brings from the last bar
+
+    def measures(self, grid: list[Bar], end: int) -> list[str]:
+        """The bars as text, without bar lines."""
+        cuts = {bar.start for bar in grid} | self.keys.keys() | self.chords.keys()
+        pieces = iter(slices(self.part, cuts, end))
+        found = []
+        for bar in grid:
+            within = []
+            while not within or within[-1].end < bar.end:
+                within.append(next(pieces))
+            found.append("".join([self._metre(bar), *self._bar(within)]))
+        return found
+
+    def _metre(self, bar: Bar) -> str:
+        """Told where it changes; one that begins anew is told by its bar line alone."""
+        before, self.metre = self.metre, bar.metre or self.metre
+        same = before is not None and self.metre is not None and str(before) == str(self.metre)
+        return "" if bar.metre is None or same or bar.start == 0 else f"[M:{bar.metre}]"
+
+    def _bar(self, within: list[Slice]) -> Iterator[str]:
+        self.altered.clear()
+        for tuplet, group in _groups(within):
+            if tuplet:
+                yield "(3" if len(group) == 3 else f"(3:2:{len(group)}"
+            for piece in group:
+                yield self._before(piece.start)
+                yield from self._piece(piece, tuplet)
+            yield "" if group[-1] is within[-1] else " "
+
+    def _before(self, start: int) -> str:
+        """A change of key, and chord symbols."""
+        told = ""
+        if start in self.keys:
+            self.sharps, self.key = self.keys[start].sharps, alterations(self.keys[start].sharps)
+            self.altered.clear()
+            told = f"[K:{self.keys[start]}]" if start else ""
+        return told + self.chords.get(start, "")
+
+    def _piece(self, piece: Slice, tuplet: bool) -> Iterator[str]:
+        """The slice, as several notes that are tied where no note has its length."""
+        lengths = [piece.end - piece.start] if tuplet else _shapes(piece.end - piece.start)
+        if piece.struck and piece.start in self.fermatas:
+            yield "!fermata!"
+        for place, ticked in enumerate(lengths):
+            tied = frozenset(piece.pitches) if place + 1 < len(lengths) else piece.tied
+            yield self._sounding(piece.pitches, tied, _length(Fraction(3 * ticked, 2) if tuplet else Fraction(ticked)))
+        self.tied = {spelled(pitch, self.sharps)[0] for pitch in piece.tied}
+
+    def _sounding(self, pitches: tuple[int, ...], tied: frozenset[int], written: str) -> str:
+        if not pitches:
+            return "z" + written
+        if len(pitches) == 1:
+            return self._name(pitches[0]) + written + ("-" if tied else "")
+        every = len(tied) == len(pitches)
+        inner = "".join(self._name(pitch) + ("-" if pitch in tied and not every else "") for pitch in pitches)
+        return f"[{inner}]{written}" + ("-" if every else "")
+
+    def _name(self, pitch: int) -> str:
+        """With its accidental, unless every way of reading agrees that it needs none.
+
+        Programs differ on whether an accidental holds in other octaves of its bar, and whether a tie brings it along.
+        """
+        letter, alteration, octave = spelled(pitch, self.sharps)
+        held = self.altered.setdefault(letter, {})
+        needed = {held.get(octave, self.key[letter]), *held.values()} != {alteration}
+        if needed or (letter in self.tied and octave not in held and alteration != self.key[letter]):
+            held[octave] = alteration
+            return _SIGNS[alteration] + _placed(letter, octave)
+        return _placed(letter, octave)
+
+
+def _placed(letter: str, octave: int) -> str:
+    if octave >= 5:
+        return letter.lower() + "'" * (octave - 5)
+    return letter + "," * (4 - octave)
+
+
+def _length(ticked: Fraction) -> str:
+    number = ticked / UNIT
+    above = "" if number.numerator == 1 else str(number.numerator)
+    return above if number.denominator == 1 else f"{above}/{number.denominator}"
+
+
+def _shapes(ticked: int) -> list[int]:
+    """The lengths of notes that are as long together; a length on no grid stays whole."""
+    if ticked % FINEST:
+        return [ticked]
+    found = []
+    while ticked:
+        found.append(next(shape for shape in SHAPES if shape <= ticked))
+        ticked -= found[-1]
+    return found
+
+
+def _groups(within: list[Slice]) -> list[tuple[bool, list[Slice]]]:
+    """The slices of a bar, those of a triplet together; True where they are one."""
+    found, place = [], 0
+    while place < len(within):
+        size = _triplet(within[place:])
+        found.append((size > 0, within[place : place + max(size, 1)]))
+        place += max(size, 1)
+    return found
+
+
+def _triplet(within: list[Slice]) -> int:
+    """How many of the first slices make a triplet: their lengths are thirds, and together none."""
+    total = 0
+    for count, piece in enumerate(within, start=1):
+        ticked = piece.end - piece.start
+        total += ticked
+        if ticked % (FINEST * 2 // 3) or (count == 1 and ticked % FINEST == 0):
+            return 0
+        if total % FINEST == 0:
+            return count if count > 1 else 0
+    return 0
