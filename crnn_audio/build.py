@@ -5,6 +5,15 @@ A new cell, front end or corpus is one entry in a dictionary there, and its name
 equal.
 """
 
+from crnn_audio.builders.events import FITTED as FITTED
+from crnn_audio.builders.events import REPRESENTATIONS as REPRESENTATIONS
+from crnn_audio.builders.events import about as about
+from crnn_audio.builders.events import composing as composing
+from crnn_audio.builders.events import encoded as encoded
+from crnn_audio.builders.events import event_feed as event_feed
+from crnn_audio.builders.events import known_conditions as known_conditions
+from crnn_audio.builders.events import next_token as next_token
+from crnn_audio.builders.events import tunes as tunes
 from crnn_audio.builders.parts import conv_front as conv_front
 from crnn_audio.builders.parts import device as device
 from crnn_audio.builders.parts import model as model

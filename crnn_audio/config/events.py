@@ -22,7 +22,7 @@ class NextTokenTask(Section):
 class EventData(Section):
     """Which pieces, as which tokens, and how they become batches."""
 
-    corpus: Literal["chorales", "folk_tunes", "nottingham", "music_folder"]
+    corpus: Literal["chorales", "folk_tunes", "nottingham"]
     representation: Literal["chorale", "melody"] = "melody"
     """Four voices on a grid of sixteenths, or one voice as events."""
     root: str | None = None

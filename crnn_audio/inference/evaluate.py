@@ -8,6 +8,8 @@ from crnn_audio.batching import loader, plan
 from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.corpora import home
 from crnn_audio.features.distort import Distortion
+from crnn_audio.inference.composer import Composer
+from crnn_audio.inference.evaluate_events import EventEvaluation, evaluate_events
 from crnn_audio.inference.evaluate_rolls import RollEvaluation, evaluate_rolls
 from crnn_audio.inference.load import load
 from crnn_audio.inference.predictor import Predictor
@@ -72,17 +74,18 @@ class Evaluation:
 
 
 def evaluate(
-    model: str | Path | Recognizer | Predictor,
+    model: str | Path | Recognizer | Predictor | Composer,
     split: str | None = None,
     *,
     root: str | Path | None = None,
     weights: str = "best",
     distortion: Distortion | None = None,
     progress: home.Progress | None = None,
-) -> Evaluation | RollEvaluation:
+) -> Evaluation | RollEvaluation | EventEvaluation:
     """Measures a run on a split of the corpus that it was trained on.
 
-    Speech is transcribed, greedily, and errors are counted; piano rolls are foretold, frame by frame.
+    Speech is transcribed, greedily, and errors are counted; music is foretold, frame by frame or note by note, and what
+    a composer writes is compared with it.
 
     Args:
         model: a run directory, a name of the zoo, or an open model.
@@ -97,6 +100,8 @@ def evaluate(
     opened = load(model, weights=weights) if isinstance(model, str | Path) else model
     if isinstance(opened, Predictor):
         return evaluate_rolls(opened, split or "test", root=root, progress=progress)
+    if isinstance(opened, Composer):
+        return evaluate_events(opened, split or "test", root=root, progress=progress)
     return evaluate_speech(opened, split, root=root, distortion=distortion, progress=progress)
 
 
@@ -149,9 +154,9 @@ def default_split(recipe: SpeechRecipe, splits: build.Splits) -> str:
     return "dev" if held_out and not splits.get("test") else "test"
 
 
-def lines(found: Evaluation | RollEvaluation, name: str, worst: int) -> list[str]:
+def lines(found: Evaluation | RollEvaluation | EventEvaluation, name: str, worst: int) -> list[str]:
     """For people: the scores of a model of that name, and its worst utterances, said above heard."""
-    if isinstance(found, RollEvaluation):
+    if not isinstance(found, Evaluation):
         return found.lines(name, worst)
     words, (low, high) = found.words, found.interval
     text = [

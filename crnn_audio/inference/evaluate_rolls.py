@@ -37,7 +37,7 @@ class RollEvaluation:
     @property
     def num_frames(self) -> int:
         """Frames that were foretold."""
-        return sum(one.num_frames for one in self.pieces)
+        return sum(one.count for one in self.pieces)
 
     def as_json(self) -> dict[str, object]:
         """Plain figures for `--json`."""
@@ -60,10 +60,8 @@ class RollEvaluation:
             f"  floors: {self.independent_key:.2f} by how often a key sounds, {self.key_markov:.2f} by whether it did "
             "in the frame before",
         ]
-        hardest = sorted(self.pieces, key=lambda one: -one.nats / one.num_frames)[:worst]
-        return text + [
-            f"  {one.piece_id}: {one.nats / one.num_frames:.2f} in {one.num_frames} frames" for one in hardest
-        ]
+        hardest = sorted(self.pieces, key=lambda one: -one.nats / one.count)[:worst]
+        return text + [f"  {one.piece_id}: {one.nats / one.count:.2f} in {one.count} frames" for one in hardest]
 
 
 def evaluate_rolls(

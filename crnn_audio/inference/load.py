@@ -3,16 +3,18 @@
 from pathlib import Path
 
 from crnn_audio import build, runs
-from crnn_audio.config.schema import RollRecipe
+from crnn_audio.config.schema import EventRecipe, RollRecipe
 from crnn_audio.errors import RunError, enough_memory
+from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.runs import Run
 from crnn_audio.tasks.next_frame import NextFrame
+from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.tasks.recognition import Recognition
 
 
-def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> Recognizer | Predictor:
+def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> Recognizer | Predictor | Composer:
     """Opens a trained model by the path of its run directory or by its name in the zoo.
 
     Args:
@@ -21,7 +23,8 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> R
         weights: "best" on dev, or "last" of training.
 
     Returns:
-        A `Recognizer` where the model hears speech, a `Predictor` where it reads piano rolls.
+        A `Recognizer` where the model hears speech, a `Composer` where it writes music, a `Predictor` where it reads
+        piano rolls.
 
     Raises:
         RunError: it is missing, unfinished without weights, damaged, or from a newer version.
@@ -32,6 +35,10 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> R
             predicting = build.next_frame(run.recipe)
         _take_weights(run, predicting, weights)
         return Predictor(run, predicting.to(build.device(device)))
+    if isinstance(run.recipe, EventRecipe):
+        composing = build.composing(run)
+        _take_weights(run, composing, weights)
+        return Composer(run, composing.to(build.device(device)))
     hearing = build.of_run(run)
     _take_weights(run, hearing, weights)
     return Recognizer(run, hearing.to(build.device(device)))
@@ -50,7 +57,20 @@ def load_recognizer(model: str | Path, *, device: str = "auto", weights: str = "
     return loaded
 
 
-def _take_weights(run: Run, task: Recognition | NextFrame, weights: str) -> None:
+def load_composer(model: str | Path, *, device: str = "auto", weights: str = "best") -> Composer:
+    """As `load`, for who needs music to be written.
+
+    Raises:
+        RunError: as `load`, or the model writes none.
+    """
+    loaded = load(model, device=device, weights=weights)
+    if not isinstance(loaded, Composer):
+        loaded.run.events  # noqa: B018  # says what it is instead
+        raise AssertionError("a run of another task has said so")
+    return loaded
+
+
+def _take_weights(run: Run, task: Recognition | NextFrame | NextToken, weights: str) -> None:
     try:
         task.model.load_state_dict(run.weights(weights))
     except RuntimeError as error:

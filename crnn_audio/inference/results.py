@@ -16,34 +16,44 @@ from crnn_audio import files
 from crnn_audio.config import load as recipes
 from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import DataError, RecipeError, RunError
+from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate import Evaluation
+from crnn_audio.inference.evaluate_events import EventEvaluation
 from crnn_audio.inference.evaluate_rolls import RollEvaluation
 from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.metrics.scores import UNITS
 
+Model = Recognizer | Predictor | Composer
 PER_RUN = {"data": {"root", "dev_as_train"}, "device": True, "threads": True, "seed": True}
 """What may differ between runs of one recipe; runs that were trained on dev as well have a row of their own."""
 
-HEADS = {"recognition": "ctc", "next_frame": "sigmoid"}
+HEADS = {"recognition": "ctc", "next_frame": "sigmoid", "next_token": "chain"}
 """The last layer, by kind of task."""
 
 TABLE_HEAD = "| recipe | trained on | split | WER % | CER % | seeds | parameters | minutes | device | commit |"
-ROLL_HEAD = "| recipe | cell | split | nats a frame | seeds | parameters | minutes | device | commit |"
+MUSIC_HEAD = "| recipe | cell | split | {unit} | seeds | parameters | minutes | device | commit |"
 README_INTRO = """# Recipes
 
 Generated from the `results.json` files by `crnn-audio evaluate RUN --record`; nothing here is typed. WER and CER are
 per cent, greedy, without a language model; several seeds give mean and standard deviation. Minutes are those of
 training one seed. Failed experiments are in [LOG.md](LOG.md).
 """
-ROLLS_INTRO = """## What sounds next
+ROLLS_INTRO = """## What sounds next: piano rolls
 
 Frame negative log-likelihood of piano rolls: the binary cross-entropies of the 88 keys summed, in nats, over all frames
 but the first of each piece; at the epoch that is best on dev. Lower is better.
 """
+EVENTS_INTRO = """## What sounds next: notes
+
+Negative log-likelihood in nats of everything that is drawn of a piece, nothing given, over its notes and rests
+(melodies) or its voices times sixteenths (chorales), in the key that it stands in. Lower is better.
+"""
+MUSIC_INTROS = {"nats_per_frame": ROLLS_INTRO, "nats_per_note": EVENTS_INTRO}
+"""What stands above the table of a metric."""
 
 
-def record(model: Recognizer | Predictor, evaluation: Evaluation | RollEvaluation, command: str) -> Path:
+def record(model: Model, evaluation: Evaluation | RollEvaluation | EventEvaluation, command: str) -> Path:
     """Adds a run's scores to the rows of its recipe, replacing those of the same seed; writes the tables anew.
 
     Raises:
@@ -59,7 +69,7 @@ def record(model: Recognizer | Predictor, evaluation: Evaluation | RollEvaluatio
     return path
 
 
-def recordable(model: Recognizer | Predictor) -> Path:
+def recordable(model: Model) -> Path:
     """The recipe under recipes/ that a run stands for.
 
     Raises:
@@ -83,7 +93,7 @@ def recordable(model: Recognizer | Predictor) -> Path:
 
 
 def _row(
-    model: Recognizer | Predictor,
+    model: Model,
     recipe: Path,
     split: str,
     metric: str,
@@ -177,15 +187,16 @@ def readme(rows: list[dict[str, Any]], cells: Mapping[str, Any] | None = None) -
             f"| {_rate(twin[0]) if twin else ''} | {len(row['seeds'])} | {row['parameters']:,} "
             f"| {row['train_seconds'] / 60:.0f} | {_device(row)} | {row['commit']} |"
         )
-    lines += _roll_rows([row for row in rows if row["metric"] == "nats_per_frame"])
+    for metric, intro in MUSIC_INTROS.items():
+        lines += _music_rows([row for row in rows if row["metric"] == metric], intro, UNITS[metric])
     lines += ["", *cell_table(cells)] if cells else []
     return "\n".join(lines) + "\n"
 
 
-def _roll_rows(rows: list[dict[str, Any]]) -> list[str]:
+def _music_rows(rows: list[dict[str, Any]], intro: str, unit: str) -> list[str]:
     if not rows:
         return []
-    lines = ["", ROLLS_INTRO, ROLL_HEAD, "|---|---|---|--:|--:|--:|--:|---|---|"]
+    lines = ["", intro, MUSIC_HEAD.format(unit=unit), "|---|---|---|--:|--:|--:|--:|---|---|"]
     for row in rows:
         name = row["recipe"].removeprefix("recipes/")
         lines.append(

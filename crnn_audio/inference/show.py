@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.config.schema import Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.config.schema import EventRecipe, Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, enough_memory
+from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -38,7 +39,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class RollSummary:
-    """A recipe of piano rolls in figures; `past_frames` are those that it hears, None where it is all of them."""
+    """A recipe of music in figures; `past_frames` are those that it hears, None where it is all of them.
+
+    What may be asked of a composer is known from its corpus alone, and its vectors are not counted.
+    """
 
     num_parameters: int
     past_frames: int | None
@@ -53,6 +57,9 @@ def show(recipe: Recipe) -> Summary | RollSummary:
     with enough_memory("take a smaller model, shorter windows or a lower sample rate"):
         if isinstance(recipe, RollRecipe):
             model = build.next_frame(recipe).model
+            return RollSummary(model.num_parameters, model.past_frames)
+        if isinstance(recipe, EventRecipe):
+            model = build.next_token(recipe, Conditions({})).model
             return RollSummary(model.num_parameters, model.past_frames)
         assert isinstance(recipe, SpeechRecipe), "the schema knows no other kind"
         return _measured(recipe, *_vocabulary(recipe))

@@ -19,7 +19,7 @@ def ranking_area(confidences: Sequence[float], right: Sequence[bool]) -> float |
     return float(below + not_above) / (2 * len(good) * len(bad))
 
 
-UNITS = {"nats_per_frame": "nats a frame"}
+UNITS = {"nats_per_frame": "nats a frame", "nats_per_note": "nats a note"}
 """What a score is counted in, where it is no rate of errors."""
 
 

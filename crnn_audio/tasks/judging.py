@@ -1,6 +1,6 @@
 """One pass over a split: the figures that training watches and that `evaluate` reports."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,9 +10,11 @@ from crnn_audio.decoding.ctc import Path, greedy
 from crnn_audio.decoding.words import words
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, right_words, word_errors
 from crnn_audio.metrics.scores import ranking_area
+from crnn_audio.tasks.composing import scored
 from crnn_audio.tasks.next_frame import NextFrame, frame_losses
+from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
-from crnn_audio.types import RollBatch, SpeechBatch
+from crnn_audio.types import EventBatch, RollBatch, SpeechBatch
 
 
 @runtime_checkable
@@ -140,30 +142,30 @@ def _compared(task: Recognition, cut_id: str, reference: str, path: Path, loss: 
 
 @dataclass(frozen=True)
 class Foretold:
-    """One piece: its negative log-likelihood in nats, and the frames that were foretold, all but its first."""
+    """One piece: its negative log-likelihood in nats, and what that is divided by: frames that were foretold, notes."""
 
     piece_id: str
     nats: float
-    num_frames: int
+    count: int
 
 
 @dataclass(frozen=True)
-class NextFrameJudgement:
-    """A split of piano rolls foretold, frame by frame, by what sounded before in the same piece."""
+class ForetoldJudgement:
+    """A split of music foretold by what sounded before in the same piece: piano rolls by frames, tokens by notes."""
 
     pieces: tuple[Foretold, ...]
-    metric: str = "nats_per_frame"
+    metric: str
     silent_share: float = 0.0
 
     @property
-    def num_frames(self) -> int:
-        """Frames that were foretold."""
-        return sum(one.num_frames for one in self.pieces)
+    def count(self) -> int:
+        """Frames or notes that were foretold."""
+        return sum(one.count for one in self.pieces)
 
     @property
     def score(self) -> float:
-        """Nats of all frames of all pieces, divided by their number."""
-        return sum(one.nats for one in self.pieces) / self.num_frames
+        """Nats of all pieces, divided by the number of all their frames or notes."""
+        return sum(one.nats for one in self.pieces) / self.count
 
     @property
     def loss(self) -> float:
@@ -171,15 +173,15 @@ class NextFrameJudgement:
         return self.score
 
     def examples(self, count: int) -> list[tuple[str, str]]:
-        """None: a roll is no text."""
+        """None: music is no text."""
         return []
 
 
 @torch.inference_mode()
-def judge_next_frame(task: NextFrame, batches: Iterable[RollBatch]) -> NextFrameJudgement:
+def judge_next_frame(task: NextFrame, batches: Iterable[RollBatch]) -> ForetoldJudgement:
     """Foretells whole pieces, each from a state of zero."""
     task.eval()
-    return NextFrameJudgement(tuple(one for batch in batches for one in _foretold(task, batch)))
+    return ForetoldJudgement(tuple(one for batch in batches for one in _foretold(task, batch)), "nats_per_frame")
 
 
 def _foretold(task: NextFrame, batch: RollBatch) -> list[Foretold]:
@@ -188,3 +190,13 @@ def _foretold(task: NextFrame, batch: RollBatch) -> list[Foretold]:
         Foretold(piece_id, nats, length)
         for piece_id, nats, length in zip(batch.cut_ids, losses.tolist(), batch.lengths.tolist(), strict=True)
     ]
+
+
+def judge_next_token(task: NextToken, batches: Iterable[EventBatch], num_notes: Mapping[str, int]) -> ForetoldJudgement:
+    """Foretells whole pieces, nothing of which is given; `num_notes` of a piece is what its nats are divided by."""
+    found = [
+        Foretold(piece_id, float(nats.sum()), num_notes[piece_id])
+        for batch in batches
+        for piece_id, nats in zip(batch.cut_ids, scored(task, batch), strict=True)
+    ]
+    return ForetoldJudgement(tuple(found), "nats_per_note")

@@ -8,15 +8,25 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from crnn_audio import build, runs
-from crnn_audio.batching import loader, plan, rolls
+from crnn_audio.batching import checks, events, loader, plan, rolls
+from crnn_audio.batching.checks import Finding
+from crnn_audio.batching.events import EventPiece
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.config.schema import Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.config.schema import EventRecipe, Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.errors import DataError
 from crnn_audio.runs import Run
-from crnn_audio.tasks.judging import Judgement, RecognitionJudgement, judge_next_frame, judge_recognition
+from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.tasks.judging import (
+    Judgement,
+    RecognitionJudgement,
+    judge_next_frame,
+    judge_next_token,
+    judge_recognition,
+)
 from crnn_audio.tasks.next_frame import NextFrame
+from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import init, start
@@ -25,7 +35,7 @@ from crnn_audio.training.loop import TrainingBatch
 from crnn_audio.training.ranks import Ranks
 from crnn_audio.training.start import Say
 
-METRICS = {"recognition": "wer", "next_frame": "nats_per_frame"}
+METRICS = {"recognition": "wer", "next_frame": "nats_per_frame", "next_token": "nats_per_note"}
 """What chooses between models, by kind of task."""
 JUDGED_ROWS = 32
 """Pieces that are judged side by side."""
@@ -49,7 +59,7 @@ class Ready:
     """What the loop is fed with; `unit` is what a batch's amount is counted in, `seen` what all ranks must share."""
 
     run: Run
-    task: Recognition | NextFrame
+    task: Recognition | NextFrame | NextToken
     feed: PlannedFeed
     judge: Callable[[], Judgement] | None
     unit: str
@@ -78,8 +88,10 @@ def ready(recipe: Recipe, beginning: Beginning) -> Ready:
     with Preparing(shown=beginning.ranks.leads) as preparing:
         if isinstance(recipe, SpeechRecipe):
             return _speech(recipe, beginning, preparing)
-        assert isinstance(recipe, RollRecipe), "the schema knows no other kind"
-        return _rolls(recipe, beginning, preparing)
+        if isinstance(recipe, RollRecipe):
+            return _rolls(recipe, beginning, preparing)
+        assert isinstance(recipe, EventRecipe), "the schema knows no other kind"
+        return _events(recipe, beginning, preparing)
 
 
 def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
@@ -110,10 +122,14 @@ def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) ->
 
 
 def _begun(
-    recipe: Recipe, beginning: Beginning, vocabulary: Vocabulary | None, statistics: build.Statistics | None
+    recipe: Recipe,
+    beginning: Beginning,
+    vocabulary: Vocabulary | None,
+    statistics: build.Statistics | None,
+    conditions: Conditions | None = None,
 ) -> Run:
     given = beginning
-    return start.begun(given.path, recipe, vocabulary, statistics, given.num_threads, given.recipe_path)
+    return start.begun(given.path, recipe, vocabulary, statistics, given.num_threads, given.recipe_path, conditions)
 
 
 def _vocabulary(recipe: SpeechRecipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:
@@ -147,3 +163,32 @@ def _rolls(recipe: RollRecipe, beginning: Beginning, preparing: Preparing) -> Re
 def _judge_rolls(task: NextFrame, pieces: Sequence[Piece], device: torch.device) -> Judgement:
     whole = rolls.whole_batches([piece.roll for piece in pieces], [piece.id for piece in pieces], JUDGED_ROWS)
     return judge_next_frame(task, (one.to(device) for one in whole))
+
+
+def _events(recipe: EventRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
+    tunes = build.tunes(recipe, preparing)
+    training = build.required(tunes, "train", recipe.data.name)
+    run, device, ranks = beginning.run, beginning.device, beginning.ranks
+    known = run.conditions if run else build.known_conditions(recipe, training)
+    usable = build.encoded(recipe, training, known)
+    development = build.encoded(recipe, tunes.get("dev", []), known)
+    findings = [Finding(name, problem) for name, problem in usable.left_out.items()]
+    checks.refuse_if_many(findings, len(training), f"{recipe.data.name}, split train", tolerated=0.5)
+    if ranks.leads:
+        run = run or _begun(recipe, beginning, None, None, known)
+        start.list_left_out(run, findings, len(training), beginning.say)
+    run = run or runs.open_run(beginning.path)
+    task = build.composing(run)
+    task.to(device)
+    feed = build.event_feed(recipe, usable.pieces, known, rank=ranks.rank, ranks=ranks.count)
+    judged = (lambda: _judge_events(recipe, task, development.pieces, device)) if development.pieces else None
+    return Ready(run, task, feed, judged, "rows", [(piece.id, len(piece.rows)) for piece in usable.pieces])
+
+
+def _judge_events(
+    recipe: EventRecipe, task: NextToken, pieces: Sequence[EventPiece], device: torch.device
+) -> Judgement:
+    representation = build.REPRESENTATIONS[recipe.data.representation]
+    whole = events.whole_batches(pieces, JUDGED_ROWS, ahead=task.front.listener is not None)
+    num_notes = {piece.id: representation.num_notes(piece.rows) for piece in pieces}
+    return judge_next_token(task, (one.to(device) for one in whole), num_notes)

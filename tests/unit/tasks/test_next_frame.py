@@ -10,7 +10,7 @@ import torch
 from crnn_audio import build
 from crnn_audio.batching.rolls import batch, whole_batches
 from crnn_audio.batching.rows import Span
-from crnn_audio.tasks.judging import Foretold, NextFrameJudgement, judge_next_frame
+from crnn_audio.tasks.judging import Foretold, ForetoldJudgement, judge_next_frame
 from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.types import RollBatch
 from tests import rolls
@@ -61,11 +61,11 @@ def test_a_split_is_judged_as_a_loop_would_do_it(rows: int) -> None:
     wanted = {name: by_hand(task, roll) for name, roll in zip(NAMES, PIECES, strict=True)}
     judged = judge_next_frame(task, whole_batches(PIECES, NAMES, rows))
     assert not task.training
-    assert {one.piece_id: one.num_frames for one in judged.pieces} == {f"piece-{n}": n - 1 for n in LENGTHS}
+    assert {one.piece_id: one.count for one in judged.pieces} == {f"piece-{n}": n - 1 for n in LENGTHS}
     for one in judged.pieces:
         assert one.nats == pytest.approx(wanted[one.piece_id], rel=1e-5)  # of float32's
     frames = sum(LENGTHS) - len(LENGTHS)
-    assert judged.num_frames == frames
+    assert judged.count == frames
     assert judged.score == judged.loss == pytest.approx(sum(wanted.values()) / frames, rel=1e-5)
     means = [wanted[name] / (length - 1) for name, length in zip(NAMES, LENGTHS, strict=True)]
     assert abs(judged.score - sum(means) / len(means)) > 0.01, "a mean of means would pass"
@@ -84,9 +84,9 @@ def test_in_float64_it_is_the_loop_to_the_ninth_digit() -> None:
 
 
 def test_the_score_is_of_sums() -> None:
-    judged = NextFrameJudgement((Foretold("a", 10.0, 1), Foretold("b", 30.0, 9)))
+    judged = ForetoldJudgement((Foretold("a", 10.0, 1), Foretold("b", 30.0, 9)), "nats_per_frame")
     assert judged.score == 4.0
-    assert judged.num_frames == 10
+    assert judged.count == 10
 
 
 def test_the_loss_of_a_batch_is_the_sum_that_judging_takes() -> None:

@@ -1,0 +1,164 @@
+"""From a recipe of music to its parts: pieces as tokens, what may be asked for, task, training split as batches."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from crnn_audio.batching import events as batches
+from crnn_audio.batching.events import EventPiece, Variation
+from crnn_audio.batching.rows import RowFeed, Span
+from crnn_audio.config.schema import EventRecipe
+from crnn_audio.corpora import chorales as chorale_corpus
+from crnn_audio.corpora import folk_tunes, home, nottingham
+from crnn_audio.corpora.tunes import Tune
+from crnn_audio.errors import CrnnAudioError, DataError, RunError, enough_memory
+from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.crnn import Crnn
+from crnn_audio.models.embedding import EventFront
+from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.runs import Run
+from crnn_audio.symbolic import chorales, conditions, events, fitting
+from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.representation import Representation
+from crnn_audio.symbolic.score import Score, parsed_key, parsed_metre
+from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.types import EventBatch
+
+REPRESENTATIONS: dict[str, Representation] = {"chorale": chorales, "melody": events}
+FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
+    "chorale": fitting.to_chorale,
+    "melody": fitting.to_melody,
+}
+"""What makes a score one that the representation holds, and says what it changed."""
+TUNES: dict[str, tuple[home.Obtainable, Callable[[Path], dict[str, list[Tune]]]]] = {
+    corpus.NAME: (corpus, corpus.pieces) for corpus in (chorale_corpus, folk_tunes, nottingham)
+}
+"""Each corpus, and what reads its pieces."""
+
+
+def tunes(recipe: EventRecipe, progress: home.Progress | None = None) -> dict[str, list[Tune]]:
+    """The corpus's pieces by split: found, made or downloaded.
+
+    Raises:
+        DataError: it is nowhere and cannot be had, or it is damaged.
+    """
+    corpus, pieces = TUNES[recipe.data.corpus]
+    return pieces(home.locate(corpus, Path(recipe.data.root) if recipe.data.root else None, progress))
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A split as tokens, and the pieces that the representation does not hold, each with the reason."""
+
+    pieces: list[EventPiece]
+    left_out: dict[str, str]
+
+
+def condition_of(tune: Tune) -> dict[str, str]:
+    """What a piece says of itself, its key with six sharps or flats at most."""
+    return conditions.transposed(tune.condition, 0)
+
+
+def known_conditions(recipe: EventRecipe, training: Sequence[Tune]) -> Conditions:
+    """All that may be asked for: what the training pieces say of themselves, transposed ones too."""
+    span = range(-recipe.data.transpose, recipe.data.transpose + 1)
+    return Conditions.of(conditions.transposed(tune.condition, semitones) for tune in training for semitones in span)
+
+
+def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> Encoded:
+    """Pieces as tokens; a condition that the model does not know is not told."""
+    representation = REPRESENTATIONS[recipe.data.representation]
+    found, left_out = list[EventPiece](), dict[str, str]()
+    for tune in chosen:
+        try:
+            rows = representation.encode(tune.score)
+            told = representation.told(rows, tune.score)
+        except DataError as error:
+            left_out[tune.id] = str(error)
+            continue
+        found.append(EventPiece(tune.id, rows, told, _ids(known, condition_of(tune))))
+    return Encoded(found, left_out)
+
+
+def _ids(known: Conditions, condition: Mapping[str, str]) -> np.ndarray:
+    usable = {name: value for name, value in condition.items() if value in known.values.get(name, ())}
+    return np.array(known.ids(usable), dtype=np.int64)
+
+
+def variants(recipe: EventRecipe, pieces: Sequence[EventPiece], known: Conditions) -> list[list[EventPiece]]:
+    """Each piece in all transpositions that the recipe allows and the representation holds, the original among them."""
+    return [_variants(recipe, piece, known) for piece in pieces]
+
+
+def _variants(recipe: EventRecipe, piece: EventPiece, known: Conditions) -> list[EventPiece]:
+    representation = REPRESENTATIONS[recipe.data.representation]
+    names = list(known.values)
+    condition = {name: known.values[name][one - 1] for name, one in zip(names, piece.condition, strict=True) if one}
+    found = []
+    for semitones in range(-recipe.data.transpose, recipe.data.transpose + 1):
+        rows = representation.transposed(piece.rows, semitones)
+        if rows is not None:
+            ids = _ids(known, conditions.transposed(condition, semitones))
+            found.append(EventPiece(piece.id, rows, piece.told, ids))
+    return found
+
+
+def next_token(recipe: EventRecipe, known: Conditions) -> NextToken:
+    """The whole model, with initial weights that depend on the seed alone."""
+    torch.manual_seed(recipe.seed)
+    representation, model = REPRESENTATIONS[recipe.data.representation], recipe.model
+    columns = [size + 1 for size in representation.VOCABULARY]
+    listener = None
+    if model.listener:
+        listener = Recurrent(len(columns) * model.embedding_size, **model.listener.model_dump(), bidirectional=True)
+    front = EventFront(
+        [*columns, *representation.TOLD_SIZES, *known.sizes],
+        model.embedding_size,
+        columns if listener else (),
+        listener,
+    )
+    recurrent = Recurrent(front.output_size, **model.recurrent.model_dump())
+    head = ChainHead(recurrent.output_size, representation.VOCABULARY, model.head_size, model.head_dropout)
+    return NextToken(Crnn(front, recurrent, head), mixed=recipe.precision == "bf16")
+
+
+def composing(run: Run) -> NextToken:
+    """The model of a run directory, before it is given its weights.
+
+    Raises:
+        RunError: the recipe or the conditions in it are damaged.
+    """
+    try:
+        with enough_memory("the recipe in it is damaged, or this machine is too small"):
+            return next_token(run.events, run.conditions)
+    except CrnnAudioError as error:
+        raise RunError(f"{run.path}: {error}") from None
+
+
+def event_feed(
+    recipe: EventRecipe, training: Sequence[EventPiece], known: Conditions, rank: int = 0, ranks: int = 1
+) -> RowFeed[EventBatch]:
+    """The training split as global batches, and their order in each epoch; a rank reads its share of each."""
+    choices, data = variants(recipe, training, known), recipe.data
+    variation = Variation(recipe.seed, recipe.task.given_share, recipe.task.untold_share)
+    ahead = recipe.model.listener is not None
+
+    def gather(spans: Sequence[Span], epoch: int) -> EventBatch:
+        return batches.batch([variation.piece(choices[span.index], epoch) for span in spans], spans, ahead=ahead)
+
+    lengths = [len(piece.rows) + 1 for piece in training]
+    return RowFeed(lengths, gather, data.batch_rows, data.chunk_rows, recipe.seed, data.accumulate, rank, ranks)
+
+
+def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0) -> Score:
+    """A piece without notes of the key and the metre that are asked for; 4/4 where no metre is.
+
+    Raises:
+        DataError: a key or a metre that is none.
+    """
+    metre = parsed_metre(condition.get("metre", "4/4"))
+    keys = (parsed_key(condition["key"]),) if "key" in condition else ()
+    return Score((), title=title, tempo=tempo, metres=(metre,), keys=keys)

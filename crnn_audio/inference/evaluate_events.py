@@ -1,0 +1,91 @@
+"""How well a model foretells pieces, and how what it writes compares with them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crnn_audio import build
+from crnn_audio.batching.events import whole_batches
+from crnn_audio.corpora import home
+from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.inference.composer import Composer
+from crnn_audio.metrics.comparison import Comparison, compare
+from crnn_audio.tasks.judging import Foretold, judge_next_token
+
+ROWS = 32
+"""Pieces that are foretold side by side."""
+WRITTEN = 20
+"""Pieces that are written to be compared, where the split has as many."""
+
+
+@dataclass(frozen=True)
+class EventEvaluation:
+    """A run's score on a split, and what it wrote beside as many pieces of the split."""
+
+    run: Path
+    corpus: str
+    split: str
+    nats_per_note: float
+    pieces: tuple[Foretold, ...]
+    comparison: Comparison | None
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """What is recorded, by metric."""
+        return {"nats_per_note": self.nats_per_note}
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain figures for `--json`."""
+        return {
+            "run": str(self.run),
+            "corpus": self.corpus,
+            "split": self.split,
+            "nats_per_note": self.nats_per_note,
+            "pieces": len(self.pieces),
+            "notes": sum(one.count for one in self.pieces),
+            "comparison": self.comparison.as_dict() if self.comparison else None,
+        }
+
+    def lines(self, name: str, worst: int) -> list[str]:
+        """For people: the score of a model of that name, the pieces that it found hardest, what it writes."""
+        notes = sum(one.count for one in self.pieces)
+        text = [
+            f"{name} on {self.corpus} {self.split}: {len(self.pieces)} pieces, {notes} notes foretold",
+            f"  {self.nats_per_note:.3f} nats a note",
+        ]
+        hardest = sorted(self.pieces, key=lambda one: -one.nats / one.count)[:worst]
+        text += [f"  {one.piece_id}: {one.nats / one.count:.2f} in {one.count} notes" for one in hardest]
+        return text + (self.comparison.lines() if self.comparison else [])
+
+
+def evaluate_events(
+    composer: Composer,
+    split: str,
+    *,
+    root: str | Path | None = None,
+    written: int = WRITTEN,
+    sampling: Sampling | None = None,
+    progress: home.Progress | None = None,
+) -> EventEvaluation:
+    """Foretells every piece of a split, and compares what the model writes with the split's pieces.
+
+    Args:
+        written: pieces to write; 0 compares nothing.
+
+    Raises:
+        DataError: the corpus cannot be had, or has no such split.
+    """
+    recipe = composer.run.events
+    data = recipe.data.model_copy(update={"root": str(root)} if root else {})
+    found = build.tunes(recipe.model_copy(update={"data": data}), progress)
+    chosen = build.required(found, split, data.name)
+    pieces = build.encoded(recipe, chosen, composer.run.conditions).pieces
+    num_notes = {piece.id: composer.representation.num_notes(piece.rows) for piece in pieces}
+    batches = whole_batches(pieces, ROWS, ahead=composer.task.front.listener is not None)
+    judged = judge_next_token(composer.task, (one.to(composer.device) for one in batches), num_notes)
+    comparison = None
+    if count := min(written, len(chosen)):
+        music = composer.generate(count, sampling=sampling)
+        assert isinstance(music, list), "a count was asked for"
+        comparison = compare([one.score for one in music], [tune.score for tune in chosen], [tune.score for tune in found["train"]])
+    return EventEvaluation(composer.run.path, data.name, split, judged.score, judged.pieces, comparison)

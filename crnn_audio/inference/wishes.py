@@ -1,0 +1,137 @@
+"""What a piece should begin with, keep and be like, in tokens and conditions; and what of it could not be held."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from crnn_audio import build
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import chorales, conditions, events, files, note_names
+from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.counting import ticks
+from crnn_audio.symbolic.representation import Rows
+from crnn_audio.symbolic.score import Part, Score
+
+TEMPO = 100.0
+"""Quarter notes a minute, where no primer has a tempo."""
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What is known of a piece before it is written: metre, key and pickup, its first rows, what is asked for."""
+
+    about: Score
+    rows: Rows
+    condition: dict[str, str]
+    remarks: tuple[str, ...] = ()
+
+
+def read(music: Score | str | Path) -> tuple[Score, tuple[str, ...]]:
+    """A piece, and what of it could not be held: of itself, a file, or note names.
+
+    Raises:
+        DataError: there is no such file, it cannot be read, or these are no notes.
+    """
+    if isinstance(music, Score):
+        return music, ()
+    if isinstance(music, str) and not Path(music).exists() and not Path(music).suffix:
+        return note_names.read(music), ()
+    found = files.read(Path(music))
+    return found.score, found.remarks
+
+
+def beginning(
+    kind: str, music: Score | str | Path | None, condition: dict[str, str], known: Conditions, *, whole: bool = False
+) -> Beginning:
+    """What a piece begins with; its own key and metre are told to the model where nothing else is asked for.
+
+    Args:
+        kind: of the representation.
+        whole: all rows of the piece, its end among them; else those up to its last note.
+
+    Raises:
+        DataError: a condition is not known, or the music cannot be read or held.
+    """
+    known.ids(condition)
+    if music is None:
+        about = build.about(condition, tempo=TEMPO)
+        return Beginning(about, _no_rows(kind), _with_metre(condition, about, known))
+    score, remarks = read(music)
+    fitted, changes = build.FITTED[kind](score)
+    own = build.about(condition, tempo=score.tempo)
+    metres = own.metres if "metre" in condition or not fitted.metres else fitted.metres
+    keys = own.keys or fitted.keys
+    piece = replace(fitted, metres=metres, keys=keys)
+    rows = build.REPRESENTATIONS[kind].encode(piece)
+    told = _with_metre(_with_key(condition, piece, known), piece, known)
+    about = replace(piece, fermatas=(), chords=())
+    return Beginning(about, rows if whole else _open_end(kind, rows), told, (*remarks, *changes))
+
+
+def _no_rows(kind: str) -> Rows:
+    return np.zeros((0, len(build.REPRESENTATIONS[kind].COLUMNS)), dtype=np.int64)
+
+
+def _with_metre(condition: dict[str, str], about: Score, known: Conditions) -> dict[str, str]:
+    metre = str(about.metres[0]) if about.metres else "4/4"
+    return condition | ({"metre": metre} if metre in known.values.get("metre", ()) else {})
+
+
+def _with_key(condition: dict[str, str], piece: Score, known: Conditions) -> dict[str, str]:
+    key = str(conditions.moved(piece.keys[0], 0)) if piece.keys else ""
+    return ({"key": key} if key in known.values.get("key", ()) else {}) | condition
+
+
+def _open_end(kind: str, rows: Rows) -> Rows:
+    """Rows up to the last note, so that the music can go on."""
+    if kind == "chorale":
+        return rows[:-1]
+    notes = np.flatnonzero(rows[:, 0] >= events.GOES_ON)
+    return rows[: notes[-1] + 1]
+
+
+def kept_voices(
+    kind: str, keep: Mapping[str, Score | str | Path], begun: Beginning, longest: int
+) -> tuple[Beginning, Rows]:
+    """The piece that these voices belong to, and their tokens in its rows, 0 where others are to be written.
+
+    Raises:
+        DataError: the model writes one voice, there is no voice of that name, or one cannot be read, has several notes
+            at once or is too long.
+    """
+    if kind != "chorale":
+        raise DataError("this model writes one voice; there is none to keep beside it. Take a primer, or the chorales.")
+    read_voices = {name: _voice(name, music) for name, music in keep.items()}
+    steps = max(-(-ticks(part.end) // chorales.STEP) for _, part, _ in read_voices.values())
+    if steps >= longest:
+        raise DataError(f"a kept voice lasts {steps} sixteenths; this model writes {longest - 1} at most. Cut it.")
+    kept = np.zeros((steps + 1, len(chorales.COLUMNS)), dtype=np.int64)
+    for name, (_, part, _) in read_voices.items():
+        column = chorales.COLUMNS.index(name)
+        kept[:-1, column] = chorales.encode_voice(part.notes, steps, f"the kept {name}")
+        kept[-1, column] = chorales.REST
+    first = next(iter(read_voices.values()))[0]
+    about = replace(
+        begun.about,
+        metres=begun.about.metres if "metre" in begun.condition and not first.metres else first.metres,
+        keys=begun.about.keys or first.keys,
+        pickup=first.pickup,
+        tempo=first.tempo,
+    )
+    remarks = tuple(remark for _, _, said in read_voices.values() for remark in said)
+    return replace(begun, about=about, remarks=remarks), kept
+
+
+def _voice(name: str, music: Score | str | Path) -> tuple[Score, Part, tuple[str, ...]]:
+    if name not in chorales.VOICES:
+        raise DataError(f"keep {name}: no such voice; there are {', '.join(chorales.VOICES)}.")
+    score, remarks = read(music)
+    parts = [part for part in score.parts if part.notes]
+    named = [part for part in parts if part.name.strip().lower() == name]
+    if not named and len(parts) != 1:
+        raise DataError(
+            f"keep {name}: {len(parts)} parts with notes, none of which is named {name}. Give a file of one voice."
+        )
+    return score, (named or parts)[0], remarks

@@ -1,0 +1,55 @@
+"""Music written in words: "C4 E4 G4:2 R C4+E4:4", notes one after the other, their quarter notes after a colon."""
+
+import math
+import re
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic.score import Note, Part, Score, on_tick
+
+NAME = re.compile(r"([A-Ga-g])([#b]*)(-?\d)")
+STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+REST = "R"
+
+
+def pitch(name: str) -> int:
+    """The MIDI pitch of a name such as C4 (middle C, 60), F#3 or Bb5.
+
+    Raises:
+        DataError: it is none, or outside MIDI's range.
+    """
+    found = NAME.fullmatch(name)
+    if not found:
+        raise DataError(f"note {name!r}: should be a letter, sharps or flats, and an octave, such as C4, F#3 or Bb5.")
+    letter, signs, octave = found.groups()
+    number = 12 * (int(octave) + 1) + STEPS[letter.upper()] + signs.count("#") - signs.count("b")
+    if not 0 <= number <= 127:
+        raise DataError(f"note {name!r}: is outside what MIDI holds, C-1 to G9.")
+    return number
+
+
+def read(words: str) -> Score:
+    """The piece of notes such as "C4 E4 G4:2 R C4+E4:0.5": one quarter each, if no length is told; R is a rest.
+
+    Raises:
+        DataError: there are none, or one cannot be read.
+    """
+    notes, now = list[Note](), 0.0
+    for word in words.replace(",", " ").split():
+        names, colon, length = word.partition(":")
+        quarters = _length(length, word) if colon else 1.0
+        if names.upper() != REST:
+            notes.extend(Note(now, quarters, pitch(name)) for name in names.split("+"))
+        now = on_tick(now + quarters)
+    if not notes:
+        raise DataError(f"{words!r}: holds no notes. Give names and lengths, such as 'C4 E4 G4:2', or a file.")
+    return Score((Part("melody", tuple(sorted(notes))),))
+
+
+def _length(written: str, word: str) -> float:
+    try:
+        quarters = on_tick(float(written))
+    except (ValueError, OverflowError):
+        quarters = math.nan
+    if not 0 < quarters <= 64:
+        raise DataError(f"note {word!r}: after the colon stand quarter notes, above 0 and at most 64, such as C4:1.5.")
+    return quarters

@@ -1,0 +1,92 @@
+"""Music, written by a model."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crnn_audio.errors import DataError
+from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
+from crnn_audio.verbs.telling import say
+
+
+def generate(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pieces are written.")],
+    num: Annotated[int, typer.Option(min=1, max=10_000, help="How many pieces.")] = 1,
+    primer: Annotated[
+        str | None, typer.Option(metavar="FILE|NOTES", help="What they begin with: a file, or 'C4 E4 G4:2'.")
+    ] = None,
+    condition: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Asks for something: key=G; repeat it for more.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="VOICE=FILE", help="Keeps a voice and writes the others to it.")
+    ] = None,
+    bars: Annotated[int | None, typer.Option(min=1, help="How long; by default the model ends a piece.")] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.001, help="How long, when it is played.")] = None,
+    tokens: Annotated[int | None, typer.Option(min=1, help="At most so many tokens.")] = None,
+    temperature: Annotated[float, typer.Option(help="Below 1 surer, above 1 bolder; 0 takes the likeliest.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Draw from so many of the likeliest; 0 from all.")] = 0,
+    top_p: Annotated[float, typer.Option(help="Draw from the likeliest that make up this probability.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of the first piece; the next have the seeds after it.")] = 0,
+    wav: Annotated[bool, typer.Option("--wav", help="Sound too; needs the extra 'music'.")] = False,
+    form: Annotated[str, typer.Option("--format", metavar="mid|abc|musicxml|json", help="How notes are written.")] = (
+        "mid"
+    ),
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+    as_json: Json = False,
+    device: Device = "auto",
+) -> None:
+    """Write pieces of music.
+
+    Each becomes a file of notes and a picture in DIR, and a line that says with which seed and settings, how long it is
+    and how likely under the model. The same seed and settings write the same piece, alone or among others.
+    """
+    from crnn_audio.decoding.sampling import Sampling
+    from crnn_audio.inference.load import load_composer
+    from crnn_audio.inference.pieces import writing
+
+    asked, kept = _pairs("condition", condition), _pairs("keep", keep)
+    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    composer = load_composer(model, device=device, weights=weights.value)
+    if not composer.run.finished:
+        say(f"{model}: this run is not finished; these are its best weights so far.")
+    names = writing(out, Path(model).name, range(seed, seed + num), form=form, wav=wav)
+    pieces = composer.generate(
+        num,
+        primer=primer,
+        condition=asked,
+        bars=bars,
+        seconds=seconds,
+        tokens=tokens,
+        keep=kept,
+        sampling=sampling,
+    )
+    assert isinstance(pieces, list), "a count was asked for"
+    for remark in dict.fromkeys(remark for piece in pieces for remark in piece.remarks):
+        say(remark)
+    for piece, files in zip(pieces, names, strict=True):
+        facts = {"path": str(files.notes), **piece.as_json()}
+        files.write(piece, facts)
+        print(json.dumps(facts) if as_json else _told(facts))
+
+
+def _pairs(name: str, given: list[str] | None) -> dict[str, str]:
+    pairs = dict[str, str]()
+    for one in given or []:
+        key, sign, value = one.partition("=")
+        if not (sign and key and value):
+            raise DataError(f"--{name} {one}: should be a name and a value, such as key=G.")
+        if key in pairs:
+            raise DataError(f"--{name} {one}: {key} is given twice.")
+        pairs[key] = value
+    return pairs
+
+
+def _told(facts: dict[str, object]) -> str:
+    return (
+        f"{facts['path']}: {facts['seconds']:.0f} s, {facts['notes']} notes, {facts['nats_per_note']:.2f} nats a note, "
+        f"seed {facts['seed']}" + ("" if facts["ended"] else ", not ended by the model")
+    )
