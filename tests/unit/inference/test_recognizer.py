@@ -9,8 +9,9 @@ import soundfile
 import torch
 
 from crnn_audio.batching import manifests
-from crnn_audio.errors import DataError
+from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference import recognizer as module
+from crnn_audio.inference.evaluate import evaluate
 from crnn_audio.types import Hypothesis
 
 
@@ -159,3 +160,22 @@ def test_the_model_is_in_judging_mode_and_keeps_no_gradient(recognizer, tiny: Pa
     recognizer.transcribe(paths(tiny)[0])
     assert all(one.grad is None for one in recognizer.task.parameters())
     assert not torch.is_inference_mode_enabled()
+
+
+def test_weights_that_are_finite_and_too_large_are_an_error(
+    recognizer, tiny: Path, tmp_path: Path, monkeypatch
+) -> None:
+    with torch.no_grad():
+        recognizer.task.model.head.linear.weight.fill_(3e38)
+    sound = tiny / "test" / "test-0000.flac"
+    asked = (
+        lambda: recognizer.transcribe(sound),
+        lambda: recognizer.plot(sound, tmp_path / "picture.png"),
+        lambda: evaluate(recognizer, "test", root=tiny),
+    )
+    for ask in asked:
+        with pytest.raises(RunError, match="computes NaN in place of numbers"):
+            ask()
+    monkeypatch.setattr(module, "SHORT", 0.1)  # as a long recording
+    with pytest.raises(RunError, match="computes NaN in place of numbers"):
+        recognizer.transcribe(sound)
