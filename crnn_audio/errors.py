@@ -31,6 +31,13 @@ class RunError(CrnnAudioError):
     exit_code = 5
 
 
+DIVERGED = (
+    "the model computes NaN in place of numbers: its weights are damaged, or had diverged in training. Restore them "
+    "from a copy, or train again."
+)
+"""Of weights that are finite themselves."""
+
+
 class StreamError(CrnnAudioError):
     """This model or front end cannot be used on a live stream."""
 

@@ -14,8 +14,9 @@ Nothing in it can run: it is text, numbers and a picture, and it may be moved an
 
 import json
 import os
+import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -100,20 +101,26 @@ class Run:
         """Whether training came to its end."""
         return self.facts.get("state") == "finished"
 
+    def kept(self, which: str) -> str:
+        """Which weights one gets who asks for the "best" on dev or the "last": without dev there are only the last."""
+        there = (self.path / "best.safetensors").exists() or not (self.path / "last.safetensors").exists()
+        return which if there else "last"
+
     def weights(self, which: str = "best") -> dict[str, Tensor]:
         """The model's weights: "best" on dev or "last"; a finished run without dev has only the last.
 
         Raises:
             RunError: they are missing or damaged.
         """
-        path = self.path / f"{which}.safetensors"
-        if not path.exists() and which == "best":
-            path = self.path / "last.safetensors"
+        path = self.path / f"{self.kept(which)}.safetensors"
         if not path.exists():
-            raise RunError(
-                f"{self.path}: no weights yet; its training has not come to the end of an evaluated epoch. "
-                f"Go on with `crnn-audio train {self.path / 'recipe.yaml'} --out {self.path}`."
+            yet = (
+                "last weights yet, which come at the end of training"
+                if which == "last"
+                else ("weights yet; its training has not come to the end of an evaluated epoch")
             )
+            again = command(["train", str(self.path / "recipe.yaml"), "--out", str(self.path)])
+            raise RunError(f"{self.path}: no {yet}. Go on with `{again}`.")
         try:
             weights = load_file(path)
         except (SafetensorError, OSError) as error:
@@ -194,17 +201,42 @@ def small_copy(run: Run, path: Path, which: str = "best") -> Run:
     half = {name: weight.half() for name, weight in run.weights(which).items()}
     if wrong := [name for name, weight in half.items() if not weight.isfinite().all()]:
         raise RunError(f"{run.path}: {wrong[0]} holds numbers that half precision cannot hold; train again.")
-    data = run.recipe.data
-    placeless = data if data.corpus == "manifests" else data.model_copy(update={"root": None})
     facts = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
-    if placeless is not data and isinstance(command := facts.get("command"), str):
-        facts["command"] = shlex.join(word for word in shlex.split(command) if not word.startswith("data.root="))
-    init = Path(run.recipe.init).name if run.recipe.init else None
-    recipe = run.recipe.model_copy(update={"data": placeless, "init": init})
-    copy = create(path, recipe, run.tokens, run.statistics, facts, run.choices)
+    if isinstance(typed := facts.get("command"), str):
+        facts["command"] = _placeless_command(typed, run.recipe)
+    if run.kept(which) == "last":
+        facts["weights"] = "last"
+    copy = create(path, _placeless(run.recipe), run.tokens, run.statistics, facts, run.choices)
     copy.save_weights("best", half)
     copy.set_state("finished")
     return copy
+
+
+def _placeless(recipe: Recipe) -> Recipe:
+    """A recipe without what only this machine knows: where a known corpus lies, and folders above this one."""
+    root = from_here(recipe.data.root) if recipe.data.root and recipe.data.corpus == "manifests" else None
+    init = Path(recipe.init).name if recipe.init else None
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": root}), "init": init})
+
+
+def _placeless_command(typed: str, recipe: Recipe) -> str:
+    words = []
+    for word in shlex.split(typed):
+        field, _, value = word.partition("=")
+        if field != "data.root" or recipe.data.corpus == "manifests":
+            words.append(f"init={Path(value).name}" if field == "init" else from_here(word))
+    return shlex.join(words)
+
+
+def from_here(word: str) -> str:
+    """A word of a command, such as data.root=FOLDER, with what lies below the working folder as seen from there."""
+    here = re.escape(f"{Path.cwd()}/")
+    return re.sub(rf"(?<![^=\"']){here}(?=.)", "", word)
+
+
+def command(words: Sequence[str]) -> str:
+    """A line that can be pasted into a shell, and that others too can use where paths lie below the working folder."""
+    return shlex.join(["crnn-audio", *map(from_here, words)])
 
 
 def _is_free(path: Path) -> bool:

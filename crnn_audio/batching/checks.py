@@ -61,6 +61,8 @@ def unreadable(
 
 
 def _problem(cut: Cut) -> str | None:
+    if files.endless(cut.recording.path):
+        return f"{cut.recording.path}: {files.ENDLESS}."
     try:
         waveform, sample_rate = audio.read(cut.recording.path)
     except DataError as error:

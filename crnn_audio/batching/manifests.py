@@ -86,7 +86,7 @@ def is_manifest(path: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    content = path.read_bytes()
+    content = files.read_bytes(path)
     return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
 
 

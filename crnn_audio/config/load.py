@@ -161,6 +161,13 @@ def _from_here(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
+def named(path: str | Path) -> str:
+    """A recipe's path as others know it: a shipped one by its place in `recipes/`, another as seen from here."""
+    whole = Path.cwd() / path
+    shipped = next((folder for folder in _SHIPPED if whole.is_relative_to(folder)), None)
+    return str(Path("recipes") / whole.relative_to(shipped) if shipped else _from_here(Path(path)))
+
+
 def _not_found(name: str, tried: list[Path]) -> str:
     for folder in tried:
         if folder.is_dir():

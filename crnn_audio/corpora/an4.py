@@ -6,7 +6,7 @@ The official test split is the test split. There is no official dev split: eight
 import re
 from pathlib import Path
 
-from crnn_audio import audio
+from crnn_audio import audio, files
 from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.corpora import download
 from crnn_audio.corpora.home import Progress, arriving
@@ -59,7 +59,7 @@ def _split(folder: Path, split: str) -> list[Cut]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [line.strip() for line in path.read_text(encoding="ascii").splitlines() if line.strip()]
+        return [line.strip() for line in files.read_bytes(path).decode("ascii").splitlines() if line.strip()]
     except FileNotFoundError:
         raise DataError(f"{path}: no such file. AN4's folder holds etc/ and wav/ (or flac/).") from None
     except (OSError, UnicodeDecodeError) as error:

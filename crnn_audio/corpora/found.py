@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crnn_audio import audio
+from crnn_audio import audio, files
 from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.errors import DataError
 
@@ -61,6 +61,8 @@ class Found:
             text = " ".join(text.split())
             if not text:
                 raise DataError("its text is empty. Write what is said in it, or leave it out.")
+            if files.endless(path):
+                raise DataError(f"{path}: {files.ENDLESS}.")
             info = audio.inspect(path)
             recording = Recording(id, path, info.sample_rate, info.num_samples, info.num_channels)
             cut = whole(recording, text, speaker)

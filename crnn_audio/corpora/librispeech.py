@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from crnn_audio import audio
+from crnn_audio import audio, files
 from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.corpora import download
 from crnn_audio.corpora.home import Progress, arriving
@@ -68,7 +68,7 @@ def transcripts(path: Path) -> list[tuple[str, str]]:
         DataError: the file is not ASCII, or a line is not `<speaker>-<chapter>-<number> WORDS`.
     """
     try:
-        lines = path.read_text(encoding="ascii").splitlines()
+        lines = files.read_bytes(path).decode("ascii").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as ASCII text ({error}). Fetch it anew.") from None
     matches = [TRANSCRIPT.fullmatch(line) for line in lines]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
 from crnn_audio import files
 from crnn_audio.batching import checks, manifests
@@ -107,7 +108,9 @@ def _found(source: Path, resplit: bool, speaker_folders: bool) -> Found:
     splits = {split_named(path.name.partition(".")[0]): path for path in inside}
     if len(inside) > 1 and (None in splits or len(splits) < len(inside)):
         names = ", ".join(path.name for path in inside)
-        raise DataError(f"{source}: several tables ({names}). Name one: `crnn-audio prepare folder {inside[0]}`.")
+        raise DataError(
+            f"{source}: several tables ({names}). Name one: `crnn-audio prepare folder {quote(str(inside[0]))}`."
+        )
     found = Found()
     for split, path in splits.items():
         found.extend(_listed(path, split if len(inside) > 1 else None, resplit, speaker_folders))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crnn_audio import files
 from crnn_audio.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".jsonl.gz")
@@ -69,7 +70,7 @@ def read_text(path: Path) -> str:
         DataError: it cannot be read or unpacked, or is not UTF-8; with the line.
     """
     try:
-        content = path.read_bytes()
+        content = files.read_bytes(path)
         content = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

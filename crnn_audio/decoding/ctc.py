@@ -4,12 +4,15 @@ The greedy path takes the likeliest token of every frame. It is the best of all 
 its own transcript: the frames it names are that transcript's forced alignment, and times come with it at no cost.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from crnn_audio.errors import DIVERGED, RunError
 
 BLANK_ID = 0
 
@@ -35,7 +38,11 @@ def needed_frames(tokens: Sequence[int]) -> int:
 
 
 def greedy(log_probs: Float[Tensor, "B U V"], lengths: Int[Tensor, " B"]) -> list[Path]:
-    """The likeliest token of each frame, repeats merged, blanks dropped; frames past `lengths` are not looked at."""
+    """The likeliest token of each frame, repeats merged, blanks dropped; frames past `lengths` are not looked at.
+
+    Raises:
+        RunError: a log-probability is NaN.
+    """
     best, ids = log_probs.max(dim=-1)
     frame_probs, frame_ids = best.exp().tolist(), ids.tolist()
     paths = []
@@ -63,8 +70,14 @@ class GreedyDecoder:
         self._blank_prob = 1.0
 
     def feed(self, ids: Sequence[int], probs: Sequence[float]) -> None:
-        """The likeliest token of each of the next frames, and its probability."""
+        """The likeliest token of each of the next frames, and its probability.
+
+        Raises:
+            RunError: a probability is NaN, which weights that are finite can give too.
+        """
         for token, prob in zip(ids, probs, strict=True):
+            if math.isnan(prob):
+                raise RunError(DIVERGED)
             self.blanks = self.blanks + 1 if token == BLANK_ID else 0
             if token == BLANK_ID:
                 self._blank_prob = min(self._blank_prob, prob)

@@ -1,11 +1,13 @@
 """How well a model foretells the piano rolls of a split: nats a frame, beside what two plain guesses reach."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from crnn_audio import build
 from crnn_audio.batching.rolls import whole_batches
 from crnn_audio.corpora import home
+from crnn_audio.errors import DIVERGED, RunError
 from crnn_audio.inference.predictor import Predictor
 from crnn_audio.metrics import floors
 from crnn_audio.tasks.judging import Foretold, judge_next_frame
@@ -75,6 +77,7 @@ def evaluate_rolls(
 
     Raises:
         DataError: the collection cannot be had, or has no such split.
+        RunError: its losses are not finite.
     """
     recipe = predictor.run.rolls
     data = recipe.data.model_copy(update={"root": str(root)} if root else {})
@@ -83,6 +86,8 @@ def evaluate_rolls(
     train, rolls = [piece.roll for piece in found["train"]], [piece.roll for piece in chosen]
     batches = whole_batches(rolls, [piece.id for piece in chosen], ROWS)
     judged = judge_next_frame(predictor.task, (one.to(predictor.device) for one in batches))
+    if not math.isfinite(judged.score):
+        raise RunError(f"{predictor.run.path}: {DIVERGED}")
     return RollEvaluation(
         run=predictor.run.path,
         corpus=data.name,

@@ -6,7 +6,7 @@ twice `CONTEXT` seconds and are joined near the middle of that, at a frame where
 still moves a bidirectional layer was measured (see DECISIONS.md), and `CONTEXT` lies well beyond.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 import torch
@@ -32,20 +32,23 @@ SURE = 0.9
 
 Best = tuple[Int[Tensor, " _"], Float[Tensor, " _"]]
 """The likeliest token of each frame, and its probability."""
+Progress = Callable[[float], None]
 Item = TypeVar("Item")
 
 
 class LongRecording:
     """An open recording as normalised features, equal to those of the whole, block by block.
 
-    `num_samples` counts what has been read so far, at the features' sample rate.
+    `num_samples` counts what has been read so far, at the features' sample rate; `progress` is told after each block or
+    window how many seconds have been heard.
     """
 
-    def __init__(self, task: Recognition, sound: Sound, on_loss: OnLoss) -> None:
+    def __init__(self, task: Recognition, sound: Sound, on_loss: OnLoss, progress: Progress | None = None) -> None:
         self.task = task
         self.device = next(task.model.parameters()).device
         self.sound = sound
         self.on_loss = on_loss
+        self.progress = progress or (lambda seconds: None)
         self.num_samples = 0
 
     def __iter__(self) -> Iterator[tuple[Float[Tensor, "1 T F"], bool]]:
@@ -87,6 +90,7 @@ def _carried(recording: LongRecording) -> Iterator[Best]:
     carry: Carry | None = None
     for features, last in recording:
         log_probs, carry = recording.task.step(features, carry, last=last)
+        recording.progress(recording.num_samples / recording.task.front_end.sample_rate)
         yield _best(log_probs)
 
 
@@ -94,7 +98,14 @@ def _windowed(recording: LongRecording) -> Iterator[Best]:
     task = recording.task
     frame = task.model.subsampling_factor * task.front_end.hop_length / task.front_end.sample_rate
     stretches = windows(_convolved(recording), round(WINDOW / frame), round(CONTEXT / frame))
-    return joined((first, _best(task.recognize_convolved(frames))) for first, frames in stretches)
+
+    def heard() -> Iterator[tuple[int, Best]]:
+        for first, frames in stretches:
+            best = _best(task.recognize_convolved(frames))
+            recording.progress((first + frames.shape[1]) * frame)
+            yield first, best
+
+    return joined(heard())
 
 
 def _convolved(recording: LongRecording) -> Iterator[Float[Tensor, "1 U D"]]:

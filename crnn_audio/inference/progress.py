@@ -21,7 +21,7 @@ class Listening:
         self.num_files = num_files
         self.seconds = seconds
         self.files_done = 0
-        self.seconds_done = 0.0
+        self.seconds_done = self.seconds_within = 0.0
         self.started = self.said = time.monotonic()
         self.console = Console(file=sys.stderr, highlight=False)
         self.bar = Progress(
@@ -41,11 +41,19 @@ class Listening:
     def __exit__(self, *error: object) -> None:
         self.bar.stop()
 
+    def within(self, seconds: float) -> None:
+        """So many seconds of the recording after those that are done have been heard."""
+        self.seconds_within = seconds
+        self._show()
+
     def heard(self, seconds: float) -> None:
         """One more recording, of so many seconds, is done."""
         self.files_done += 1
         self.seconds_done += seconds
-        self.bar.update(self.task, completed=self.seconds_done, figures=self._figures())
+        self.within(0.0)
+
+    def _show(self) -> None:
+        self.bar.update(self.task, completed=self._so_far, figures=self._figures())
         if not self.console.is_interactive and time.monotonic() - self.said > LINE_SECONDS:
             self.said = time.monotonic()
             self.console.print(f"transcribing: {self._figures()}", markup=False, soft_wrap=True)
@@ -60,11 +68,15 @@ class Listening:
     @property
     def rate(self) -> float:
         """Seconds of sound that are done in a second."""
-        return self.seconds_done / max(time.monotonic() - self.started, 1e-6)
+        return self._so_far / max(time.monotonic() - self.started, 1e-6)
+
+    @property
+    def _so_far(self) -> float:
+        return self.seconds_done + self.seconds_within
 
     def _figures(self) -> str:
         done = f"{self.files_done}/{self.num_files} files  {self.rate:.0f}x real time"
-        if not self.seconds_done:
+        if not self._so_far:
             return done
-        left = timedelta(seconds=round(max(self.seconds - self.seconds_done, 0) / self.rate))
+        left = timedelta(seconds=round(max(self.seconds - self._so_far, 0) / self.rate))
         return f"{done}  {left} left"

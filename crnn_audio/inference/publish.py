@@ -3,8 +3,9 @@
 The copy is a run directory like any other. It is scored as the file that ships, not as the run it came from.
 """
 
+import shlex
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ from crnn_audio.runs import Run
 
 @dataclass(frozen=True)
 class Published:
-    """A copy that is ready to ship: its folder, the bytes of all its files, and its scores by split."""
+    """A copy that is ready to ship: its folder, the bytes of all its files, its scores by split.
+
+    `weights` are those that it got: the "best" on dev or the "last".
+    """
 
     path: Path
     num_bytes: int
     scores: tuple[Evaluation, ...]
+    weights: str
 
 
 def publish(
@@ -52,12 +57,12 @@ def publish(
         raise RunError(f"{run.path}: only a finished run is published. Go on with `train` first.")
     if Path(out).exists():
         raise RunError(f"{out}: exists. Choose another --out, or remove it.")
-    splits = splits or _held_out(run, root, progress)
+    splits = _held_out(run, root, progress) if splits is None else splits
     copy = runs.small_copy(run, Path(out), weights)
     try:
         recognizer = load_recognizer(copy.path, device="cpu")
         root = root or run.recipe.data.root  # which the copy does not know
-        scores = tuple(evaluate_speech(recognizer, split, root=root, progress=progress) for split in splits)
+        scores = tuple(_scored(recognizer, split, root, progress) for split in splits)
         copy.set_state("finished", scores=[_score(one) for one in scores])
         with runs.writing(copy.path):
             files.write_text(copy.path / "README.md", card(recognizer, scores))
@@ -65,7 +70,7 @@ def publish(
         shutil.rmtree(copy.path, ignore_errors=True)
         raise
     num_bytes = sum(file.stat().st_size for file in copy.path.iterdir())
-    return Published(copy.path, num_bytes, scores)
+    return Published(copy.path, num_bytes, scores, copy.facts.get("weights", "best"))
 
 
 def _held_out(run: Run, root: str | Path | None, progress: home.Progress | None) -> tuple[str, ...]:
@@ -76,6 +81,11 @@ def _held_out(run: Run, root: str | Path | None, progress: home.Progress | None)
         why = "no test split, and dev was trained on" if recipe.data.dev_as_train else "neither a dev nor a test split"
         raise DataError(f"{recipe.data.name}: {why}, so there is nothing to score the copy on.")
     return found
+
+
+def _scored(recognizer: Recognizer, split: str, root: str | Path | None, progress: home.Progress | None) -> Evaluation:
+    found = evaluate_speech(recognizer, split, root=root, progress=progress)
+    return replace(found, corpus=runs.from_here(found.corpus))
 
 
 def _score(evaluation: Evaluation) -> dict[str, Any]:
@@ -120,8 +130,14 @@ def _data(corpus: home.Corpus | None, run: Run) -> str:
     return (
         f"{about}\n\nTrained on {splits}{start}: {facts.get('epochs')} epochs, {facts.get('steps')} steps, "
         f"seed {run.recipe.seed}, on {facts.get('device')}{threads}, by `{facts.get('command')}` "
-        f"at commit {facts.get('commit')}."
+        f"at commit {facts.get('commit')}. {_chosen(run)}"
     )
+
+
+def _chosen(run: Run) -> str:
+    if run.facts.get("weights") == "last" or run.facts.get("best_dev") is None:
+        return "The weights are those at the end of training."
+    return f"The weights are those that were best on dev, after epoch {run.facts.get('best_epoch')}."
 
 
 def _table(scores: tuple[Evaluation, ...]) -> str:
@@ -142,4 +158,4 @@ def _table(scores: tuple[Evaluation, ...]) -> str:
 def _use(run: Run) -> str:
     name = run.path.resolve().name
     verbs = ["transcribe"] if run.recipe.model.recurrent.bidirectional else ["transcribe", "stream"]
-    return "\n".join(f"crnn-audio {verb} {name} recording.wav" for verb in verbs)
+    return "\n".join(shlex.join(["crnn-audio", verb, name, "recording.wav"]) for verb in verbs)

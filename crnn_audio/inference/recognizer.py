@@ -88,32 +88,37 @@ class Recognizer:
                 progress(len(results))
         return [results[index] for index in range(len(sources))]
 
-    def as_done(self, sources: Sequence[Source]) -> Iterator[tuple[int, Hypothesis | DataError]]:
+    def as_done(
+        self, sources: Sequence[Source], within: long.Progress | None = None
+    ) -> Iterator[tuple[int, Hypothesis | DataError]]:
         """As `transcribe_each`, but each result, with its recording's position, as soon as it is there.
 
         Long recordings come first, one by one; short ones of like lengths are recognised together, the longest first.
+
+        Args:
+            within: told now and then how many seconds of the long recording that is being heard are done.
         """
         seconds = [expected_seconds(source) for source in sources]
         for index, length in enumerate(seconds):
             if length > SHORT:
-                yield index, self._alone(sources[index])
+                yield index, self._alone(sources[index], within)
         for planned in _planned(seconds):
             yield from self._together(planned, sources)
 
-    def _alone(self, source: Source) -> Hypothesis | DataError:
+    def _alone(self, source: Source, within: long.Progress | None) -> Hypothesis | DataError:
         try:
             with audio.opened(source) as sound:
-                return self._heard(sound, source)
+                return self._heard(sound, source, within)
         except DataError as error:
             return error
 
-    def _heard(self, sound: Sound, source: Source) -> Hypothesis:
+    def _heard(self, sound: Sound, source: Source, within: long.Progress | None = None) -> Hypothesis:
         losses = list[Loss]()
         if sound.num_samples <= SHORT * sound.sample_rate:
             waveform = np.concatenate(list(sound.blocks(SHORT, self.sample_rate, losses.append)))
             self._refuse_shortest(len(waveform), source)
             return next(self._recognized([Read(source, waveform, losses)]))
-        recording = long.LongRecording(self.task, sound, losses.append)
+        recording = long.LongRecording(self.task, sound, losses.append, within)
         path = long.path(recording)
         self._refuse_shortest(recording.num_samples, source)
         return self._named(path, recording.num_samples, source, losses)

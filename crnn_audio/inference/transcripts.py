@@ -114,7 +114,7 @@ def transcribe(
         finished: dict[int, Done] = {}
         told = 0
         try:
-            for index, result in recognizer.as_done(sources):
+            for index, result in recognizer.as_done(sources, progress.within):
                 finished[index] = _written(recognizer, sources[index], chunk[index], result, outputs)
                 progress.heard(0.0 if isinstance(result, DataError) else result.seconds)
                 while told in finished:

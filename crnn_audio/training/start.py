@@ -1,7 +1,6 @@
 """Where a run begins: an old run gone on with, or a new one with its vocabulary and statistics; its data checked."""
 
 import json
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from crnn_audio import build, files, runs
 from crnn_audio.batching import checks, loader, plan
 from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.loader import Cuts
+from crnn_audio.config.load import named
 from crnn_audio.config.schema import Recipe, SpeechRecipe
 from crnn_audio.corpora import home
 from crnn_audio.errors import RunError
@@ -100,8 +100,8 @@ def begun(
     """
     facts = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "recipe": recipe_path,
-        "command": shlex.join(["crnn-audio", *sys.argv[1:]]),
+        "recipe": recipe_path and named(recipe_path),
+        "command": runs.command(sys.argv[1:]),
         **code_version(),
     }
     settled = recipe.model_copy(update={"threads": num_threads})

@@ -31,6 +31,7 @@ def evaluate(
 
     Word and character error rate with counts and a 95 % interval, and the worst utterances side by side.
     """
+    from crnn_audio import runs
     from crnn_audio.inference.evaluate import evaluate, lines
     from crnn_audio.inference.load import load
     from crnn_audio.inference.results import record as write
@@ -53,7 +54,7 @@ def evaluate(
     else:
         print("\n".join(lines(found, model, worst)))
     if record:
-        command = f"crnn-audio evaluate {model} --split {found.split} --weights {weights.value}"
+        command = runs.command(["evaluate", model, "--split", found.split, "--weights", weights.value])
         say(f"Recorded in {write(opened, found, command)}.")
 
 
@@ -90,4 +91,5 @@ def publish(
         print(f"{out} on {one.corpus} {one.split}: WER {100 * one.wer:.2f} %, CER {100 * one.cer:.2f} %")
     if "test" not in {one.split for one in published.scores}:
         say(f"{published.scores[0].corpus} has no test split; the model card has scores on dev alone.")
-    say(f"{out}: {published.num_bytes / 1e6:.1f} MB. Its model card is {out / 'README.md'}.")
+    which = ", with the weights at the end of training" if published.weights == "last" else ""
+    say(f"{out}: {published.num_bytes / 1e6:.1f} MB{which}. Its model card is {out / 'README.md'}.")

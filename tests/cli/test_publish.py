@@ -14,7 +14,8 @@ def test_a_finished_run_is_copied_scored_and_described(cli, workshop: Path, tiny
         for one in scores
     ]
     megabytes = sum(path.stat().st_size for path in out.iterdir()) / 1e6
-    assert done.stderr == f"models/small: {megabytes:.1f} MB. Its model card is models/small/README.md.\n"
+    which = "with the weights at the end of training"
+    assert done.stderr == f"models/small: {megabytes:.1f} MB, {which}. Its model card is models/small/README.md.\n"
     assert (out / "README.md").read_text(encoding="utf-8").startswith("# small\n")
 
     again = cli("publish", workshop / "run", "--out", "models/small", cwd=tmp_path, exit_code=5)

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shlex
 import shutil
 from pathlib import Path
 
@@ -123,15 +124,15 @@ def test_a_folder_and_a_file_that_are_no_run(tmp_path) -> None:
 
 
 def test_unfinished_without_weights_says_how_to_go_on(tmp_path) -> None:
-    path = created(tmp_path / "run", "training", which=()).path
+    path = created(tmp_path / "my run", "training", which=()).path
     assert problem(path).startswith(f"{path}: no weights yet")
-    assert f"crnn-audio train {path}/recipe.yaml --out {path}" in problem(path)
+    assert f"`crnn-audio train '{path}/recipe.yaml' --out '{path}'`" in problem(path)
 
 
 def test_unfinished_with_its_best_weights_is_usable_and_its_last_are_asked_for_in_vain(tmp_path) -> None:
     path = created(tmp_path / "run", "training", which=("best",)).path
     assert not load(path).run.finished
-    assert "no weights yet" in problem(path, weights="last")
+    assert "no last weights yet, which come at the end of training" in problem(path, weights="last")
 
 
 def test_best_and_last_are_two_and_without_dev_the_last_are_the_best(run) -> None:
@@ -276,3 +277,16 @@ def test_a_read_only_folder_is_one_error_and_changes_nothing(run, monkeypatch, w
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
     assert [path.name for path in run.parent.iterdir()] == ["run"]
+
+
+# ---------------------------------------------------------------------------------------- words
+
+
+def test_a_command_is_quoted_and_seen_from_here(tmp_path, monkeypatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    below = str(tmp_path / "here" / "a b")
+    words = [below, f"--out={below}", f'data.root="{below}"', str(tmp_path / "other"), f"/mnt{below}", str(Path.cwd())]
+    line = runs.command(words)
+    seen = ["a b", "--out=a b", 'data.root="a b"', str(tmp_path / "other"), f"/mnt{below}", str(Path.cwd())]
+    assert shlex.split(line) == ["crnn-audio", *seen]

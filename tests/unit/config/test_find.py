@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.config import load as module
-from crnn_audio.config.load import all_recipes, find, load, measured_line
+from crnn_audio.config.load import all_recipes, find, load, measured_line, named
 from crnn_audio.errors import RecipeError
 
 TEXT = "# AN4. Measured: WER 6.9 %\n# second\ndata: {corpus: an4}\n"
@@ -43,6 +43,12 @@ def test_a_shipped_recipe_below_the_working_directory_is_named_from_there(shelf,
     for name in ("an4/bilstm", "recipes/an4/bilstm.yaml"):
         assert find(name) == Path("shipped/an4/bilstm.yaml")
     assert load("an4/bilstm").data.corpus == "an4"
+
+
+def test_a_shipped_recipe_is_known_by_its_place_and_another_as_seen_from_here(shelf):
+    assert named(shelf / "an4/bilstm.yaml") == "recipes/an4/bilstm.yaml"
+    assert named(Path.cwd() / "own.yaml") == named("own.yaml") == "own.yaml"
+    assert named("/elsewhere/own.yaml") == "/elsewhere/own.yaml"
 
 
 def test_a_file_that_exists_comes_before_a_shipped_recipe(shelf):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from crnn_audio.decoding.ctc import GreedyDecoder, Path, greedy, needed_frames
+from crnn_audio.errors import RunError
 
 
 def collapse(path: tuple[int, ...]) -> tuple[int, ...]:
@@ -67,6 +68,14 @@ def test_frames_past_the_length_are_not_looked_at() -> None:
     lengths = torch.tensor([9, 4, 0])
     alone = [greedy(log_probs[row : row + 1, :length], torch.tensor([length]))[0] for row, length in enumerate([9, 4])]
     assert greedy(log_probs, lengths) == [*alone, Path((), (), (), (), 1.0)]
+
+
+def test_nan_is_refused_but_past_the_length() -> None:
+    log_probs = posteriors(6, 4, 0).unsqueeze(0)
+    log_probs[0, 4] = float("nan")
+    assert greedy(log_probs, torch.tensor([4]))
+    with pytest.raises(RunError, match="its weights are damaged, or had diverged"):
+        greedy(log_probs, torch.tensor([5]))
 
 
 def test_a_token_may_come_twice_only_around_a_blank() -> None:

@@ -22,6 +22,7 @@ from crnn_audio.inference.load import load
 from crnn_audio.inference.publish import publish
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.runs import Run
+from crnn_audio.training import start
 from tests import trainings
 
 FILES = {"run.json", "recipe.yaml", "vocabulary.json", "statistics.json", "best.safetensors", "README.md"}
@@ -118,6 +119,41 @@ def test_the_last_weights_are_published_if_asked(run: Run, tmp_path: Path) -> No
     small, last = load_file(made.path / "best.safetensors"), load_file(run.path / "last.safetensors")
     assert all(torch.equal(small[name], weight.half()) for name, weight in last.items())
     assert not torch.equal(last["head.linear.weight"], load_file(run.path / "best.safetensors")["head.linear.weight"])
+    again = publish(made.path, tmp_path / "again", splits=())
+    for one in (made, again):
+        assert one.weights == "last"
+        assert "The weights are those at the end of training.\n" in sections(one.path)["Data"]
+
+
+def test_without_a_choice_on_dev_they_are_the_last(root: Path, copy: Path, tmp_path: Path) -> None:
+    made = publish(trained(tmp_path / "run", root, which=("last",)).path, tmp_path / "small", splits=())
+    assert made.weights == "last"
+    assert "The weights are those at the end of training.\n" in sections(made.path)["Data"]
+    assert "The weights are those that were best on dev, after epoch 2.\n" in sections(copy)["Data"]
+
+
+def test_what_lies_below_here_is_named_from_here_and_names_with_spaces_are_quoted(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my corpus").mkdir()
+    for split in ("train", "test"):
+        manifests.save(manifests.load(root / f"{split}.jsonl"), tmp_path / "my corpus" / f"{split}.jsonl")
+    typed = ["train", str(tmp_path / "r.yaml"), f"data.root={tmp_path / 'my corpus'}", f"init={tmp_path / 'old'}"]
+    monkeypatch.setattr("sys.argv", ["crnn-audio", *typed, "--out", str(tmp_path / "a run")])
+    recipe = trainings.small(tmp_path / "my corpus")
+    tokens = build.vocabulary(recipe.task, manifests.load(tmp_path / "my corpus" / "train.jsonl"))
+    run = start.begun(Path("a run"), recipe, tokens, ([-8.0] * 12, [3.0] * 12), 1, str(tmp_path / "r.yaml"))
+    run.save_weights("best", weights(run, 0))
+    run.set_state("finished", **ENDED)
+    run = runs.open_run(run.path)
+    assert run.facts["recipe"] == "r.yaml"
+    assert run.facts["command"] == "crnn-audio train r.yaml 'data.root=my corpus' init=old --out 'a run'"
+    made = publish(tmp_path / "a run", tmp_path / "my model", splits=("test",))
+    assert "crnn-audio transcribe 'my model' recording.wav" in sections(made.path)["Use"]
+    for path in made.path.iterdir():
+        assert str(tmp_path).encode() not in path.read_bytes(), path
+    assert made.scores[0].corpus == "my corpus"
 
 
 def test_a_copy_of_a_copy_is_the_same(copy: Path, tmp_path: Path) -> None:

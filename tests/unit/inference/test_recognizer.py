@@ -9,8 +9,10 @@ import soundfile
 import torch
 
 from crnn_audio.batching import manifests
-from crnn_audio.errors import DataError
+from crnn_audio.errors import DataError, RunError
+from crnn_audio.inference import long
 from crnn_audio.inference import recognizer as module
+from crnn_audio.inference.evaluate import evaluate
 from crnn_audio.types import Hypothesis
 
 
@@ -62,6 +64,18 @@ def test_long_ones_among_short_ones_say_the_same_in_their_places(recognizer, tin
     assert list(found)[:3] == [index for index in range(6) if wanted[index].seconds > seconds[2]], "long first"
     assert all(close(found[index], wanted[index]) for index in range(6))
     assert str(found[6]) == str(wanted[6])
+
+
+def test_how_far_a_long_one_is_heard_is_told_within_it(recognizer, tiny: Path, monkeypatch) -> None:
+    monkeypatch.setattr(long, "BLOCK", 0.25)
+    monkeypatch.setattr(long, "WINDOW", 0.4)
+    monkeypatch.setattr(long, "CONTEXT", 0.2)
+    monkeypatch.setattr(module, "SHORT", 0.2)
+    told = list[float]()
+    ((_, result),) = recognizer.as_done([paths(tiny)[0]], told.append)
+    assert len(told) > 2
+    assert told == sorted(set(told))
+    assert told[-1] == pytest.approx(result.seconds, abs=0.1)
 
 
 def test_any_rate_and_channel_count(recognizer, tmp_path: Path) -> None:
@@ -159,3 +173,22 @@ def test_the_model_is_in_judging_mode_and_keeps_no_gradient(recognizer, tiny: Pa
     recognizer.transcribe(paths(tiny)[0])
     assert all(one.grad is None for one in recognizer.task.parameters())
     assert not torch.is_inference_mode_enabled()
+
+
+def test_weights_that_are_finite_and_too_large_are_an_error(
+    recognizer, tiny: Path, tmp_path: Path, monkeypatch
+) -> None:
+    with torch.no_grad():
+        recognizer.task.model.head.linear.weight.fill_(3e38)
+    sound = tiny / "test" / "test-0000.flac"
+    asked = (
+        lambda: recognizer.transcribe(sound),
+        lambda: recognizer.plot(sound, tmp_path / "picture.png"),
+        lambda: evaluate(recognizer, "test", root=tiny),
+    )
+    for ask in asked:
+        with pytest.raises(RunError, match="computes NaN in place of numbers"):
+            ask()
+    monkeypatch.setattr(module, "SHORT", 0.1)  # as a long recording
+    with pytest.raises(RunError, match="computes NaN in place of numbers"):
+        recognizer.transcribe(sound)

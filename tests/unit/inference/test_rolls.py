@@ -237,3 +237,10 @@ def test_a_causal_front_hears_further_back() -> None:
     shape = {"model.conv": [{"kernel": [5, 3]}, {"kernel": [3, 3]}], "model.conv_time": "causal"}
     assert show.show(rolls.small("nowhere", shape)).past_frames is None
     assert show.show(rolls.small("nowhere", shape | {"model.recurrent.cell": "tcn"})).past_frames == 4 + 2 + 4
+
+
+def test_weights_that_are_finite_and_too_large_are_an_error(root: Path, tmp_path: Path) -> None:
+    run = untrained(tmp_path / "huge", root)
+    run.save_weights("best", {name: torch.full_like(weight, 3e38) for name, weight in run.weights().items()})
+    with pytest.raises(RunError, match="huge: the model computes NaN in place of numbers"):
+        evaluate(run.path)
