@@ -152,7 +152,7 @@ def _play(font: SoundFont, zone: Zone, pitch: int, length: int, sample_rate: int
     places = np.arange(length) * (2 ** (cents / 1200) * int(sample["rate"]) / sample_rate)
     sound = _recorded(font, zone, sample, places)
     level: float = 10 ** (-0.4 * max(zone.get(ATTENUATION, 0), 0) / 200)  # as the EMU8000 and FluidSynth weigh it
-    return _filtered(sound, zone, sample_rate) * _volume(zone, length, sample_rate) * level
+    return np.asarray(_filtered(sound, zone, sample_rate) * _volume(zone, length, sample_rate) * level)
 
 
 def _recorded(font: SoundFont, zone: Zone, sample: Any, places: Float64[np.ndarray, " S"]) -> Float64[np.ndarray, " S"]:
