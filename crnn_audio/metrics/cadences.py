@@ -1,0 +1,131 @@
+"""How phrases and pieces end: on which chord at fermatas, on which note at the end, in a full bar or not."""
+
+from collections.abc import Set
+from dataclasses import astuple, dataclass
+from operator import add
+
+from crnn_audio.metrics.moments import Moment, moments, ticks
+from crnn_audio.symbolic.barlines import bars
+from crnn_audio.symbolic.score import MODES, Key, Score
+
+MAJOR, MINOR, DIMINISHED = frozenset({0, 4, 7}), frozenset({0, 3, 7}), frozenset({0, 3, 6})
+TRIADS = (MAJOR, MINOR, DIMINISHED, frozenset({0, 4}), frozenset({0, 3}))
+"""In semitones above the root; a major or minor triad may lack its fifth."""
+
+
+@dataclass(frozen=True)
+class Cadences:
+    """Fermatas, and what sounds there; counts of several pieces add up with `+`.
+
+    The chord of a phrase's end is the first under the held note that is a triad (so a suspension may resolve), or what
+    is struck with it if none is.
+
+    Args:
+        fermatas: those with a note under them.
+        triads: of these, how many have a major, minor or diminished triad; its fifth may be missing.
+        keyed: how many stand in a piece whose key is known.
+        tonic, dominant: of the keyed, how many have notes of the triad on the first or fifth degree alone, its root
+            among them; thirds are those of the key, or major.
+    """
+
+    fermatas: int = 0
+    triads: int = 0
+    keyed: int = 0
+    tonic: int = 0
+    dominant: int = 0
+
+    def __add__(self, other: "Cadences") -> "Cadences":
+        """The counts of both together."""
+        return Cadences(*map(add, astuple(self), astuple(other)))
+
+
+@dataclass(frozen=True)
+class Endings:
+    """How pieces end; counts of several pieces add up with `+`.
+
+    Args:
+        pieces: those with a note.
+        keyed: how many have a known key.
+        on_tonic: of the keyed, how many end with the tonic as the lowest note, which in a melody is the only one.
+        on_tonic_chord: of the keyed, how many end with nothing but notes of the tonic's triad, the tonic itself among
+            them unless there is one note alone.
+        barred: how many have a known metre.
+        full: of the barred, how many end with a bar, or short of it by the pickup.
+    """
+
+    pieces: int = 0
+    keyed: int = 0
+    on_tonic: int = 0
+    on_tonic_chord: int = 0
+    barred: int = 0
+    full: int = 0
+
+    def __add__(self, other: "Endings") -> "Endings":
+        """The counts of both together."""
+        return Endings(*map(add, astuple(self), astuple(other)))
+
+
+def cadences(score: Score) -> Cadences:
+    """What sounds at a piece's fermatas."""
+    found = moments(score)
+    total = Cadences()
+    for fermata in score.fermatas:
+        ends = [note.end for part in score.parts for note in part.notes if note.start == fermata][:1]
+        chords = [_classes(moment) for moment in found if ticks(fermata) <= moment.start < ticks(max(ends, default=0))]
+        if chords:
+            chord = next(filter(is_triad, chords), chords[0])
+            key = key_at(score, fermata)
+            total += Cadences(
+                fermatas=1,
+                triads=is_triad(chord),
+                keyed=key is not None,
+                tonic=key is not None and is_chord_on(chord, key, degree=0),
+                dominant=key is not None and is_chord_on(chord, key, degree=7),
+            )
+    return total
+
+
+def endings(score: Score) -> Endings:
+    """How a piece ends."""
+    found = moments(score)
+    if not found:
+        return Endings()
+    last, key = found[-1], key_at(score, score.end)
+    return Endings(
+        pieces=1,
+        keyed=key is not None,
+        on_tonic=key is not None and min(tone.pitch for tone in last.tones) % 12 == key.tonic_pitch_class,
+        on_tonic_chord=key is not None and is_chord_on(_classes(last), key, degree=0),
+        barred=bool(score.metres),
+        full=_is_full(score),
+    )
+
+
+def key_at(score: Score, quarter: float) -> Key | None:
+    """The key that holds there; before the first, the first."""
+    return next((key for key in reversed(score.keys) if key.start <= quarter), next(iter(score.keys), None))
+
+
+def is_triad(classes: Set[int]) -> bool:
+    """Whether these pitch classes, and no others, are a triad on some root."""
+    return any(frozenset((one - root) % 12 for one in classes) in TRIADS for root in classes)
+
+
+def is_chord_on(classes: Set[int], key: Key, *, degree: int) -> bool:
+    """Whether these pitch classes belong to the triad so many semitones above the tonic, and hold its root.
+
+    One pitch class alone need not be the root.
+    """
+    above = {(one - key.tonic_pitch_class - degree) % 12 for one in classes}
+    major_only = MODES[key.mode] > -2 and degree == 0  # the modes whose third is major
+    triads = (MAJOR,) if major_only else (MAJOR, MINOR)
+    return any(above <= triad for triad in triads) and (0 in above or len(above) == 1)
+
+
+def _classes(moment: Moment) -> frozenset[int]:
+    return frozenset(tone.pitch % 12 for tone in moment.tones)
+
+
+def _is_full(score: Score) -> bool:
+    end = ticks(score.end)
+    return any(end in (ticks(bar.end), ticks(bar.end) - ticks(score.pickup)) for bar in bars(score)[-1:])

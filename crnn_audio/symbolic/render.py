@@ -1,0 +1,100 @@
+"""A piece as sound, played with the soundfont that comes inside the pip package pretty_midi.
+
+The soundfont, TimGM6mb by Tim Brechbill, is under GPL-2. It is read where pretty_midi has put it and never copied.
+"""
+
+import importlib.util
+import math
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32
+
+from crnn_audio import files
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import soundfont
+from crnn_audio.symbolic.score import Score
+
+SAMPLE_RATE = 44100
+PEAK = 0.89
+"""Of the loudest sample: 1 dB below full scale."""
+RELEASE_SECONDS = 0.25
+"""How long a tone dies away after its end."""
+MAX_SECONDS = 3600.0
+
+Waveform = Float32[np.ndarray, " S"]
+Tone = Callable[[int, int, float], Waveform]
+
+
+def save(path: Path, score: Score, *, sample_rate: int = SAMPLE_RATE) -> None:
+    """Writes the piece as a WAV file (mono, 16 bits), whole or not at all.
+
+    Raises:
+        DataError: what `waveform` raises.
+        OSError: the folder cannot be written or the disk is full.
+    """
+    import soundfile
+
+    sound = waveform(score, sample_rate=sample_rate)
+    with files.replacing(path) as partial:
+        soundfile.write(partial, sound, sample_rate, format="WAV", subtype="PCM_16")
+
+
+def waveform(score: Score, *, sample_rate: int = SAMPLE_RATE) -> Waveform:
+    """The piece at its tempo, one channel in [-0.89, 0.89], with a quarter of a second for the last tone to die away.
+
+    Raises:
+        DataError: pretty_midi is not installed, a pitch is none of MIDI's, or the piece is longer than an hour.
+    """
+    _check(score)
+    tone = _player(soundfont.read(_soundfont()), sample_rate)
+    seconds_per_quarter = 60 / score.tempo
+    sound = np.zeros(math.ceil((score.seconds + RELEASE_SECONDS) * sample_rate) + 1, dtype=np.float32)
+    for part in score.parts:
+        for note in part.notes:
+            begin = round(note.start * seconds_per_quarter * sample_rate)
+            played = tone(part.program, note.pitch, note.duration * seconds_per_quarter)[: len(sound) - begin]
+            sound[begin : begin + len(played)] += played
+    loudest = float(np.abs(sound).max())
+    return sound * np.float32(PEAK / loudest) if loudest else sound
+
+
+def _check(score: Score) -> None:
+    if not (0 < score.tempo < math.inf and score.seconds <= MAX_SECONDS):
+        raise DataError(
+            f"a piece of {score.end:g} quarters at {score.tempo:g} a minute; it can be heard at a tempo above 0 and if "
+            f"it lasts {MAX_SECONDS:g} s or less. Cut it."
+        )
+    if strange := [part for part in score.parts if not 0 <= part.program <= 127]:
+        raise DataError(f"part {strange[0].name!r} has program {strange[0].program}; General MIDI has 0 to 127.")
+    for note in score.notes:
+        if not (0 <= note.pitch <= 127 and note.start >= 0 and note.duration >= 0):
+            raise DataError(
+                f"a note of pitch {note.pitch} at quarter {note.start:g}, {note.duration:g} long; a pitch is 0 to 127, "
+                "and a note begins at 0 or later. Transpose or mend the piece."
+            )
+
+
+def _soundfont() -> Path:
+    found = importlib.util.find_spec("pretty_midi")
+    if found is None or found.origin is None:
+        raise DataError(
+            "Sound needs the soundfont of the package pretty_midi, which is not installed. "
+            "Install it with `pip install crnn-audio[music]` or `make setup`."
+        )
+    return Path(found.origin).parent / "TimGM6mb.sf2"
+
+
+def _player(font: soundfont.SoundFont, sample_rate: int) -> Tone:
+    """A function from General MIDI program, pitch and seconds to the tone; it remembers those that it has made."""
+
+    @cache
+    def tone(program: int, pitch: int, seconds: float) -> Waveform:
+        sound = soundfont.tone(font, program, pitch, seconds + RELEASE_SECONDS, sample_rate)
+        count = min(round(RELEASE_SECONDS * sample_rate), len(sound))
+        sound[-count:] *= np.linspace(1, 0, count, dtype=np.float32) ** 3  # fast at first, as a damped string does
+        return sound
+
+    return tone
