@@ -1,11 +1,17 @@
 """Small networks that read and write music as tokens, and pieces made up on the spot."""
 
+import json
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
 
 from crnn_audio.batching.events import EventPiece
+from crnn_audio.config.schema import EventRecipe
+from crnn_audio.corpora import tunes
+from crnn_audio.corpora.tunes import Tune
 from crnn_audio.models.chain import ChainHead
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.embedding import EventFront
@@ -13,6 +19,7 @@ from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.symbolic import chorales, events
 from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
 from crnn_audio.tasks.next_token import NextToken
+from tests import trainings
 
 CONDITIONS = (4, 3)
 """Ids of each condition, 0 among them."""
@@ -69,3 +76,39 @@ def piece(representation: ModuleType, seed: int, bars: int = 2) -> EventPiece:
     rows = representation.encode(score)
     condition = np.array([seed % CONDITIONS[0], seed % CONDITIONS[1]])
     return EventPiece(f"piece-{seed}", rows, representation.told(rows, score), condition)
+
+
+def folder(path: Path, kind: str, count: int = 30) -> Path:
+    """A corpus of made-up pieces, as it lies once it was made."""
+    make = {"chorale": chorale, "melody": melody}[kind]
+    found = [
+        Tune(f"piece-{seed}", make(seed, 2 + seed % 3, f"piece {seed}"), {"key": "G", "metre": "4/4"})
+        for seed in range(count)
+    ]
+    path.mkdir(parents=True, exist_ok=True)
+    tunes.save(found, {}, path)
+    return path
+
+
+SMALL = {
+    "chorale": {
+        "task": {"kind": "next_token", "given_share": 0.5},
+        "data": {"corpus": "chorales", "representation": "chorale", "batch_rows": 8, "transpose": 1},
+        "model": {"embedding_size": 6, "listener": {"hidden_size": 8}, "head_size": 12},
+    },
+    "melody": {
+        "task": {"kind": "next_token", "untold_share": 0.2},
+        "data": {"corpus": "folk_tunes", "batch_rows": 8, "transpose": 1},
+        "model": {"embedding_size": 6, "head_size": 12},
+    },
+}
+
+
+def small(kind: str, root: Path, changes: dict[str, Any] | None = None) -> EventRecipe:
+    """A small recipe over the corpus in `root`, changed by {"optim.lr": 1e-3}."""
+    fields: dict[str, Any] = json.loads(json.dumps(SMALL[kind]))
+    fields["data"]["root"] = str(root)
+    recurrent = {"bidirectional": False, "hidden_size": 16, "num_layers": 1, "dropout": 0.0}
+    rest = {"optim": {"lr": 1e-2, "max_epochs": 2}, "device": "cpu", "threads": 1}
+    fields["model"]["recurrent"] = recurrent
+    return EventRecipe.model_validate(trainings.changed(fields | rest, changes or {}))

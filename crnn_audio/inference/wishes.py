@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int
 
 from crnn_audio import build
 from crnn_audio.errors import DataError
@@ -36,9 +37,10 @@ def read(music: Score | str | Path) -> tuple[Score, tuple[str, ...]]:
     """
     if isinstance(music, Score):
         return music, ()
-    if isinstance(music, str) and not Path(music).exists() and not Path(music).suffix:
+    path = Path(music)
+    if isinstance(music, str) and not path.is_file() and path.suffix.lower() not in files.FORMS:
         return note_names.read(music), ()
-    found = files.read(Path(music))
+    found = files.read(path)
     return found.score, found.remarks
 
 
@@ -84,7 +86,7 @@ def _with_key(condition: dict[str, str], piece: Score, known: Conditions) -> dic
     return ({"key": key} if key in known.values.get("key", ()) else {}) | condition
 
 
-def _open_end(kind: str, rows: Rows) -> Rows:
+def _open_end(kind: str, rows: Rows) -> Int[np.ndarray, "K P"]:
     """Rows up to the last note, so that the music can go on."""
     if kind == "chorale":
         return rows[:-1]
