@@ -124,8 +124,8 @@ def test_a_primer_of_note_names_begins_a_tune(one: Composer) -> None:
 
 def test_a_polyphonic_primer_begins_a_chorale(four: Composer) -> None:
     piece = four.generate(primer="C3+G3+E4+C5 D3+G3+D4+B4", bars=2)
-    assert [note.pitch for note in piece.score.notes if note.start == 0] == [48, 55, 64, 72]
-    assert [note.pitch for note in piece.score.notes if note.start == 1][:4] == [50, 55, 62, 71]
+    assert sorted(note.pitch for note in piece.score.notes if note.start == 0) == [48, 55, 64, 72]
+    assert sorted(note.pitch for note in piece.score.notes if note.start == 1) == [50, 55, 62, 71]
     assert any("shared out among four voices" in remark for remark in piece.remarks)
 
 
