@@ -21,7 +21,9 @@ def from_abc(text: str) -> Reading:
     """
     sources = tune_sources(text)
     if not sources:
-        raise DataError("no tune in ABC: a tune begins with a line such as X:1 and has one such as K:G before its notes.")
+        raise DataError(
+            "no tune in ABC: a tune begins with a line such as X:1 and has one such as K:G before its notes."
+        )
     tune = read_tune(sources[0])
     others = f"The file holds {len(sources)} tunes: the first was read."
     return Reading(tune.score, (*tune.remarks, *([others] if len(sources) > 1 else [])))

@@ -29,6 +29,10 @@ class KeyField:
     """Whether it names accidentals that no key of a `Score` has."""
 
 
+NO_KEY = KeyField(None, dict.fromkeys(FIFTHS, 0))
+"""Music without a key."""
+
+
 def metre(text: str) -> tuple[int, int] | None:
     """Beats and the note that is one of them; None where the music is free.
 
@@ -71,7 +75,7 @@ def tempo(text: str, length: Fraction) -> float | None:
         length: of a note without a number, in quarter notes, which the oldest spelling, Q:120, counts.
     """
     text = re.sub(r'"[^"]*"', "", text).strip()
-    beat, equals, count = text.rpartition("=")
+    beat, _, count = text.rpartition("=")
     if not re.fullmatch(r"\d{1,6}(\.\d{1,20})?", count.strip()):
         return None
     beats = [4 * Fraction(one) for one in re.findall(r"\d{1,5}/[1-9]\d{0,4}", beat)]

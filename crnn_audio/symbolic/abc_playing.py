@@ -2,6 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc_stretches import Stretch
@@ -10,7 +12,16 @@ MOST = 100_000
 """Stretches that a piece may have when it is played; more is a mistake."""
 
 
-def played(stretches: list[Stretch], order: str, remarks: Counter[str]) -> list[Stretch]:
+@dataclass(frozen=True)
+class Placed:
+    """A stretch, and where it begins and ends when the tune is played, in quarter notes."""
+
+    start: Fraction
+    end: Fraction
+    stretch: Stretch
+
+
+def played(stretches: list[Stretch], order: str, remarks: Counter[str]) -> list[Placed]:
     """The stretches as heard; `order` is that of the parts, "" where they are played as they stand.
 
     Raises:
@@ -19,13 +30,13 @@ def played(stretches: list[Stretch], order: str, remarks: Counter[str]) -> list[
     parts = _parts(stretches)
     known = {label for label, _ in parts}
     if not order or known == {""}:
-        return _bounded(_repeated(stretches))
+        return _one_after_the_other(_repeated(stretches))
     for label in dict.fromkeys(order):
         if label not in known:
             remarks[f"Part {label}, which is to be played, is not there."] += 1
     heard = [part for label, part in parts if label == ""]  # what stands before all parts opens the piece
     heard += [part for wanted in order for label, part in parts if label == wanted]
-    return _bounded(stretch for part in heard for stretch in _repeated(part))
+    return _one_after_the_other(stretch for part in heard for stretch in _repeated(part))
 
 
 def _parts(stretches: list[Stretch]) -> list[tuple[str, list[Stretch]]]:
@@ -38,10 +49,11 @@ def _parts(stretches: list[Stretch]) -> list[tuple[str, list[Stretch]]]:
     return [(label, part) for label, part in found if any(not stretch.blank for stretch in part)]
 
 
-def _bounded(stretches: Iterable[Stretch]) -> list[Stretch]:
-    found = []
+def _one_after_the_other(stretches: Iterable[Stretch]) -> list[Placed]:
+    found, place = [], Fraction(0)
     for stretch in stretches:
-        found.append(stretch)
+        found.append(Placed(place, place + stretch.length, stretch))
+        place += stretch.length
         if len(found) > MOST:
             raise DataError(f"its parts and repeats play more than {MOST} bars.")
     return found

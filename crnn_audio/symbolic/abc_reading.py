@@ -8,12 +8,13 @@ from fractions import Fraction
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import abc_fields
 from crnn_audio.symbolic.abc_book import Line, Source, plain
-from crnn_audio.symbolic.abc_grid import Placed, metres_and_pickup, placed
-from crnn_audio.symbolic.abc_playing import played
-from crnn_audio.symbolic.abc_voice import Head, Voice
-from crnn_audio.symbolic.bars import needed_keys, quarters
+from crnn_audio.symbolic.abc_head import Head
+from crnn_audio.symbolic.abc_playing import Placed, played
+from crnn_audio.symbolic.abc_voice import Voice
+from crnn_audio.symbolic.bars import nearest_tick, needed_keys, quarters
+from crnn_audio.symbolic.grid import Beats, metres_and_pickup
 from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score
 
 _INLINE = re.compile(r"(\[[A-Za-z]:[^\]]*\])")
 _PROGRAM = re.compile(r"MIDI\s+program\s+(?:\d+\s+)?(\d{1,3})\b")
@@ -153,9 +154,7 @@ class _Tune:
 
     def finished(self) -> AbcTune:
         """The tune, all lines read."""
-        music = [
-            (voice, placed(played(voice.finish(), self.order, self.remarks))) for voice in self.voices.values()
-        ]
+        music = [(voice, played(voice.finish(), self.order, self.remarks)) for voice in self.voices.values()]
         music = [(voice, heard) for voice, heard in music if heard and heard[-1].end]
         parts, fermatas = [], set[float]()
         for voice, heard in music:
@@ -165,7 +164,7 @@ class _Tune:
         if not any(part.notes for part in parts):
             raise DataError("there are no notes in it.")
         self._compare([heard[-1].end for _, heard in music])
-        metres, pickup = metres_and_pickup(music[0][1])
+        metres, pickup = metres_and_pickup(_changes(music[0][1]), _lines(music[0][1]))
         score = Score(
             parts=tuple(parts),
             title=self.fields.get("T", ""),
@@ -182,6 +181,19 @@ class _Tune:
         if len(set(ends)) > 1:
             found = ", ".join(f"{float(end):g}" for end in ends)
             self.remarks[f"The voices are not equally long: {found} quarter notes."] += 1
+
+
+def _changes(music: list[Placed]) -> list[tuple[Fraction, Beats | None]]:
+    """Where another metre begins."""
+    found: list[tuple[Fraction, Beats | None]] = []
+    for one in music:
+        if one.stretch.length and (not found or found[-1][1] != one.stretch.metre):
+            found.append((one.start, one.stretch.metre))
+    return found
+
+
+def _lines(music: list[Placed]) -> list[Fraction]:
+    return sorted({one.end for one in music if one.stretch.line and one.end} | {music[-1].end})
 
 
 def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
@@ -210,12 +222,12 @@ def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
 
 
 def _note(start: Fraction, end: Fraction, pitch: int) -> Note:
-    begin, stop = round(start * TICKS_PER_QUARTER), round(end * TICKS_PER_QUARTER)
+    begin, stop = nearest_tick(start), nearest_tick(end)
     return Note(quarters(begin), quarters(max(stop - begin, 1)), pitch)
 
 
 def _at(place: Fraction) -> float:
-    return quarters(round(place * TICKS_PER_QUARTER))
+    return quarters(nearest_tick(place))
 
 
 def _chords(music: list[Placed]) -> list[Chord]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 
 _LENGTH = r"\d{0,5}(?:/+\d{0,5})?"
 _TOKEN = re.compile(
@@ -15,7 +16,7 @@ _TOKEN = re.compile(
     | (?P<tuplet>\(\d(?::\d*){{0,2}})
     | (?P<note>(?P<accidental>\^{{1,2}}|_{{1,2}}|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>{_LENGTH}))
     | (?P<rest>[zx]{_LENGTH})
-    | (?P<bars_of_rest>[ZX]\d{0,3})
+    | (?P<bars_of_rest>[ZX]\d{0, 3})
     | (?P<chord>\[(?P<inner>(?:"[^"]*"|[^\]"])*[A-Ga-g](?:"[^"]*"|[^\]"])*)\](?P<outer>{_LENGTH}))
     | (?P<broken><+|>+)
     | (?P<tie>-)
@@ -39,6 +40,7 @@ def signs(line: str) -> Iterator[tuple[str, re.Match[str]]]:
         yield str(found.lastgroup), found
 
 
+@lru_cache(maxsize=1024)
 def factor(length: str) -> Fraction:
     """What a note's number multiplies the unit by: "3/2", "2", "/" (a half), "//" (a quarter); nothing is 1."""
     whole, _, rest = length.partition("/")

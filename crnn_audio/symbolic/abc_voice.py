@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from crnn_audio.symbolic.abc_book import plain
-from crnn_audio.symbolic.abc_fields import ALTERS, KeyField, default_unit, moves, shift, voice_name
+from crnn_audio.symbolic.abc_fields import ALTERS, NO_KEY, KeyField
 from crnn_audio.symbolic.abc_stretches import Stretch, Tone
 from crnn_audio.symbolic.abc_tokens import IN_CHORD, factor, signs
 from crnn_audio.symbolic.impossible import HIGHEST
-from crnn_audio.symbolic.keys import FIFTHS, NATURAL
+from crnn_audio.symbolic.keys import NATURAL
 
 CHORD = re.compile(
     r"\(?[A-G][#b]?(?:maj|min|mi|ma|m|M|dim|aug|sus|add|alt|omit|no|d|a|o|t|[-+^#b0-9(),°øΔ])*"
@@ -22,41 +22,7 @@ FERMATAS = ("!fermata!", "!invertedfermata!", "+fermata+", "+invertedfermata+", 
 JUMPS = re.compile(r"[!+](D\.?C\.?|D\.?S\.?|dacapo|dacoda|coda|segno|fine)[^!+]*[!+]", re.IGNORECASE)
 MOST_TURNS = 99
 """The highest number that an ending may have."""
-NO_KEY = KeyField(None, dict.fromkeys(FIFTHS, 0))
 _Name = tuple[str, int]
-
-
-@dataclass
-class Head:
-    """What the head of a tune tells of all its voices; the fields are those of a `Voice`."""
-
-    unit: Fraction | None = None
-    metre: tuple[int, int] | None = None
-    key: KeyField = NO_KEY
-    shift: int = 0
-    spread: str = "pitch"
-    program: int = 0
-
-    def set_metre(self, metre: tuple[int, int] | None) -> None:
-        """As that of a `Voice`."""
-        self.metre = metre
-
-    def set_key(self, key: KeyField) -> None:
-        """As that of a `Voice`."""
-        self.key = key
-
-    def voice(self, label: str, told: str, remarks: Counter[str]) -> "Voice":
-        """A voice that begins so, by its label and what its V: field tells."""
-        return Voice(
-            remarks,
-            unit=self.unit or default_unit(self.metre),
-            metre=self.metre,
-            key=self.key,
-            shift=shift(told) if moves(told) else self.shift,
-            spread=self.spread,
-            name=voice_name(told) or ("" if label.isdigit() else label),
-            program=self.program,
-        )
 
 
 @dataclass
@@ -190,10 +156,14 @@ class Voice:
 
     def _taken(self, number: Fraction) -> Fraction:
         """The length of the next note or rest, with its share of a tuplet and of a broken rhythm."""
+        length = self.unit * number
         ratio, left = self._tuplet
-        self._tuplet = (ratio, max(left - 1, 0))
-        length = self.unit * number * self._next_factor * (ratio if left else 1)
-        self._next_factor = Fraction(1)
+        if left:
+            length *= ratio
+            self._tuplet = (ratio, left - 1)
+        if self._next_factor != 1:
+            length *= self._next_factor
+            self._next_factor = Fraction(1)
         return length
 
     def _named(self, found: re.Match[str]) -> tuple[_Name, int]:
@@ -239,7 +209,9 @@ class Voice:
     def _text(self, found: re.Match[str]) -> None:
         text = plain(found[0][1:-1])
         if CHORD.fullmatch(text):
-            self.stretches[-1].chords.append((self._place, text))
+            name, slash, bass = text.partition("/")  # a bass is written as in "D/f+" by some, "D/F#" by most
+            bass = bass[:1].upper() + bass[1:].replace("+", "#")
+            self.stretches[-1].chords.append((self._place, name + slash + bass))
         elif text:
             self.remarks["Words above the notes left out."] += 1
 
@@ -261,7 +233,7 @@ class Voice:
             self._tuplet = (Fraction(within or usual, number), count or number)
 
     def _broken(self, found: re.Match[str]) -> None:
-        """ "a>b" is a dotted a and a short b, "a<b" the reverse; each further sign halves the short one again."""
+        """In "a>b" the first is dotted and the second short, in "a<b" the reverse; more signs halve the short one."""
         short = Fraction(1, 2 ** min(len(found[0]), 10))
         first, second = (2 - short, short) if found[0][0] == ">" else (short, 2 - short)
         if not self._place:

@@ -8,14 +8,10 @@ from crnn_audio.symbolic.bars import Bar, bars, length, ticks
 from crnn_audio.symbolic.impossible import refuse_impossible
 from crnn_audio.symbolic.keys import alterations, spelled
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Metre, Part, Score
-from crnn_audio.symbolic.slicing import Slice, slices
+from crnn_audio.symbolic.slicing import FINEST, Slice, shapes, slices
 
 UNIT = TICKS_PER_QUARTER // 2
 """Ticks of a note without a number, an eighth."""
-FINEST = UNIT // 16
-"""Ticks of the shortest note that has a shape of its own, a 128th."""
-SHAPES = sorted((UNIT * dots * 2**power // 64 for power in range(9) for dots in (4, 6, 7)), reverse=True)
-"""Ticks of the notes that have one: from the 128th to the breve, plain, dotted and doubly dotted."""
 BARS_A_LINE = 4
 _SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 
@@ -75,7 +71,7 @@ class _Voice:
         pieces = iter(slices(self.part, cuts, end))
         found = []
         for bar in grid:
-            within = []
+            within: list[Slice] = []
             while not within or within[-1].end < bar.end:
                 within.append(next(pieces))
             found.append("".join([self._metre(bar), *self._bar(within)]))
@@ -95,7 +91,13 @@ class _Voice:
             for piece in group:
                 yield self._before(piece.start)
                 yield from self._piece(piece, tuplet)
-            yield "" if group[-1] is within[-1] else " "
+            if group[-1] is not within[-1] and (group[-1].end - within[0].start) % self._beat() == 0:
+                yield " "  # what is not apart is beamed together
+
+    def _beat(self) -> int:
+        """Three eighths in 6/8 and its kin, else a quarter, in ticks."""
+        compound = self.metre is not None and self.metre.beat_type == 8 and self.metre.beats % 3 == 0
+        return 3 * UNIT if compound else 2 * UNIT
 
     def _before(self, start: int) -> str:
         """A change of key, and chord symbols."""
@@ -108,7 +110,7 @@ class _Voice:
 
     def _piece(self, piece: Slice, tuplet: bool) -> Iterator[str]:
         """The slice, as several notes that are tied where no note has its length."""
-        lengths = [piece.end - piece.start] if tuplet else _shapes(piece.end - piece.start)
+        lengths = [piece.end - piece.start] if tuplet else shapes(piece.end - piece.start)
         if piece.struck and piece.start in self.fermatas:
             yield "!fermata!"
         for place, ticked in enumerate(lengths):
@@ -149,17 +151,6 @@ def _length(ticked: Fraction) -> str:
     number = ticked / UNIT
     above = "" if number.numerator == 1 else str(number.numerator)
     return above if number.denominator == 1 else f"{above}/{number.denominator}"
-
-
-def _shapes(ticked: int) -> list[int]:
-    """The lengths of notes that are as long together; a length on no grid stays whole."""
-    if ticked % FINEST:
-        return [ticked]
-    found = []
-    while ticked:
-        found.append(next(shape for shape in SHAPES if shape <= ticked))
-        ticked -= found[-1]
-    return found
 
 
 def _groups(within: list[Slice]) -> list[tuple[bool, list[Slice]]]:

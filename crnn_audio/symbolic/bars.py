@@ -24,6 +24,11 @@ def ticks(quarters: float) -> int:
     return round(quarters * TICKS_PER_QUARTER)
 
 
+def nearest_tick(place: Fraction) -> int:
+    """Of a place in quarter notes; halves up."""
+    return (2 * TICKS_PER_QUARTER * place.numerator + place.denominator) // (2 * place.denominator)
+
+
 def quarters(tick: int) -> float:
     """As `Score` keeps it."""
     return tick / TICKS_PER_QUARTER

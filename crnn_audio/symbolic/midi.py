@@ -4,9 +4,9 @@ Chord symbols, fermatas, church modes and pickups, for which MIDI has no words, 
 program shows as text and which are understood when the file is read here.
 """
 
-import itertools
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import midi_events
@@ -83,7 +83,7 @@ def _tempo(found: list[Event]) -> tuple[float, list[str]]:
         (tempo for digits in range(9) if (tempo := round(60e6 / lengths[0], digits)) and _length(tempo) == lengths[0]),
         60e6 / lengths[0],
     )
-    changes = sum(one != two for one, two in itertools.pairwise(lengths))
+    changes = sum(one != two for one, two in pairwise(lengths))
     said = f"{counted(changes, 'change')} of tempo left out: the first, {tempo:g} quarter notes a minute, holds."
     return tempo, [said] if changes else []
 

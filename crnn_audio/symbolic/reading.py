@@ -14,5 +14,5 @@ class Reading:
 
 
 def counted(number: int, thing: str) -> str:
-    """A number and what it counts, such as "1 note" or "2 notes"."""
+    """A number with its thing, such as 1 note or 2 notes."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

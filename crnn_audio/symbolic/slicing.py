@@ -1,11 +1,19 @@
 """A part as the eye reads it: one chord, note or rest after the other, tied where a tone outlasts its slice."""
 
-import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.score import Part
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Part
+
+FINEST = TICKS_PER_QUARTER // 32
+"""Ticks of the shortest note that is told by its shape, a 128th."""
+_PLAIN = [FINEST * 2**power for power in range(9)]
+SHAPES = sorted(
+    [*_PLAIN, *(3 * note // 2 for note in _PLAIN[1:]), *(7 * note // 4 for note in _PLAIN[2:])], reverse=True
+)
+"""Ticks of the notes from the 128th to the breve, plain, dotted and doubly dotted."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ def slices(part: Part, cuts: Iterable[int], end: int) -> list[Slice]:
     stops = {stop for struck in begins.values() for _, stop in struck}
     places = sorted(place for place in {0, end, *cuts, *begins, *stops} if 0 <= place <= end)
     found, sounding = [], dict[int, int]()
-    for place, after in itertools.pairwise(places):
+    for place, after in pairwise(places):
         sounding = {pitch: stop for pitch, stop in sounding.items() if stop > place} | dict(begins.get(place, ()))
         tied = frozenset(pitch for pitch, stop in sounding.items() if stop > after)
         struck = frozenset(pitch for pitch, _ in begins.get(place, ()))
@@ -58,3 +66,14 @@ def _one_at_a_time(part: Part) -> list[tuple[int, int, int]]:
             stop = by_start[start]
             found.append((start, stop if following is None else min(stop, following), pitch))
     return sorted(found)
+
+
+def shapes(ticked: int) -> list[int]:
+    """The lengths of notes that are as long together; a length on no grid stays whole."""
+    if ticked % FINEST:
+        return [ticked]
+    found = []
+    while ticked:
+        found.append(next(shape for shape in SHAPES if shape <= ticked))
+        ticked -= found[-1]
+    return found

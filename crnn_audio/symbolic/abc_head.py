@@ -1,0 +1,41 @@
+"""What the head of an ABC tune tells of all its voices."""
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+
+from crnn_audio.symbolic.abc_fields import NO_KEY, KeyField, default_unit, moves, shift, voice_name
+from crnn_audio.symbolic.abc_voice import Voice
+
+
+@dataclass
+class Head:
+    """What each voice begins with; the fields are those of a `Voice`, a `unit` of None is what the metre makes it."""
+
+    unit: Fraction | None = None
+    metre: tuple[int, int] | None = None
+    key: KeyField = NO_KEY
+    shift: int = 0
+    spread: str = "pitch"
+    program: int = 0
+
+    def set_metre(self, metre: tuple[int, int] | None) -> None:
+        """As that of a `Voice`."""
+        self.metre = metre
+
+    def set_key(self, key: KeyField) -> None:
+        """As that of a `Voice`."""
+        self.key = key
+
+    def voice(self, label: str, told: str, remarks: Counter[str]) -> Voice:
+        """A voice that begins so, by its label and what its V: field tells."""
+        return Voice(
+            remarks,
+            unit=self.unit or default_unit(self.metre),
+            metre=self.metre,
+            key=self.key,
+            shift=shift(told) if moves(told) else self.shift,
+            spread=self.spread,
+            name=voice_name(told) or ("" if label.isdigit() else label),
+            program=self.program,
+        )

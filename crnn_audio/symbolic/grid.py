@@ -1,0 +1,56 @@
+"""From where metres are written and bar lines stand to where bars begin: the metres of a `Score`, and its pickup."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
+
+from crnn_audio.symbolic.bars import nearest_tick, needed_metres, quarters
+from crnn_audio.symbolic.score import Metre
+
+Beats = tuple[int, int]
+"""A metre's beats and the note that is one of them."""
+
+
+def metres_and_pickup(
+    changes: list[tuple[Fraction, Beats | None]], lines: list[Fraction]
+) -> tuple[tuple[Metre, ...], float]:
+    """The metres, and the quarter notes before the first full bar.
+
+    A bar line within a bar, as a repeat sign often is, is no bar's beginning. One that a full bar follows is, and is
+    then told as the same metre anew, as after a bar that is short.
+
+    Args:
+        changes: where a metre begins, sorted, in quarter notes; None is music without one.
+        lines: where bar lines stand, sorted; the last one is the end of the music.
+    """
+    pickup = _pickup(changes, lines)
+    metres: list[Metre] = []
+    for (start, beats), stop in zip(changes, [*(start for start, _ in changes[1:]), lines[-1]], strict=True):
+        if beats is not None:
+            first = pickup if start == 0 else start
+            metres += [_metre(place, beats) for place in (start, *_anew(first, stop, lines, _bar(beats)))]
+    return needed_metres(metres, float(pickup)), float(pickup)
+
+
+def _pickup(changes: list[tuple[Fraction, Beats | None]], lines: list[Fraction]) -> Fraction:
+    beats, first = changes[0][1] if changes else None, lines[0]
+    if beats is None or first == lines[-1] or first >= _bar(beats) or _bar(beats) in lines:
+        return Fraction(0)
+    return first
+
+
+def _anew(first: Fraction, stop: Fraction, lines: list[Fraction], bar: Fraction) -> Iterator[Fraction]:
+    """The bar lines off the bars counted from `first` that a full bar follows."""
+    within = [line for line in lines if first < line <= stop]
+    for line, after in pairwise(within):
+        if (line - first) % bar and after - line == bar:
+            yield line
+            first = line
+
+
+def _bar(beats: Beats) -> Fraction:
+    return Fraction(4 * beats[0], beats[1])
+
+
+def _metre(start: Fraction, beats: Beats) -> Metre:
+    return Metre(quarters(nearest_tick(start)), *beats)

@@ -1,0 +1,151 @@
+"""A stream of music21 into a `Score`, as it is played."""
+
+from collections import Counter
+from collections.abc import Iterable
+from fractions import Fraction
+from typing import Any
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic.bars import nearest_tick, needed_keys, quarters
+from crnn_audio.symbolic.grid import Beats, metres_and_pickup
+from crnn_audio.symbolic.impossible import TEMPI
+from crnn_audio.symbolic.reading import Reading, counted
+from crnn_audio.symbolic.score import MODES, Chord, Key, Note, Part, Score
+
+_MODES = {"ionian": "major", "aeolian": "minor"}
+
+
+def read_stream(found: Any) -> Reading:
+    """The piece that music21 has read; grace notes, drums and all that is no note are left out.
+
+    Raises:
+        DataError: there are no notes in it.
+    """
+    lost: Counter[str] = Counter()
+    whole = _as_played(found, lost)
+    streams = [part.flatten() for part in whole.parts] or [whole.flatten()]
+    read = [_part(part, flat, lost) for part, flat in zip(whole.parts or [whole], streams, strict=True)]
+    if not any(part.notes for part, _ in read):
+        raise DataError("there are no notes in it.")
+    measures = [one for one in (whole.parts or [whole])[0].getElementsByClass("Measure") if one.quarterLength]
+    metres, pickup = metres_and_pickup(_changes(streams[0]), _lines(measures, streams[0]))
+    score = Score(
+        parts=tuple(part for part, _ in read),
+        title=_title(found),
+        tempo=_tempo(streams, lost),
+        metres=metres,
+        keys=needed_keys(_key(one) for one in streams[0].getElementsByClass("KeySignature") if abs(one.sharps) <= 7),
+        pickup=pickup,
+        chords=tuple(sorted({_chord(one) for flat in streams for one in flat.getElementsByClass("ChordSymbol")})),
+        fermatas=tuple(sorted({start for _, starts in read for start in starts})),
+    )
+    return Reading(score, tuple(_remarks(lost)))
+
+
+def _as_played(found: Any, lost: Counter[str]) -> Any:
+    """At sounding pitch, repeats written out."""
+    whole = found.toSoundingPitch()
+    if not any(True for _ in whole.recurse().getElementsByClass(("Repeat", "RepeatBracket", "RepeatExpression"))):
+        return whole
+    try:
+        return whole.expandRepeats()
+    except Exception:  # music21 raises several kinds of its own for repeats that do not match
+        lost["repeats"] += 1
+        return whole
+
+
+def _part(part: Any, flat: Any, lost: Counter[str]) -> tuple[Part, set[float]]:
+    """A part, and the starts of its notes with a fermata."""
+    spans: list[tuple[Fraction, Fraction, int]] = []
+    going: dict[int, int] = {}  # the place in `spans` of a pitch that is tied on
+    held: set[int] = set()
+    for one in flat.notes:
+        if "ChordSymbol" in one.classes or one.duration.isGrace:
+            lost["grace notes"] += one.duration.isGrace
+            continue
+        if not hasattr(one, "pitches") or "Unpitched" in one.classes or "PercussionChord" in one.classes:
+            lost["drums"] += 1
+            continue
+        start = Fraction(one.offset)
+        places = [
+            _placed(spans, going, start, start + Fraction(one.quarterLength), tone)
+            for tone in (one.notes if one.isChord else [one])
+        ]
+        if any("Fermata" in expression.classes for expression in one.expressions):
+            held |= {place for place in places if spans[place][0] == start} or set(places)
+    notes = [_note(*span) for span in spans]
+    instrument = part.getInstrument(returnDefault=False)
+    program = getattr(instrument, "midiProgram", None) or 0
+    name = part.partName if instrument is None else instrument.partName  # the part's own may be the instrument's kind
+    return Part(name or "", tuple(sorted(notes)), program), {notes[place].start for place in held}
+
+
+def _placed(
+    spans: list[tuple[Fraction, Fraction, int]], going: dict[int, int], start: Fraction, end: Fraction, tone: Any
+) -> int:
+    """The place in `spans` of a tone: its own, or that of the one that it is tied to, which is made longer."""
+    pitch, tie = tone.pitch.midi, tone.tie.type if tone.tie is not None else None
+    place = going.pop(pitch, None)
+    if place is not None and tie in ("stop", "continue") and nearest_tick(spans[place][1]) == nearest_tick(start):
+        spans[place] = (spans[place][0], end, pitch)
+    else:
+        place = len(spans)
+        spans.append((start, end, pitch))
+    if tie in ("start", "continue"):
+        going[pitch] = place
+    return place
+
+
+def _note(start: Fraction, end: Fraction, pitch: int) -> Note:
+    begin, stop = nearest_tick(start), nearest_tick(end)
+    return Note(quarters(begin), quarters(max(stop - begin, 1)), pitch)
+
+
+def _at(one: Any) -> float:
+    return quarters(nearest_tick(Fraction(one.offset)))
+
+
+def _title(found: Any) -> str:
+    """Of the work or, as some programs have it, of its movement."""
+    about = found.metadata
+    return "" if about is None else str(about.title or about.movementName or "").strip()
+
+
+def _tempo(streams: Iterable[Any], lost: Counter[str]) -> float:
+    told = [one.getQuarterBPM() for flat in streams for one in flat.getElementsByClass("MetronomeMark")]
+    tempi = [float(tempo) for tempo in told if tempo and TEMPI[0] <= tempo <= TEMPI[1]]
+    lost["tempo"] += len(set(tempi)) > 1
+    return tempi[0] if tempi else 120.0
+
+
+def _changes(flat: Any) -> list[tuple[Fraction, Beats | None]]:
+    found: dict[Fraction, Beats | None] = {Fraction(0): None}
+    for one in flat.getElementsByClass("TimeSignature"):
+        found[Fraction(one.offset)] = (one.numerator, one.denominator)
+    return sorted(found.items())
+
+
+def _lines(measures: Iterable[Any], flat: Any) -> list[Fraction]:
+    """The ends of the bars."""
+    ends = {Fraction(one.offset) + Fraction(one.quarterLength) for one in measures}
+    return sorted(ends or {Fraction(flat.highestTime)})
+
+
+def _key(one: Any) -> Key:
+    mode = getattr(one, "mode", None) or "major"
+    mode = _MODES.get(mode, mode)
+    return Key(_at(one), one.sharps, mode if mode in MODES else "major")
+
+
+def _chord(one: Any) -> Chord:
+    return Chord(_at(one), one.figure.replace("-", "b"))
+
+
+def _remarks(lost: Counter[str]) -> Iterable[str]:
+    said = {
+        "repeats": "Repeats that do not match were not played.",
+        "grace notes": f"{counted(lost['grace notes'], 'grace note')} left out.",
+        "drums": f"{counted(lost['drums'], 'note')} of drums left out: they have no pitch.",
+        "tempo": "Changes of tempo left out: the first holds.",
+    }
+    return [sentence for what, sentence in said.items() if lost[what]]
