@@ -20,7 +20,9 @@ LICENCE = (
     "are public domain or used by permission, and are neither copied nor shipped"
 )
 HOME = "https://github.com/cuthbertLab/music21"
-NOT_FOR = "anything but short melodies of fiddlers' dances of the nineteenth century: no chords, no second voice, no songs"
+NOT_FOR = (
+    "anything but short melodies of fiddlers' dances of the nineteenth century: no chords, no second voice, no songs"
+)
 STYLES = ("reel", "hornpipe", "jig", "slip jig", "strathspey", "highland fling", "clog")
 """Those of more than a few tunes; another is told as none."""
 SPELLINGS = {"slipjig": "slip jig", "fling": "highland fling"}
