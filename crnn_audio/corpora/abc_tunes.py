@@ -49,7 +49,7 @@ def melody(id: str, tune: AbcTune, style: str) -> Tune:
 
 
 def _close(score: Score) -> str:
-    """ "tonic" if the last note belongs to the chord on the key's tonic; "open" if it leads on, as to play it again."""
+    """Either "tonic", if the last note is of the chord on the key's tonic, or "open", as of tunes that go round."""
     third = 3 if score.keys[0].mode in ("minor", "dorian", "phrygian", "locrian") else 4
     step = (score.parts[0].notes[-1].pitch - score.keys[0].tonic_pitch_class) % 12
     return "tonic" if step in (0, third, 7) else "open"

@@ -5,8 +5,8 @@ melody, which Bach harmonised often, share a split.
 """
 
 import warnings
-from itertools import pairwise
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ def _checked(score: Score) -> Score:
     for part in score.parts:
         sounding = [(0.0, 0.0), *((note.start, note.end) for note in part.notes), (score.end, score.end)]
         if any(start - end > LONGEST_REST for (_, end), (start, _) in pairwise(sounding)):
-            raise DataError(f"its {part.name} rests for more than {LONGEST_REST:g} quarters, while instruments play")
+            raise DataError(f"its {part.name} rests for more than {LONGEST_REST:g} quarters")
     try:
         chorales.encode(score)
     except DataError as error:

@@ -12,6 +12,8 @@ OPENING = 4
 """Bars, from the first bar line on, that tell a melody."""
 PER_BAR = 12
 """Places of a bar at which pitches are compared, so that bars of half the note values are alike."""
+FARTHEST = 3
+"""Semitones between settings of one melody, once both have their median at 0."""
 ALIKE = 0.75
 """Share of the opening's places at which two settings of one melody have the same pitch, transposed."""
 SAME = 0.9
@@ -20,10 +22,14 @@ SAME = 0.9
 
 def families(scores: Sequence[Score]) -> list[int]:
     """For each piece the number of its family's first one; in a family each first part opens like some other one."""
-    openings = np.stack([_pitches(score.parts[0], score, OPENING) for score in scores])
+    if not scores:
+        return []
+    firsts = [next((part for part in score.parts if part.notes), score.parts[0]) for score in scores]
+    openings = np.stack([_pitches(part, score, OPENING) for part, score in zip(firsts, scores, strict=True)])
+    openings -= np.median(openings, axis=1, keepdims=True).astype(np.int64)
     first = list(range(len(scores)))
     for index in range(len(scores)):
-        shares = _alike(openings[index:] - openings[index])
+        shares = _alike(openings[index:] - openings[index], FARTHEST)
         for other in (index + np.flatnonzero(shares >= ALIKE)).tolist():
             one, two = sorted((_root(first, index), _root(first, other)))
             first[two] = one
@@ -43,13 +49,12 @@ def same_piece(one: Score, two: Score) -> bool:
         return False
     length = max(min(bars), 1)
     both = [np.concatenate([_pitches(part, score, length) for part in score.parts]) for score in (one, two)]
-    return bool(_alike((both[1] - both[0])[None])[0] >= SAME)
+    return bool(_alike((both[1] - both[0])[None], 127)[0] >= SAME)
 
 
-def _alike(differences: Int[np.ndarray, "N P"]) -> np.ndarray:
-    """Of each row the share of its most frequent difference."""
-    span = range(differences.min(), differences.max() + 1)
-    shares = np.stack([(differences == shift).mean(axis=1) for shift in span])
+def _alike(differences: Int[np.ndarray, "N P"], farthest: int) -> np.ndarray:
+    """Of each row the share of its most frequent difference, none of them beyond the farthest."""
+    shares = np.stack([(differences == shift).mean(axis=1) for shift in range(-farthest, farthest + 1)])
     most: np.ndarray = shares.max(axis=0)
     return most
 
@@ -60,5 +65,5 @@ def _pitches(part: Part, score: Score, bars: int) -> Int[np.ndarray, " P"]:
     numbered = [count.bar(number + bool(score.pickup)) for number in range(bars)]
     places = np.concatenate([bar.start + np.arange(PER_BAR) * bar.length / PER_BAR for bar in numbered])
     starts = np.array([ticks(note.start) for note in part.notes])
-    pitches = np.array([note.pitch for note in part.notes])
+    pitches = np.array([note.pitch for note in part.notes] or [0])
     return pitches[np.maximum(np.searchsorted(starts, places, side="right") - 1, 0)]

@@ -3,7 +3,6 @@
 The tunes are read as they stand, each strain once and with its last ending. Settings of one melody share a split.
 """
 
-import re
 from pathlib import Path
 
 from crnn_audio.corpora import download, tunes
@@ -50,11 +49,15 @@ def read(folder: Path) -> tuple[list[Tune], dict[str, str]]:
     left_out: dict[str, str] = {}
     for id, source in sources.items():
         try:
-            found.append(melody(id, abc.read_tune(source, repeats=False), STYLES.get(re.split("[0-9-]", id)[0], "")))
+            found.append(melody(id, abc.read_tune(source, repeats=False), _style(id)))
         except DataError as error:
             left_out[id] = str(error)
     kept, copies = without_copies(found)
     return kept, left_out | copies
+
+
+def _style(id: str) -> str:
+    return next((style for begins, style in STYLES.items() if id.startswith(begins)), "")
 
 
 def _files(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.batching.plan import key
 from crnn_audio.errors import DataError
+from crnn_audio.symbolic.keys import key_named
 from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
 
 SHARE = 0.1
@@ -32,12 +33,27 @@ class Tune:
 
 
 def divided(tunes: Iterable[Tune]) -> dict[str, list[Tune]]:
-    """Train, dev and test, by a hash of each piece's family: a piece stays in its split whatever else there is."""
+    """Train, dev and test, by a hash of each piece's family: a piece stays in its split when others are added.
+
+    Of a few families the nearest by hash stand in for a split that would be empty; fewer than three are all train.
+    """
+    found = list(tunes)
+    families = sorted({tune.family or tune.id for tune in found}, key=_place)
+    fewest = min(1, len(families) // 3)
+    test = max(fewest, sum(_place(family) < SHARE for family in families))
+    dev = max(fewest, sum(_place(family) < 2 * SHARE for family in families) - test)
+    split_of = dict.fromkeys(families, "train")
+    if fewest:
+        split_of |= dict.fromkeys(families[test : test + dev], "dev") | dict.fromkeys(families[:test], "test")
+        split_of[families[-1]] = "train"
     splits: dict[str, list[Tune]] = {"train": [], "dev": [], "test": []}
-    for tune in tunes:
-        place = key("split", tune.family or tune.id) / 2**63
-        splits["test" if place < SHARE else "dev" if place < 2 * SHARE else "train"].append(tune)
+    for tune in found:
+        splits[split_of[tune.family or tune.id]].append(tune)
     return splits
+
+
+def _place(family: str) -> float:
+    return key("split", family) / 2**63
 
 
 def known_conditions(tunes: Iterable[Tune]) -> dict[str, tuple[str, ...]]:
@@ -47,6 +63,15 @@ def known_conditions(tunes: Iterable[Tune]) -> dict[str, tuple[str, ...]]:
         for name, value in tune.condition.items():
             counts.setdefault(name, Counter())[value] += 1
     return {name: tuple(sorted(count, key=lambda value: (-count[value], value))) for name, count in counts.items()}
+
+
+def transposed(condition: Mapping[str, str], semitones: int) -> dict[str, str]:
+    """What is known of the piece so many semitones higher: another key, of at most five flats or six sharps."""
+    if "key" not in condition or not semitones:
+        return dict(condition)
+    key = key_named(condition["key"])
+    sharps = (key.sharps + 7 * semitones + 5) % 12 - 5
+    return {**condition, "key": str(Key(0.0, sharps, key.mode))}
 
 
 def save(tunes: Iterable[Tune], left_out: Mapping[str, str], folder: Path) -> None:

@@ -39,6 +39,19 @@ def played(stretches: list[Stretch], order: str, remarks: Counter[str]) -> list[
     return _one_after_the_other(stretch for part in heard for stretch in _repeated(part))
 
 
+def once(stretches: list[Stretch]) -> list[Placed]:
+    """The stretches as they stand, none repeated, and of endings only the last."""
+    found, place = list[Stretch](), 0
+    while place < len(stretches):
+        after = _after_ending(stretches, place) if stretches[place].endings else len(stretches)
+        if after < len(stretches) and stretches[after].endings and not stretches[after].opens:
+            place = after
+        else:
+            found.append(stretches[place])
+            place += 1
+    return _one_after_the_other(found)
+
+
 def _parts(stretches: list[Stretch]) -> list[tuple[str, list[Stretch]]]:
     """Those of one label in a row, in order."""
     found: list[tuple[str, list[Stretch]]] = []

@@ -9,7 +9,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic import abc_fields
 from crnn_audio.symbolic.abc_book import Line, Source, plain
 from crnn_audio.symbolic.abc_head import Head
-from crnn_audio.symbolic.abc_playing import Placed, played
+from crnn_audio.symbolic.abc_playing import Placed, once, played
 from crnn_audio.symbolic.abc_voice import Voice
 from crnn_audio.symbolic.bars import nearest_tick, needed_keys, quarters
 from crnn_audio.symbolic.grid import Beats, metres_and_pickup
@@ -37,13 +37,13 @@ class AbcTune:
     remarks: tuple[str, ...] = ()
 
 
-def read_tune(source: Source) -> AbcTune:
-    """The tune as it is played: repeats, endings and parts in order.
+def read_tune(source: Source, *, repeats: bool = True) -> AbcTune:
+    """The tune as it is played: repeats, endings and parts in order; or as it stands, each strain once.
 
     Raises:
         DataError: a field that cannot be understood, with its line; or no notes.
     """
-    tune = _Tune()
+    tune = _Tune(repeats)
     for line in source.lines:
         try:
             tune.read(line)
@@ -55,7 +55,8 @@ def read_tune(source: Source) -> AbcTune:
 class _Tune:
     """A tune of which some lines have been read; `head` is what each of its voices begins with."""
 
-    def __init__(self) -> None:
+    def __init__(self, repeats: bool) -> None:
+        self.repeats = repeats
         self.remarks: Counter[str] = Counter()
         self.fields: dict[str, str] = {}
         self.head = Head()
@@ -154,7 +155,7 @@ class _Tune:
 
     def finished(self) -> AbcTune:
         """The tune, all lines read."""
-        music = [(voice, played(voice.finish(), self.order, self.remarks)) for voice in self.voices.values()]
+        music = [(voice, self._heard(voice)) for voice in self.voices.values()]
         music = [(voice, heard) for voice, heard in music if heard and heard[-1].end]
         parts, fermatas = [], set[float]()
         for voice, heard in music:
@@ -176,6 +177,10 @@ class _Tune:
             fermatas=tuple(sorted(fermatas)),
         )
         return AbcTune(self.fields.get("X", ""), score, self.fields, tuple(self.remarks))
+
+    def _heard(self, voice: Voice) -> list[Placed]:
+        stretches = voice.finish()
+        return played(stretches, self.order, self.remarks) if self.repeats else once(stretches)
 
     def _compare(self, ends: list[Fraction]) -> None:
         if len(set(ends)) > 1:
