@@ -25,14 +25,23 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 def resampler(from_rate: int, to_rate: int) -> Resampler:
     """A function from the next block, and whether it is the last, to what can be said of it at the other rate.
 
-    All that it gives, joined, is what `resample` gives at once (but for its single sample of next to nothing).
+    All that it gives, joined, is what `resample` gives at once.
     """
     if from_rate == to_rate:
         return lambda block, last: block
     import soxr
 
     stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
-    return lambda block, last: stream.resample_chunk(block, last=last)
+    beginning, given = np.zeros(0, np.float32), 0
+
+    def advance(block: Float[np.ndarray, " S"], last: bool) -> Any:
+        nonlocal beginning, given
+        beginning = beginning if beginning.size else block[:1].copy()
+        out = stream.resample_chunk(block, last=last)
+        given += len(out)
+        return out if given or not last else beginning
+
+    return advance
 
 
 def resampled(pieces: Iterator[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
@@ -40,14 +49,10 @@ def resampled(pieces: Iterator[np.ndarray], from_rate: int, to_rate: int) -> Ite
     if from_rate == to_rate:
         yield from pieces
         return
-    through, beginning, given = resampler(from_rate, to_rate), np.zeros(0, np.float32), 0
+    through = resampler(from_rate, to_rate)
     for piece in pieces:
-        beginning = piece[:1] if not beginning.size else beginning
-        out = through(piece, False)
-        given += len(out)
-        yield out
-    out = through(beginning[:0], True)
-    yield out if given + len(out) else beginning
+        yield through(piece, False)
+    yield through(np.zeros(0, np.float32), True)
 
 
 def regrouped(pieces: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:

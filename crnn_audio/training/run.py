@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -17,7 +17,7 @@ from crnn_audio import build, files, runs
 from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import enough_memory
 from crnn_audio.runs import Run
-from crnn_audio.training import checkpoint, loop, optim, ready, start
+from crnn_audio.training import checkpoint, lock, loop, optim, ready, start
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
 from crnn_audio.training.display import Display, Silence
@@ -69,7 +69,7 @@ def train(
     """
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     path = Path(out)
-    with joined(recipe.device) as ranks:
+    with joined(recipe.device) as ranks, lock.alone(path) if ranks.leads else nullcontext():
         say = (say or _say) if ranks.leads else _in_silence
         device = ranks.device(recipe.device)
         with ranks.in_turn():

@@ -127,6 +127,17 @@ def test_resampling_keeps_frequency_amplitude_and_length(from_rate, to_rate):
     np.testing.assert_allclose(resampled[middle], sine(1000, to_rate, to_rate)[middle], atol=1e-3)
 
 
+@pytest.mark.parametrize("rate", [8000, 11025, 44100, 48000])
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 1000])
+def test_pieces_of_any_length_joined_are_the_whole(rate: int, length: int):
+    waveform = sine(1000, rate, length)
+    for size in (1, 7, length):
+        through = audio.resampler(rate, 16000)
+        pieces = [waveform[at : at + size] for at in range(0, length, size)]
+        found = [*(through(piece, False) for piece in pieces), through(waveform[:0], True)]
+        np.testing.assert_allclose(np.concatenate(found), audio.resample(waveform, rate, 16000), atol=1e-6)
+
+
 @pytest.mark.parametrize("rates", [(7000, 22050), (44100, 16000), (16000, 44100), (11025, 16000), (96000, 8000)])
 def test_resampled_length_follows_its_law(rates):
     from_rate, to_rate = rates
