@@ -87,5 +87,6 @@ def evaluate_events(
     if count := min(written, len(chosen)):
         music = composer.generate(count, sampling=sampling)
         assert isinstance(music, list), "a count was asked for"
-        comparison = compare([one.score for one in music], [tune.score for tune in chosen], [tune.score for tune in found["train"]])
+        known, trained = ([tune.score for tune in tunes] for tunes in (chosen, found["train"]))
+        comparison = compare([one.score for one in music], known, trained)
     return EventEvaluation(composer.run.path, data.name, split, judged.score, judged.pieces, comparison)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -9,7 +10,9 @@ import torch
 from crnn_audio.decoding.ctc import Path, greedy
 from crnn_audio.decoding.words import words
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, right_words, word_errors
+from crnn_audio.metrics.music import figures
 from crnn_audio.metrics.scores import ranking_area
+from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import scored
 from crnn_audio.tasks.next_frame import NextFrame, frame_losses
 from crnn_audio.tasks.next_token import NextToken
@@ -41,8 +44,17 @@ class Judgement(Protocol):
         """Share of items for which the model said nothing at all."""
         ...
 
+    @property
+    def figures(self) -> Mapping[str, float | None]:
+        """What else the log should have."""
+        ...
+
     def examples(self, count: int) -> list[tuple[str, str]]:
         """Pairs of what should have come out and what did."""
+        ...
+
+    def keep(self, stem: FilePath) -> None:
+        """Writes what a person may look at or listen to beside `stem`, if there is such a thing."""
         ...
 
 
@@ -105,6 +117,14 @@ class RecognitionJudgement:
         wrong_first = sorted(self.utterances, key=lambda one: one.words.errors == 0)
         return [(one.reference, one.hypothesis) for one in wrong_first[:count]]
 
+    @property
+    def figures(self) -> Mapping[str, float | None]:
+        """None."""
+        return {}
+
+    def keep(self, stem: FilePath) -> None:
+        """Nothing: what was said and heard is shown."""
+
 
 @torch.inference_mode()
 def judge_recognition(
@@ -151,11 +171,15 @@ class Foretold:
 
 @dataclass(frozen=True)
 class ForetoldJudgement:
-    """A split of music foretold by what sounded before in the same piece: piano rolls by frames, tokens by notes."""
+    """A split of music foretold by what sounded before in the same piece: piano rolls by frames, tokens by notes.
+
+    `sample` is a piece that the model wrote.
+    """
 
     pieces: tuple[Foretold, ...]
     metric: str
     silent_share: float = 0.0
+    sample: Score | None = None
 
     @property
     def count(self) -> int:
@@ -176,6 +200,18 @@ class ForetoldJudgement:
         """None: music is no text."""
         return []
 
+    @property
+    def figures(self) -> Mapping[str, float | None]:
+        """Of the piece that the model wrote."""
+        return {f"sample_{name}": rate for name, rate in figures([self.sample]).rates.items()} if self.sample else {}
+
+    def keep(self, stem: FilePath) -> None:
+        """The piece that the model wrote, as MIDI and as a picture."""
+        if self.sample and self.sample.notes:
+            stem.parent.mkdir(exist_ok=True)
+            self.sample.save(stem.with_suffix(".mid"))
+            self.sample.plot(stem.with_suffix(".png"))
+
 
 @torch.inference_mode()
 def judge_next_frame(task: NextFrame, batches: Iterable[RollBatch]) -> ForetoldJudgement:
@@ -192,11 +228,13 @@ def _foretold(task: NextFrame, batch: RollBatch) -> list[Foretold]:
     ]
 
 
-def judge_next_token(task: NextToken, batches: Iterable[EventBatch], num_notes: Mapping[str, int]) -> ForetoldJudgement:
+def judge_next_token(
+    task: NextToken, batches: Iterable[EventBatch], num_notes: Mapping[str, int], sample: Score | None = None
+) -> ForetoldJudgement:
     """Foretells whole pieces, nothing of which is given; `num_notes` of a piece is what its nats are divided by."""
     found = [
         Foretold(piece_id, float(nats.sum()), num_notes[piece_id])
         for batch in batches
         for piece_id, nats in zip(batch.cut_ids, scored(task, batch), strict=True)
     ]
-    return ForetoldJudgement(tuple(found), "nats_per_note")
+    return ForetoldJudgement(tuple(found), "nats_per_note", sample=sample)

@@ -126,7 +126,9 @@ class Display:
             loss=judgement.loss,
             silent_share=judgement.silent_share,
             best=best,
+            **judgement.figures,
         )
+        judgement.keep(self.folder / "pieces" / f"epoch-{progress.epoch:03d}")
         if self.scalars:
             self.scalars(f"dev/{judgement.metric}", judgement.score, progress.step)
         self.dev = f"  dev {worded(judgement.metric, judgement.score)}"

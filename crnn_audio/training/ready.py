@@ -15,9 +15,12 @@ from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.schema import EventRecipe, Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.corpora.piano_rolls import Piece
+from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.runs import Run
 from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.score import Score
+from crnn_audio.tasks.composing import Request, compose
 from crnn_audio.tasks.judging import (
     Judgement,
     RecognitionJudgement,
@@ -37,6 +40,8 @@ from crnn_audio.training.start import Say
 
 METRICS = {"recognition": "wer", "next_frame": "nats_per_frame", "next_token": "nats_per_note"}
 """What chooses between models, by kind of task."""
+SAMPLE_QUARTERS = 32.0
+"""Length of the piece that a composer writes at each evaluation."""
 JUDGED_ROWS = 32
 """Pieces that are judged side by side."""
 
@@ -191,4 +196,14 @@ def _judge_events(
     representation = build.REPRESENTATIONS[recipe.data.representation]
     whole = events.whole_batches(pieces, JUDGED_ROWS, ahead=task.front.listener is not None)
     num_notes = {piece.id: representation.num_notes(piece.rows) for piece in pieces}
-    return judge_next_token(task, (one.to(device) for one in whole), num_notes)
+    sample = _sample(recipe, task, pieces[0])
+    return judge_next_token(task, (one.to(device) for one in whole), num_notes, sample)
+
+
+def _sample(recipe: EventRecipe, task: NextToken, like: EventPiece) -> Score:
+    """A short piece in the key and so on of one of dev, always by the same random numbers."""
+    representation = build.REPRESENTATIONS[recipe.data.representation]
+    about = build.about({}, title="sample")
+    request = Request(about, tuple(like.condition.tolist()), recipe.seed, like.rows[:0], None, SAMPLE_QUARTERS, 512)
+    (drawn,) = compose(task, representation, [request], Sampling(seed=recipe.seed))
+    return representation.decode(drawn.rows, about)

@@ -80,6 +80,13 @@ class Scored:
     loss: float = 1.0
     silent_share: float = 0.0
 
+    @property
+    def figures(self) -> dict[str, float]:
+        return {}
+
+    def keep(self, stem: Path) -> None:
+        pass
+
     def examples(self, count: int) -> list[tuple[str, str]]:
         return []
 

@@ -1,0 +1,149 @@
+"""Music from the command line: a composer trained, evaluated, asked for pieces; bad asks are one message."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from crnn_audio.symbolic import files
+from crnn_audio.symbolic.score import Part, Score
+from tests import events as made
+from tests.cli.conftest import program
+
+RECIPE = "# Four voices. Not measured yet.\n" + json.dumps(
+    made.SMALL["chorale"]
+    | {
+        "data": {"corpus": "chorales", "representation": "chorale", "batch_rows": 8, "transpose": 1},
+        "optim": {"lr": 1e-2, "max_epochs": 2},
+        "device": "cpu",
+        "threads": 1,
+    }
+)
+WRITTEN = ("bars", "notes", "seed")
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working directory with a recipe, made-up chorales in data/, and `run`, trained on them."""
+    folder = tmp_path_factory.mktemp("music")
+    (folder / "recipes" / "chorales").mkdir(parents=True)
+    (folder / "recipes" / "chorales" / "small.yaml").write_text(RECIPE, encoding="utf-8")
+    made.folder(folder / "data" / "chorales", "chorale")
+    done = program("train", "recipes/chorales/small.yaml", "--out", "run", cwd=folder)
+    facts = json.loads((folder / "run" / "run.json").read_text())
+    assert done.stdout.endswith(f"best dev {facts['best_dev']:.3f} nats a note).\n")
+    assert (folder / "run" / "pieces" / "epoch-002.mid").exists()
+    assert (folder / "run" / "pieces" / "epoch-002.png").exists()
+    return folder
+
+
+@pytest.fixture
+def tree(workshop: Path, tmp_path: Path) -> Path:
+    """A copy that may be written to."""
+    return shutil.copytree(workshop, tmp_path / "tree")
+
+
+def generate(tree: Path, *options: object, **more) -> list[dict[str, object]]:
+    done = program("generate", "run", "--out", "tunes", "--json", *options, cwd=tree, **more)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_pieces_pictures_and_a_line_each(tree: Path) -> None:
+    lines = generate(tree, "--num", 2, "--bars", 2, "--seed", 7)
+    assert [line["seed"] for line in lines] == [7, 8]
+    assert [line["path"] for line in lines] == ["tunes/run-7.mid", "tunes/run-8.mid"]
+    assert (tree / "tunes" / "run-8.png").stat().st_size > 5_000
+    listed = [json.loads(line) for line in (tree / "tunes" / "pieces.jsonl").read_text().splitlines()]
+    assert listed == lines
+    score = files.read(tree / "tunes" / "run-7.mid").score
+    assert len(score.parts) == 4
+    assert len(score.notes) == lines[0]["notes"]
+    assert score.end == lines[0]["quarters"]
+
+    again = generate(tree, "--bars", 2, "--seed", 8)
+    assert again == lines[1:]
+    assert len((tree / "tunes" / "pieces.jsonl").read_text().splitlines()) == 2, "the same piece stands there once"
+
+
+def test_a_kept_soprano_and_an_opening_from_files(tree: Path) -> None:
+    piece = made.chorale(50)
+    files.write(Score(piece.parts[:1], metres=piece.metres), tree / "melody.mid")
+    files.write(piece, tree / "opening.mid")
+    (line,) = generate(tree, "--keep", "soprano=melody.mid")
+    assert files.read(tree / str(line["path"])).score.parts[0].notes == piece.parts[0].notes
+    (line,) = generate(tree, "--primer", "opening.mid", "--bars", 4, "--seed", 3)
+    opened = files.read(tree / str(line["path"])).score
+    assert [note for note in opened.notes if note.start < 6] == [note for note in piece.notes if note.start < 6]
+
+
+def test_abc_and_sound(tree: Path) -> None:
+    program("generate", "run", "--out", "tunes", "--bars", 1, "--format", "abc", "--wav", cwd=tree)
+    assert (tree / "tunes" / "run-0.abc").read_text().startswith("X:")
+    assert (tree / "tunes" / "run-0.wav").stat().st_size > 100_000
+
+
+def test_what_is_printed_for_people(tree: Path) -> None:
+    done = program("generate", "run", "--out", "tunes", "--bars", 2, cwd=tree)
+    assert done.stdout.startswith("tunes/run-0.mid: ")
+    assert " notes, " in done.stdout
+    assert done.stdout.endswith(" nats a note, seed 0\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--primer", "empty.mid"], "empty.mid: the file is empty."),
+        (["--primer", "broken.mid"], "broken.mid: "),
+        (["--primer", "broken.abc"], "broken.abc: "),
+        (["--primer", ""], "holds no notes"),
+        (["--condition", "mood=sad"], "this model knows no 'mood'. Its conditions are: key, metre."),
+        (["--condition", "key=H"], "no such key. This model knows Ab, F#, G."),
+        (["--condition", "key"], "should be a name and a value"),
+        (["--condition", "key=G", "--condition", "key=G"], "key is given twice"),
+        (["--temperature", "-1"], "temperature should be 0 (always the likeliest) or above (found -1)."),
+        (["--top-p", "0"], "top_p should be above 0"),
+        (["--keep", "soprano=many.mid"], "4 parts with notes, none of which is named soprano"),
+        (["--keep", "tenor=missing.mid"], "missing.mid: cannot be read"),
+        (["--format", "gif"], "there are mid, abc, musicxml, json"),
+    ],
+)
+def test_bad_asks_are_one_message(tree: Path, options: list[str], message: str) -> None:
+    (tree / "empty.mid").write_bytes(b"")
+    (tree / "broken.mid").write_bytes(b"MThd\x00\x00\x00\x06\x00\x01")
+    (tree / "broken.abc").write_text("X:1\nK:G\n")
+    piece = made.chorale(5)
+    named = Score(tuple(Part(f"part {number}", part.notes) for number, part in enumerate(piece.parts)))
+    files.write(named, tree / "many.mid")
+    done = program("generate", "run", "--out", "tunes", *options, cwd=tree, exit_code=4)
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tree.glob("tunes/*.mid"))
+
+
+def test_another_file_is_never_replaced(tree: Path) -> None:
+    (tree / "tunes").mkdir()
+    (tree / "tunes" / "run-0.mid").write_text("mine")
+    done = program("generate", "run", "--out", "tunes", cwd=tree, exit_code=4)
+    assert "tunes/run-0.mid: exists and is not from here" in done.stderr
+    assert (tree / "tunes" / "run-0.mid").read_text() == "mine"
+
+
+def test_a_recogniser_writes_no_music(tree: Path) -> None:
+    done = program("generate", "an4", "--out", "tunes", cwd=tree, exit_code=5)
+    assert "which writes no music" in done.stderr
+
+
+def test_evaluated_beside_the_corpus(tree: Path) -> None:
+    found = json.loads(program("evaluate", "run", "--split", "dev", "--json", cwd=tree).stdout)
+    assert found["nats_per_note"] > 0
+    assert found["comparison"]["generated"]["rates"].keys() == found["comparison"]["corpus"]["rates"].keys()
+    printed = program("evaluate", "run", "--split", "dev", cwd=tree).stdout
+    assert f"{found['nats_per_note']:.3f} nats a note" in printed
+    assert "parallel fifths per 100 chord changes" in printed
+
+
+def test_shown_and_prepared(tree: Path, corpus: Callable[[str], Path]) -> None:
+    shown = program("show", "recipes/chorales/small.yaml", cwd=tree).stdout
+    assert "parameters" in shown
