@@ -95,8 +95,7 @@ def variants(recipe: EventRecipe, pieces: Sequence[EventPiece], known: Condition
 
 def _variants(recipe: EventRecipe, piece: EventPiece, known: Conditions) -> list[EventPiece]:
     representation = REPRESENTATIONS[recipe.data.representation]
-    names = list(known.values)
-    condition = {name: known.values[name][one - 1] for name, one in zip(names, piece.condition, strict=True) if one}
+    condition = known.named(piece.condition.tolist())
     found = []
     for semitones in range(-recipe.data.transpose, recipe.data.transpose + 1):
         rows = representation.transposed(piece.rows, semitones)

@@ -1,7 +1,7 @@
 """What a piece may be asked for by name: its key, its metre, its style; each one of the values that were seen."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crnn_audio.errors import DataError
@@ -27,6 +27,11 @@ class Conditions:
     def sizes(self) -> tuple[int, ...]:
         """Ids of each, "not told" among them."""
         return tuple(len(choices) + 1 for choices in self.values.values())
+
+    def named(self, ids: Sequence[int]) -> dict[str, str]:
+        """What these ids ask for; the inverse of `ids`."""
+        pairs = zip(self.values, ids, strict=True)
+        return {name: self.values[name][one - 1] for name, one in pairs if one}
 
     def ids(self, asked: Mapping[str, str]) -> tuple[int, ...]:
         """The id of each choice, 0 where nothing is asked for.

@@ -186,24 +186,24 @@ def _events(recipe: EventRecipe, beginning: Beginning, preparing: Preparing) -> 
     task = build.composing(run)
     task.to(device)
     feed = build.event_feed(recipe, usable.pieces, known, rank=ranks.rank, ranks=ranks.count)
-    judged = (lambda: _judge_events(recipe, task, development.pieces, device)) if development.pieces else None
+    judged = (lambda: _judge_events(recipe, task, development.pieces, known, device)) if development.pieces else None
     return Ready(run, task, feed, judged, "rows", [(piece.id, len(piece.rows)) for piece in usable.pieces])
 
 
 def _judge_events(
-    recipe: EventRecipe, task: NextToken, pieces: Sequence[EventPiece], device: torch.device
+    recipe: EventRecipe, task: NextToken, pieces: Sequence[EventPiece], known: Conditions, device: torch.device
 ) -> Judgement:
     representation = build.REPRESENTATIONS[recipe.data.representation]
     whole = events.whole_batches(pieces, JUDGED_ROWS, ahead=task.front.listener is not None)
     num_notes = {piece.id: representation.num_notes(piece.rows) for piece in pieces}
-    sample = _sample(recipe, task, pieces[0])
+    sample = _sample(recipe, task, pieces[0], known)
     return judge_next_token(task, (one.to(device) for one in whole), num_notes, sample)
 
 
-def _sample(recipe: EventRecipe, task: NextToken, like: EventPiece) -> Score:
+def _sample(recipe: EventRecipe, task: NextToken, like: EventPiece, known: Conditions) -> Score:
     """A short piece in the key and so on of one of dev, always by the same random numbers."""
     representation = build.REPRESENTATIONS[recipe.data.representation]
-    about = build.about({}, title="sample")
+    about = build.about(known.named(like.condition.tolist()), title="sample")
     request = Request(about, tuple(like.condition.tolist()), recipe.seed, like.rows[:0], None, SAMPLE_QUARTERS, 512)
     (drawn,) = compose(task, representation, [request], Sampling(seed=recipe.seed))
     return representation.decode(drawn.rows, about)
