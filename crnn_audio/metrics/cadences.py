@@ -66,8 +66,8 @@ class Endings:
 
 
 def cadences(score: Score) -> Cadences:
-    """What sounds at a piece's fermatas."""
-    found = moments(score)
+    """What sounds at a piece's fermatas; a melody alone has no chords, and nothing is counted."""
+    found = moments(score) if len(score.parts) > 1 else []
     total = Cadences()
     for fermata in score.fermatas:
         ends = [note.end for part in score.parts for note in part.notes if note.start == fermata][:1]

@@ -112,8 +112,11 @@ def _shares(axes: Any, sides: Mapping[str, Side]) -> None:
 
 def _copies(axes: Any, sides: Mapping[str, Side]) -> None:
     """Each piece's longest passage, sorted."""
+    alone = max(len(side.figures.parts) for side in sides.values()) < 2
     for name, side in sides.items():
-        for passages, style, what in ((side.passages, "-", "all parts"), (side.melody, ":", "melody")):
+        for passages, style, what in ((side.melody, ":", "melody"), (side.passages, "-", "all parts"))[
+            : 1 if alone else 2
+        ]:
             lengths = sorted(passage.quarters for passage in passages)
             axes.plot(lengths, style, marker=".", color=COLOURS[name], label=f"{name}, {what}")
     axes.set_ylim(bottom=0)

@@ -99,11 +99,12 @@ def figures(scores: Sequence[Score]) -> Figures:
 
 
 def _part(scores: Sequence[Score], column: int) -> Line:
-    """By its name where all pieces call it so, otherwise by its number."""
+    """By its name where all pieces call it so, otherwise by its number, or as the melody if it is the only part."""
     having = [score for score in scores if len(score.parts) > column]
     names = {score.parts[column].name for score in having}
     name = names.pop() if len(names) == 1 else ""
-    return line(name or f"part {column + 1}", [(score.parts[column], score.end) for score in having])
+    number = "melody" if max(len(score.parts) for score in having) == 1 else f"part {column + 1}"
+    return line(name or number, [(score.parts[column], score.end) for score in having])
 
 
 def _degrees(scores: Sequence[Score]) -> Mapping[int, float]:

@@ -70,7 +70,11 @@ def test_a_suspension_resolves_under_the_fermata_but_the_next_phrase_is_none_of_
 
 
 def test_a_fermata_over_no_note_is_not_counted() -> None:
-    assert cadences(score([67, 67], key=G, fermatas=(0.5, 7.0))) == Cadences()
+    assert cadences(score([67, 67], [59, 59], key=G, fermatas=(0.5, 7.0))) == Cadences()
+
+
+def test_a_melody_alone_has_no_chords() -> None:
+    assert cadences(score([67, 67], key=G, fermatas=(0.0,))) == Cadences()
 
 
 def test_the_key_is_that_which_holds_there() -> None:

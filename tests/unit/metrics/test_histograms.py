@@ -31,6 +31,16 @@ def test_bars_are_shares_in_per_cent_side_by_side() -> None:
     assert figure._suptitle.get_text() == "pieces: 1 generated, 1 of the corpus"
 
 
+def test_copies_of_melodies_and_of_all_parts_where_there_are_more() -> None:
+    def lines(pieces: list[Score]) -> list[str]:
+        panels = histograms.draw(compare(pieces, pieces, [])).axes
+        (copies,) = [axes for axes in panels if axes.get_title().startswith("longest passage copied")]
+        return [line.get_label() for line in copies.lines]
+
+    assert lines(ONE) == ["generated, melody", "generated, all parts", "corpus, melody", "corpus, all parts"]
+    assert lines([score([60])]) == ["generated, melody", "corpus, melody"]
+
+
 @pytest.mark.parametrize(
     ("generated", "corpus"), [(ONE, OTHER), ([], []), ([Score(())], OTHER), ([score([60], metre="4/4")], ONE)]
 )

@@ -45,6 +45,8 @@ def test_chords_count_their_highest_notes_as_the_line_and_sound_once() -> None:
     assert found.intervals == {-12: 0.5, 0: 0.5}
     assert found.repeats == 0.5
     assert found.rests == 1 / 8
+    within = Part("piano", (Note(0, 3, 60), Note(0.5, 0.5, 64), Note(1.5, 1, 67)))
+    assert line("piano", [(within, 4.0)]).rests == 1 / 4
 
 
 @pytest.mark.parametrize("seed", range(15))

@@ -83,5 +83,7 @@ def test_parts_have_the_name_that_all_pieces_give_them() -> None:
         return Score((Part(name, (Note(0, 1, 60),)),), metres=(Metre(0, 4, 4),))
 
     assert figures([named("fiddle"), named("fiddle")]).parts[0].name == "fiddle"
-    assert figures([named("fiddle"), named("flute")]).parts[0].name == "part 1"
-    assert figures([named("")]).parts[0].name == "part 1"
+    assert figures([named("fiddle"), named("flute")]).parts[0].name == "melody"
+    assert figures([named("")]).parts[0].name == "melody"
+    both = Score((*named("fiddle").parts, *named("").parts))
+    assert [part.name for part in figures([both, named("flute")]).parts] == ["part 1", "part 2"]
