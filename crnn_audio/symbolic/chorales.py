@@ -30,9 +30,10 @@ LONGEST_BAR = 8 * STEPS_PER_QUARTER
 COLUMNS = ("mark", *VOICES)
 VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
 """The largest token of each column; the smallest is 1."""
-TOLD = ("passed", "left")
-TOLD_SIZES = (LONGEST_BAR, LONGEST_BAR + 1)
-"""How many ids, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them."""
+TOLD = ("passed", "left", *VOICES)
+TOLD_SIZES = (LONGEST_BAR, LONGEST_BAR + 1, *(size + 1 for size in VOCABULARY[1:]))
+"""How many ids, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them; of each
+voice the token of the pitch that sounds before the row."""
 
 Tokens = Int[np.ndarray, "T 5"]
 Voice = Int[np.ndarray, " T"]
@@ -138,13 +139,17 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 2"]:
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 6"]:
     """What is told before each row is drawn, of the metres and the pickup of `about`."""
     now = np.arange(len(tokens)) * STEP
     told = np.zeros((len(tokens), len(TOLD)), dtype=np.int64)
+    sounding = Sounding()
+    for step, row in enumerate(tokens.tolist()):
+        told[step, 2:] = sounding.pitches
+        sounding = sounding.after(row)
     for _, start, length in _bars(about, about.title or "the piece").stretches:
         passed = (now - start) % length
-        told[now >= start] = np.stack([passed, length - passed], axis=1)[now >= start] // STEP
+        told[now >= start, :2] = np.stack([passed, length - passed], axis=1)[now >= start] // STEP
     return told
 
 
@@ -154,15 +159,29 @@ def num_notes(tokens: Tokens) -> int:
 
 
 @dataclass(frozen=True)
+class Sounding:
+    """The token of the pitch that sounds in each voice, 0 where none does."""
+
+    pitches: tuple[int, ...] = (0,) * len(VOICES)
+
+    def after(self, row: Sequence[int]) -> "Sounding":
+        """What sounds once this row has begun."""
+        now = zip(row[1:], self.pitches, strict=True)
+        return Sounding(
+            tuple(token if token >= FIRST_PITCH else before if token == GOES_ON else 0 for token, before in now)
+        )
+
+
+@dataclass(frozen=True)
 class Place:
-    """Where the next row stands, for writing row after row: its step, and which voices sound before it.
+    """Where the next row stands, for writing row after row: its step, and what sounds before it.
 
     `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
 
     bars: Bars
     step: int = 0
-    sounding: tuple[bool, ...] = (False,) * len(VOICES)
+    sounding: Sounding = Sounding()
 
     @classmethod
     def first(cls, about: Score) -> "Place":
@@ -179,18 +198,14 @@ class Place:
         return self.step / STEPS_PER_QUARTER
 
     @property
-    def told(self) -> tuple[int, int]:
+    def told(self) -> Row:
         """What `told` has in the next row."""
         bar = self.bars.at(self.step * STEP)
-        return self.step - bar.start // STEP, bar.end // STEP - self.step
+        return self.step - bar.start // STEP, bar.end // STEP - self.step, *self.sounding.pitches
 
     def next(self, row: Row) -> "Place":
         """After this row."""
-        sounding = (
-            token >= FIRST_PITCH or (token == GOES_ON and before)
-            for token, before in zip(row[1:], self.sounding, strict=True)
-        )
-        return replace(self, step=self.step + 1, sounding=tuple(sounding))
+        return replace(self, step=self.step + 1, sounding=self.sounding.after(row))
 
     def allowed(self, drawn: Row = ()) -> Bool[np.ndarray, " V"]:
         """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""
@@ -201,5 +216,5 @@ class Place:
         elif drawn[0] == END:
             may[GOES_ON:] = False
         else:
-            may[GOES_ON] = self.sounding[len(drawn) - 1]
+            may[GOES_ON] = self.sounding.pitches[len(drawn) - 1] > 0
         return may

@@ -33,9 +33,10 @@ BARS = 16
 COLUMNS = ("event", "duration")
 VOCABULARY = (FIRST_PITCH + HIGHEST - LOWEST, NO_TIME + len(DURATIONS))
 """The largest token of each column; the smallest is 1."""
-TOLD = ("passed", "left", "bar")
-TOLD_SIZES = (LONGEST_BAR + 1, LONGEST_BAR + 1, BARS)
-"""How many ids, from 0 on: of twenty-fourths of a quarter note that have passed or are left, and of bar numbers."""
+TOLD = ("passed", "left", "bar", "pitch")
+TOLD_SIZES = (LONGEST_BAR + 1, LONGEST_BAR + 1, BARS, VOCABULARY[0] + 1)
+"""How many ids, from 0 on: of twenty-fourths of a quarter note that have passed or are left, of bar numbers, and of the
+last note's event."""
 
 Tokens = Int[np.ndarray, "T 2"]
 Row = tuple[int, int]
@@ -160,7 +161,7 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 3"]:
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 4"]:
     """What is told before each row is drawn, of the metres and the pickup of `about`."""
     bars = bars_of(about)
     spans = np.array([_ticks(event, duration) for event, duration in tokens.tolist()], dtype=np.int64)
@@ -170,7 +171,14 @@ def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 3"]:
     passed = now - np.array([bar.start for bar in at])[numbers]
     left = np.array([bar.length for bar in at])[numbers] - passed
     parts = np.clip(np.stack([passed, left], axis=1) // UNIT, 0, LONGEST_BAR)
-    return np.concatenate([parts, numbers[:, None] % BARS], axis=1)
+    return np.concatenate([parts, numbers[:, None] % BARS, _last_pitches(tokens)[:, None]], axis=1)
+
+
+def _last_pitches(tokens: Tokens) -> Int[np.ndarray, " T"]:
+    """The event of the last note before each row, 0 before the first."""
+    notes = np.where(tokens[:, 0] >= FIRST_PITCH, np.arange(len(tokens)), -1)
+    last = np.maximum.accumulate(np.concatenate([[-1], notes]))[: len(tokens)]
+    return np.where(last >= 0, tokens[last, 0], 0)
 
 
 def num_notes(tokens: Tokens) -> int:
@@ -180,7 +188,7 @@ def num_notes(tokens: Tokens) -> int:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the next row stands, for writing row after row: its bar, the tick, and whether a note can go on.
+    """Where the next row stands, for writing row after row: bar, tick, whether a note can go on, the last note's event.
 
     `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
@@ -189,6 +197,7 @@ class Place:
     bar: Bar
     now: int = 0
     sounding: bool = False
+    pitch: int = 0
 
     @classmethod
     def first(cls, about: Score) -> "Place":
@@ -206,10 +215,10 @@ class Place:
         return self.now / TICKS_PER_QUARTER
 
     @property
-    def told(self) -> tuple[int, int, int]:
+    def told(self) -> tuple[int, int, int, int]:
         """What `told` has in the next row."""
         passed, left = self.now - self.bar.start, self.bar.end - self.now
-        return _units(passed), _units(left), self.bar.number % BARS
+        return _units(passed), _units(left), self.bar.number % BARS, self.pitch
 
     def next(self, row: Row) -> "Place":
         """After this row."""
@@ -217,7 +226,12 @@ class Place:
         if event == BAR_LINE:
             return replace(self, bar=self.bars.bar(self.bar.number + 1))
         length = _ticks(event, duration)
-        return replace(self, now=self.now + length, sounding=_sounds(event, length, self.sounding))
+        return replace(
+            self,
+            now=self.now + length,
+            sounding=_sounds(event, length, self.sounding),
+            pitch=event if event >= FIRST_PITCH else self.pitch,
+        )
 
     def allowed(self, drawn: tuple[int, ...] = ()) -> Bool[np.ndarray, " V"]:
         """Which tokens of the next column keep every bar full, 0 never; `drawn` are the row's columns before it."""

@@ -94,7 +94,7 @@ def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
 def test_the_bar_is_told_as_it_is_counted_out(seed: int) -> None:
     score = chorale(seed)
     bars = bars_of(score)
-    for step, (passed, left) in enumerate(chorales.told(chorales.encode(score), score).tolist()):
+    for step, (passed, left, *_) in enumerate(chorales.told(chorales.encode(score), score).tolist()):
         bar = bars.at(120 * step)
         assert (passed + left) * 120 == bar.length
         assert bar.start + 120 * passed == 120 * step
@@ -103,7 +103,14 @@ def test_the_bar_is_told_as_it_is_counted_out(seed: int) -> None:
 def test_a_pickup_is_the_end_of_its_bar() -> None:
     score = piece([(0, 2, 60)], [], [], [], metre=(3, 4), pickup=1)
     told = chorales.told(chorales.encode(score), score).tolist()
-    assert told[:6] == [[8, 4], [9, 3], [10, 2], [11, 1], [0, 12], [1, 11]]
+    assert [row[:2] for row in told[:6]] == [[8, 4], [9, 3], [10, 2], [11, 1], [0, 12], [1, 11]]
+
+
+def test_what_sounds_before_a_row_is_told() -> None:
+    score = piece([(0, 0.5, 60), (0.75, 0.25, 62)], [(0, 1, 55)], [], [(0.25, 0.25, 40)])
+    told = [row[2:] for row in chorales.told(chorales.encode(score), score).tolist()]
+    c, d, g, e = (chorales.FIRST_PITCH + pitch - chorales.LOWEST for pitch in (60, 62, 55, 40))
+    assert told == [[0, 0, 0, 0], [c, g, 0, 0], [c, g, 0, e], [0, g, 0, 0], [d, g, 0, 0]]
 
 
 @many

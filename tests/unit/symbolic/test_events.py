@@ -110,7 +110,8 @@ def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
 def test_what_is_told_of_a_known_tune() -> None:
     tokens = events.encode(tune((0, 1, 60), (1, 3, 62), (4, 1, 64), metre=(3, 4), pickup=1))
     assert events.told(tokens, tune(metre=(3, 4), pickup=1)).tolist() == [
-        [48, 24, 0], [72, 0, 0], [0, 72, 1], [72, 0, 1], [0, 72, 2], [24, 48, 2], [48, 24, 2],
+        [48, 24, 0, 0], [72, 0, 0, 17], [0, 72, 1, 17], [72, 0, 1, 19],
+        [0, 72, 2, 19], [24, 48, 2, 21], [48, 24, 2, 21],
     ]  # fmt: skip
 
 
