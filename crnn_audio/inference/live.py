@@ -2,7 +2,10 @@
 
 import json
 import shutil
+import signal
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from crnn_audio.audio import Blocks
@@ -11,28 +14,62 @@ from crnn_audio.inference.stream import Heard, Stream
 
 
 def show(stream: Stream, blocks: Blocks, stdout: TextIO, *, as_json: bool) -> None:
-    """Feeds all blocks and writes what is heard at once; as JSON, an event a line."""
-    growing = stdout.isatty() and not as_json
-    shown = ""
+    """Feeds all blocks and writes what is heard at once; as JSON, an event a line.
+
+    Where the sound ends by Ctrl-C or by an error, what was heard until then is finished and written all the same.
+    """
+    screen = _Screen(stdout, as_json)
     try:
-        for heard in _listen(stream, blocks):
-            for final in heard.finals:
-                line = json.dumps({"event": "final", **fields(final)}, ensure_ascii=False)
-                stdout.write("\r\x1b[K" * growing + (line if as_json else final.text) + "\n")
-                shown = ""
-            if heard.text != shown:
-                shown = heard.text
-                stdout.write(_partial(shown, heard.seconds, growing, as_json))
-            stdout.flush()
+        for block in blocks:
+            with _undisturbed():
+                screen.put(stream.feed(block))
     finally:
-        if growing and shown:
-            stdout.write("\n")
+        try:
+            screen.put(stream.flush())
+        finally:
+            screen.leave()
 
 
-def _listen(stream: Stream, blocks: Blocks) -> Iterator[Heard]:
-    for block in blocks:
-        yield stream.feed(block)
-    yield stream.flush()
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Lets a block be heard to its end, and only then a Ctrl-C interrupt."""
+    usual = signal.default_int_handler
+    if signal.getsignal(signal.SIGINT) is not usual or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came = list[int]()
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    if came:
+        raise KeyboardInterrupt
+
+
+class _Screen:
+    """What has been written of the open utterance."""
+
+    def __init__(self, stdout: TextIO, as_json: bool) -> None:
+        self.stdout = stdout
+        self.as_json = as_json
+        self.growing = stdout.isatty() and not as_json
+        self.shown = ""
+
+    def put(self, heard: Heard) -> None:
+        for final in heard.finals:
+            line = json.dumps({"event": "final", **fields(final)}, ensure_ascii=False)
+            self.stdout.write("\r\x1b[K" * self.growing + (line if self.as_json else final.text) + "\n")
+            self.shown = ""
+        if heard.text != self.shown:
+            self.shown = heard.text
+            self.stdout.write(_partial(self.shown, heard.seconds, self.growing, self.as_json))
+        self.stdout.flush()
+
+    def leave(self) -> None:
+        """Leaves what comes next a line of its own."""
+        if self.growing and self.shown:
+            self.stdout.write("\n")
 
 
 def _partial(text: str, seconds: float, growing: bool, as_json: bool) -> str:

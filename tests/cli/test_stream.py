@@ -175,6 +175,32 @@ def test_ctrl_c_leaves_what_was_said_and_a_line_of_its_own_for_the_prompt(live: 
     assert prompt == ""
 
 
+def test_ctrl_c_finishes_what_was_heard(start, live: Path, talk: Path, said) -> None:
+    content = soundfile.read(talk, dtype="int16")[0]
+    process = start("stream", live, "-", "--json", stdin=subprocess.PIPE, text=False)
+    heard = content[: round((said[0].words[-1].end + 0.3) * RATE)]
+    process.stdin.write(heard.tobytes())
+    process.stdin.flush()
+    text = ""
+    while len(text) < len(said[0].text) - 1:  # the rest may wait for a whole block, or for look-ahead
+        text = json.loads(process.stdout.readline())["text"]
+    os.killpg(process.pid, signal.SIGINT)
+    rest, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (130, b"")
+    last = json.loads(rest.decode().splitlines()[-1])
+    assert last["event"] == "final"
+    assert last["text"].startswith(text)
+
+
+def test_what_was_heard_before_an_error_is_finished(cli, live: Path, talk: Path, said, tmp_path: Path) -> None:
+    samples, _ = soundfile.read(talk, dtype="float32")
+    cut = samples[: round((said[0].words[-1].end + 0.3) * RATE)]
+    soundfile.write(tmp_path / "nan.wav", np.append(cut, np.full(RATE, np.nan)), RATE, subtype="FLOAT")
+    done = cli("stream", live, tmp_path / "nan.wav", "--seconds", "0.05", exit_code=4)
+    assert done.stdout == said[0].text + "\n"
+    assert "nan.wav" in done.stderr
+
+
 # ---------------------------------------------------------------------------------------- errors
 
 
