@@ -1,5 +1,7 @@
 """Notes, as music knows them: pitches and times in quarter notes; and pieces made of them, in parts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,7 +147,8 @@ class Score:
         """
         from crnn_audio.symbolic.files import write  # here, because files are made of scores
 
-        write(self, Path(path))
+        with _writing(Path(path)):
+            write(self, Path(path))
 
     def render(self, path: str | Path) -> None:
         """Writes it as sound (WAV), by a synthesiser of the extra `music`.
@@ -155,13 +158,27 @@ class Score:
         """
         from crnn_audio.symbolic.render import save
 
-        save(Path(path), self)
+        with _writing(Path(path)):
+            save(Path(path), self)
 
     def plot(self, path: str | Path) -> None:
-        """Draws its notes as a piano roll (PNG)."""
+        """Draws its notes as a piano roll (PNG).
+
+        Raises:
+            DataError: the file cannot be written.
+        """
         from crnn_audio.symbolic.drawing import save
 
-        save(Path(path), self)
+        with _writing(Path(path)):
+            save(Path(path), self)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written ({error.strerror}). Choose another folder, or make room.") from None
 
 
 def on_tick(quarters: float) -> float:
