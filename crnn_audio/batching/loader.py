@@ -122,6 +122,7 @@ class SpeechFeed:
     Args:
         plan: the global batches of an epoch.
         accumulate: parts that each batch is split into.
+        count: how many there are, where that is quicker told than planned.
         workers: processes that read ahead.
         rank: of the `ranks` that share each batch, whose parts these are.
     """
@@ -133,10 +134,11 @@ class SpeechFeed:
     pin_memory: bool = False
     rank: int = 0
     ranks: int = 1
+    count: Callable[[int], int] | None = None
 
     def num_steps(self, epoch: int) -> int:
         """Steps of an epoch."""
-        return len(self.plan(epoch))
+        return self.count(epoch) if self.count else len(self.plan(epoch))
 
     def steps(self, epoch: int, start: int) -> Iterator[list[SpeechBatch]]:
         """This rank's parts of each global batch, from step `start` on; none where others have all of its cuts."""

@@ -53,19 +53,34 @@ def plan_epoch(
     Raises:
         ValueError: a cut by itself is longer than the budget.
     """
-    cuts = [_planned(index, cut_id, durations[index], speeds, seed, epoch) for index, cut_id in enumerate(ids)]
-    generator = np.random.default_rng(key(seed, epoch, "plan"))
-    jitter = 1 + JITTER * generator.uniform(-1, 1, len(cuts))
-    order = np.argsort([cut.duration * factor for cut, factor in zip(cuts, jitter, strict=True)], kind="stable")
-    batches = _fill([cuts[index] for index in order], budget)
-    return batches if short_first else [batches[index] for index in generator.permutation(len(batches))]
+    drawn = _drawn(ids, durations, seed, epoch, speeds)
+    groups = _groups(drawn.seconds[drawn.order].tolist(), budget)
+    if not short_first:
+        groups = [groups[index] for index in drawn.generator.permutation(len(groups))]
+    order, factors, seconds = drawn.order.tolist(), drawn.speeds.tolist(), drawn.seconds.tolist()
+    return [tuple(PlannedCut(one, factors[one], seconds[one]) for one in order[group]) for group in groups]
+
+
+def num_batches(
+    ids: Sequence[str],
+    durations: Sequence[float],
+    *,
+    budget: float,
+    seed: int,
+    epoch: int,
+    speeds: Sequence[float] = (1.0,),
+) -> int:
+    """How many batches `plan_epoch` makes, in a third of its time: all epochs are counted before the first step."""
+    drawn = _drawn(ids, durations, seed, epoch, speeds)
+    return len(_groups(drawn.seconds[drawn.order].tolist(), budget))
 
 
 def in_order(durations: Sequence[float], *, budget: float) -> list[Batch]:
     """Every cut once at its own speed, longest first, for judging and transcribing: memory is known from the start."""
     cuts = [PlannedCut(index, 1.0, duration) for index, duration in enumerate(durations)]
     longest = max(durations, default=0.0)
-    return _fill(sorted(cuts, key=lambda cut: -cut.duration), max(budget, longest))
+    ranked = sorted(cuts, key=lambda cut: -cut.duration)
+    return [tuple(ranked[group]) for group in _groups([cut.duration for cut in ranked], max(budget, longest))]
 
 
 def part(batch: Batch, index: int, count: int) -> Batch:
@@ -80,21 +95,39 @@ def padding_share(batches: Sequence[Batch]) -> float:
     return 1 - real / padded if padded else 0.0
 
 
-def _planned(index: int, cut_id: str, duration: float, speeds: Sequence[float], seed: int, epoch: int) -> PlannedCut:
-    speed = speeds[key(seed, epoch, cut_id, "speed") % len(speeds)]
-    return PlannedCut(index, speed, duration / speed)
+@dataclass(frozen=True)
+class _Drawn:
+    """What chance decides in an epoch: each cut's speed and so its seconds, and the order in which batches are filled.
+
+    The generator goes on with the order of the batches.
+    """
+
+    speeds: np.ndarray
+    seconds: np.ndarray
+    order: np.ndarray
+    generator: np.random.Generator
 
 
-def _fill(cuts: Sequence[PlannedCut], budget: float) -> list[Batch]:
-    batches: list[Batch] = []
-    batch: list[PlannedCut] = []
-    longest = 0.0
-    for cut in cuts:
-        if cut.duration > budget:
-            raise ValueError(f"a cut of {cut.duration:.2f} s does not fit in a batch of {budget:g} s")
-        longest = max(longest, cut.duration)
-        if longest * (len(batch) + 1) > budget:
-            batches.append(tuple(batch))
-            batch, longest = [], cut.duration
-        batch.append(cut)
-    return [*batches, tuple(batch)] if batch else batches
+def _drawn(ids: Sequence[str], durations: Sequence[float], seed: int, epoch: int, speeds: Sequence[float]) -> _Drawn:
+    if len(speeds) == 1:
+        chosen = np.full(len(ids), speeds[0])
+    else:
+        chosen = np.array([speeds[key(seed, epoch, cut_id, "speed") % len(speeds)] for cut_id in ids])
+    seconds = np.asarray(durations) / chosen
+    generator = np.random.default_rng(key(seed, epoch, "plan"))
+    jitter = 1 + JITTER * generator.uniform(-1, 1, len(ids))
+    return _Drawn(chosen, seconds, np.argsort(seconds * jitter, kind="stable"), generator)
+
+
+def _groups(durations: Sequence[float], budget: float) -> list[slice]:
+    """Stretches of cuts, in this order, each as long as its padded length allows."""
+    groups: list[slice] = []
+    start, longest = 0, 0.0
+    for place, duration in enumerate(durations):
+        if duration > budget:
+            raise ValueError(f"a cut of {duration:.2f} s does not fit in a batch of {budget:g} s")
+        longest = max(longest, duration)
+        if longest * (place - start + 1) > budget:
+            groups.append(slice(start, place))
+            start, longest = place, duration
+    return [*groups, slice(start, len(durations))] if durations else groups

@@ -1,6 +1,7 @@
 """From a recipe of speech to its parts: corpus, vocabulary, front end, task, and the training split as batches."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from crnn_audio.batching import checks, manifests
 from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.batching.plan import Batch, plan_epoch
+from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
 from crnn_audio.builders.parts import conv_front, model
 from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.config.speech import Augment, Features, RecognitionTask
@@ -161,18 +162,18 @@ def feed(recipe: SpeechRecipe, ready: Cuts, pin_memory: bool = False, rank: int 
     """The training split as global batches, and their order in each epoch; a rank reads its share of each."""
     ids, durations = [cut.id for cut in ready.cuts], [cut.duration for cut in ready.cuts]
 
-    def plan(epoch: int) -> list[Batch]:
-        return plan_epoch(
-            ids,
-            durations,
-            budget=recipe.data.batch_seconds,
-            seed=recipe.seed,
-            epoch=epoch,
-            speeds=recipe.augment.speed,
-            short_first=epoch == 0 and recipe.data.first_epoch == "short_first",
-        )
+    planned = partial(
+        plan_epoch, ids, durations, budget=recipe.data.batch_seconds, seed=recipe.seed, speeds=recipe.augment.speed
+    )
+    counted = partial(num_batches, *planned.args, **planned.keywords)
 
-    return SpeechFeed(ready, plan, recipe.data.accumulate, recipe.data.workers, pin_memory, rank, ranks)
+    def plan(epoch: int) -> list[Batch]:
+        return planned(epoch=epoch, short_first=epoch == 0 and recipe.data.first_epoch == "short_first")
+
+    data = recipe.data
+    return SpeechFeed(
+        ready, plan, data.accumulate, data.workers, pin_memory, rank, ranks, lambda epoch: counted(epoch=epoch)
+    )
 
 
 def findings(recipe: SpeechRecipe, ready: Cuts) -> list[checks.Finding]:

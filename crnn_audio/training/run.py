@@ -20,9 +20,9 @@ from crnn_audio.runs import Run
 from crnn_audio.training import checkpoint, lock, loop, optim, ready, start
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
-from crnn_audio.training.display import Display, Silence
+from crnn_audio.training.display import Display, Preparing, Silence
 from crnn_audio.training.ranks import Ranks, joined
-from crnn_audio.training.ready import METRICS, Beginning, Ready
+from crnn_audio.training.ready import METRICS, Beginning, PlannedFeed, Ready
 from crnn_audio.training.start import Say
 
 OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov"}
@@ -122,7 +122,7 @@ def _trained(prepared: Ready, ranks: Ranks, deadline: float | None, say: Say) ->
     ranks.agree((progress.step, progress.epoch), "checkpoints")
     if ranks.count > 1:
         say(f"{run.path}: {ranks.count} processes train together.")
-    total = sum(feed.num_steps(epoch) for epoch in range(options.max_epochs))
+    total = _total_steps(feed, options.max_epochs, ranks)
     with _interruptible(say) as interrupted, _display(prepared, total, options, progress, ranks) as display:
         progress = loop.train(
             task,
@@ -154,6 +154,16 @@ def _trained(prepared: Ready, ranks: Ranks, deadline: float | None, say: Say) ->
         processes=ranks.count,
         leads=ranks.leads,
     )
+
+
+def _total_steps(feed: PlannedFeed, epochs: int, ranks: Ranks) -> int:
+    """Steps of all epochs, which most schedules of the learning rate need from the start."""
+    total = 0
+    with Preparing(shown=ranks.leads) as progress:
+        for epoch in range(epochs):
+            total += feed.num_steps(epoch)
+            progress("planning epochs", epoch + 1, epochs)
+    return total
 
 
 def _display(prepared: Ready, total: int, options: loop.Options, progress: Progress, ranks: Ranks) -> Display | Silence:

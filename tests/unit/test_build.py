@@ -139,6 +139,7 @@ def test_the_feed_follows_the_recipe(root) -> None:
 
     feed = build.feed(recipe, build.cuts(recipe, chosen, VOCABULARY))
     assert [feed.plan(epoch) for epoch in range(3)] == [plan(0, True), plan(1, False), plan(2, False)]
+    assert [feed.num_steps(epoch) for epoch in range(9)] == [len(feed.plan(epoch)) for epoch in range(9)]
     assert plan(0, True) != plan(0, False)
     assert feed.accumulate == 3
     shuffled = trainings.small(root, changes | {"data.first_epoch": "shuffled"})

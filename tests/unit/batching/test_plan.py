@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from crnn_audio.batching.plan import PlannedCut, in_order, key, padding_share, part, plan_epoch
+from crnn_audio.batching.plan import PlannedCut, in_order, key, num_batches, padding_share, part, plan_epoch
 
 
 def lengths(batches) -> list[list[float]]:
@@ -34,6 +34,20 @@ def test_short_first_goes_from_short_to_long_and_later_epochs_do_not() -> None:
     assert sorted(means[1]) == means[0]
 
 
+@pytest.mark.parametrize("speeds", [[1.0], [0.9, 1.0, 1.1]])
+def test_batches_are_counted_without_a_plan_and_rightly(speeds: list[float]) -> None:
+    ids = [str(one) for one in range(300)]
+    durations = [0.5 + (7 * one % 97) / 10 for one in range(300)]
+    counts = set()
+    for epoch in range(30):
+        fixed = {"budget": 30.0, "seed": 5, "epoch": epoch, "speeds": speeds}
+        count = num_batches(ids, durations, **fixed)
+        for short_first in (False, True):
+            assert count == len(plan_epoch(ids, durations, **fixed, short_first=short_first))
+        counts.add(count)
+    assert len(counts) > 1, "they would be the same for any epoch"
+
+
 def test_neighbours_change_from_epoch_to_epoch() -> None:
     ids = [str(one) for one in range(200)]
     durations = [1 + one / 200 for one in range(200)]
@@ -53,6 +67,7 @@ def test_a_cut_above_the_budget_is_refused() -> None:
 
 def test_an_empty_split_is_an_empty_plan() -> None:
     assert plan_epoch([], [], budget=10, seed=1, epoch=0) == []
+    assert num_batches([], [], budget=10, seed=1, epoch=0) == 0
     assert in_order([], budget=10) == []
     assert padding_share([]) == 0.0
 
