@@ -7,6 +7,7 @@ equal.
 
 from crnn_audio.builders.events import FITTED as FITTED
 from crnn_audio.builders.events import REPRESENTATIONS as REPRESENTATIONS
+from crnn_audio.builders.events import TUNES as TUNES
 from crnn_audio.builders.events import about as about
 from crnn_audio.builders.events import composing as composing
 from crnn_audio.builders.events import encoded as encoded
@@ -21,6 +22,7 @@ from crnn_audio.builders.parts import required as required
 from crnn_audio.builders.parts import threads as threads
 from crnn_audio.builders.preparing import Prepared as Prepared
 from crnn_audio.builders.preparing import PreparedRolls as PreparedRolls
+from crnn_audio.builders.preparing import PreparedTunes as PreparedTunes
 from crnn_audio.builders.preparing import prepare as prepare
 from crnn_audio.builders.rolls import next_frame as next_frame
 from crnn_audio.builders.rolls import pieces as pieces

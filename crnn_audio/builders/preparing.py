@@ -5,9 +5,11 @@ from functools import partial
 from pathlib import Path
 
 from crnn_audio.batching import checks
+from crnn_audio.builders.events import TUNES
 from crnn_audio.builders.speech import Splits
-from crnn_audio.corpora import CORPORA, home, own, piano_rolls
+from crnn_audio.corpora import CORPORA, home, own, piano_rolls, tunes
 from crnn_audio.corpora.piano_rolls import Piece
+from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 
 
@@ -33,13 +35,22 @@ class PreparedRolls:
     absent: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class PreparedTunes:
+    """Music that lies in `folder`: its pieces by split, and the reasons for those that were left out."""
+
+    folder: Path
+    splits: dict[str, list[Tune]]
+    left_out: dict[str, str]
+
+
 def prepare(
     corpus: str,
     *,
     root: str | Path | None = None,
     out: str | Path | None = None,
     progress: home.Progress | None = None,
-) -> Prepared | PreparedRolls:
+) -> Prepared | PreparedRolls | PreparedTunes:
     """Finds, makes or downloads a corpus and reads all of it once.
 
     Args:
@@ -52,12 +63,17 @@ def prepare(
         DataError: there is no such corpus, or it cannot be had; with what there is and what was tried.
     """
     place = Path(root) if root else None
+    if out is not None and corpus in (piano_rolls.NAME, *TUNES):
+        raise DataError(f"{corpus}: manifests are of recordings, and these are none; leave --out away.")
     if corpus == piano_rolls.NAME:
-        if out is not None:
-            raise DataError(f"{corpus}: manifests are of recordings, and these are none; leave --out away.")
         return _rolls(home.locate(piano_rolls, place, progress))
+    if corpus in TUNES:
+        source, pieces = TUNES[corpus]
+        folder = home.locate(source, place, progress)
+        left_out = tunes.left_out(folder) if (folder / tunes.LEFT_OUT).exists() else {}
+        return PreparedTunes(folder, pieces(folder), left_out)
     if corpus not in CORPORA:
-        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, piano_rolls.NAME])}.")
+        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, piano_rolls.NAME, *TUNES])}.")
     folder = home.locate(CORPORA[corpus], place, progress)
     found = CORPORA[corpus].prepare(folder)
     cache = checks.cache_of(corpus)

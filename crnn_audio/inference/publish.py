@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files, runs
+from crnn_audio.config.schema import EventRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, RunError
+from crnn_audio.inference.cards import music_card, music_splits
+from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate import Evaluation, corpus_of, evaluate_speech
-from crnn_audio.inference.load import load_recognizer
+from crnn_audio.inference.evaluate_events import EventEvaluation, evaluate_events
+from crnn_audio.inference.load import load
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.inference.show import look_ahead_ms
 from crnn_audio.runs import Run
@@ -28,7 +32,7 @@ class Published:
 
     path: Path
     num_bytes: int
-    scores: tuple[Evaluation, ...]
+    scores: tuple[Evaluation | EventEvaluation, ...]
     weights: str
 
 
@@ -60,12 +64,11 @@ def publish(
     splits = _held_out(run, root, progress) if splits is None else splits
     copy = runs.small_copy(run, Path(out), weights)
     try:
-        recognizer = load_recognizer(copy.path, device="cpu")
         root = root or run.recipe.data.root  # which the copy does not know
-        scores = tuple(_scored(recognizer, split, root, progress) for split in splits)
+        scores, text = _judged(copy, splits, root, progress)
         copy.set_state("finished", scores=[_score(one) for one in scores])
         with runs.writing(copy.path):
-            files.write_text(copy.path / "README.md", card(recognizer, scores))
+            files.write_text(copy.path / "README.md", text)
     except BaseException:  # without its scores it would pass for a model that is ready to ship
         shutil.rmtree(copy.path, ignore_errors=True)
         raise
@@ -73,7 +76,23 @@ def publish(
     return Published(copy.path, num_bytes, scores, copy.facts.get("weights", "best"))
 
 
+def _judged(
+    copy: Run, splits: tuple[str, ...], root: str | Path | None, progress: home.Progress | None
+) -> tuple[tuple[Evaluation | EventEvaluation, ...], str]:
+    """The scores of the copy, and its card."""
+    opened = load(copy.path, device="cpu")
+    if isinstance(opened, Composer):
+        music = tuple(evaluate_events(opened, split, root=root, written=0, progress=progress) for split in splits)
+        return music, music_card(opened, music, _trained(copy, "train"))
+    if not isinstance(opened, Recognizer):
+        raise RunError(f"{copy.path}: a model of piano rolls is not published; it is for comparing cells.")
+    scores = tuple(_scored(opened, split, root, progress) for split in splits)
+    return scores, card(opened, scores)
+
+
 def _held_out(run: Run, root: str | Path | None, progress: home.Progress | None) -> tuple[str, ...]:
+    if isinstance(run.recipe, EventRecipe):
+        return music_splits(run, root)
     recipe, there = corpus_of(run, root, progress)
     unseen = ("test",) if recipe.data.dev_as_train else ("dev", "test")
     found = tuple(split for split in unseen if there.get(split))
@@ -88,7 +107,7 @@ def _scored(recognizer: Recognizer, split: str, root: str | Path | None, progres
     return replace(found, corpus=runs.from_here(found.corpus))
 
 
-def _score(evaluation: Evaluation) -> dict[str, Any]:
+def _score(evaluation: Evaluation | EventEvaluation) -> dict[str, Any]:
     return {name: value for name, value in evaluation.as_json().items() if name != "run"}
 
 
@@ -119,16 +138,21 @@ def _what(recognizer: Recognizer) -> str:
 
 
 def _data(corpus: home.Corpus | None, run: Run) -> str:
-    facts, data = run.facts, run.speech.data
+    data = run.speech.data
     about = f"Own recordings in {data.name}; their licence is for their owner to state."
     if corpus:
         first_line = (corpus.__doc__ or "").strip().partition("\n")[0]
         about = f"{first_line}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}."
     splits = "train and dev, as long as was chosen before on dev" if data.dev_as_train else "train"
-    threads = f", {facts.get('threads')} thread(s)" if facts.get("device") == "cpu" else ""
     start = f", starting from {run.recipe.init}" if run.recipe.init else ""
+    return f"{about}\n\n{_trained(run, splits + start)}"
+
+
+def _trained(run: Run, on: str) -> str:
+    facts = run.facts
+    threads = f", {facts.get('threads')} thread(s)" if facts.get("device") == "cpu" else ""
     return (
-        f"{about}\n\nTrained on {splits}{start}: {facts.get('epochs')} epochs, {facts.get('steps')} steps, "
+        f"Trained on {on}: {facts.get('epochs')} epochs, {facts.get('steps')} steps, "
         f"seed {run.recipe.seed}, on {facts.get('device')}{threads}, by `{facts.get('command')}` "
         f"at commit {facts.get('commit')}. {_chosen(run)}"
     )

@@ -50,6 +50,8 @@ def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: b
     prepared = build.prepare(corpus, root=root, out=out, progress=progress)
     if isinstance(prepared, build.PreparedRolls):
         _print_rolls(prepared, as_json)
+    elif isinstance(prepared, build.PreparedTunes):
+        _print_tunes(prepared, as_json)
     else:
         for split, cuts in prepared.splits.items():
             _print_split(split, cuts, prepared.findings[split], as_json)
@@ -69,6 +71,16 @@ def _print_rolls(prepared: Any, as_json: bool) -> None:
         say(problem)
     if prepared.absent:
         say(f"Not there: {', '.join(prepared.absent)}.")
+
+
+def _print_tunes(prepared: Any, as_json: bool) -> None:
+    for split, pieces in prepared.splits.items():
+        quarters = sum(piece.score.end for piece in pieces)
+        line = f"{split:5}  {len(pieces):5} pieces  {quarters:9,.0f} quarter notes"
+        print(json.dumps({"split": split, "pieces": len(pieces), "quarters": quarters}) if as_json else line)
+    if prepared.left_out:
+        name, reason = next(iter(prepared.left_out.items()))
+        say(f"Left out {len(prepared.left_out)}, each with its reason in left_out.json; {name}: {reason}.")
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:

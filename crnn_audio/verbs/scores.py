@@ -83,12 +83,14 @@ def publish(
     Half-precision weights and no training state; the copy is scored, and a model card written into it.
     """
     from crnn_audio.inference.publish import publish
+    from crnn_audio.metrics.scores import worded
     from crnn_audio.training.display import Preparing
 
     with Preparing() as progress:
         published = publish(model, out, root=root, weights=weights, progress=progress)
     for one in published.scores:
-        print(f"{out} on {one.corpus} {one.split}: WER {100 * one.wer:.2f} %, CER {100 * one.cer:.2f} %")
+        found = ", ".join(worded(metric, score) for metric, score in one.scores.items())
+        print(f"{out} on {one.corpus} {one.split}: {found}")
     if "test" not in {one.split for one in published.scores}:
         say(f"{published.scores[0].corpus} has no test split; the model card has scores on dev alone.")
     which = ", with the weights at the end of training" if published.weights == "last" else ""

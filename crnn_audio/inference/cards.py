@@ -1,0 +1,60 @@
+"""Model cards of what writes music: what it is, from what data, its scores, what it knows, what it is not good for."""
+
+import shlex
+from pathlib import Path
+
+from crnn_audio import build
+from crnn_audio.inference.composer import Composer
+from crnn_audio.inference.evaluate_events import EventEvaluation
+from crnn_audio.runs import Run
+
+
+def music_card(composer: Composer, scores: tuple[EventEvaluation, ...], trained: str) -> str:
+    """The card; `trained` says how the weights came about."""
+    run = composer.run
+    corpus = build.TUNES[run.events.data.corpus][0]
+    about = (corpus.__doc__ or "").strip().partition("\n")[0]
+    known = [f"- `{name}`: {', '.join(values)}" for name, values in run.conditions.values.items()]
+    sections = [
+        f"# {run.path.resolve().name}\n\n{_what(composer)}",
+        f"## Data\n\n{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.\n\n{trained}",
+        f"## Scores\n\nOf these very files, nothing given.\n\n{_table(scores)}",
+        "## What may be asked for\n\n" + ("\n".join(known) or "Nothing."),
+        f"## Not good for\n\n{corpus.NOT_FOR}",
+        f"## Use\n\n```\n{_use(run)}\n```",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _what(composer: Composer) -> str:
+    model, recipe = composer.task.model, composer.run.events
+    layers = recipe.model.recurrent
+    form = {"chorale": "four voices on the sixteenth", "melody": "melodies, note by note"}[recipe.data.representation]
+    kept = " Voices that are kept are heard ahead by layers of both directions." if recipe.model.listener else ""
+    return (
+        f"Writes {form}: {layers.num_layers} {layers.cell.upper()} layers of {layers.hidden_size} and a softmax for "
+        f"each token of a row, one after the other.{kept} {model.num_parameters:,} parameters, kept in half precision."
+    )
+
+
+def _table(scores: tuple[EventEvaluation, ...]) -> str:
+    lines = ["| split | nats a note | pieces |", "|---|--:|--:|"]
+    return "\n".join(
+        lines + [f"| {one.corpus} {one.split} | {one.nats_per_note:.3f} | {len(one.pieces)} |" for one in scores]
+    )
+
+
+def _use(run: Run) -> str:
+    name = run.path.resolve().name
+    return shlex.join(["crnn-audio", "generate", name, "--num", "10", "--out", "tunes"])
+
+
+def music_splits(run: Run, root: str | Path | None) -> tuple[str, ...]:
+    """The splits that the model did not see: dev and test, where they are.
+
+    Raises:
+        DataError: the corpus cannot be had.
+    """
+    data = run.events.data.model_copy(update={"root": str(root)} if root else {})
+    there = build.tunes(run.events.model_copy(update={"data": data}))
+    return tuple(split for split in ("dev", "test") if there.get(split))
