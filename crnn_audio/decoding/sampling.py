@@ -73,14 +73,21 @@ def draw(
         scores = scores.masked_fill(~allowed, -math.inf)
     if sampling.temperature == 0:
         return scores.argmax(dim=-1)
-    ordered, tokens = (scores / sampling.temperature).log_softmax(dim=-1).sort(dim=-1, descending=True, stable=True)
-    probs = ordered.exp()
-    if sampling.top_k:
-        probs[:, sampling.top_k :] = 0
-    before = probs.cumsum(dim=-1) - probs
-    probs = probs.masked_fill(before >= sampling.top_p * probs.sum(dim=-1, keepdim=True), 0)
+    probs = (scores / sampling.temperature).softmax(dim=-1)
+    if sampling.top_k or sampling.top_p < 1:
+        probs = _likeliest(probs, sampling)
     heights = probs.cumsum(dim=-1)
     level = chance.to(heights).unsqueeze(-1) * heights[:, -1:]
-    place = torch.searchsorted(heights, level, right=True).clamp(max=heights.shape[-1] - 1)
-    last = (probs > 0).sum(dim=-1, keepdim=True) - 1
-    return tokens.gather(-1, torch.minimum(place, last)).squeeze(-1)
+    place = torch.searchsorted(heights, level, right=True).squeeze(-1)
+    last = (probs > 0).long().cumsum(dim=-1).argmax(dim=-1)  # rounding may lift a level to the full height
+    return torch.minimum(place, last)
+
+
+def _likeliest(probs: Float[Tensor, "B V"], sampling: Sampling) -> Float[Tensor, "B V"]:
+    """The same with zeros for what is left out."""
+    ordered, tokens = probs.sort(dim=-1, descending=True, stable=True)
+    if sampling.top_k:
+        ordered[:, sampling.top_k :] = 0
+    before = ordered.cumsum(dim=-1) - ordered
+    kept = ordered.masked_fill(before >= sampling.top_p * ordered.sum(dim=-1, keepdim=True), 0)
+    return torch.zeros_like(probs).scatter(-1, tokens, kept)

@@ -1,4 +1,4 @@
-"""`make bench`: how fast training, streaming, piano rolls and transcription are; its parts are the files beside it."""
+"""`make bench`: how fast training, streaming, rolls, composing and transcription are; its parts are the files beside it."""
 
 import argparse
 import json
@@ -10,9 +10,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported,
 import torch
 
 from crnn_audio.errors import CrnnAudioError
-from tests.bench import rolls, streaming, training, transcription
+from tests.bench import composing, rolls, streaming, training, transcription
 
-PARTS = ("streaming", "training", "rolls", "transcription")
+PARTS = ("streaming", "training", "rolls", "composing", "transcription")
 """In this order, so that the memory of a stream is that of a process which has done nothing else."""
 OF_A_MODEL = {"streaming": streaming, "transcription": transcription}
 
@@ -28,6 +28,9 @@ def main() -> None:
         elif part == "rolls":
             figures[part] = rolls.figures(chosen.rounds)
             lines = rolls.lines(figures[part])
+        elif part == "composing":
+            figures[part] = composing.figures(chosen.rounds, chosen.bars)
+            lines = composing.lines(figures[part])
         elif part == "streaming":
             figures[part] = streaming.figures(chosen.models[part], chosen.minutes)
             lines = streaming.lines(figures[part])
@@ -47,6 +50,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=20, help="in a round (20)")
     parser.add_argument("--model", help="a run directory or a zoo name; by default what ships for each part")
     parser.add_argument("--minutes", type=float, default=60.0, help="of sound in the long stream and file (60)")
+    parser.add_argument("--bars", type=int, default=64, help="of the pieces that are composed (64)")
     parser.add_argument("--files", type=int, help="of the test split that are transcribed (all)")
     parser.add_argument("--threads", type=int, default=2, help="of transcription (2); the other parts take one")
     parser.add_argument("--json", action="store_true", help="print one object")

@@ -32,12 +32,14 @@ def program(*arguments: object, exit_code: int = 0) -> subprocess.CompletedProce
 
 def test_the_benchmark_runs(corpus: Callable[[str], Path], live: Path) -> None:
     corpus("an4")
-    done = program(*"--rounds 1 --steps 1 --minutes 0.02 --files 2 --threads 1 --json --model".split(), live)
+    done = program(*"--rounds 1 --steps 1 --minutes 0.02 --bars 2 --files 2 --threads 1 --json --model".split(), live)
     found = json.loads(done.stdout)
     assert found["ours"]["rate"] > 0
     assert found["ratio"] == found["ours"]["rate"] / found["packed"]["rate"]
     assert found["streaming"]["blocks"][0]["p50"] > 0, "all parts run unless one is named"
     assert found["transcription"]["long"]["real_time"] > 0
+    assert found["composing"]["rows"] == 2 * 16 + 1
+    assert found["composing"]["ratio"] > 0
     lines = list(training.lines(found))
     assert [line.split()[0] for line in lines] == ["training,", "training,", "ratio"]
 

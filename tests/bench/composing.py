@@ -1,0 +1,90 @@
+"""How fast chorales are written: with the state carried from row to row, and by reading all rows anew for each.
+
+The network is that of recipes/chorales/lstm.yaml with its initial weights: what it writes is noise, and takes as long.
+Reading anew is measured at rows evenly spread over the piece, since all of them would take minutes.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from crnn_audio import build
+from crnn_audio.batching import events as batches
+from crnn_audio.batching.rows import Span
+from crnn_audio.config.load import load
+from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.score import Score
+from crnn_audio.tasks.composing import Request, compose
+from crnn_audio.tasks.next_token import NextToken
+
+RECIPE = "chorales/lstm"
+CONDITIONS = Conditions({"key": tuple("ABCDEFG"), "metre": ("4/4",)})
+ROWS_A_BAR = 16
+TOGETHER = 10
+
+
+def figures(rounds: int, bars: int = 64, places: int = 16) -> dict[str, Any]:
+    """Seconds to write a piece of so many bars, alone and of ten together, in turn; and to read it anew row by row."""
+    recipe = load(RECIPE, ["threads=1"])
+    task = build.next_token(recipe, CONDITIONS).eval()  # type: ignore[arg-type]  # such a recipe
+    about = build.about({}, tempo=100.0)
+    piece = written(task, about, 1, bars)
+    alone, together, anew = list[float](), list[float](), list[float]()
+    for _ in range(rounds):
+        alone.append(timed(lambda: written(task, about, 1, bars)))
+        together.append(timed(lambda: written(task, about, TOGETHER, bars)))
+        anew.append(statistics.fmean(read_anew(task, piece[:length]) for length in spread(len(piece), places)))
+    one, ten, row = (statistics.median(found) for found in (alone, together, anew))
+    return {
+        "bars": bars,
+        "rows": len(piece),
+        "rows_per_second": len(piece) / one,
+        "anew_rows_per_second": 1 / row,
+        "ratio": row * len(piece) / one,
+        "ten_against_one": ten / one,
+        "times_real_time": 60 * 4 * bars / about.tempo / one,
+    }
+
+
+def written(task: NextToken, about: Score, count: int, bars: int) -> np.ndarray:
+    """The rows of the first of `count` pieces that are written side by side."""
+    width = len(build.REPRESENTATIONS["chorale"].COLUMNS)
+    nothing = np.zeros((0, width), dtype=np.int64)
+    requests = [Request(about, (1, 1), seed, nothing, None, 4.0 * bars, 10_000) for seed in range(count)]
+    return compose(task, build.REPRESENTATIONS["chorale"], requests, Sampling())[0].rows
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def spread(rows: int, places: int) -> Iterator[int]:
+    return (max(round(rows * (place + 0.5) / places), 1) for place in range(places))
+
+
+@torch.inference_mode()
+def read_anew(task: NextToken, rows: np.ndarray) -> float:
+    """Seconds to read all these rows for the sake of the next one."""
+    about, representation = build.about({}), build.REPRESENTATIONS["chorale"]
+    piece = batches.EventPiece("", rows, representation.told(rows, about), np.array([1, 1]))
+    drawn = np.ones(rows.shape[1], dtype=bool)
+    batch = batches.batch([(piece, drawn)], [Span(0, 0, len(rows))], ahead=task.front.listener is not None)
+    return timed(lambda: task.head.losses(task.model(batch.columns, batch.lengths).frames[:, -1:], batch.next[:, -1:]))
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """For people."""
+    return [
+        f"composing, a chorale of {found['bars']} bars with carry: {found['rows_per_second']:,.0f} rows a second, "
+        f"{found['times_real_time']:,.0f} times as fast as it plays",
+        f"composing, all rows read anew for each: {found['anew_rows_per_second']:,.1f} rows a second, "
+        f"ratio {found['ratio']:.1f}",
+        f"composing, ten in a batch take {found['ten_against_one']:.2f} times as long as one",
+    ]
