@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.counting import Bar, Bars, bars_of, ticks
+from crnn_audio.symbolic.bars import ticks
+from crnn_audio.symbolic.counting import Bar, Bars, bars_of
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
 
 BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales, events
-from crnn_audio.symbolic.counting import ticks
+from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
 
 
