@@ -88,11 +88,11 @@ def _melody(score: Score, name: str) -> list[tuple[int, int, int]]:
 
 def _bars(score: Score, name: str) -> Bars:
     bars = bars_of(score)
-    for _, _, length in bars.stretches:
-        if length % UNIT or length > LONGEST_BAR * UNIT:
+    for _, start, length in bars.stretches:
+        if start % UNIT or length % UNIT or length > LONGEST_BAR * UNIT:
             raise DataError(
-                f"{name}: bars of {length / TICKS_PER_QUARTER:g} quarters. They should be whole 24ths of a "
-                "quarter, and eight quarters at most."
+                f"{name}: bars of {length / TICKS_PER_QUARTER:g} quarters after a pickup of {score.pickup:g}. Bars and "
+                "pickup should be whole 24ths of a quarter, and a bar eight quarters at most."
             )
     return bars
 
