@@ -9,7 +9,8 @@ from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import events
 from crnn_audio.symbolic.abc import AbcTune
-from crnn_audio.symbolic.counting import bars_of, ticks
+from crnn_audio.symbolic.bars import ticks
+from crnn_audio.symbolic.counting import bars_of
 from crnn_audio.symbolic.score import Note, Score
 
 SHORTEST = 4

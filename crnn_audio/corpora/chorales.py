@@ -17,7 +17,8 @@ from crnn_audio.corpora.music21_package import repertory
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales
-from crnn_audio.symbolic.counting import bars_of, ticks
+from crnn_audio.symbolic.bars import ticks
+from crnn_audio.symbolic.counting import bars_of
 from crnn_audio.symbolic.score import MODES, Key, Metre, Note, Part, Score, on_tick
 
 NAME = "chorales"

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
-from crnn_audio.symbolic.counting import bars_of, ticks
+from crnn_audio.symbolic.bars import ticks
+from crnn_audio.symbolic.counting import bars_of
 from crnn_audio.symbolic.score import Part, Score
 
 OPENING = 4

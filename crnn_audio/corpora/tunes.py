@@ -1,7 +1,6 @@
 """Pieces of music with what is known of each, kept as JSON lines; and fixed splits that no family of pieces crosses."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.batching.plan import key
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.keys import key_named
 from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
 
 SHARE = 0.1
@@ -54,24 +52,6 @@ def divided(tunes: Iterable[Tune]) -> dict[str, list[Tune]]:
 
 def _place(family: str) -> float:
     return key("split", family) / 2**63
-
-
-def known_conditions(tunes: Iterable[Tune]) -> dict[str, tuple[str, ...]]:
-    """Of each condition the values that occur, the most frequent first."""
-    counts: dict[str, Counter[str]] = {}
-    for tune in tunes:
-        for name, value in tune.condition.items():
-            counts.setdefault(name, Counter())[value] += 1
-    return {name: tuple(sorted(count, key=lambda value: (-count[value], value))) for name, count in counts.items()}
-
-
-def transposed(condition: Mapping[str, str], semitones: int) -> dict[str, str]:
-    """What is known of the piece so many semitones higher: another key, of at most five flats or six sharps."""
-    if "key" not in condition or not semitones:
-        return dict(condition)
-    key = key_named(condition["key"])
-    sharps = (key.sharps + 7 * semitones + 5) % 12 - 5
-    return {**condition, "key": str(Key(0.0, sharps, key.mode))}
 
 
 def save(tunes: Iterable[Tune], left_out: Mapping[str, str], folder: Path) -> None:

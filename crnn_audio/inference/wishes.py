@@ -10,8 +10,8 @@ from jaxtyping import Int
 from crnn_audio import build
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales, conditions, events, files, note_names
+from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.conditions import Conditions
-from crnn_audio.symbolic.counting import ticks
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Part, Score
 

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.counting import Bars, bars_of, ticks
+from crnn_audio.symbolic.bars import ticks
+from crnn_audio.symbolic.counting import Bars, bars_of
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
 
 STEPS_PER_QUARTER = 4

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from crnn_audio.errors import DataError
+from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Metre, Score
 
 COMMON = Metre(0.0, 4, 4)
@@ -72,8 +73,3 @@ def bars_of(score: Score) -> Bars:
             )
         stretches.append((first + bars, ticks(metre.start), ticks(metre.bar)))
     return Bars(tuple(stretches), pickup)
-
-
-def ticks(quarters: float) -> int:
-    """The nearest tick."""
-    return round(quarters * TICKS_PER_QUARTER)

@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.counting import Bar, Bars, bars_of, ticks
+from crnn_audio.symbolic.bars import ticks
+from crnn_audio.symbolic.counting import Bar, Bars, bars_of
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
 
 BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4
@@ -87,11 +88,11 @@ def _melody(score: Score, name: str) -> list[tuple[int, int, int]]:
 
 def _bars(score: Score, name: str) -> Bars:
     bars = bars_of(score)
-    for _, _, length in bars.stretches:
-        if length % UNIT or length > LONGEST_BAR * UNIT:
+    for _, start, length in bars.stretches:
+        if start % UNIT or length % UNIT or length > LONGEST_BAR * UNIT:
             raise DataError(
-                f"{name}: bars of {length / TICKS_PER_QUARTER:g} quarters. They should be whole 24ths of a "
-                "quarter, and eight quarters at most."
+                f"{name}: bars of {length / TICKS_PER_QUARTER:g} quarters after a pickup of {score.pickup:g}. Bars and "
+                "pickup should be whole 24ths of a quarter, and a bar eight quarters at most."
             )
     return bars
 

@@ -1,12 +1,12 @@
 """The nearest piece that a representation can hold, and in a line each what had to be changed for it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales, events
-from crnn_audio.symbolic.counting import ticks
+from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
 
 
@@ -22,7 +22,8 @@ def to_melody(score: Score) -> tuple[Score, list[str]]:
     part = max(named, key=lambda part: sum(note.pitch for note in part.notes) / len(part.notes))
     remarks = [] if len(named) == 1 else [f"of {len(named)} parts the highest is taken, {part.name or 'unnamed'}"]
     notes, changes = _one_voice(part.notes, events.UNIT, events.LOWEST, events.HIGHEST)
-    return replace(score, parts=(replace(part, notes=notes),)), [*remarks, *changes]
+    score, uncounted = _counted(score, events.Place.first)
+    return replace(score, parts=(replace(part, notes=notes),)), [*remarks, *changes, *uncounted]
 
 
 def to_chorale(score: Score) -> tuple[Score, list[str]]:
@@ -42,7 +43,33 @@ def to_chorale(score: Score) -> tuple[Score, list[str]]:
     last = max(ticks(part.end) for part in settled)
     begins = sorted({_nearest(ticks(start), chorales.STEP) for start in score.fermatas})
     fermatas = tuple(begin / TICKS_PER_QUARTER for begin in begins if 0 <= begin < last)
-    return replace(score, parts=tuple(settled), fermatas=fermatas), remarks
+    score, uncounted = _counted(score, chorales.Place.first)
+    return replace(score, parts=tuple(settled), fermatas=fermatas), [*remarks, *uncounted]
+
+
+def _counted(score: Score, first: Callable[[Score], object]) -> tuple[Score, list[str]]:
+    """The piece with those of its metres, and its pickup, by which bars can be counted out, as `first` finds."""
+    kept = replace(score, metres=(), pickup=0.0)
+    for metre in score.metres:
+        longer = (replace(kept, metres=(*kept.metres, metre), pickup=pickup) for pickup in (score.pickup, 0.0))
+        kept = next((one for one in longer if _is_held(one, first)), kept)
+    if not score.metres and _is_held(score, first):
+        kept = score
+    lost = len(score.metres) - len(kept.metres)
+    remarks = (
+        [f"{lost} {'metre' if lost == 1 else 'metres'} passed over, by which bars cannot be counted"] if lost else []
+    )
+    if kept.pickup != score.pickup:
+        remarks.append(f"the pickup of {score.pickup:g} quarters passed over, by which bars cannot be counted")
+    return kept, remarks
+
+
+def _is_held(score: Score, first: Callable[[Score], object]) -> bool:
+    try:
+        first(score)
+    except DataError:
+        return False
+    return True
 
 
 def _four_parts(score: Score) -> tuple[Sequence[Part], list[str]]:

@@ -7,13 +7,12 @@ from random import Random
 
 import pytest
 
-from crnn_audio.corpora import chorales, folk_tunes, nottingham, tunes
+from crnn_audio.corpora import chorales, folk_tunes, midi_folder, nottingham, tunes
 from crnn_audio.corpora.families import families, same_piece
 from crnn_audio.corpora.home import Obtainable
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.keys import key_named
-from crnn_audio.symbolic.score import MODES, Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
 
 
 def melody(seed: int, shift: int = 0, pickup: float = 0.0, scale: float = 1.0, bars: int = 8) -> Score:
@@ -107,40 +106,7 @@ def test_splits_are_a_function_of_each_family_alone() -> None:
     assert all(placed[tune.id] == name for name, split in alone.items() for tune in split)
 
 
-def test_known_conditions_are_counted() -> None:
-    values = [{"key": "G", "style": "jig"}, {"key": "D"}, {"key": "A"}, {"key": "D", "style": "reel"}]
-    found = tunes.known_conditions(Tune(str(number), FULL, value) for number, value in enumerate(values))
-    assert found == {"key": ("D", "A", "G"), "style": ("jig", "reel")}
-
-
-@pytest.mark.parametrize(
-    ("key", "semitones", "expected"),
-    [
-        ("G", 2, "A"),
-        ("G", 0, "G"),
-        ("Em", -1, "D#m"),
-        ("EPhr", 1, "FPhr"),
-        ("C", 6, "F#"),
-        ("C", -6, "F#"),
-        ("B", 1, "C"),
-    ],
-)
-def test_a_condition_is_transposed_with_its_piece(key: str, semitones: int, expected: str) -> None:
-    assert tunes.transposed({"key": key, "style": "jig"}, semitones) == {"key": expected, "style": "jig"}
-    assert tunes.transposed({"metre": "6/8"}, semitones) == {"metre": "6/8"}
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_a_transposed_key_has_its_tonic_moved(mode: str) -> None:
-    for sharps in range(-7, 8):
-        for semitones in (-5, 1, 6):
-            key = Key(0.0, sharps, mode)
-            moved = key_named(tunes.transposed({"key": str(key)}, semitones)["key"])
-            assert moved.mode == mode
-            assert (moved.tonic_pitch_class - key.tonic_pitch_class - semitones) % 12 == 0
-
-
-@pytest.mark.parametrize("module", [chorales, folk_tunes, nottingham])
+@pytest.mark.parametrize("module", [chorales, folk_tunes, midi_folder, nottingham])
 def test_corpora_offer_what_every_corpus_offers(module: object) -> None:
     assert isinstance(module, Obtainable)
 

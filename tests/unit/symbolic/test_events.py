@@ -188,8 +188,9 @@ def test_transposing_tokens_is_transposing_notes(seed: int) -> None:
         (tune((-1, 1, 60)), "it begins before the last one ended"),
         (tune((1 / 480, 1, 60)), "it is off the grid of 24 places in a quarter note"),
         (tune((0, 0.2, 60)), "it is off the grid of 24"),
-        (tune((0, 1, 60), metre=(9, 4)), "bars of 9 quarters. They should be whole 24ths"),
+        (tune((0, 1, 60), metre=(9, 4)), "bars of 9 quarters after a pickup of 0. Bars and"),
         (tune((0, 1, 60), metre=(1, 64)), "bars of 0.0625 quarters"),
+        (tune((0, 1, 60), pickup=0.3), "bars of 4 quarters after a pickup of 0.3"),
         (tune((0, 1, 60), pickup=4), "a pickup of 4 quarters"),
     ],
 )  # fmt: skip

@@ -1,0 +1,117 @@
+"""Any folder of music as a corpus: MIDI, ABC and MusicXML files, in it or below; bad ones are listed, the rest used."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from crnn_audio.corpora import tunes
+from crnn_audio.corpora.families import families
+from crnn_audio.corpora.home import Progress
+from crnn_audio.corpora.tunes import Tune
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import abc, chorales, events, files, fitting
+from crnn_audio.symbolic.score import Score
+
+NAME = "midi_folder"
+LICENCE = "Your own: whoever trains on a folder answers for what is in it"
+HOME = "a folder of your own"
+NOT_FOR = "other music than that of the folder it learned from"
+SUFFIXES = tuple(suffix for suffix in files.FORMS if suffix != ".json")
+"""Of files that are read; a folder holds JSON for many reasons."""
+Fit = Callable[[Score], tuple[Score, list[str]]]
+KINDS: dict[str, tuple[Fit, Callable[[Score], np.ndarray]]] = {
+    "melody": (fitting.to_melody, events.encode),
+    "chorale": (fitting.to_chorale, chorales.encode),
+}
+"""What pieces are made to fit."""
+TOLD = 5
+"""Problems that an error names; all are in `Found`."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a folder holds: pieces; of each file or tune that is none the reason; and what was changed in others."""
+
+    tunes: list[Tune]
+    problems: list[str]
+    remarks: list[str]
+
+
+def pieces(folder: Path, kind: str = "melody") -> dict[str, list[Tune]]:
+    """The pieces by split.
+
+    Raises:
+        DataError: as of `read`.
+    """
+    return tunes.divided(read(folder, kind).tunes)
+
+
+def read(folder: Path, kind: str = "melody") -> Found:
+    """The pieces, made to fit a "melody" or a "chorale"; each is told its key and metre where the file tells them.
+
+    Raises:
+        DataError: there is no such folder, no file of music in it, or more than half of them cannot be used.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder of music.")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not paths:
+        raise DataError(f"{folder}: holds no music. Files should end in {', '.join(SUFFIXES)}.")
+    found = Found([], [], [])
+    bad = sum(not _add(found, path, path.relative_to(folder), kind) for path in paths)
+    if not found.tunes or 2 * bad > len(paths):
+        first = "; ".join(found.problems[:TOLD])
+        more = f"; and {len(found.problems) - TOLD} more" if len(found.problems) > TOLD else ""
+        raise DataError(f"{folder}: {bad} of {len(paths)} files cannot be used: {first}{more}. Mend or remove them.")
+    numbers = families([tune.score for tune in found.tunes])
+    named = [replace(tune, family=found.tunes[first].id) for tune, first in zip(found.tunes, numbers, strict=True)]
+    return replace(found, tunes=named)
+
+
+def _add(found: Found, path: Path, name: Path, kind: str) -> bool:
+    """Adds a file's pieces; whether it has any that can be used."""
+    fit, encode = KINDS[kind]
+    before = len(found.tunes)
+    for where, piece in _pieces(path, name):
+        try:
+            fitted, changes = fit(piece())
+            encode(fitted)
+        except (DataError, OSError) as error:
+            found.problems.append(f"{where}: {str(error).removeprefix(f'{path}: ')}")
+        else:
+            found.tunes.append(Tune(where, fitted, _condition(fitted)))
+            found.remarks.extend(f"{where}: {change}" for change in changes)
+    return len(found.tunes) > before
+
+
+def _pieces(path: Path, name: Path) -> list[tuple[str, Callable[[], Score]]]:
+    """Of each piece in a file its place and what reads it; of tunes in ABC as they stand, each strain once."""
+    sources = abc.tune_sources(abc.text_of(path.read_bytes())) if path.suffix.lower() == ".abc" else []
+    if len(sources) < 2:
+        return [(name.as_posix(), partial(_tune, sources[0]) if sources else partial(_file, path))]
+    return [(f"{name.as_posix()}, tune {number}", partial(_tune, source)) for number, source in enumerate(sources, 1)]
+
+
+def _tune(source: abc.Source) -> Score:
+    return abc.read_tune(source, repeats=False).score
+
+
+def _file(path: Path) -> Score:
+    return files.read(path).score
+
+
+def _condition(score: Score) -> dict[str, str]:
+    key = {"key": str(score.keys[0])} if score.keys else {}
+    return key | ({"metre": str(score.metres[0])} if score.metres else {})
+
+
+def obtain(folder: Path, progress: Progress | None = None) -> None:
+    """Says that nobody but its owner has such a folder.
+
+    Raises:
+        DataError: always.
+    """
+    raise DataError("Any folder of MIDI, ABC or MusicXML files will do: give it as the corpus's root.")
