@@ -10,11 +10,12 @@ from crnn_audio.builders.events import REPRESENTATIONS as REPRESENTATIONS
 from crnn_audio.builders.events import TUNES as TUNES
 from crnn_audio.builders.events import about as about
 from crnn_audio.builders.events import composing as composing
+from crnn_audio.builders.events import corpus_of_music as corpus_of_music
 from crnn_audio.builders.events import encoded as encoded
 from crnn_audio.builders.events import event_feed as event_feed
 from crnn_audio.builders.events import known_conditions as known_conditions
+from crnn_audio.builders.events import music as music
 from crnn_audio.builders.events import next_token as next_token
-from crnn_audio.builders.events import tunes as tunes
 from crnn_audio.builders.parts import conv_front as conv_front
 from crnn_audio.builders.parts import device as device
 from crnn_audio.builders.parts import model as model

@@ -12,8 +12,8 @@ from crnn_audio.batching.events import EventPiece, Variation
 from crnn_audio.batching.rows import RowFeed, Span
 from crnn_audio.config.schema import EventRecipe
 from crnn_audio.corpora import chorales as chorale_corpus
-from crnn_audio.corpora import folk_tunes, home, nottingham
-from crnn_audio.corpora.tunes import Tune
+from crnn_audio.corpora import folk_tunes, home, midi_folder, nottingham
+from crnn_audio.corpora.tunes import Tune, divided
 from crnn_audio.errors import CrnnAudioError, DataError, RunError, enough_memory
 from crnn_audio.models.chain import ChainHead
 from crnn_audio.models.crnn import Crnn
@@ -36,17 +36,35 @@ FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
 TUNES: dict[str, tuple[home.Obtainable, Callable[[Path], dict[str, list[Tune]]]]] = {
     corpus.NAME: (corpus, corpus.pieces) for corpus in (chorale_corpus, folk_tunes, nottingham)
 }
-"""Each corpus, and what reads its pieces."""
+"""Each corpus that has a home, and what reads its pieces."""
 
 
-def tunes(recipe: EventRecipe, progress: home.Progress | None = None) -> dict[str, list[Tune]]:
-    """The corpus's pieces by split: found, made or downloaded.
+@dataclass(frozen=True)
+class Music:
+    """Pieces by split; and of each file that holds none the reason."""
+
+    splits: dict[str, list[Tune]]
+    problems: tuple[str, ...] = ()
+
+
+def music(recipe: EventRecipe, progress: home.Progress | None = None) -> Music:
+    """The corpus's pieces: found, made or downloaded.
 
     Raises:
         DataError: it is nowhere and cannot be had, or it is damaged.
     """
-    corpus, pieces = TUNES[recipe.data.corpus]
-    return pieces(home.locate(corpus, Path(recipe.data.root) if recipe.data.root else None, progress))
+    data = recipe.data
+    if data.corpus == midi_folder.NAME:
+        assert data.root is not None, "the schema holds that a folder is named"
+        found = midi_folder.read(Path(data.root), data.representation)
+        return Music(divided(found.tunes), tuple(found.problems))
+    corpus, pieces = TUNES[data.corpus]
+    return Music(pieces(home.locate(corpus, Path(data.root) if data.root else None, progress)))
+
+
+def corpus_of_music(recipe: EventRecipe) -> home.Obtainable:
+    """What the recipe's pieces come from: home, licence, limits."""
+    return midi_folder if recipe.data.corpus == midi_folder.NAME else TUNES[recipe.data.corpus][0]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ class NextTokenTask(Section):
 class EventData(Section):
     """Which pieces, as which tokens, and how they become batches."""
 
-    corpus: Literal["chorales", "folk_tunes", "nottingham"]
+    corpus: Literal["chorales", "folk_tunes", "nottingham", "midi_folder"]
+    """`midi_folder`: MIDI, ABC and MusicXML files in the folder `root` or below it."""
     representation: Literal["chorale", "melody"] = "melody"
     """Four voices on a grid of sixteenths, or one voice as events."""
     root: str | None = None
@@ -40,7 +41,13 @@ class EventData(Section):
     @property
     def name(self) -> str:
         """What messages call the corpus."""
-        return self.corpus
+        return self.root or self.corpus if self.corpus == "midi_folder" else self.corpus
+
+    @model_validator(mode="after")
+    def _a_folder_is_named(self) -> Self:
+        if self.corpus == "midi_folder" and self.root is None:
+            raise ValueError("corpus midi_folder is a folder of your own: say which by root")
+        return self
 
 
 class Listener(Section):

@@ -12,7 +12,7 @@ from crnn_audio.runs import Run
 def music_card(composer: Composer, scores: tuple[EventEvaluation, ...], trained: str) -> str:
     """The card; `trained` says how the weights came about."""
     run = composer.run
-    corpus = build.TUNES[run.events.data.corpus][0]
+    corpus = build.corpus_of_music(run.events)
     about = (corpus.__doc__ or "").strip().partition("\n")[0]
     known = [f"- `{name}`: {', '.join(values)}" for name, values in run.conditions.values.items()]
     sections = [
@@ -56,5 +56,5 @@ def music_splits(run: Run, root: str | Path | None) -> tuple[str, ...]:
         DataError: the corpus cannot be had.
     """
     data = run.events.data.model_copy(update={"root": str(root)} if root else {})
-    there = build.tunes(run.events.model_copy(update={"data": data}))
+    there = build.music(run.events.model_copy(update={"data": data})).splits
     return tuple(split for split in ("dev", "test") if there.get(split))

@@ -77,7 +77,7 @@ def evaluate_events(
     """
     recipe = composer.run.events
     data = recipe.data.model_copy(update={"root": str(root)} if root else {})
-    found = build.tunes(recipe.model_copy(update={"data": data}), progress)
+    found = build.music(recipe.model_copy(update={"data": data}), progress).splits
     chosen = build.required(found, split, data.name)
     pieces = build.encoded(recipe, chosen, composer.run.conditions).pieces
     num_notes = {piece.id: composer.representation.num_notes(piece.rows) for piece in pieces}

@@ -171,16 +171,18 @@ def _judge_rolls(task: NextFrame, pieces: Sequence[Piece], device: torch.device)
 
 
 def _events(recipe: EventRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
-    tunes = build.tunes(recipe, preparing)
-    training = build.required(tunes, "train", recipe.data.name)
+    music = build.music(recipe, preparing)
+    training = build.required(music.splits, "train", recipe.data.name)
     run, device, ranks = beginning.run, beginning.device, beginning.ranks
     known = run.conditions if run else build.known_conditions(recipe, training)
     usable = build.encoded(recipe, training, known)
-    development = build.encoded(recipe, tunes.get("dev", []), known)
+    development = build.encoded(recipe, music.splits.get("dev", []), known)
     findings = [Finding(name, problem) for name, problem in usable.left_out.items()]
     checks.refuse_if_many(findings, len(training), f"{recipe.data.name}, split train", tolerated=0.5)
     if ranks.leads:
         run = run or _begun(recipe, beginning, None, None, known)
+        for problem in music.problems:
+            beginning.say(f"{recipe.data.name}: {problem}")
         start.list_left_out(run, findings, len(training), beginning.say)
     run = run or runs.open_run(beginning.path)
     task = build.composing(run)

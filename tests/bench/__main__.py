@@ -1,4 +1,4 @@
-"""`make bench`: how fast training, streaming, rolls, composing and transcription are; its parts are the files beside it."""
+"""`make bench`: how fast training, streaming, rolls, composing and transcription are; the parts are files beside it."""
 
 import argparse
 import json

@@ -177,3 +177,45 @@ def test_evaluated_beside_the_corpus(here: Here) -> None:
 
 def test_shown(here: Here) -> None:
     assert "parameters" in here("show", "recipes/chorales/small.yaml").stdout
+
+
+def test_a_folder_of_files_is_trained_on_and_bad_ones_are_named(tree: Path, here: Here) -> None:
+    (tree / "mine" / "more").mkdir(parents=True)
+    for seed in range(12):
+        files.write(made.melody(seed, 3, f"tune {seed}"), tree / "mine" / "more" / f"{seed}.{('mid', 'abc')[seed % 2]}")
+    (tree / "mine" / "broken.mid").write_bytes(b"MThd rubbish")
+    (tree / "mine.yaml").write_text(
+        "task: {kind: next_token}\ndata: {corpus: midi_folder, root: mine, batch_rows: 4, transpose: 0}\n"
+        "model: {embedding_size: 4, head_size: 8, recurrent: {bidirectional: false, hidden_size: 8, num_layers: 1}}\n"
+        "optim: {max_epochs: 1}\ndevice: cpu\nthreads: 1\n",
+        encoding="utf-8",
+    )
+    done = here("train", "mine.yaml", "--out", "own")
+    assert "own: finished" in done.stdout
+    assert "mine: broken.mid: " in done.stderr
+    (line,) = [
+        json.loads(one) for one in here("generate", "own", "--out", "x", "--bars", 2, "--json").stdout.splitlines()
+    ]
+    assert line["quarters"] == 8
+    shutil.rmtree(tree / "mine" / "more")
+    assert "cannot be used" in here("train", "mine.yaml", "--out", "two", exit_code=4).stderr
+
+
+def test_published_with_a_card(tree: Path, here: Here) -> None:
+    done = here("publish", "run", "--out", "small")
+    assert " nats a note" in done.stdout
+    card = (tree / "small" / "README.md").read_text(encoding="utf-8")
+    assert "Writes four voices on the sixteenth" in card
+    assert "- `key`: Ab, F#, G" in card
+    assert "crnn-audio generate small --num 10 --out tunes" in card
+    assert [
+        json.loads(one)["seed"]
+        for one in here("generate", "small", "--out", "y", "--bars", 1, "--json").stdout.splitlines()
+    ] == [0]
+    facts = json.loads((tree / "small" / "run.json").read_text())
+    assert {score["split"] for score in facts["scores"]} <= {"dev", "test"}
+
+
+def test_prepared(here: Here) -> None:
+    lines = [json.loads(one) for one in here("prepare", "chorales", "--json").stdout.splitlines()]
+    assert sum(line["pieces"] for line in lines) == 30
