@@ -14,7 +14,7 @@ from crnn_audio.symbolic.abc_voice import Voice
 from crnn_audio.symbolic.bars import nearest_tick, needed_keys, quarters
 from crnn_audio.symbolic.grid import Beats, metres_and_pickup
 from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
-from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Note, Part, Score
 
 _INLINE = re.compile(r"(\[[A-Za-z]:[^\]]*\])")
 _PROGRAM = re.compile(r"MIDI\s+program\s+(?:\d+\s+)?(\d{1,3})\b")
@@ -198,32 +198,29 @@ def _lines(music: list[Placed]) -> list[Fraction]:
 
 def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
     """The notes, tied ones as one, and the starts of those with a fermata."""
-    spans: list[tuple[Fraction, Fraction, int]] = []
+    spans: list[tuple[int, int, int]] = []  # start, end and pitch, in ticks
     going: dict[int, int] = {}  # the place in `spans` of a pitch that is tied on
     held: set[int] = set()
     for one in music:
         for tone in one.stretch.tones:
-            start = one.start + tone.start
+            place = one.start + tone.start
+            start = nearest_tick(place)
             struck, carried = [], []
             for pitch, duration in tone.durations.items():
-                place = going.pop(pitch, None)
-                if place is not None and spans[place][1] == start:
-                    spans[place] = (spans[place][0], start + duration, pitch)
-                    carried.append(place)
+                end = max(nearest_tick(place + duration), start + 1)
+                number = going.pop(pitch, None)
+                if number is not None and spans[number][1] == start:
+                    spans[number] = (spans[number][0], end, pitch)
+                    carried.append(number)
                 else:
-                    place = len(spans)
-                    spans.append((start, start + duration, pitch))
-                    struck.append(place)
+                    number = len(spans)
+                    spans.append((start, end, pitch))
+                    struck.append(number)
                 if pitch in tone.tied:
-                    going[pitch] = place
+                    going[pitch] = number
             held |= set(struck or carried) if tone.fermata else set()
-    notes = [_note(*span) for span in spans]
-    return notes, {notes[place].start for place in held}
-
-
-def _note(start: Fraction, end: Fraction, pitch: int) -> Note:
-    begin, stop = nearest_tick(start), nearest_tick(end)
-    return Note(quarters(begin), quarters(max(stop - begin, 1)), pitch)
+    notes = [Note(start / TICKS_PER_QUARTER, (end - start) / TICKS_PER_QUARTER, pitch) for start, end, pitch in spans]
+    return notes, {notes[number].start for number in held}
 
 
 def _at(place: Fraction) -> float:
