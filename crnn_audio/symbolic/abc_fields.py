@@ -57,7 +57,7 @@ def unit(text: str) -> Fraction:
     Raises:
         DataError: it is no length.
     """
-    found = re.match(r"1(?:\s*/\s*([1-9]\d*))?\b", text)
+    found = re.match(r"1(?:\s*/\s*([1-9]\d{0,3}))?(?:\s|$)", text)
     if found is None:
         raise DataError(f"L:{text} is no length; it should be such as L:1/8.")
     return Fraction(4, int(found[1] or 1))

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -17,6 +18,7 @@ from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Note, Part, Score
 
 _INLINE = re.compile(r"(\[[A-Za-z]:[^\]]*\])")
+_INLINE_VOICE = re.compile(r"\[V:([^\]]*)\]")
 _PROGRAM = re.compile(r"MIDI\s+program\s+(?:\d+\s+)?(\d{1,3})\b")
 _SPREAD = re.compile(r"propagate-accidentals\s+(not|octave|pitch)")
 
@@ -43,7 +45,7 @@ def read_tune(source: Source) -> AbcTune:
     Raises:
         DataError: a field that cannot be understood, with its line; or no notes.
     """
-    tune = _Tune()
+    tune = _Tune(_voice_names(source))
     for line in source.lines:
         try:
             tune.read(line)
@@ -52,14 +54,21 @@ def read_tune(source: Source) -> AbcTune:
     return tune.finished()
 
 
+def _voice_names(source: Source) -> Iterator[str]:
+    """Of all voices, in the order of their first V: fields: a part begins in those that are still to come, too."""
+    for line in source.lines:
+        told = [line.text] if line.field == "V" else [] if line.field else _INLINE_VOICE.findall(line.text)
+        yield from (text.split()[0] for text in told if text.split() and text.split()[0] != "*")
+
+
 class _Tune:
     """A tune of which some lines have been read; `head` is what each of its voices begins with."""
 
-    def __init__(self) -> None:
+    def __init__(self, voices: Iterable[str]) -> None:
         self.remarks: Counter[str] = Counter()
         self.fields: dict[str, str] = {}
         self.head = Head()
-        self.declared: dict[str, str] = {}
+        self.declared = dict.fromkeys(voices, "")
         self.voices: dict[str, Voice] = {}
         self.current: Voice | None = None
         self.tempo: float | None = None
@@ -80,10 +89,8 @@ class _Tune:
     def _voice(self, name: str | None = None) -> Voice:
         """The voice of that name, or the one that is being read; the first time, the head ends."""
         if not self.voices:
-            for one in self.declared or ({} if name else {"": ""}):
-                self.voices[one] = self.head.voice(one, self.declared.get(one, ""), self.remarks)
-        if name is not None and name not in self.voices:
-            self.voices[name] = self.head.voice(name, "", self.remarks)
+            for one, told in (self.declared or {"": ""}).items():
+                self.voices[one] = self.head.voice(one, told, self.remarks)
         if name is not None or self.current is None:
             self.current = self.voices[name if name is not None else next(iter(self.voices))]
         return self.current
@@ -138,9 +145,11 @@ class _Tune:
 
     def _voice_field(self, text: str, headed: bool) -> None:
         name, _, told = text.partition(" ")
+        if name not in self.declared:
+            return  # V:* means all of them, and tells nothing that is kept
         if not headed:
             self.declared[name] = told
-        elif name and name != "*":
+        else:
             voice = self._voice(name)
             voice.name = abc_fields.voice_name(told) or voice.name
             if abc_fields.moves(told):

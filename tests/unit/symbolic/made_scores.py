@@ -7,7 +7,9 @@ from crnn_audio.symbolic.score import MODES, Chord, Key, Metre, Note, Part, Scor
 
 LAST = 4000
 """Ticks: as late as a note may begin."""
-NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")) | st.sampled_from("é%&\"'\\;\u266f"), max_size=12)
+NAMES = st.text(
+    st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp", "Zs")) | st.sampled_from("é%&\"'\\;\u266f"), max_size=12
+)
 METRES = [(4, 4), (3, 4), (6, 8), (2, 2), (5, 8), (9, 8), (7, 16)]
 CHORDS = ["G", "Am7", "D/F#", "Bbmaj7", "F#m", "C7"]
 
