@@ -5,7 +5,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-FIELD = re.compile(r"([A-Za-z+]):(?![|:\]])(.*)")
+FIELD = re.compile(r"(?![A-Ga-gz]:[|:\]])([A-Za-z+]):(.*)")
 """A line of information: a letter and a colon; "G:|" is a note before a bar line."""
 MIDI = "%%MIDI"
 _COMMENT = re.compile(r"(?<!\\)%.*")

@@ -11,7 +11,7 @@ from crnn_audio.symbolic.score import Key
 
 MOST_PARTS = 1000
 """That an order of parts plays; one that asks for more is a mistake or a jest."""
-_KEY = re.compile(r"([A-G][#b]?)(?:\s*((?i:maj|min|mix|dor|phr|lyd|loc|aeo|ion)[a-z]*|m(?![a-z])))?(?![a-z])")
+_KEY = re.compile(r"([A-G][#b]?)(?:\s*((?i:maj|min|mix|dor|phr|lyd|loc|aeo|ion)[a-z]*|(?i:m)(?![a-z])))?(?![a-z])")
 _EXPLICIT = re.compile(r"(\^{1,2}|_{1,2}|=)([A-Ga-g])(?![A-Za-z])")
 ALTERS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
 _SETTING = re.compile(r"""([A-Za-z-]+)\s*=\s*("[^"]*"|\S+)""")
@@ -57,7 +57,7 @@ def unit(text: str) -> Fraction:
     Raises:
         DataError: it is no length.
     """
-    found = re.match(r"1(?:\s*/\s*([1-9]\d*))?\b", text)
+    found = re.match(r"1(?:\s*/\s*([1-9]\d{0,3}))?(?:\s|$)", text)
     if found is None:
         raise DataError(f"L:{text} is no length; it should be such as L:1/8.")
     return Fraction(4, int(found[1] or 1))

@@ -8,7 +8,7 @@ from fractions import Fraction
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc_stretches import Stretch
 
-MOST = 100_000
+MOST = 20_000
 """Stretches that a piece may have when it is played; more is a mistake."""
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -14,9 +15,10 @@ from crnn_audio.symbolic.abc_voice import Voice
 from crnn_audio.symbolic.bars import nearest_tick, needed_keys, quarters
 from crnn_audio.symbolic.grid import Beats, metres_and_pickup
 from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
-from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Note, Part, Score
 
 _INLINE = re.compile(r"(\[[A-Za-z]:[^\]]*\])")
+_INLINE_VOICE = re.compile(r"\[V:([^\]]*)\]")
 _PROGRAM = re.compile(r"MIDI\s+program\s+(?:\d+\s+)?(\d{1,3})\b")
 _SPREAD = re.compile(r"propagate-accidentals\s+(not|octave|pitch)")
 
@@ -43,7 +45,11 @@ def read_tune(source: Source, *, repeats: bool = True) -> AbcTune:
     Raises:
         DataError: a field that cannot be understood, with its line; or no notes.
     """
+<<<<<<< HEAD
     tune = _Tune(repeats)
+=======
+    tune = _Tune(_voice_names(source))
+>>>>>>> f1029e7f050f3b32d8c45632aad7b91616cdeeeb
     for line in source.lines:
         try:
             tune.read(line)
@@ -52,15 +58,26 @@ def read_tune(source: Source, *, repeats: bool = True) -> AbcTune:
     return tune.finished()
 
 
+def _voice_names(source: Source) -> Iterator[str]:
+    """Of all voices, in the order of their first V: fields: a part begins in those that are still to come, too."""
+    for line in source.lines:
+        told = [line.text] if line.field == "V" else [] if line.field else _INLINE_VOICE.findall(line.text)
+        yield from (text.split()[0] for text in told if text.split() and text.split()[0] != "*")
+
+
 class _Tune:
     """A tune of which some lines have been read; `head` is what each of its voices begins with."""
 
+<<<<<<< HEAD
     def __init__(self, repeats: bool) -> None:
         self.repeats = repeats
+=======
+    def __init__(self, voices: Iterable[str]) -> None:
+>>>>>>> f1029e7f050f3b32d8c45632aad7b91616cdeeeb
         self.remarks: Counter[str] = Counter()
         self.fields: dict[str, str] = {}
         self.head = Head()
-        self.declared: dict[str, str] = {}
+        self.declared = dict.fromkeys(voices, "")
         self.voices: dict[str, Voice] = {}
         self.current: Voice | None = None
         self.tempo: float | None = None
@@ -81,10 +98,8 @@ class _Tune:
     def _voice(self, name: str | None = None) -> Voice:
         """The voice of that name, or the one that is being read; the first time, the head ends."""
         if not self.voices:
-            for one in self.declared or ({} if name else {"": ""}):
-                self.voices[one] = self.head.voice(one, self.declared.get(one, ""), self.remarks)
-        if name is not None and name not in self.voices:
-            self.voices[name] = self.head.voice(name, "", self.remarks)
+            for one, told in (self.declared or {"": ""}).items():
+                self.voices[one] = self.head.voice(one, told, self.remarks)
         if name is not None or self.current is None:
             self.current = self.voices[name if name is not None else next(iter(self.voices))]
         return self.current
@@ -139,9 +154,11 @@ class _Tune:
 
     def _voice_field(self, text: str, headed: bool) -> None:
         name, _, told = text.partition(" ")
+        if name not in self.declared:
+            return  # V:* means all of them, and tells nothing that is kept
         if not headed:
             self.declared[name] = told
-        elif name and name != "*":
+        else:
             voice = self._voice(name)
             voice.name = abc_fields.voice_name(told) or voice.name
             if abc_fields.moves(told):
@@ -203,32 +220,29 @@ def _lines(music: list[Placed]) -> list[Fraction]:
 
 def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
     """The notes, tied ones as one, and the starts of those with a fermata."""
-    spans: list[tuple[Fraction, Fraction, int]] = []
+    spans: list[tuple[int, int, int]] = []  # start, end and pitch, in ticks
     going: dict[int, int] = {}  # the place in `spans` of a pitch that is tied on
     held: set[int] = set()
     for one in music:
         for tone in one.stretch.tones:
-            start = one.start + tone.start
+            place = one.start + tone.start
+            start = nearest_tick(place)
             struck, carried = [], []
             for pitch, duration in tone.durations.items():
-                place = going.pop(pitch, None)
-                if place is not None and spans[place][1] == start:
-                    spans[place] = (spans[place][0], start + duration, pitch)
-                    carried.append(place)
+                end = max(nearest_tick(place + duration), start + 1)
+                number = going.pop(pitch, None)
+                if number is not None and spans[number][1] == start:
+                    spans[number] = (spans[number][0], end, pitch)
+                    carried.append(number)
                 else:
-                    place = len(spans)
-                    spans.append((start, start + duration, pitch))
-                    struck.append(place)
+                    number = len(spans)
+                    spans.append((start, end, pitch))
+                    struck.append(number)
                 if pitch in tone.tied:
-                    going[pitch] = place
+                    going[pitch] = number
             held |= set(struck or carried) if tone.fermata else set()
-    notes = [_note(*span) for span in spans]
-    return notes, {notes[place].start for place in held}
-
-
-def _note(start: Fraction, end: Fraction, pitch: int) -> Note:
-    begin, stop = nearest_tick(start), nearest_tick(end)
-    return Note(quarters(begin), quarters(max(stop - begin, 1)), pitch)
+    notes = [Note(start / TICKS_PER_QUARTER, (end - start) / TICKS_PER_QUARTER, pitch) for start, end, pitch in spans]
+    return notes, {notes[number].start for number in held}
 
 
 def _at(place: Fraction) -> float:

@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     | (?P<tuplet>\(\d(?::\d*){{0,2}})
     | (?P<note>(?P<accidental>\^{{1,2}}|_{{1,2}}|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>{_LENGTH}))
     | (?P<rest>[zx]{_LENGTH})
-    | (?P<bars_of_rest>[ZX]\d{0, 3})
+    | (?P<bars_of_rest>[ZX]\d{{0,3}})
     | (?P<chord>\[(?P<inner>(?:"[^"]*"|[^\]"])*[A-Ga-g](?:"[^"]*"|[^\]"])*)\](?P<outer>{_LENGTH}))
     | (?P<broken><+|>+)
     | (?P<tie>-)

@@ -14,14 +14,14 @@ _SHORT = {mode[:3]: mode for mode in MODES} | {"": "major", "m": "minor", "aeo":
 
 
 def key_named(name: str, start: float = 0.0) -> Key:
-    """The key that "G", "Em", "Bb minor" or "Ddor" names.
+    """The key that "G", "Em", "Bb minor" or "Ddor" names; capitals mean nothing, so "EM" is minor, too.
 
     Raises:
         DataError: there is no such key, or none of at most seven sharps or flats.
     """
     found = _NAME.fullmatch(name.strip())
     word = found[3] if found else ""
-    mode = _SHORT.get(word if word == "m" else word[:3].lower()) if word != "M" else "major"
+    mode = _SHORT.get(word[:3].lower())
     if found is None or mode is None:
         raise DataError(f"{name!r} is no key; a key is a letter, # or b if need be, and a mode: G, Em, Bbmaj, F#dor.")
     return Key(start, signature(found[1].upper(), found[2]) + MODES[mode], mode)

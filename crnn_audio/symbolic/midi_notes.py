@@ -3,7 +3,6 @@
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from crnn_audio.symbolic.bars import quarters
 from crnn_audio.symbolic.midi_events import META, Event, Events
 from crnn_audio.symbolic.reading import counted
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part
@@ -21,13 +20,15 @@ def read_parts(events: Events) -> tuple[tuple[Part, ...], list[str]]:
     lost: Counter[str] = Counter()
     parts = []
     for track in events.tracks:
-        name = name_of(track) if len(events.tracks) > 1 else ""  # that of the only track is the piece's
-        for channel, notes in sorted(_sounding(track, lost).items()):
+        channels = _sounding(track, lost)
+        several = len(events.tracks) == 1 and len(channels) > 1  # then the name is the piece's
+        name = "" if several else name_of(track)
+        for channel, notes in sorted(channels.items()):
             if channel == DRUMS:
                 lost["drums"] += len(notes)
                 continue
             program = _program(track, channel, programs, lost)
-            parts.append(Part(name, tuple(sorted(_note(*span, events.division) for span in notes)), program))
+            parts.append(Part(name, _notes(notes, events.division), program))
     return tuple(parts), [*_on_notes(lost), *_on_expression(events)]
 
 
@@ -49,9 +50,13 @@ def name_of(track: tuple[Event, ...]) -> str:
     return next((text(event.data) for event in track if (event.status, event.kind) == (META, TRACK_NAME)), "")
 
 
-def _note(start: int, stop: int, pitch: int, division: int) -> Note:
-    begin, end = rounded(start, division), rounded(stop, division)
-    return Note(quarters(begin), quarters(max(end - begin, 1)), pitch)
+def _notes(spans: list[tuple[int, int, int]], division: int) -> tuple[Note, ...]:
+    """Sorted, each at least a tick long."""
+    ours = [(rounded(start, division), rounded(stop, division), pitch) for start, stop, pitch in spans]
+    return tuple(
+        Note(start / TICKS_PER_QUARTER, max(stop - start, 1) / TICKS_PER_QUARTER, pitch)
+        for start, stop, pitch in sorted(ours)
+    )
 
 
 @dataclass

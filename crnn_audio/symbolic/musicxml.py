@@ -2,9 +2,10 @@
 
 import io
 import zipfile
+from xml.etree import ElementTree
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.musicxml_reading import read_stream
+from crnn_audio.symbolic.musicxml_reading import Listed, read_stream
 from crnn_audio.symbolic.musicxml_writing import stream_of
 from crnn_audio.symbolic.notation import music21
 from crnn_audio.symbolic.reading import Reading
@@ -24,10 +25,22 @@ def from_musicxml(content: bytes) -> Reading:
     text = _unpacked(content) if content.startswith(b"PK") else content
     try:
         found = converter.parseData(text, format="musicxml", forceSource=True)
+        listed = _listed(text)
     except Exception as error:  # music21 lets whatever its parts raise pass
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"not MusicXML that can be read ({type(error).__name__}: {reason}).") from None
-    return read_stream(found)
+    return read_stream(found, listed)
+
+
+def _listed(text: bytes) -> dict[str, Listed]:
+    """The name and the instrument of each part, where they are told: music21 would guess either from the other."""
+    found = {}
+    for part in ElementTree.fromstring(text).iter("score-part"):
+        program = (part.findtext(".//midi-program") or "").strip()
+        found[part.get("id", "")] = Listed(
+            (part.findtext("part-name") or "").strip(), int(program) - 1 if program.isdecimal() else None
+        )
+    return found
 
 
 def _unpacked(content: bytes) -> bytes:

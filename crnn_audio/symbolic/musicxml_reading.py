@@ -1,22 +1,34 @@
 """A stream of music21 into a `Score`, as it is played."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import nearest_tick, needed_keys, quarters
 from crnn_audio.symbolic.grid import Beats, metres_and_pickup
-from crnn_audio.symbolic.impossible import TEMPI
+from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
 from crnn_audio.symbolic.reading import Reading, counted
 from crnn_audio.symbolic.score import MODES, Chord, Key, Note, Part, Score
 
 _MODES = {"ionian": "major", "aeolian": "minor"}
 
 
-def read_stream(found: Any) -> Reading:
+@dataclass(frozen=True)
+class Listed:
+    """What the list of parts tells of one: its name, and its instrument, if it does."""
+
+    name: str
+    program: int | None
+
+
+def read_stream(found: Any, listed: Mapping[str, Listed]) -> Reading:
     """The piece that music21 has read; grace notes, drums and all that is no note are left out.
+
+    Args:
+        listed: by the parts' names within the file, such as P1.
 
     Raises:
         DataError: there are no notes in it.
@@ -24,7 +36,7 @@ def read_stream(found: Any) -> Reading:
     lost: Counter[str] = Counter()
     whole = _as_played(found, lost)
     streams = [part.flatten() for part in whole.parts] or [whole.flatten()]
-    read = [_part(part, flat, lost) for part, flat in zip(whole.parts or [whole], streams, strict=True)]
+    read = [_part(part, flat, listed, lost) for part, flat in zip(whole.parts or [whole], streams, strict=True)]
     if not any(part.notes for part, _ in read):
         raise DataError("there are no notes in it.")
     measures = [one for one in (whole.parts or [whole])[0].getElementsByClass("Measure") if one.quarterLength]
@@ -54,7 +66,7 @@ def _as_played(found: Any, lost: Counter[str]) -> Any:
         return whole
 
 
-def _part(part: Any, flat: Any, lost: Counter[str]) -> tuple[Part, set[float]]:
+def _part(part: Any, flat: Any, listed: Mapping[str, Listed], lost: Counter[str]) -> tuple[Part, set[float]]:
     """A part, and the starts of its notes with a fermata."""
     spans: list[tuple[Fraction, Fraction, int]] = []
     going: dict[int, int] = {}  # the place in `spans` of a pitch that is tied on
@@ -72,12 +84,12 @@ def _part(part: Any, flat: Any, lost: Counter[str]) -> tuple[Part, set[float]]:
             for tone in (one.notes if one.isChord else [one])
         ]
         if any("Fermata" in expression.classes for expression in one.expressions):
-            held |= {place for place in places if spans[place][0] == start} or set(places)
+            held.add(max(places, key=lambda place: spans[place]))  # of tones that go on the last one's
     notes = [_note(*span) for span in spans]
-    instrument = part.getInstrument(returnDefault=False)
-    program = getattr(instrument, "midiProgram", None) or 0
-    name = part.partName if instrument is None else instrument.partName  # the part's own may be the instrument's kind
-    return Part(name or "", tuple(sorted(notes)), program), {notes[place].start for place in held}
+    instrument = part.getInstrument()
+    about = listed.get(instrument.partId, Listed(part.partName or "", None))
+    program = (instrument.midiProgram or 0) if about.program is None else min(max(about.program, 0), HIGHEST)
+    return Part(about.name, tuple(sorted(notes)), program), {notes[place].start for place in held}
 
 
 def _placed(

@@ -156,7 +156,8 @@ def _sounding(piece: Slice, sharps: int, *, first: bool, last: bool) -> Any:
     notes = []
     for pitch in piece.pitches:
         letter, alteration, octave = spelled(pitch, sharps)
-        one = music21().note.Note(letter + ("#" * alteration if alteration >= 0 else "-" * -alteration) + str(octave))
+        one = music21().note.Note(letter, octave=octave)  # by themselves: in a name, an octave of -1 would be a flat
+        one.pitch.accidental = alteration or None
         one.tie = _tie(comes=not first or pitch not in piece.struck, goes=not last or pitch in piece.tied)
         notes.append(one)
     if not notes:
