@@ -45,11 +45,7 @@ def read_tune(source: Source, *, repeats: bool = True) -> AbcTune:
     Raises:
         DataError: a field that cannot be understood, with its line; or no notes.
     """
-<<<<<<< HEAD
-    tune = _Tune(repeats)
-=======
-    tune = _Tune(_voice_names(source))
->>>>>>> f1029e7f050f3b32d8c45632aad7b91616cdeeeb
+    tune = _Tune(_voice_names(source), repeats)
     for line in source.lines:
         try:
             tune.read(line)
@@ -68,12 +64,8 @@ def _voice_names(source: Source) -> Iterator[str]:
 class _Tune:
     """A tune of which some lines have been read; `head` is what each of its voices begins with."""
 
-<<<<<<< HEAD
-    def __init__(self, repeats: bool) -> None:
+    def __init__(self, voices: Iterable[str], repeats: bool) -> None:
         self.repeats = repeats
-=======
-    def __init__(self, voices: Iterable[str]) -> None:
->>>>>>> f1029e7f050f3b32d8c45632aad7b91616cdeeeb
         self.remarks: Counter[str] = Counter()
         self.fields: dict[str, str] = {}
         self.head = Head()
