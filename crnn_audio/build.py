@@ -19,8 +19,10 @@ from crnn_audio.builders.parts import device as device
 from crnn_audio.builders.parts import model as model
 from crnn_audio.builders.parts import required as required
 from crnn_audio.builders.parts import threads as threads
+from crnn_audio.builders.preparing import MUSIC as MUSIC
 from crnn_audio.builders.preparing import Prepared as Prepared
 from crnn_audio.builders.preparing import PreparedRolls as PreparedRolls
+from crnn_audio.builders.preparing import PreparedTunes as PreparedTunes
 from crnn_audio.builders.preparing import prepare as prepare
 from crnn_audio.builders.rolls import next_frame as next_frame
 from crnn_audio.builders.rolls import pieces as pieces

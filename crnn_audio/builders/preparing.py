@@ -5,10 +5,15 @@ from functools import partial
 from pathlib import Path
 
 from crnn_audio.batching import checks
+from crnn_audio.builders.events import TUNES
 from crnn_audio.builders.speech import Splits
 from crnn_audio.corpora import CORPORA, home, own, piano_rolls
 from crnn_audio.corpora.piano_rolls import Piece
+from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
+
+MUSIC = (piano_rolls.NAME, *TUNES)
+"""Corpora without recordings."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,21 @@ class PreparedRolls:
     absent: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class PreparedTunes:
+    """Scores that lie in `folder`, by split."""
+
+    folder: Path
+    splits: dict[str, list[Tune]]
+
+
 def prepare(
     corpus: str,
     *,
     root: str | Path | None = None,
     out: str | Path | None = None,
     progress: home.Progress | None = None,
-) -> Prepared | PreparedRolls:
+) -> Prepared | PreparedRolls | PreparedTunes:
     """Finds, makes or downloads a corpus and reads all of it once.
 
     Args:
@@ -52,12 +65,16 @@ def prepare(
         DataError: there is no such corpus, or it cannot be had; with what there is and what was tried.
     """
     place = Path(root) if root else None
+    if corpus in MUSIC and out is not None:
+        raise DataError(f"{corpus}: manifests are of recordings, and these are none; leave --out away.")
     if corpus == piano_rolls.NAME:
-        if out is not None:
-            raise DataError(f"{corpus}: manifests are of recordings, and these are none; leave --out away.")
         return _rolls(home.locate(piano_rolls, place, progress))
+    if corpus in TUNES:
+        module, pieces = TUNES[corpus]
+        folder = home.locate(module, place, progress)
+        return PreparedTunes(folder, pieces(folder))
     if corpus not in CORPORA:
-        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, piano_rolls.NAME])}.")
+        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, *MUSIC])}.")
     folder = home.locate(CORPORA[corpus], place, progress)
     found = CORPORA[corpus].prepare(folder)
     cache = checks.cache_of(corpus)

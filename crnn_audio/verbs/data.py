@@ -50,6 +50,8 @@ def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: b
     prepared = build.prepare(corpus, root=root, out=out, progress=progress)
     if isinstance(prepared, build.PreparedRolls):
         _print_rolls(prepared, as_json)
+    elif isinstance(prepared, build.PreparedTunes):
+        _print_tunes(prepared, as_json)
     else:
         for split, cuts in prepared.splits.items():
             _print_split(split, cuts, prepared.findings[split], as_json)
@@ -61,14 +63,23 @@ def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: b
 def _print_rolls(prepared: Any, as_json: bool) -> None:
     for name, splits in prepared.collections.items():
         for split, pieces in splits.items():
-            frames = sum(len(piece.roll) for piece in pieces)
-            figures = {"collection": name, "split": split, "pieces": len(pieces), "frames": frames}
-            line = f"{name:10}  {split:5}  {len(pieces):5} pieces  {frames:7} frames"
-            print(json.dumps(figures) if as_json else line)
+            figures = {"pieces": len(pieces), "frames": sum(len(piece.roll) for piece in pieces)}
+            _print_music({"collection": name, "split": split}, figures, as_json)
     for problem in prepared.damaged.values():
         say(problem)
     if prepared.absent:
         say(f"Not there: {', '.join(prepared.absent)}.")
+
+
+def _print_tunes(prepared: Any, as_json: bool) -> None:
+    for split, tunes in prepared.splits.items():
+        notes = sum(len(part.notes) for tune in tunes for part in tune.score.parts)
+        _print_music({"split": split}, {"pieces": len(tunes), "notes": notes}, as_json)
+
+
+def _print_music(names: dict[str, str], figures: dict[str, int], as_json: bool) -> None:
+    told = [f"{name:10}" for name in names.values()] + [f"{count:7} {what}" for what, count in figures.items()]
+    print(json.dumps(names | figures) if as_json else "  ".join(told))
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crnn_audio.corpora import chorales
 from crnn_audio.symbolic import files
 from crnn_audio.symbolic.score import Part, Score
 from tests import events as made
@@ -48,6 +49,20 @@ def tree(workshop: Path, tmp_path: Path) -> Path:
 def generate(tree: Path, *options: object, **more) -> list[dict[str, object]]:
     done = program("generate", "run", "--out", "tunes", "--json", *options, cwd=tree, **more)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_prepare_reads_and_counts_the_pieces(tree: Path) -> None:
+    found = chorales.pieces(tree / "data" / "chorales")
+    done = program("prepare", "chorales", "--json", cwd=tree)
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"split": split, "pieces": len(tunes), "notes": sum(len(tune.score.notes) for tune in tunes)}
+        for split, tunes in found.items()
+    ]
+    assert done.stderr == "chorales lies in data/chorales.\n"
+    program("prepare", "chorales", "--root", "nowhere", cwd=tree, exit_code=4)
+    done = program("doctor", "recipes/chorales/small.yaml", cwd=tree, exit_code=3)
+    assert "can say nothing of scores and piano rolls" in done.stderr
+    assert "`crnn-audio prepare chorales`" in done.stderr
 
 
 def test_pieces_pictures_and_a_line_each(tree: Path) -> None:
