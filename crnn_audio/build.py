@@ -21,6 +21,7 @@ from crnn_audio.builders.parts import device as device
 from crnn_audio.builders.parts import model as model
 from crnn_audio.builders.parts import required as required
 from crnn_audio.builders.parts import threads as threads
+from crnn_audio.builders.preparing import MUSIC as MUSIC
 from crnn_audio.builders.preparing import Prepared as Prepared
 from crnn_audio.builders.preparing import PreparedRolls as PreparedRolls
 from crnn_audio.builders.preparing import PreparedTunes as PreparedTunes

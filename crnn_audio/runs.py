@@ -14,9 +14,7 @@ Nothing in it can run: it is text, numbers and a picture, and it may be moved an
 
 import json
 import os
-import re
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -28,6 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from crnn_audio import files
+from crnn_audio.config import commands
 from crnn_audio.config import load as recipes
 from crnn_audio.config.schema import EventRecipe, Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.errors import CrnnAudioError, RunError
@@ -119,7 +118,7 @@ class Run:
                 if which == "last"
                 else ("weights yet; its training has not come to the end of an evaluated epoch")
             )
-            again = command(["train", str(self.path / "recipe.yaml"), "--out", str(self.path)])
+            again = commands.command(["train", str(self.path / "recipe.yaml"), "--out", str(self.path)])
             raise RunError(f"{self.path}: no {yet}. Go on with `{again}`.")
         try:
             weights = load_file(path)
@@ -203,40 +202,13 @@ def small_copy(run: Run, path: Path, which: str = "best") -> Run:
         raise RunError(f"{run.path}: {wrong[0]} holds numbers that half precision cannot hold; train again.")
     facts = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
     if isinstance(typed := facts.get("command"), str):
-        facts["command"] = _placeless_command(typed, run.recipe)
+        facts["command"] = commands.placeless_command(typed, run.recipe)
     if run.kept(which) == "last":
         facts["weights"] = "last"
-    copy = create(path, _placeless(run.recipe), run.tokens, run.statistics, facts, run.choices)
+    copy = create(path, commands.placeless(run.recipe), run.tokens, run.statistics, facts, run.choices)
     copy.save_weights("best", half)
     copy.set_state("finished")
     return copy
-
-
-def _placeless(recipe: Recipe) -> Recipe:
-    """A recipe without what only this machine knows: where a known corpus lies, and folders above this one."""
-    root = from_here(recipe.data.root) if recipe.data.root and recipe.data.corpus == "manifests" else None
-    init = Path(recipe.init).name if recipe.init else None
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": root}), "init": init})
-
-
-def _placeless_command(typed: str, recipe: Recipe) -> str:
-    words = []
-    for word in shlex.split(typed):
-        field, _, value = word.partition("=")
-        if field != "data.root" or recipe.data.corpus == "manifests":
-            words.append(f"init={Path(value).name}" if field == "init" else from_here(word))
-    return shlex.join(words)
-
-
-def from_here(word: str) -> str:
-    """A word of a command, such as data.root=FOLDER, with what lies below the working folder as seen from there."""
-    here = re.escape(f"{Path.cwd()}/")
-    return re.sub(rf"(?<![^=\"']){here}(?=.)", "", word)
-
-
-def command(words: Sequence[str]) -> str:
-    """A line that can be pasted into a shell, and that others too can use where paths lie below the working folder."""
-    return shlex.join(["crnn-audio", *map(from_here, words)])
 
 
 def _is_free(path: Path) -> bool:

@@ -12,6 +12,9 @@ from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 
+MUSIC = (piano_rolls.NAME, *TUNES)
+"""Corpora without recordings."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -63,7 +66,7 @@ def prepare(
         DataError: there is no such corpus, or it cannot be had; with what there is and what was tried.
     """
     place = Path(root) if root else None
-    if out is not None and corpus in (piano_rolls.NAME, *TUNES):
+    if corpus in MUSIC and out is not None:
         raise DataError(f"{corpus}: manifests are of recordings, and these are none; leave --out away.")
     if corpus == piano_rolls.NAME:
         return _rolls(home.locate(piano_rolls, place, progress))
@@ -73,7 +76,7 @@ def prepare(
         left_out = tunes.left_out(folder) if (folder / tunes.LEFT_OUT).exists() else {}
         return PreparedTunes(folder, pieces(folder), left_out)
     if corpus not in CORPORA:
-        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, piano_rolls.NAME, *TUNES])}.")
+        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, *MUSIC])}.")
     folder = home.locate(CORPORA[corpus], place, progress)
     found = CORPORA[corpus].prepare(folder)
     cache = checks.cache_of(corpus)

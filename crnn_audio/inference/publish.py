@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files, runs
+from crnn_audio.config import commands
 from crnn_audio.config.schema import EventRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, RunError
@@ -104,7 +105,7 @@ def _held_out(run: Run, root: str | Path | None, progress: home.Progress | None)
 
 def _scored(recognizer: Recognizer, split: str, root: str | Path | None, progress: home.Progress | None) -> Evaluation:
     found = evaluate_speech(recognizer, split, root=root, progress=progress)
-    return replace(found, corpus=runs.from_here(found.corpus))
+    return replace(found, corpus=commands.from_here(found.corpus))
 
 
 def _score(evaluation: Evaluation | EventEvaluation) -> dict[str, Any]:

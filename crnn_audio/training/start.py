@@ -15,6 +15,7 @@ from crnn_audio import build, files, runs
 from crnn_audio.batching import checks, loader, plan
 from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.loader import Cuts
+from crnn_audio.config import commands
 from crnn_audio.config.load import named
 from crnn_audio.config.schema import Recipe, SpeechRecipe
 from crnn_audio.corpora import home
@@ -101,7 +102,7 @@ def begun(
     facts = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "recipe": recipe_path and named(recipe_path),
-        "command": runs.command(sys.argv[1:]),
+        "command": commands.command(sys.argv[1:]),
         **code_version(),
     }
     settled = recipe.model_copy(update={"threads": num_threads})

@@ -63,10 +63,8 @@ def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: b
 def _print_rolls(prepared: Any, as_json: bool) -> None:
     for name, splits in prepared.collections.items():
         for split, pieces in splits.items():
-            frames = sum(len(piece.roll) for piece in pieces)
-            figures = {"collection": name, "split": split, "pieces": len(pieces), "frames": frames}
-            line = f"{name:10}  {split:5}  {len(pieces):5} pieces  {frames:7} frames"
-            print(json.dumps(figures) if as_json else line)
+            figures = {"pieces": len(pieces), "frames": sum(len(piece.roll) for piece in pieces)}
+            _print_music({"collection": name, "split": split}, figures, as_json)
     for problem in prepared.damaged.values():
         say(problem)
     if prepared.absent:
@@ -74,13 +72,17 @@ def _print_rolls(prepared: Any, as_json: bool) -> None:
 
 
 def _print_tunes(prepared: Any, as_json: bool) -> None:
-    for split, pieces in prepared.splits.items():
-        quarters = sum(piece.score.end for piece in pieces)
-        line = f"{split:5}  {len(pieces):5} pieces  {quarters:9,.0f} quarter notes"
-        print(json.dumps({"split": split, "pieces": len(pieces), "quarters": quarters}) if as_json else line)
+    for split, tunes in prepared.splits.items():
+        notes = sum(len(part.notes) for tune in tunes for part in tune.score.parts)
+        _print_music({"split": split}, {"pieces": len(tunes), "notes": notes}, as_json)
     if prepared.left_out:
         name, reason = next(iter(prepared.left_out.items()))
         say(f"Left out {len(prepared.left_out)}, each with its reason in left_out.json; {name}: {reason}.")
+
+
+def _print_music(names: dict[str, str], figures: dict[str, int], as_json: bool) -> None:
+    told = [f"{name:10}" for name in names.values()] + [f"{count:7} {what}" for what, count in figures.items()]
+    print(json.dumps(names | figures) if as_json else "  ".join(told))
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:

@@ -31,7 +31,7 @@ def evaluate(
 
     Word and character error rate with counts and a 95 % interval, and the worst utterances side by side.
     """
-    from crnn_audio import runs
+    from crnn_audio.config import commands
     from crnn_audio.inference.evaluate import evaluate, lines
     from crnn_audio.inference.load import load
     from crnn_audio.inference.results import record as write
@@ -54,7 +54,7 @@ def evaluate(
     else:
         print("\n".join(lines(found, model, worst)))
     if record:
-        command = runs.command(["evaluate", model, "--split", found.split, "--weights", weights.value])
+        command = commands.command(["evaluate", model, "--split", found.split, "--weights", weights.value])
         say(f"Recorded in {write(opened, found, command)}.")
 
 

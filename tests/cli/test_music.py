@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio import cli
+from crnn_audio.corpora import chorales
 from crnn_audio.symbolic import files
 from crnn_audio.symbolic.score import Part, Score
 from tests import events as made
@@ -79,6 +80,20 @@ def here(tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixt
 def generate(here: Here, *options: object) -> list[dict[str, object]]:
     done = here("generate", "run", "--out", "tunes", "--json", *options)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_prepare_reads_and_counts_the_pieces(tree: Path, here: Here) -> None:
+    found = chorales.pieces(tree / "data" / "chorales")
+    done = here("prepare", "chorales", "--json")
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"split": split, "pieces": len(tunes), "notes": sum(len(tune.score.notes) for tune in tunes)}
+        for split, tunes in found.items()
+    ]
+    assert done.stderr == "chorales lies in data/chorales.\n"
+    here("prepare", "chorales", "--root", "nowhere", exit_code=4)
+    done = here("doctor", "recipes/chorales/small.yaml", exit_code=3)
+    assert "can say nothing of scores and piano rolls" in done.stderr
+    assert "`crnn-audio prepare chorales`" in done.stderr
 
 
 def test_pieces_pictures_and_a_line_each(tree: Path, here: Here) -> None:
@@ -214,8 +229,3 @@ def test_published_with_a_card(tree: Path, here: Here) -> None:
     ] == [0]
     facts = json.loads((tree / "small" / "run.json").read_text())
     assert {score["split"] for score in facts["scores"]} <= {"dev", "test"}
-
-
-def test_prepared(here: Here) -> None:
-    lines = [json.loads(one) for one in here("prepare", "chorales", "--json").stdout.splitlines()]
-    assert sum(line["pieces"] for line in lines) == 30

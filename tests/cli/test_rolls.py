@@ -143,7 +143,7 @@ def test_prepare_counts_what_there_is(tree: Path, here: Here) -> None:
     done = here("prepare", "piano_rolls")
     frames = sum(20 + 3 * one for one in range(5))
     assert done.stdout.splitlines() == [
-        f"{name:10}  {split:5}      5 pieces  {frames:7} frames"
+        f"{name:10}  {split:10}        5 pieces  {frames:7} frames"
         for name in ("jsb", "nottingham", "piano_midi")
         for split in ("train", "dev", "test")
     ]
@@ -209,7 +209,7 @@ def test_a_truncated_and_a_missing_file_too(tree: Path, here: Here) -> None:
             3,
             "small.yaml: trains on piano_rolls/jsb; doctor listens to",
         ),
-        (("doctor", "piano_rolls"), 3, "`crnn-audio prepare piano_rolls` reads every piece and names the files"),
+        (("doctor", "piano_rolls"), 3, "`crnn-audio prepare piano_rolls` reads every piece and names what"),
     ],
     ids=lambda words: words[0] if isinstance(words, tuple) else "",
 )

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shlex
 import shutil
 from pathlib import Path
 
@@ -277,16 +276,3 @@ def test_a_read_only_folder_is_one_error_and_changes_nothing(run, monkeypatch, w
     monkeypatch.undo()
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
     assert [path.name for path in run.parent.iterdir()] == ["run"]
-
-
-# ---------------------------------------------------------------------------------------- words
-
-
-def test_a_command_is_quoted_and_seen_from_here(tmp_path, monkeypatch) -> None:
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    below = str(tmp_path / "here" / "a b")
-    words = [below, f"--out={below}", f'data.root="{below}"', str(tmp_path / "other"), f"/mnt{below}", str(Path.cwd())]
-    line = runs.command(words)
-    seen = ["a b", "--out=a b", 'data.root="a b"', str(tmp_path / "other"), f"/mnt{below}", str(Path.cwd())]
-    assert shlex.split(line) == ["crnn-audio", *seen]

@@ -1,0 +1,36 @@
+"""Commands and recipes as they are noted and printed: quoted, and without this machine's paths where others serve."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from crnn_audio.config.schema import Recipe
+
+
+def command(words: Sequence[str]) -> str:
+    """A line that can be pasted into a shell, and that others too can use where paths lie below the working folder."""
+    return shlex.join(["crnn-audio", *map(from_here, words)])
+
+
+def from_here(word: str) -> str:
+    """A word of a command, such as data.root=FOLDER, with what lies below the working folder as seen from there."""
+    here = re.escape(f"{Path.cwd()}/")
+    return re.sub(rf"(?<![^=\"']){here}(?=.)", "", word)
+
+
+def placeless(recipe: Recipe) -> Recipe:
+    """A recipe for others: without where a known corpus lies, and of the run that it starts from only the name."""
+    root = from_here(recipe.data.root) if recipe.data.root and recipe.data.corpus == "manifests" else None
+    init = Path(recipe.init).name if recipe.init else None
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": root}), "init": init})
+
+
+def placeless_command(typed: str, recipe: Recipe) -> str:
+    """The command that trained it, in the same way."""
+    words = []
+    for word in shlex.split(typed):
+        field, _, value = word.partition("=")
+        if field != "data.root" or recipe.data.corpus == "manifests":
+            words.append(f"init={Path(value).name}" if field == "init" else from_here(word))
+    return shlex.join(words)
