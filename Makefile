@@ -7,6 +7,8 @@ RUN     ?= $(OUT)
 SAMPLE  ?= $(firstword $(sort $(wildcard data/tiny/*.wav data/tiny/*.flac data/tiny/*/*.wav data/tiny/*/*.flac)))
 TESTS   ?= tests
 CASES   ?= 1000
+NUM     ?= 1
+KIND     = $(shell grep -so "kind: next_[a-z]*" $(RECIPE))
 
 BIN        := .venv/bin
 CRNN_AUDIO := $(BIN)/crnn-audio
@@ -17,7 +19,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train transcribe test fuzz lint types layers bench wheel-test clean
+.PHONY: help setup train transcribe generate test fuzz lint types layers bench wheel-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -27,7 +29,10 @@ setup: .venv/.ready ## make .venv with everything in it; once (PYTHON=python3.12
 train: setup ## train, evaluate and try a recipe (RECIPE=, OUT=, SET="optim.lr=1e-3", MINUTES=, PROCESSES=)
 	$(TRAIN) $(RECIPE) --out $(OUT) $(if $(MINUTES),--minutes $(MINUTES)) $(SET)
 	$(CRNN_AUDIO) evaluate $(OUT)
-	$(if $(SAMPLE),$(CRNN_AUDIO) transcribe $(OUT) $(SAMPLE))
+	$(if $(findstring next_frame,$(KIND)),,$(if $(findstring next_token,$(KIND)),$(CRNN_AUDIO) generate $(OUT) --out $(OUT)/tunes,$(if $(SAMPLE),$(CRNN_AUDIO) transcribe $(OUT) $(SAMPLE))))
+
+generate: setup ## write music (RUN=, OUT=folder, NUM=10, SET="--condition key=G")
+	$(CRNN_AUDIO) generate $(RUN) --out $(OUT) --num $(NUM) $(SET)
 
 transcribe: setup ## transcribe recordings (RUN=, FILES="a.wav b.flac")
 	$(if $(FILES),,$(error Say what to transcribe: make transcribe RUN=$(RUN) FILES="a.wav b.flac"))

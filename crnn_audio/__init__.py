@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.build import prepare as prepare
     from crnn_audio.config.schema import Recipe as Recipe
     from crnn_audio.corpora.own import prepare_folder as prepare_folder
+    from crnn_audio.decoding.sampling import Sampling as Sampling
     from crnn_audio.errors import CrnnAudioError as CrnnAudioError
     from crnn_audio.errors import DataError as DataError
     from crnn_audio.errors import RecipeError as RecipeError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.inference.publish import publish as publish
     from crnn_audio.inference.show import show as show
     from crnn_audio.symbolic.score import Note as Note
+    from crnn_audio.symbolic.score import Score as Score
     from crnn_audio.training.run import train as train
     from crnn_audio.types import Hypothesis as Hypothesis
     from crnn_audio.types import Word as Word
@@ -45,6 +47,8 @@ _HOMES = {
     "publish": "inference.publish",
     "show": "inference.show",
     "Note": "symbolic.score",
+    "Score": "symbolic.score",
+    "Sampling": "decoding.sampling",
     "Hypothesis": "types",
     "Word": "types",
     "CrnnAudioError": "errors",
