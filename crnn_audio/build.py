@@ -10,6 +10,7 @@ from crnn_audio.builders.events import REPRESENTATIONS as REPRESENTATIONS
 from crnn_audio.builders.events import TUNES as TUNES
 from crnn_audio.builders.events import about as about
 from crnn_audio.builders.events import composing as composing
+from crnn_audio.builders.events import condition_of as condition_of
 from crnn_audio.builders.events import corpus_of_music as corpus_of_music
 from crnn_audio.builders.events import encoded as encoded
 from crnn_audio.builders.events import event_feed as event_feed

@@ -108,7 +108,6 @@ class Composer:
 
     def generate(
         self,
-        num: int | None = None,
         *,
         primer: Music | None = None,
         condition: Mapping[str, str] | None = None,
@@ -117,8 +116,8 @@ class Composer:
         tokens: int | None = None,
         keep: Mapping[str, Music] | None = None,
         sampling: Sampling | None = None,
-    ) -> "Composed | list[Composed]":
-        """Writes a piece, or with `num` a list of them, whose seeds follow that of `sampling`.
+    ) -> Composed:
+        """Writes a piece.
 
         Args:
             primer: what it begins with.
@@ -130,6 +129,31 @@ class Composer:
         Raises:
             DataError: something asked for is not known, not possible, or cannot be read.
         """
+        (piece,) = self.generate_many(
+            1,
+            primer=primer,
+            condition=condition,
+            bars=bars,
+            seconds=seconds,
+            tokens=tokens,
+            keep=keep,
+            sampling=sampling,
+        )
+        return piece
+
+    def generate_many(
+        self,
+        num: int,
+        *,
+        primer: Music | None = None,
+        condition: Mapping[str, str] | None = None,
+        bars: int | None = None,
+        seconds: float | None = None,
+        tokens: int | None = None,
+        keep: Mapping[str, Music] | None = None,
+        sampling: Sampling | None = None,
+    ) -> list[Composed]:
+        """As `generate`, so many pieces side by side, whose seeds follow that of `sampling`."""
         sampling = sampling or Sampling()
         _refuse(bars=bars, seconds=seconds, tokens=tokens, num=num)
         if keep and (primer is not None or bars is not None or seconds is not None):
@@ -139,18 +163,16 @@ class Composer:
         if keep:
             begun, kept = kept_voices(self.kind, keep, begun, LONGEST)
         request = self._request(begun, kept, bars, seconds, tokens)
-        seeds = range(sampling.seed, sampling.seed + (1 if num is None else num))
-        requests = [replace(request, seed=seed) for seed in seeds]
-        written = [
+        requests = [replace(request, seed=sampling.seed + place) for place in range(num)]
+        return [
             self._composed(begun, one, drawn, sampling)
-            for at in range(0, len(requests), BESIDE)
+            for at in range(0, num, BESIDE)
             for one, drawn in zip(
                 requests[at : at + BESIDE],
                 compose(self.task, self.representation, requests[at : at + BESIDE], sampling),
                 strict=True,
             )
         ]
-        return written if num is not None else written[0]
 
     def _request(
         self, begun: Beginning, kept: Rows | None, bars: int | None, seconds: float | None, tokens: int | None

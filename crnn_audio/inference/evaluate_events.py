@@ -1,6 +1,7 @@
 """How well a model foretells pieces, and how what it writes compares with them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def evaluate_events(
     """Foretells every piece of a split, and compares what the model writes with the split's pieces.
 
     Args:
-        written: pieces to write; 0 compares nothing.
+        written: pieces to write, each asked to be what one of the split is; 0 compares nothing.
 
     Raises:
         DataError: the corpus cannot be had, or has no such split.
@@ -84,9 +85,18 @@ def evaluate_events(
     batches = whole_batches(pieces, ROWS, ahead=composer.task.front.listener is not None)
     judged = judge_next_token(composer.task, (one.to(composer.device) for one in batches), num_notes)
     comparison = None
-    if count := min(written, len(chosen)):
-        music = composer.generate(count, sampling=sampling)
-        assert isinstance(music, list), "a count was asked for"
-        known, trained = ([tune.score for tune in tunes] for tunes in (chosen, found["train"]))
-        comparison = compare([one.score for one in music], known, trained)
+    if like := chosen[:written]:
+        sampling = sampling or Sampling()
+        asked = [known_of(composer, build.condition_of(tune)) for tune in like]
+        music = [
+            composer.generate(condition=condition, sampling=replace(sampling, seed=sampling.seed + place)).score
+            for place, condition in enumerate(asked)
+        ]
+        comparison = compare(music, *([tune.score for tune in tunes] for tunes in (chosen, found["train"])))
     return EventEvaluation(composer.run.path, data.name, split, judged.score, judged.pieces, comparison)
+
+
+def known_of(composer: Composer, condition: Mapping[str, str]) -> dict[str, str]:
+    """What of a condition the model knows."""
+    values = composer.run.conditions.values
+    return {name: value for name, value in condition.items() if value in values.get(name, ())}

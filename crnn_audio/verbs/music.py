@@ -54,7 +54,7 @@ def generate(
     if not composer.run.finished:
         say(f"{model}: this run is not finished; these are its best weights so far.")
     names = writing(out, Path(model).name, range(seed, seed + num), form=form, wav=wav)
-    pieces = composer.generate(
+    pieces = composer.generate_many(
         num,
         primer=primer,
         condition=asked,
@@ -64,7 +64,6 @@ def generate(
         keep=kept,
         sampling=sampling,
     )
-    assert isinstance(pieces, list), "a count was asked for"
     for remark in dict.fromkeys(remark for piece in pieces for remark in piece.remarks):
         say(remark)
     for piece, files in zip(pieces, names, strict=True):
