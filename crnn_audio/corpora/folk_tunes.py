@@ -4,6 +4,7 @@ The tunes are read as they stand, each strain once and with its last ending. Set
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from crnn_audio.corpora import tunes
@@ -71,7 +72,7 @@ def read(path: Path) -> Tune:
     return melody(path.stem, tune, _style(tune.fields))
 
 
-def _style(fields: dict[str, str]) -> str:
+def _style(fields: Mapping[str, str]) -> str:
     """By the R: field, else by the title: "Lanigan's Ball -- Jig"."""
     told = fields.get("R") or fields.get("T", "").rpartition("--")[2]
     name = re.sub(r"[^a-z ]", "", told.lower()).strip()

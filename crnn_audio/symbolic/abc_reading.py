@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -35,7 +35,7 @@ class AbcTune:
 
     number: str
     score: Score
-    fields: dict[str, str]
+    fields: Mapping[str, str]
     remarks: tuple[str, ...] = ()
 
 

@@ -41,8 +41,11 @@ def to_abc(score: Score, number: int = 1) -> str:
 
 
 def _end(score: Score) -> int:
-    """Where the music ends, in ticks: with its last note or chord symbol, or a bar after a pickup that is all of it."""
-    last = max([ticks(score.end), *(ticks(chord.start) + UNIT for chord in score.chords)])
+    """Where the music ends, in ticks: with its last note, chord symbol, key or metre, or a bar after a mere pickup."""
+    above = [*(chord.start for chord in score.chords), *(key.start for key in score.keys[1:])]
+    last = max([ticks(score.end), *(ticks(start) + UNIT for start in above)])
+    if score.metres and last <= ticks(score.metres[-1].start):
+        last = ticks(score.metres[-1].start) + int(length(score.metres[-1]))
     if 0 < last <= ticks(score.pickup):
         return ticks(score.pickup) + int(length(score.metres[0] if score.metres else None))
     return last
@@ -63,7 +66,7 @@ class _Voice:
         self.key = alterations(0)
         self.sharps = 0
         self.altered: dict[str, dict[int, int]] = {}  # by letter and octave, of this bar
-        self.tied: set[str] = set()  # letters that a tie brings from the last bar
+        self.tied: set[str] = set()  # letters that a tie brings along altered
 
     def measures(self, grid: list[Bar], end: int) -> list[str]:
         """The bars as text, without bar lines."""
@@ -116,7 +119,8 @@ class _Voice:
         for place, ticked in enumerate(lengths):
             tied = frozenset(piece.pitches) if place + 1 < len(lengths) else piece.tied
             yield self._sounding(piece.pitches, tied, _length(Fraction(3 * ticked, 2) if tuplet else Fraction(ticked)))
-        self.tied = {spelled(pitch, self.sharps)[0] for pitch in piece.tied}
+        going_on = [spelled(pitch, self.sharps) for pitch in piece.tied]
+        self.tied = {letter for letter, alteration, _ in going_on if alteration != self.key[letter]}
 
     def _sounding(self, pitches: tuple[int, ...], tied: frozenset[int], written: str) -> str:
         if not pitches:
@@ -135,7 +139,7 @@ class _Voice:
         letter, alteration, octave = spelled(pitch, self.sharps)
         held = self.altered.setdefault(letter, {})
         needed = {held.get(octave, self.key[letter]), *held.values()} != {alteration}
-        if needed or (letter in self.tied and octave not in held and alteration != self.key[letter]):
+        if needed or (letter in self.tied and octave not in held):
             held[octave] = alteration
             return _SIGNS[alteration] + _placed(letter, octave)
         return _placed(letter, octave)

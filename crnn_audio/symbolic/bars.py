@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Metre, Score
 
@@ -42,7 +43,7 @@ def bars(score: Score, end: int) -> list[Bar]:
     metres = {ticks(metre.start): metre for metre in score.metres}
     starts = [start for start in sorted({0, *metres}) if start < end]
     found = []
-    for start, stop in zip(starts, [*starts[1:], end], strict=True):
+    for start, stop in pairwise([*starts, end]):
         first = ticks(score.pickup) if start == 0 else 0
         lines = _lines(start, stop, length(metres.get(start)), first)
         found += [

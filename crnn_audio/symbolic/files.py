@@ -80,6 +80,8 @@ def write(score: Score, path: str | Path) -> tuple[str, ...]:
     if suffix not in FORMS:
         raise DataError(f"{path}: its name should tell what to write: {_known()}.")
     form = FORMS[suffix]
+    if form != "JSON" and not score.notes:
+        raise DataError(f"{path}: there are no notes to write. JSON alone holds a silent piece.")
     try:
         content = _WRITERS[suffix](score)
     except DataError as error:

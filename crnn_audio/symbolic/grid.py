@@ -29,7 +29,8 @@ def metres_and_pickup(
         if beats is not None:
             first = pickup if start == 0 else start
             metres += [_metre(place, beats) for place in (start, *_anew(first, stop, lines, _bar(beats)))]
-    return needed_metres(metres, float(pickup)), float(pickup)
+    kept = quarters(nearest_tick(pickup))
+    return needed_metres(metres, kept), kept
 
 
 def _pickup(changes: list[tuple[Fraction, Beats | None]], lines: list[Fraction]) -> Fraction:

@@ -125,7 +125,7 @@ def _title(found: Any) -> str:
 
 def _tempo(streams: Iterable[Any], lost: Counter[str]) -> float:
     told = [one.getQuarterBPM() for flat in streams for one in flat.getElementsByClass("MetronomeMark")]
-    tempi = [float(tempo) for tempo in told if tempo and TEMPI[0] <= tempo <= TEMPI[1]]
+    tempi = [round(float(tempo), 6) for tempo in told if tempo and TEMPI[0] <= tempo <= TEMPI[1]]
     lost["tempo"] += len(set(tempi)) > 1
     return tempi[0] if tempi else 120.0
 

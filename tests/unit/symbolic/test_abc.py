@@ -1,10 +1,14 @@
 """ABC read as it is played: each sign by itself, with what it should sound like."""
 
+import random
+from dataclasses import replace
+
 import pytest
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.abc import from_abc, read_tune, text_of, tune_sources
-from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Score
+from crnn_audio.symbolic.abc import from_abc, read_tune, text_of, to_abc, tune_sources
+from crnn_audio.symbolic.midi import to_midi
+from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
 
 
 def tune(music: str, head: str = "M:4/4\nL:1/4\nK:C") -> Score:
@@ -234,6 +238,14 @@ def test_a_repeat_sign_within_a_bar_begins_none_and_a_short_bar_is_told() -> Non
     assert tune("CDEF|GAB|CDEF|GABc|").metres == (Metre(0.0, 4, 4), Metre(7.0, 4, 4))
 
 
+def test_what_stands_after_the_last_note_comes_back() -> None:
+    late = Score(
+        (Part("", (Note(0.0, 3.0, 60),)),), metres=(Metre(0.0, 4, 4), Metre(4.0, 3, 4)), chords=(Chord(5.0, "G"),)
+    )
+    for score in (late, replace(late, chords=()), replace(late, keys=(Key(0.0, 0), Key(6.0, 1)))):
+        assert from_abc(to_abc(score)).score == score
+
+
 @pytest.mark.parametrize(
     ("field", "tempo"),
     [
@@ -330,6 +342,22 @@ def test_texts_of_old_files() -> None:
 
 def test_a_fragment_without_a_number() -> None:
     assert [note.pitch for note in from_abc("K:D\nFF").score.notes] == [66, 66]
+
+
+def test_any_damage_is_a_reading_or_one_message() -> None:
+    draw, refused = random.Random(0), 0
+    whole = 'X:1\nM:6/8\nL:1/8\nQ:1/4=90\nP:AB\nV:1 name="a"\nV:2\nK:D\n'
+    whole += '[V:1][P:A]|:c>d"G"(3efg|[1[CE-]2 & z4:|[2!fermata!A||\nV:2\nZ2'
+    for _ in range(300):
+        text = list(whole)
+        for _ in range(draw.randint(1, 8)):
+            place = draw.randrange(len(text))
+            text[place : place + draw.randint(0, 2)] = draw.choice('CgzX|:[]()123/<>-"!{}^_=\n,&~HZKMLQVP%\\+. 0')
+        try:
+            to_midi(from_abc("".join(text)).score)
+        except DataError:
+            refused += 1
+    assert 20 < refused < 280
 
 
 @pytest.mark.parametrize(

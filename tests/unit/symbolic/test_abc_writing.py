@@ -73,6 +73,12 @@ def test_a_repeated_note_under_a_held_one_and_a_unison_of_two_strikes() -> None:
     )
 
 
+def test_a_natural_beside_a_sharp_that_is_tied_over_the_bar_line() -> None:
+    score = Score((Part("", (Note(3.0, 2.0, 61), Note(4.0, 1.0, 60))),), metres=(Metre(0.0, 4, 4),))
+    assert to_abc(score).endswith("z6 ^C2- | [=C^C]2 |]\n")
+    assert from_abc(to_abc(score)).score == score
+
+
 @pytest.mark.parametrize("sharps", range(-7, 8))
 def test_spelling(sharps: int) -> None:
     """A pitch keeps its height, and a note of the key needs no accidental."""

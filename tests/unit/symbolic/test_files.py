@@ -84,6 +84,9 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
             write(SCORE, tmp_path / name)
     with pytest.raises(DataError, match=r"x\.mid: cannot be written \(No such file"):
         write(SCORE, tmp_path / "absent" / "x.mid")
+    with pytest.raises(DataError, match=r"x\.abc: there are no notes to write"):
+        write(Score((Part("", ()),)), tmp_path / "x.abc")
+    assert write(Score(()), tmp_path / "x.json") == ()
     (tmp_path / "old.abc").write_text("as it was")
     with pytest.raises(DataError, match=r"old\.abc: part 1: a note of pitch 300"):
         write(Score((Part("", (Note(0.0, 1.0, 300),)),)), tmp_path / "old.abc")
