@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.abc_stretches import Stretch
+from crnn_audio.symbolic.abc.stretches import Stretch
 
 MOST = 20_000
 """Stretches that a piece may have when it is played; more is a mistake."""

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from crnn_audio.symbolic.abc_book import plain
-from crnn_audio.symbolic.abc_fields import ALTERS, NO_KEY, KeyField
-from crnn_audio.symbolic.abc_stretches import Stretch, Tone
-from crnn_audio.symbolic.abc_tokens import IN_CHORD, factor, signs
+from crnn_audio.symbolic.abc.book import plain
+from crnn_audio.symbolic.abc.fields import ALTERS, NO_KEY, KeyField
+from crnn_audio.symbolic.abc.stretches import Stretch, Tone
+from crnn_audio.symbolic.abc.tokens import IN_CHORD, factor, signs
 from crnn_audio.symbolic.impossible import HIGHEST
 from crnn_audio.symbolic.keys import NATURAL
 

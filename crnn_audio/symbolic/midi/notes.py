@@ -3,7 +3,7 @@
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from crnn_audio.symbolic.midi_events import META, Event, Events
+from crnn_audio.symbolic.midi.events import META, Event, Events
 from crnn_audio.symbolic.reading import counted
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part
 

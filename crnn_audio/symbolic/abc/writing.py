@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 
-from crnn_audio.symbolic.abc_book import escaped
+from crnn_audio.symbolic.abc.book import escaped
 from crnn_audio.symbolic.bars import Bar, bars, length, ticks
 from crnn_audio.symbolic.impossible import refuse_impossible
 from crnn_audio.symbolic.keys import alterations, spelled

@@ -9,13 +9,13 @@ from fractions import Fraction
 from itertools import pairwise
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import midi_events
 from crnn_audio.symbolic.bars import needed_keys, needed_metres, quarters, ticks
 from crnn_audio.symbolic.impossible import refuse_impossible
 from crnn_audio.symbolic.keys import key_named
-from crnn_audio.symbolic.midi_events import META, Event, Events
-from crnn_audio.symbolic.midi_notes import DRUMS, NOTE_OFF, NOTE_ON, PROGRAM, TRACK_NAME, read_parts, rounded, text
-from crnn_audio.symbolic.midi_notes import name_of as name_of_track
+from crnn_audio.symbolic.midi import events as midi_events
+from crnn_audio.symbolic.midi.events import META, Event, Events
+from crnn_audio.symbolic.midi.notes import DRUMS, NOTE_OFF, NOTE_ON, PROGRAM, TRACK_NAME, read_parts, rounded, text
+from crnn_audio.symbolic.midi.notes import name_of as name_of_track
 from crnn_audio.symbolic.reading import Reading, counted
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Metre, Part, Score
 

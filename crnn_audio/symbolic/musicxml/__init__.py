@@ -5,8 +5,8 @@ import zipfile
 from xml.etree import ElementTree
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.musicxml_reading import Listed, read_stream
-from crnn_audio.symbolic.musicxml_writing import stream_of
+from crnn_audio.symbolic.musicxml.reading import Listed, read_stream
+from crnn_audio.symbolic.musicxml.writing import stream_of
 from crnn_audio.symbolic.notation import music21
 from crnn_audio.symbolic.reading import Reading
 from crnn_audio.symbolic.score import Score

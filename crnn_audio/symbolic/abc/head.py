@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 
-from crnn_audio.symbolic.abc_fields import NO_KEY, KeyField, default_unit, moves, shift, voice_name
-from crnn_audio.symbolic.abc_voice import Voice
+from crnn_audio.symbolic.abc.fields import NO_KEY, KeyField, default_unit, moves, shift, voice_name
+from crnn_audio.symbolic.abc.voice import Voice
 
 
 @dataclass

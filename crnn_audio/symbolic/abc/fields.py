@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.abc_book import plain
+from crnn_audio.symbolic.abc.book import plain
 from crnn_audio.symbolic.keys import FIFTHS, alterations, key_named
 from crnn_audio.symbolic.score import Key
 

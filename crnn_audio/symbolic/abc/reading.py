@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import abc_fields
-from crnn_audio.symbolic.abc_book import Line, Source, plain
-from crnn_audio.symbolic.abc_head import Head
-from crnn_audio.symbolic.abc_playing import Placed, once, played
-from crnn_audio.symbolic.abc_voice import Voice
+from crnn_audio.symbolic.abc import fields as abc_fields
+from crnn_audio.symbolic.abc.book import Line, Source, plain
+from crnn_audio.symbolic.abc.head import Head
+from crnn_audio.symbolic.abc.playing import Placed, once, played
+from crnn_audio.symbolic.abc.voice import Voice
 from crnn_audio.symbolic.bars import nearest_tick, needed_keys, quarters
 from crnn_audio.symbolic.grid import Beats, metres_and_pickup
 from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
