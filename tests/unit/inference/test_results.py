@@ -209,7 +209,7 @@ def roll_row(seed: int, value: float, **others: object) -> dict:
 def test_rows_of_rolls_have_a_table_of_their_own() -> None:
     tcn = {"recipe": "recipes/jsb/tcn.yaml", "cell": "tcn"}
     of_rolls = merged(roll_row(1, 8.43), roll_row(2, 8.37), roll_row(1, 8.2749, **tcn))
-    speech, _, table = results.readme([*rows(), *of_rolls]).partition("\n## What sounds next\n")
+    speech, _, table = results.readme([*rows(), *of_rolls]).partition("\n## What sounds next: piano rolls\n")
     assert speech == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
     ending = "| 298,000 | 0.8 | cpu, 1 thread | 0123456789ab |"
     assert table.splitlines()[-4:] == [
