@@ -93,5 +93,5 @@ def _loaded(model: str, device: str, weights: str = "best") -> Any:
 
     recognizer = load_recognizer(model, device=device, weights=weights)
     if not recognizer.run.finished:
-        say(f"{model}: this run is not finished; these are its best weights on dev so far.")
+        say(f"{model}: this run is not finished; these are its best weights so far.")
     return recognizer
