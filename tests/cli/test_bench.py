@@ -74,7 +74,7 @@ def test_a_model_that_cannot_stream_is_refused(workshop: Path) -> None:
 def test_without_a_model_training_alone_is_measured(monkeypatch, tmp_path: Path, capsys) -> None:
     monkeypatch.setattr(runs, "ZOO", tmp_path)
     monkeypatch.setattr(sys, "argv", ["bench"])
-    assert bench.options().parts == ["training", "rolls"]
+    assert bench.options().parts == ["training", "rolls", "composing"]
     assert capsys.readouterr().err.count("needs --model") == 2
     for part, shipped in (("streaming", "an4_streaming"), ("transcription", "an4")):
         monkeypatch.setattr(sys, "argv", ["bench", part])
