@@ -67,7 +67,7 @@ def test_a_piece_beside_others_is_foretold_as_it_is_alone(kind: str, front: str)
         garbage = RollBatch(heard, together.next, together.lengths, together.begins, together.cut_ids)
         judged = judge_next_frame(task, [garbage])
         for one, other in zip(judged.pieces, alone, strict=True):
-            assert one.count == other.num_frames
+            assert one.count == other.count
             assert one.nats == pytest.approx(other.nats, rel=1e-9)
     reversed_order = judge_next_frame(task, [side_by_side(found[::-1])])
     assert [one.nats for one in reversed_order.pieces] == pytest.approx([one.nats for one in alone[::-1]], rel=1e-9)
