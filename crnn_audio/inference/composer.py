@@ -158,10 +158,11 @@ class Composer:
         _refuse(bars=bars, seconds=seconds, tokens=tokens, num=num)
         if keep and (primer is not None or bars is not None or seconds is not None):
             raise DataError("a kept voice tells how a piece begins and ends; leave primer, bars and seconds away.")
-        begun = beginning(self.kind, primer, dict(condition or {}), self.run.conditions)
-        kept = None
+        asked, known = dict(condition or {}), self.run.conditions
         if keep:
-            begun, kept = kept_voices(self.kind, keep, begun, LONGEST)
+            begun, kept = kept_voices(self.kind, keep, asked, known, LONGEST)
+        else:
+            begun, kept = beginning(self.kind, primer, asked, known), None
         request = self._request(begun, kept, bars, seconds, tokens)
         requests = [replace(request, seed=sampling.seed + place) for place in range(num)]
         return [

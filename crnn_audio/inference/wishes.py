@@ -62,14 +62,22 @@ def beginning(
         return Beginning(about, _no_rows(kind), _with_metre(condition, about, known))
     score, remarks = read(music)
     fitted, changes = build.FITTED[kind](score)
-    own = build.about(condition, tempo=score.tempo)
-    metres = own.metres if "metre" in condition or not fitted.metres else fitted.metres
-    keys = own.keys or fitted.keys
-    piece = replace(fitted, metres=metres, keys=keys)
+    piece = _settled(fitted, condition)
     rows = build.REPRESENTATIONS[kind].encode(piece)
-    told = _with_metre(_with_key(condition, piece, known), piece, known)
     about = replace(piece, fermatas=(), chords=())
-    return Beginning(about, rows if whole else _open_end(kind, rows), told, (*remarks, *changes))
+    kept = rows if whole else _open_end(kind, rows)
+    return Beginning(about, kept, _told(condition, piece, known), (*remarks, *changes))
+
+
+def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
+    """The piece in the key and the metre that are asked for, else in its own."""
+    own = build.about(asked)
+    metres = own.metres if "metre" in asked or not piece.metres else piece.metres
+    return replace(piece, metres=metres, keys=own.keys or piece.keys)
+
+
+def _told(asked: dict[str, str], piece: Score, known: Conditions) -> dict[str, str]:
+    return _with_metre(_with_key(asked, piece, known), piece, known)
 
 
 def _no_rows(kind: str) -> Rows:
@@ -95,14 +103,15 @@ def _open_end(kind: str, rows: Rows) -> Int[np.ndarray, "K P"]:
 
 
 def kept_voices(
-    kind: str, keep: Mapping[str, Score | str | Path], begun: Beginning, longest: int
+    kind: str, keep: Mapping[str, Score | str | Path], condition: dict[str, str], known: Conditions, longest: int
 ) -> tuple[Beginning, Rows]:
     """The piece that these voices belong to, and their tokens in its rows, 0 where others are to be written.
 
     Raises:
-        DataError: the model writes one voice, there is no voice of that name, or one cannot be read, has several notes
-            at once or is too long.
+        DataError: a condition is not known, the model writes one voice, there is no voice of that name, or one cannot
+            be read, has several notes at once or is too long.
     """
+    known.ids(condition)
     if kind != "chorale":
         raise DataError("this model writes one voice; there is none to keep beside it. Take a primer, or the chorales.")
     read_voices = {name: _voice(name, music) for name, music in keep.items()}
@@ -115,15 +124,9 @@ def kept_voices(
         kept[:-1, column] = chorales.encode_voice(part.notes, steps, f"the kept {name}")
         kept[-1, column] = chorales.REST
     first = next(iter(read_voices.values()))[0]
-    about = replace(
-        begun.about,
-        metres=begun.about.metres if "metre" in begun.condition and not first.metres else first.metres,
-        keys=begun.about.keys or first.keys,
-        pickup=first.pickup,
-        tempo=first.tempo,
-    )
+    about = replace(_settled(first, condition), parts=(), fermatas=(), chords=())
     remarks = tuple(remark for _, _, said in read_voices.values() for remark in said)
-    return replace(begun, about=about, remarks=remarks), kept
+    return Beginning(about, _no_rows(kind), _told(condition, about, known), remarks), kept
 
 
 def _voice(name: str, music: Score | str | Path) -> tuple[Score, Part, tuple[str, ...]]:

@@ -2,19 +2,15 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from crnn_audio import cli
 from crnn_audio.corpora import chorales
 from crnn_audio.symbolic import files
 from crnn_audio.symbolic.score import Part, Score
 from tests import events as made
-from tests.cli.conftest import program
+from tests.cli.conftest import Here, program
 
 RECIPE = "# Four voices. Not measured yet.\n" + json.dumps(
     made.SMALL["chorale"]
@@ -43,38 +39,11 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tree(workshop: Path, tmp_path: Path) -> Path:
-    """A copy that may be written to."""
-    return shutil.copytree(workshop, tmp_path / "tree")
-
-
-@dataclass(frozen=True)
-class Done:
-    """What was written."""
-
-    stdout: str
-    stderr: str
-
-
-Here = Callable[..., Done]
-
-
-@pytest.fixture
-def here(tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """The command line in this process and in `tree`, which is quicker; a traceback would fail the test."""
-
-    def run(*words: object, exit_code: int = 0) -> Done:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["crnn-audio", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        done = Done(*capsys.readouterr())
-        assert (ended.value.code or 0) == exit_code, done
-        return done
-
-    monkeypatch.chdir(tree)
+def tree(workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy that may be written to, and that we are in."""
+    monkeypatch.chdir(shutil.copytree(workshop, tmp_path / "tree"))
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
-    return run
+    return Path.cwd()
 
 
 def generate(here: Here, *options: object) -> list[dict[str, object]]:

@@ -2,18 +2,14 @@
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from scipy.io import savemat
 
-from crnn_audio import cli
 from crnn_audio.inference import results
 from tests import rolls
-from tests.cli.conftest import program
+from tests.cli.conftest import Here, program
 from tests.rolls import cells, tune
 
 FIRST_LINE = "# Chords that go up and down. Not measured yet."
@@ -52,33 +48,6 @@ def tree(workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
     monkeypatch.setattr("crnn_audio.training.display.draw_curves", lambda *_: None)
     return Path()
-
-
-@dataclass(frozen=True)
-class Done:
-    """What was written."""
-
-    stdout: str
-    stderr: str
-
-
-Here = Callable[..., Done]
-
-
-@pytest.fixture
-def here(tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """The command line in this process, which is quicker; a traceback would fail the test."""
-
-    def run(*words: object, exit_code: int = 0) -> Done:
-        capsys.readouterr()
-        monkeypatch.setattr(sys, "argv", ["crnn-audio", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        done = Done(*capsys.readouterr())
-        assert (ended.value.code or 0) == exit_code, done
-        return done
-
-    return run
 
 
 def test_a_trained_run_is_evaluated(here: Here) -> None:

@@ -11,7 +11,7 @@ from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference.composer import Composer
 from crnn_audio.symbolic import chorales
-from crnn_audio.symbolic.score import Note, Part, Score
+from crnn_audio.symbolic.score import Metre, Note, Part, Score
 from crnn_audio.training.run import train
 from tests import events as made
 
@@ -169,6 +169,17 @@ def test_a_kept_voice_stands_note_for_note(four: Composer) -> None:
         assert piece.score.parts[0].notes == given.parts[0].notes
         assert piece.score.end == given.end
         assert sum(len(part.notes) for part in piece.score.parts[1:]) > 3
+
+
+def test_of_a_kept_voice_the_model_is_told_its_own_key_and_metre(four: Composer) -> None:
+    given = soprano_of(made.chorale(403, bars=3))
+    piece = four.generate(keep={"soprano": given})
+    assert piece.condition == {"key": "G", "metre": "4/4"}
+    in_three = replace(given, metres=(Metre(0.0, 3, 4),), keys=(), title="")
+    piece = four.generate(keep={"soprano": in_three})
+    assert piece.condition == {}, "the model knows no 3/4, and must not be told 4/4"
+    assert [str(metre) for metre in piece.score.metres] == ["3/4"]
+    assert four.generate(keep={"soprano": given}, condition={"key": "Ab"}).condition["key"] == "Ab"
 
 
 def test_two_kept_voices(four: Composer) -> None:
