@@ -5,10 +5,7 @@ A new cell, front end or corpus is one entry in a dictionary there, and its name
 equal.
 """
 
-from crnn_audio.builders.events import FITTED as FITTED
-from crnn_audio.builders.events import REPRESENTATIONS as REPRESENTATIONS
 from crnn_audio.builders.events import TUNES as TUNES
-from crnn_audio.builders.events import about as about
 from crnn_audio.builders.events import composing as composing
 from crnn_audio.builders.events import condition_of as condition_of
 from crnn_audio.builders.events import corpus_of_music as corpus_of_music
@@ -30,6 +27,14 @@ from crnn_audio.builders.preparing import prepare as prepare
 from crnn_audio.builders.rolls import next_frame as next_frame
 from crnn_audio.builders.rolls import pieces as pieces
 from crnn_audio.builders.rolls import roll_feed as roll_feed
+from crnn_audio.builders.scores import FITTED as FITTED
+from crnn_audio.builders.scores import REPRESENTATIONS as REPRESENTATIONS
+from crnn_audio.builders.scores import about as about
+from crnn_audio.builders.scores import keyed as keyed
+from crnn_audio.builders.scores import num_bars as num_bars
+from crnn_audio.builders.scores import rows_of as rows_of
+from crnn_audio.builders.scores import score_of as score_of
+from crnn_audio.builders.scores import voice_of as voice_of
 from crnn_audio.builders.speech import FRONT_ENDS as FRONT_ENDS
 from crnn_audio.builders.speech import Splits as Splits
 from crnn_audio.builders.speech import Statistics as Statistics

@@ -243,7 +243,7 @@ def open_run(model: str | Path) -> Run:
         raise RunError(f"{path}: damaged. {error}") from None
     normalized = speech is not None and speech.features.normalize == "global"
     statistics = _statistics(path / "statistics.json") if normalized else None
-    conditions = _conditions(path / "conditions.json") if isinstance(recipe, EventRecipe) else None
+    conditions = _conditions(path / "conditions.json", recipe) if isinstance(recipe, EventRecipe) else None
     return Run(path, recipe, vocabulary, statistics, header, conditions)
 
 
@@ -268,11 +268,12 @@ def _statistics(path: Path) -> tuple[list[float], list[float]]:
         raise _damaged(path, repr(error)) from None
 
 
-def _conditions(path: Path) -> Conditions:
+def _conditions(path: Path, recipe: EventRecipe) -> Conditions:
     values = _read_json(path)
     if not all(isinstance(one, list) and all(isinstance(value, str) for value in one) for one in values.values()):
         raise _damaged(path, "not lists of names")
-    return Conditions({name: tuple(choices) for name, choices in values.items()})
+    home_keys = recipe.data.keys == "home"
+    return Conditions({name: tuple(choices) for name, choices in values.items()}, home_keys)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """From a recipe of music to its parts: pieces as tokens, what may be asked for, task, training split as batches."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from crnn_audio.batching import events as batches
 from crnn_audio.batching.events import EventPiece, Variation
 from crnn_audio.batching.rows import RowFeed, Span
+from crnn_audio.builders.scores import REPRESENTATIONS, keyed, num_bars, rows_of
 from crnn_audio.config.schema import EventRecipe
 from crnn_audio.corpora import chorales as chorale_corpus
 from crnn_audio.corpora import folk_tunes, home, midi_folder, nottingham
@@ -20,23 +22,17 @@ from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.embedding import EventFront
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.runs import Run
-from crnn_audio.symbolic import chorales, conditions, events, fitting
+from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
-from crnn_audio.symbolic.representation import Representation
-from crnn_audio.symbolic.score import Score, parsed_key, parsed_metre
 from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.types import EventBatch
 
-REPRESENTATIONS: dict[str, Representation] = {"chorale": chorales, "melody": events}
-FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
-    "chorale": fitting.to_chorale,
-    "melody": fitting.to_melody,
-}
-"""What makes a score one that the representation holds, and says what it changed."""
 TUNES: dict[str, tuple[home.Obtainable, Callable[[Path], dict[str, list[Tune]]]]] = {
     corpus.NAME: (corpus, corpus.pieces) for corpus in (chorale_corpus, folk_tunes, nottingham)
 }
 """Each corpus that has a home, and what reads its pieces."""
+RARE = 5
+"""A number of bars that fewer training pieces have is not told."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +72,18 @@ class Encoded:
 
 
 def condition_of(tune: Tune) -> dict[str, str]:
-    """What a piece says of itself, its key with six sharps or flats at most."""
-    return conditions.transposed(tune.condition, 0)
+    """What a piece says of itself, its key with six sharps or flats at most, and how many bars it has."""
+    return conditions.transposed(tune.condition, 0) | {"bars": str(num_bars(tune.score))}
 
 
 def known_conditions(recipe: EventRecipe, training: Sequence[Tune]) -> Conditions:
     """All that may be asked for: what the training pieces say of themselves, transposed ones too."""
+    told = [condition_of(tune) for tune in training]
+    counts = Counter(one["bars"] for one in told)
+    told = [{name: value for name, value in one.items() if name != "bars" or counts[value] >= RARE} for one in told]
     span = range(-recipe.data.transpose, recipe.data.transpose + 1)
-    return Conditions.of(conditions.transposed(tune.condition, semitones) for tune in training for semitones in span)
+    every = (conditions.transposed(one, semitones) for one in told for semitones in span)
+    return Conditions.of(every, home_keys=recipe.data.keys == "home")
 
 
 def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> Encoded:
@@ -92,7 +92,7 @@ def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> E
     found, left_out = list[EventPiece](), dict[str, str]()
     for tune in chosen:
         try:
-            rows = representation.encode(tune.score)
+            rows = rows_of(recipe.data, keyed(recipe.data, tune.score)[0])
             told = representation.told(rows, tune.score)
         except DataError as error:
             left_out[tune.id] = str(error)
@@ -102,7 +102,7 @@ def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> E
 
 
 def _ids(known: Conditions, condition: Mapping[str, str]) -> np.ndarray:
-    usable = {name: value for name, value in condition.items() if value in known.values.get(name, ())}
+    usable = {name: value for name, value in condition.items() if known.knows(name, value)}
     return np.array(known.ids(usable), dtype=np.int64)
 
 
@@ -168,14 +168,3 @@ def event_feed(
 
     lengths = [len(piece.rows) + 1 for piece in training]
     return RowFeed(lengths, gather, data.batch_rows, data.chunk_rows, recipe.seed, data.accumulate, rank, ranks)
-
-
-def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0) -> Score:
-    """A piece without notes of the key and the metre that are asked for; 4/4 where no metre is.
-
-    Raises:
-        DataError: a key or a metre that is none.
-    """
-    metre = parsed_metre(condition.get("metre", "4/4"))
-    keys = (parsed_key(condition["key"]),) if "key" in condition else ()
-    return Score((), title=title, tempo=tempo, metres=(metre,), keys=keys)

@@ -35,7 +35,10 @@ class EventData(Section):
     whole pieces."""
     accumulate: Count = 1
     """Parts that a batch is split into, one after the other, to fit in memory."""
-    transpose: Annotated[int, Field(ge=0, le=11)] = 5
+    keys: Literal["own", "home"] = "own"
+    """Pieces stand in their own keys; or each is moved to the key of its mode without sharps and flats, and what is
+    written is moved to the key that is asked for."""
+    transpose: Annotated[int, Field(ge=0, le=11)] = 0
     """Training pieces are heard up to so many semitones higher or lower, another number of them in each epoch."""
 
     @property
@@ -47,6 +50,12 @@ class EventData(Section):
     def _a_folder_is_named(self) -> Self:
         if self.corpus == "midi_folder" and self.root is None:
             raise ValueError("corpus midi_folder is a folder of your own: say which by root")
+        return self
+
+    @model_validator(mode="after")
+    def _stays_at_home(self) -> Self:
+        if self.keys == "home" and self.transpose:
+            raise ValueError("keys home: pieces stand in one key, so transpose should be 0")
         return self
 
 

@@ -14,7 +14,7 @@ def music_card(composer: Composer, scores: tuple[EventEvaluation, ...], trained:
     run = composer.run
     corpus = build.corpus_of_music(run.events)
     about = (corpus.__doc__ or "").strip().partition("\n")[0]
-    known = [f"- `{name}`: {', '.join(values)}" for name, values in run.conditions.values.items()]
+    known = [f"- `{name}`: {run.conditions.listed(name)}" for name in run.conditions.values]
     sections = [
         f"# {run.path.resolve().name}\n\n{_what(composer)}",
         f"## Data\n\n{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.\n\n{trained}",

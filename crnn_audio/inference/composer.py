@@ -102,7 +102,8 @@ class Composer:
     def __init__(self, run: Run, task: NextToken) -> None:
         self.run = run
         self.task = task.eval()
-        self.kind = run.events.data.representation
+        self.data = run.events.data
+        self.kind = self.data.representation
         self.representation = build.REPRESENTATIONS[self.kind]
         self.device = next(task.model.parameters()).device
 
@@ -160,9 +161,9 @@ class Composer:
             raise DataError("a kept voice tells how a piece begins and ends; leave primer, bars and seconds away.")
         asked, known = dict(condition or {}), self.run.conditions
         if keep:
-            begun, kept = kept_voices(self.kind, keep, asked, known, LONGEST)
+            begun, kept = kept_voices(self.data, keep, asked, known, LONGEST)
         else:
-            begun, kept = beginning(self.kind, primer, asked, known), None
+            begun, kept = beginning(self.data, primer, asked, known, bars=bars), None
         request = self._request(begun, kept, bars, seconds, tokens)
         requests = [replace(request, seed=sampling.seed + place) for place in range(num)]
         return [
@@ -194,7 +195,7 @@ class Composer:
 
     def _composed(self, begun: Beginning, request: Request, drawn: Drawn, sampling: Sampling) -> Composed:
         name = self.run.path.name
-        score = self.representation.decode(drawn.rows, replace(begun.about, title=f"{name} {request.seed}"))
+        score = build.score_of(self.data, drawn.rows, replace(begun.about, title=f"{name} {request.seed}"))
         return Composed(
             score=score,
             seed=request.seed,
@@ -213,7 +214,7 @@ class Composer:
         Raises:
             DataError: it cannot be read, or its representation cannot hold it.
         """
-        begun = beginning(self.kind, piece, {}, self.run.conditions, whole=True)
+        begun = beginning(self.data, piece, {}, self.run.conditions, whole=True)
         columns = self.representation.COLUMNS
         if unknown := [name for name in given if name not in columns]:
             raise DataError(f"{unknown[0]!r} is no column of this model; it has {', '.join(columns)}.")

@@ -98,5 +98,5 @@ def evaluate_events(
 
 def known_of(composer: Composer, condition: Mapping[str, str]) -> dict[str, str]:
     """What of a condition the model knows."""
-    values = composer.run.conditions.values
-    return {name: value for name, value in condition.items() if value in values.get(name, ())}
+    known = composer.run.conditions
+    return {name: value for name, value in condition.items() if known.knows(name, value)}

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from crnn_audio import build
+from crnn_audio.config.events import EventData
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales, conditions, events, files, note_names
 from crnn_audio.symbolic.bars import ticks
@@ -17,6 +18,8 @@ from crnn_audio.symbolic.score import Part, Score
 
 TEMPO = 100.0
 """Quarter notes a minute, where no primer has a tempo."""
+DEFAULTS = {"close": "tonic"}
+"""What a new piece is told where nothing else is asked for and the model knows it."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,18 @@ def read(music: Score | str | Path) -> tuple[Score, tuple[str, ...]]:
 
 
 def beginning(
-    kind: str, music: Score | str | Path | None, condition: dict[str, str], known: Conditions, *, whole: bool = False
+    data: EventData,
+    music: Score | str | Path | None,
+    condition: dict[str, str],
+    known: Conditions,
+    *,
+    bars: int | None = None,
+    whole: bool = False,
 ) -> Beginning:
     """What a piece begins with; its own key and metre are told to the model where nothing else is asked for.
 
     Args:
-        kind: of the representation.
+        bars: how long it will be, which is told where the model knows it.
         whole: all rows of the piece, its end among them; else those up to its last note.
 
     Raises:
@@ -59,14 +68,16 @@ def beginning(
     known.ids(condition)
     if music is None:
         about = build.about(condition, tempo=TEMPO)
-        return Beginning(about, _no_rows(kind), _with_metre(condition, about, known))
+        return Beginning(about, _no_rows(data), _told(condition, about, known, DEFAULTS | {"bars": str(bars)}))
     score, remarks = read(music)
-    fitted, changes = build.FITTED[kind](score)
-    piece = _settled(fitted, condition)
-    rows = build.REPRESENTATIONS[kind].encode(piece)
+    fitted, changes = build.FITTED[data.representation](score)
+    piece, heard = build.keyed(data, _settled(fitted, condition))
+    rows = build.rows_of(data, piece)
     about = replace(piece, fermatas=(), chords=())
-    kept = rows if whole else _open_end(kind, rows)
-    return Beginning(about, kept, _told(condition, piece, known), (*remarks, *changes))
+    kept = rows if whole else _open_end(data, rows)
+    own = {"bars": str(build.num_bars(piece))} if whole else DEFAULTS | {"bars": str(bars)}
+    told = _told(condition, piece, known, own)
+    return Beginning(about, kept, told, (*remarks, *changes, *heard))
 
 
 def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
@@ -76,34 +87,28 @@ def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
     return replace(piece, metres=metres, keys=own.keys or piece.keys)
 
 
-def _told(asked: dict[str, str], piece: Score, known: Conditions) -> dict[str, str]:
-    return _with_metre(_with_key(asked, piece, known), piece, known)
+def _told(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
+    """All that the model is told: what is asked for, and beside it what the piece is."""
+    key = {"key": str(conditions.moved(piece.keys[0], 0))} if piece.keys else {}
+    usable = {name: value for name, value in (own | key).items() if known.knows(name, value)}
+    metre = str(piece.metres[0]) if piece.metres else "4/4"
+    return usable | asked | ({"metre": metre} if known.knows("metre", metre) else {})
 
 
-def _no_rows(kind: str) -> Rows:
-    return np.zeros((0, len(build.REPRESENTATIONS[kind].COLUMNS)), dtype=np.int64)
+def _no_rows(data: EventData) -> Rows:
+    return np.zeros((0, len(build.REPRESENTATIONS[data.representation].COLUMNS)), dtype=np.int64)
 
 
-def _with_metre(condition: dict[str, str], about: Score, known: Conditions) -> dict[str, str]:
-    metre = str(about.metres[0]) if about.metres else "4/4"
-    return condition | ({"metre": metre} if metre in known.values.get("metre", ()) else {})
-
-
-def _with_key(condition: dict[str, str], piece: Score, known: Conditions) -> dict[str, str]:
-    key = str(conditions.moved(piece.keys[0], 0)) if piece.keys else ""
-    return ({"key": key} if key in known.values.get("key", ()) else {}) | condition
-
-
-def _open_end(kind: str, rows: Rows) -> Int[np.ndarray, "K P"]:
+def _open_end(data: EventData, rows: Rows) -> Int[np.ndarray, "K P"]:
     """Rows up to the last note, so that the music can go on."""
-    if kind == "chorale":
+    if data.representation == "chorale":
         return rows[:-1]
     notes = np.flatnonzero(rows[:, 0] >= events.GOES_ON)
     return rows[: notes[-1] + 1]
 
 
 def kept_voices(
-    kind: str, keep: Mapping[str, Score | str | Path], condition: dict[str, str], known: Conditions, longest: int
+    data: EventData, keep: Mapping[str, Score | str | Path], condition: dict[str, str], known: Conditions, longest: int
 ) -> tuple[Beginning, Rows]:
     """The piece that these voices belong to, and their tokens in its rows, 0 where others are to be written.
 
@@ -112,21 +117,23 @@ def kept_voices(
             be read, has several notes at once or is too long.
     """
     known.ids(condition)
-    if kind != "chorale":
+    if data.representation != "chorale":
         raise DataError("this model writes one voice; there is none to keep beside it. Take a primer, or the chorales.")
     read_voices = {name: _voice(name, music) for name, music in keep.items()}
     steps = max(-(-ticks(part.end) // chorales.STEP) for _, part, _ in read_voices.values())
     if steps >= longest:
         raise DataError(f"a kept voice lasts {steps} sixteenths; this model writes {longest - 1} at most. Cut it.")
+    first = next(iter(read_voices.values()))[0]
+    settled, heard = build.keyed(data, _settled(first, condition))
+    about = replace(settled, parts=(), fermatas=(), chords=())
     kept = np.zeros((steps + 1, len(chorales.COLUMNS)), dtype=np.int64)
     for name, (_, part, _) in read_voices.items():
         column = chorales.COLUMNS.index(name)
-        kept[:-1, column] = chorales.encode_voice(part.notes, steps, f"the kept {name}")
+        kept[:-1, column] = build.voice_of(data, part, about, steps, f"the kept {name}")
         kept[-1, column] = chorales.REST
-    first = next(iter(read_voices.values()))[0]
-    about = replace(_settled(first, condition), parts=(), fermatas=(), chords=())
     remarks = tuple(remark for _, _, said in read_voices.values() for remark in said)
-    return Beginning(about, _no_rows(kind), _told(condition, about, known), remarks), kept
+    told = _told(condition, about, known, DEFAULTS | {"bars": str(build.num_bars(first))})
+    return Beginning(about, _no_rows(data), told, (*remarks, *heard)), kept
 
 
 def _voice(name: str, music: Score | str | Path) -> tuple[Score, Part, tuple[str, ...]]:

@@ -24,8 +24,8 @@ ORDINARY, FERMATA, END = 1, 2, 3
 """Marks."""
 REST, GOES_ON, FIRST_PITCH = 1, 2, 3
 """Of a voice; FIRST_PITCH is the token of pitch LOWEST."""
-LOWEST, HIGHEST = 36, 84
-"""MIDI pitches, two octaves below middle C to two above."""
+LOWEST, HIGHEST = 30, 90
+"""MIDI pitches, half an octave more on either side than two octaves below and above middle C, where voices sing."""
 LONGEST_BAR = 8 * STEPS_PER_QUARTER
 
 COLUMNS = ("mark", *VOICES)

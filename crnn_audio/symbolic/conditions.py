@@ -5,28 +5,49 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from crnn_audio.errors import DataError
+from crnn_audio.symbolic import home_keys
 from crnn_audio.symbolic.score import Key, parsed_key
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Named choices; `values["metre"]` are those of the metre. Id 0 of each is "not told"."""
+    """Named choices; `values["metre"]` are those of the metre. Id 0 of each is "not told".
+
+    Args:
+        home_keys: pieces are written in home keys (`home_keys`), so that of a key that is asked for only its mode is
+            told; `values["key"]` are the home keys of the modes.
+    """
 
     values: Mapping[str, tuple[str, ...]]
+    home_keys: bool = False
 
     @classmethod
-    def of(cls, pieces: Iterable[Mapping[str, str]]) -> "Conditions":
+    def of(cls, pieces: Iterable[Mapping[str, str]], *, home_keys: bool = False) -> "Conditions":
         """All that these pieces say of themselves, sorted."""
         found: dict[str, set[str]] = {}
         for piece in pieces:
             for name, value in piece.items():
-                found.setdefault(name, set()).add(value)
-        return cls({name: tuple(sorted(found[name])) for name in sorted(found)})
+                found.setdefault(name, set()).add(_told(name, value) if home_keys else value)
+        return cls({name: tuple(sorted(found[name], key=_counted)) for name in sorted(found)}, home_keys)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Ids of each, "not told" among them."""
         return tuple(len(choices) + 1 for choices in self.values.values())
+
+    def knows(self, name: str, value: str) -> bool:
+        """Whether it may be asked for."""
+        return self._told(name, value) in self.values.get(name, ())
+
+    def listed(self, name: str) -> str:
+        """The choices of a name, for people."""
+        if name == "key" and self.home_keys:
+            modes = [parsed_key(value).mode for value in self.values[name]]
+            return "any key that is " + " or ".join(modes)
+        return ", ".join(self.values[name])
+
+    def _told(self, name: str, value: str) -> str:
+        return _told(name, value) if self.home_keys else value
 
     def named(self, ids: Sequence[int]) -> dict[str, str]:
         """What these ids ask for; the inverse of `ids`."""
@@ -43,13 +64,31 @@ class Conditions:
             if name not in self.values:
                 known = ", ".join(self.values) or "none"
                 raise DataError(f"condition {name}={value}: this model knows no {name!r}. Its conditions are: {known}.")
-            if value not in self.values[name]:
+            if not self.knows(name, value):
                 near = difflib.get_close_matches(value, self.values[name], 1)
                 guess = f" Did you mean {near[0]!r}?" if near else ""
                 raise DataError(
-                    f"condition {name}={value}: no such {name}.{guess} This model knows {', '.join(self.values[name])}."
+                    f"condition {name}={value}: no such {name}.{guess} This model knows {self.listed(name)}."
                 )
-        return tuple(choices.index(asked[name]) + 1 if name in asked else 0 for name, choices in self.values.items())
+        return tuple(
+            choices.index(self._told(name, asked[name])) + 1 if name in asked else 0
+            for name, choices in self.values.items()
+        )
+
+
+def _told(name: str, value: str) -> str:
+    """What a model of pieces in home keys is told; a key that is none stays as it is, and is not known."""
+    if name != "key":
+        return value
+    try:
+        return str(home_keys.home(parsed_key(value)))
+    except DataError:
+        return value
+
+
+def _counted(value: str) -> tuple[int, str]:
+    """Sorts numbers as numbers."""
+    return (int(value), "") if value.isdecimal() else (0, value)
 
 
 def transposed(condition: Mapping[str, str], semitones: int) -> dict[str, str]:

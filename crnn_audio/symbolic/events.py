@@ -17,8 +17,8 @@ from crnn_audio.symbolic.counting import Bar, Bars, bars_of
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
 
 BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4
-LOWEST, HIGHEST = 48, 96
-"""MIDI pitches, the C below middle C to three octaves above it."""
+LOWEST, HIGHEST = 42, 102
+"""MIDI pitches, half an octave more on either side than the C below middle C to three octaves above it."""
 FIRST_PITCH = 5
 """The event that is pitch LOWEST."""
 NO_TIME = 1
@@ -28,7 +28,7 @@ DURATIONS = (20, 40, 60, 80, 120, 160, 180, 240, 320, 360, 480, 600, 720, 840, 9
 UNIT = 20
 """Ticks of which every time is a multiple."""
 LONGEST_BAR = 8 * TICKS_PER_QUARTER // UNIT
-BARS = 16
+BARS = 32
 """Bars after which their numbers begin anew: tunes are made of strains of eight."""
 
 COLUMNS = ("event", "duration")

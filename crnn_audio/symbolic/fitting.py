@@ -9,6 +9,9 @@ from crnn_audio.symbolic import chorales, events
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
 
+MARGIN = 6
+"""Semitones of a representation's range that are left on either side, so that a piece may be moved to another key."""
+
 
 def to_melody(score: Score) -> tuple[Score, list[str]]:
     """A melody that `events` can hold: of several parts the one that is highest on average, of chords the top note.
@@ -21,7 +24,7 @@ def to_melody(score: Score) -> tuple[Score, list[str]]:
         raise DataError(f"{score.title or 'the piece'}: holds no notes.")
     part = max(named, key=lambda part: sum(note.pitch for note in part.notes) / len(part.notes))
     remarks = [] if len(named) == 1 else [f"of {len(named)} parts the highest is taken, {part.name or 'unnamed'}"]
-    notes, changes = _one_voice(part.notes, events.UNIT, events.LOWEST, events.HIGHEST)
+    notes, changes = _one_voice(part.notes, events.UNIT, events.LOWEST + MARGIN, events.HIGHEST - MARGIN)
     score, uncounted = _counted(score, events.Place.first)
     return replace(score, parts=(replace(part, notes=notes),)), [*remarks, *changes, *uncounted]
 
@@ -37,7 +40,7 @@ def to_chorale(score: Score) -> tuple[Score, list[str]]:
     parts, remarks = _four_parts(score)
     settled = []
     for part, name in zip(parts, chorales.VOICES, strict=True):
-        notes, changes = _one_voice(part.notes, chorales.STEP, chorales.LOWEST, chorales.HIGHEST)
+        notes, changes = _one_voice(part.notes, chorales.STEP, chorales.LOWEST + MARGIN, chorales.HIGHEST - MARGIN)
         settled.append(replace(part, notes=notes))
         remarks += [f"{name}: {change}" for change in changes]
     last = max(ticks(part.end) for part in settled)

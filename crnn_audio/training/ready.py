@@ -208,4 +208,4 @@ def _sample(recipe: EventRecipe, task: NextToken, like: EventPiece, known: Condi
     about = build.about(known.named(like.condition.tolist()), title="sample")
     request = Request(about, tuple(like.condition.tolist()), recipe.seed, like.rows[:0], None, SAMPLE_QUARTERS, 512)
     (drawn,) = compose(task, representation, [request], Sampling(seed=recipe.seed))
-    return representation.decode(drawn.rows, about)
+    return build.score_of(recipe.data, drawn.rows, about)

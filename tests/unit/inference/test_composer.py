@@ -73,7 +73,7 @@ def test_what_is_asked_for_stands_in_the_score(composer: Composer) -> None:
     piece = composer.generate(bars=2, condition={"key": "G", "metre": "4/4"})
     assert str(piece.score.keys[0]) == "G"
     assert str(piece.score.metres[0]) == "4/4"
-    assert piece.condition == {"key": "G", "metre": "4/4"}
+    assert piece.condition == {"key": "G", "metre": "4/4", "bars": "2"}
 
 
 def test_its_figures_for_json(composer: Composer) -> None:
@@ -174,10 +174,10 @@ def test_a_kept_voice_stands_note_for_note(four: Composer) -> None:
 def test_of_a_kept_voice_the_model_is_told_its_own_key_and_metre(four: Composer) -> None:
     given = soprano_of(made.chorale(403, bars=3))
     piece = four.generate(keep={"soprano": given})
-    assert piece.condition == {"key": "G", "metre": "4/4"}
+    assert piece.condition == {"key": "G", "metre": "4/4", "bars": "3"}
     in_three = replace(given, metres=(Metre(0.0, 3, 4),), keys=(), title="")
     piece = four.generate(keep={"soprano": in_three})
-    assert piece.condition == {}, "the model knows no 3/4, and must not be told 4/4"
+    assert piece.condition == {"bars": "4"}, "the model knows no 3/4, and must not be told 4/4"
     assert [str(metre) for metre in piece.score.metres] == ["3/4"]
     assert four.generate(keep={"soprano": given}, condition={"key": "Ab"}).condition["key"] == "Ab"
 
@@ -207,7 +207,7 @@ def long_voice() -> Score:
         ({"soprano": long_voice()}, "a kept voice lasts 4800 sixteenths; this model writes 4095 at most"),
         ({"descant": "C5 D5"}, "keep descant: no such voice; there are soprano, alto, tenor, bass"),
         ({"soprano": "C5:0.3"}, "off the grid of sixteenths"),
-        ({"soprano": "C9"}, "outside 36 to 84"),
+        ({"soprano": "C9"}, "outside 30 to 90"),
     ],
 )
 def test_what_cannot_be_kept(four: Composer, keep, message: str) -> None:
@@ -231,7 +231,7 @@ def test_a_kept_voice_tells_the_length_itself(four: Composer) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"condition": {"mood": "sad"}}, "knows no 'mood'. Its conditions are: key, metre"),
+        ({"condition": {"mood": "sad"}}, "knows no 'mood'. Its conditions are: bars, key, metre"),
         ({"condition": {"key": "H"}}, "condition key=H: no such key.* This model knows Ab, F#, G"),
         ({"condition": {"metre": "4/5"}}, "condition metre=4/5: no such metre. Did you mean '4/4'"),
         ({"bars": 0}, "bars: should be above 0"),

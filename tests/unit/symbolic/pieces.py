@@ -35,19 +35,20 @@ def voice(random: Random, unit: int, lowest: int, highest: int) -> tuple[Note, .
     return tuple(notes)
 
 
-def melody(seed: int) -> Score:
-    """What `events` holds."""
+def melody(seed: int, margin: int = 0) -> Score:
+    """What `events` holds, so many semitones within its range."""
     random = Random(seed)
     about = header(random, events.UNIT)
-    part = Part("fiddle", voice(random, events.UNIT, events.LOWEST, events.HIGHEST), 40)
+    part = Part("fiddle", voice(random, events.UNIT, events.LOWEST + margin, events.HIGHEST - margin), 40)
     return Score((part,), "drawn", metres=about.metres, pickup=about.pickup)
 
 
-def chorale(seed: int) -> Score:
-    """What `chorales` holds; voices may be empty, but not the soprano."""
+def chorale(seed: int, margin: int = 0) -> Score:
+    """What `chorales` holds, so many semitones within its range; voices may be empty, but not the soprano."""
     random = Random(seed)
     about = header(random, chorales.STEP)
-    four = [voice(random, chorales.STEP, chorales.LOWEST, chorales.HIGHEST) for _ in range(4)]
+    lowest, highest = chorales.LOWEST + margin, chorales.HIGHEST - margin
+    four = [voice(random, chorales.STEP, lowest, highest) for _ in range(4)]
     four = [four[0], *(one if random.random() < 0.8 else () for one in four[1:])]
     parts = tuple(Part(name, notes, 52) for name, notes in zip(chorales.VOICES, four, strict=True))
     starts = sorted({note.start for part in parts for note in part.notes})

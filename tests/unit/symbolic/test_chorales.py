@@ -28,7 +28,7 @@ def without_notes(score: Score) -> Score:
 
 
 def pitch(midi: int) -> int:
-    return 3 + midi - 36
+    return 3 + midi - 30
 
 
 # ---------------------------------------------------------------------------------------- both ways
@@ -157,7 +157,7 @@ def test_transposing_tokens_is_transposing_notes(seed: int) -> None:
         for part in score.parts
     )
     moved = chorales.transposed(chorales.encode(score), semitones)
-    if all(36 <= note.pitch <= 84 for part in parts for note in part.notes):
+    if all(30 <= note.pitch <= 90 for part in parts for note in part.notes):
         assert moved is not None
         assert moved.tolist() == chorales.encode(replace(score, parts=parts)).tolist()
     else:
@@ -174,10 +174,10 @@ def test_transposing_tokens_is_transposing_notes(seed: int) -> None:
         (Score((Part("", ()),) * 5), "the piece: 5 parts"),
         (piece([], [], [], []), "piece: holds no notes"),
         (
-            piece(SOUNDING, [(0, 1, 35)], [], []),
-            "piece, alto, the note of pitch 35 at quarter 0: it is outside 36 to 84",
+            piece(SOUNDING, [(0, 1, 29)], [], []),
+            "piece, alto, the note of pitch 29 at quarter 0: it is outside 30 to 90",
         ),
-        (piece([(0, 1, 85)], [], [], []), "piece, soprano, the note of pitch 85"),
+        (piece([(0, 1, 91)], [], [], []), "piece, soprano, the note of pitch 91"),
         (piece([], [], [(0, 1, 60), (0.5, 1, 64)], []), "tenor, the note of pitch 64 at quarter 0.5: it begins before"),
         (piece([(0, 1, 60), (0, 1, 64)], [], [], []), "it begins before the last one ended"),
         (

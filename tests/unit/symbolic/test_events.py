@@ -24,7 +24,7 @@ def without_notes(score: Score) -> Score:
 
 
 def pitch(midi: int) -> int:
-    return 5 + midi - 48
+    return 5 + midi - 42
 
 
 def lasting(ticks: int) -> int:
@@ -180,7 +180,7 @@ def test_transposing_tokens_is_transposing_notes(seed: int) -> None:
         (Score(()), "the piece: 0 parts; a melody is one part"),
         (Score((Part("a", (Note(0, 1, 60),)), Part("b", (Note(0, 1, 60),)))), "2 parts; a melody is one part"),
         (tune(), "tune: no notes"),
-        (tune((0, 1, 47)), "pitch 47 at quarter 0: it is outside 48 to 96"),
+        (tune((0, 1, 41)), "pitch 41 at quarter 0: it is outside 42 to 102"),
         (tune((0, 1, 60), (1, 1, 97)), "pitch 97 at quarter 1"),
         (tune((0, 1, 60), (0.5, 1, 64)), "at quarter 0.5: it begins before the last one ended"),
         (tune((0, 1, 60), (0, 1, 64)), "it begins before the last one ended"),

@@ -23,13 +23,13 @@ def notes(part: Part) -> list[tuple[float, float, int]]:
 
 @many
 def test_a_melody_that_fits_stays_as_it_is(seed: int) -> None:
-    piece = melody(seed)
+    piece = melody(seed, margin=fitting.MARGIN)
     assert fitting.to_melody(piece) == (piece, [])
 
 
 @many
 def test_a_chorale_that_fits_stays_as_it_is(seed: int) -> None:
-    piece = chorale(seed)
+    piece = chorale(seed, margin=fitting.MARGIN)
     assert fitting.to_chorale(piece) == (piece, [])
 
 

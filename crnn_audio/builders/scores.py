@@ -1,0 +1,79 @@
+"""From scores to tokens and back, as a recipe's section on its data says."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Int
+
+from crnn_audio.config.events import EventData
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import chorales, events, fitting, home_keys
+from crnn_audio.symbolic.bars import ticks
+from crnn_audio.symbolic.counting import bars_of
+from crnn_audio.symbolic.representation import Representation, Rows
+from crnn_audio.symbolic.score import Part, Score, parsed_key, parsed_metre
+
+REPRESENTATIONS: dict[str, Representation] = {"chorale": chorales, "melody": events}
+FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
+    "chorale": fitting.to_chorale,
+    "melody": fitting.to_melody,
+}
+"""What makes a score one that the representation holds, and says what it changed."""
+
+
+def keyed(data: EventData, score: Score) -> tuple[Score, list[str]]:
+    """The piece with a key, where that is needed and it tells none; and in a line which was heard."""
+    if data.keys == "own" or score.keys:
+        return score, []
+    key = home_keys.heard_key(score)
+    return replace(score, keys=(key,)), [f"it tells no key, and is heard as {key}"]
+
+
+def rows_of(data: EventData, score: Score) -> Rows:
+    """A piece as tokens.
+
+    Raises:
+        DataError: the representation does not hold it.
+    """
+    return REPRESENTATIONS[data.representation].encode(home_keys.moved(score, _way(data, score)))
+
+
+def score_of(data: EventData, rows: Rows, about: Score) -> Score:
+    """Tokens as a piece: `about` with these notes."""
+    piece = REPRESENTATIONS[data.representation].decode(rows, about)
+    return home_keys.moved(piece, -_way(data, about))
+
+
+def _way(data: EventData, score: Score) -> int:
+    return home_keys.way_home(score.keys[0]) if data.keys == "home" and score.keys else 0
+
+
+def voice_of(data: EventData, part: Part, about: Score, steps: int, where: str) -> Int[np.ndarray, " T"]:
+    """A chorale's voice that is kept, as its column of so many steps.
+
+    Raises:
+        DataError: it cannot stand there.
+    """
+    (moved,) = home_keys.moved(replace(about, parts=(part,)), _way(data, about)).parts
+    return chorales.encode_voice(moved.notes, steps, where)
+
+
+def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0) -> Score:
+    """A piece without notes of the key and the metre that are asked for; 4/4 where no metre is.
+
+    Raises:
+        DataError: a key or a metre that is none.
+    """
+    metre = parsed_metre(condition.get("metre", "4/4"))
+    keys = (parsed_key(condition["key"]),) if "key" in condition else ()
+    return Score((), title=title, tempo=tempo, metres=(metre,), keys=keys)
+
+
+def num_bars(score: Score) -> int:
+    """Bars of a piece, one that its pickup fills counted with it; 0 where they cannot be counted out."""
+    try:
+        bars = bars_of(score)
+        return bars.at(ticks(score.end) - 1).number + (0 if bars.pickup else 1)
+    except DataError:
+        return 0
