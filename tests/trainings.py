@@ -16,8 +16,8 @@ from crnn_audio.config.schema import Recipe, SpeechRecipe
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
-from crnn_audio.training.loop import StepReport
 from crnn_audio.training.run import Trained, train
+from crnn_audio.training.step import StepReport
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 8000

@@ -17,7 +17,7 @@ from crnn_audio.metrics.scores import worded
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log, advice, draw_curves
-from crnn_audio.training.loop import StepReport
+from crnn_audio.training.step import StepReport
 
 DONE_SECONDS = 1.0
 """Preparations that take longer are mentioned when they are done."""

@@ -34,9 +34,9 @@ from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import init, start
 from crnn_audio.training.display import Preparing
-from crnn_audio.training.loop import TrainingBatch
 from crnn_audio.training.ranks import Ranks
 from crnn_audio.training.start import Say
+from crnn_audio.training.step import TrainingBatch
 
 METRICS = {"recognition": "wer", "next_frame": "nats_per_frame", "next_token": "nats_per_note"}
 """What chooses between models, by kind of task."""

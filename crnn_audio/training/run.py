@@ -21,6 +21,7 @@ from crnn_audio.training import checkpoint, lock, loop, optim, ready, start
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
 from crnn_audio.training.display import Display, Preparing, Silence
+from crnn_audio.training.options import Options
 from crnn_audio.training.ranks import Ranks, joined
 from crnn_audio.training.ready import METRICS, Beginning, PlannedFeed, Ready
 from crnn_audio.training.start import Say
@@ -166,7 +167,7 @@ def _total_steps(feed: PlannedFeed, epochs: int, ranks: Ranks) -> int:
     return total
 
 
-def _display(prepared: Ready, total: int, options: loop.Options, progress: Progress, ranks: Ranks) -> Display | Silence:
+def _display(prepared: Ready, total: int, options: Options, progress: Progress, ranks: Ranks) -> Display | Silence:
     if not ranks.leads:
         return Silence()
     path = prepared.run.path
@@ -183,9 +184,9 @@ def _display(prepared: Ready, total: int, options: loop.Options, progress: Progr
     )
 
 
-def _options(recipe: Recipe) -> loop.Options:
+def _options(recipe: Recipe) -> Options:
     fields = recipe.optim.model_dump() | recipe.train.model_dump() | {"seed": recipe.seed}
-    return loop.Options(**{name: fields[name] for name in loop.Options.__match_args__ if name in fields})
+    return Options(**{name: fields[name] for name in Options.__match_args__ if name in fields})
 
 
 def _finish(

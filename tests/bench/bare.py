@@ -31,7 +31,9 @@ from crnn_audio.models.recurrent import CELLS
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.training import loop, optim
 from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.options import Options
 from crnn_audio.training.run import device_name
+from crnn_audio.training.step import StepReport
 from crnn_audio.types import SpeechBatch
 
 RECIPE = "an4/bilstm"
@@ -86,7 +88,7 @@ class Clock:
         self.count, self.started, self.spent = 0, 0.0, 0.0
         self.seconds = self.padded = self.waited = 0.0
 
-    def stepped(self, report: loop.StepReport, progress: Progress) -> None:
+    def stepped(self, report: StepReport, progress: Progress) -> None:
         self.count += 1
         if self.count > WARM_UP:
             self.seconds += report.amount
@@ -149,7 +151,7 @@ def our_round(recipe: Recipe, cuts: Cuts, task: Recognition, device: torch.devic
     feed = Endless(build.feed(recipe, cuts, pin_memory=device.type == "cuda"), recipe)
     optimizer = optim.build_optimizer(task.model, lr=recipe.optim.lr)
     average = optim.AveragedWeights(task.model, recipe.optim.ema) if recipe.optim.ema else None
-    options = loop.Options(
+    options = Options(
         max_epochs=1, lr=recipe.optim.lr, schedule="constant", warmup=0.0, plateau_patience=1,
         clip_norm=recipe.optim.clip_norm, clip_value=recipe.optim.clip_value, eval_epochs=1, early_stopping=0,
         checkpoint_steps=0, seed=recipe.seed, checkpoint_seconds=math.inf,

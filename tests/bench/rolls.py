@@ -17,9 +17,11 @@ from torch.nn.utils.rnn import pad_sequence
 from crnn_audio import build
 from crnn_audio.config.load import load
 from crnn_audio.symbolic.pianoroll import Roll
-from crnn_audio.training import loop, optim
+from crnn_audio.training import optim
 from crnn_audio.training.checkpoint import Progress
-from crnn_audio.training.loop import StepReport
+from crnn_audio.training.options import Options
+from crnn_audio.training.ranks import ALONE
+from crnn_audio.training.step import StepReport, take_step
 
 RECIPE = "jsb/lstm"
 RECURRENT = (
@@ -85,15 +87,15 @@ def ours() -> tuple[Callable[[], float], list[Roll], int]:
     task, feed, watch, progress = build.next_frame(recipe), build.roll_feed(recipe, training), Watch(), Progress()
     optimizer = optim.build_optimizer(task.model, name="adam")
     fields = recipe.optim.model_dump() | recipe.train.model_dump() | {"seed": recipe.seed}
-    options = {name: fields[name] for name in loop.Options.__match_args__ if name in fields}
+    options = {name: fields[name] for name in Options.__match_args__ if name in fields}
 
     def epoch() -> float:
         started, before, steps = time.perf_counter(), watch.frames, progress.step
         last = steps + feed.num_steps(progress.epoch)
         carries: dict = {}
         for parts in feed.steps(progress.epoch, 0):
-            report = loop._step(
-                task, parts, carries, 0.0, optimizer, progress, loop.Options(**options), torch.device("cpu"), loop.ALONE
+            report = take_step(
+                task, parts, carries, 0.0, optimizer, progress, Options(**options), torch.device("cpu"), ALONE
             )
             progress.step += 1
             watch.stepped(report, progress)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from crnn_audio.errors import RecipeError
+from crnn_audio.training.step import StepReport
 from tests.bench import bare
 
 Program = Callable[..., tuple[str, str]]
@@ -72,6 +73,6 @@ def test_a_clock_counts_what_comes_after_the_first_steps(monkeypatch: pytest.Mon
     for step in range(bare.WARM_UP + 2):
         assert not clock.done()
         seconds = 1000.0 if step < bare.WARM_UP else 10.0
-        clock.stepped(bare.loop.StepReport(step, 0, 1.0, 1.0, 1.0, False, seconds, 1.25 * seconds, 0.5, 1.5), None)
+        clock.stepped(StepReport(step, 0, 1.0, 1.0, 1.0, False, seconds, 1.25 * seconds, 0.5, 1.5), None)
     assert clock.done()
     assert clock.figures() == {"rate": 20 / 4, "wait": 1 / 4, "padding": pytest.approx(0.2)}

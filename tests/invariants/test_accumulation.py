@@ -8,9 +8,10 @@ import torch
 from crnn_audio import build
 from crnn_audio.training import loop, optim
 from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.options import Options
 from tests import trainings
 
-OPTIONS = loop.Options(
+OPTIONS = Options(
     max_epochs=1, lr=1e-2, schedule="one_cycle", warmup=0.2, plateau_patience=1, clip_norm=1.0, clip_value=None,
     eval_epochs=1, early_stopping=0, checkpoint_steps=0, seed=1,
 )  # fmt: skip

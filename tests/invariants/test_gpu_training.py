@@ -13,6 +13,7 @@ import crnn_audio
 from crnn_audio import build, runs
 from crnn_audio.training import checkpoint, loop, optim
 from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.options import Options
 from crnn_audio.types import AudioBatch
 from tests import trainings
 from tests.invariants.devices import CPU, assert_near, sound_on
@@ -30,7 +31,7 @@ EVERYTHING = {
     "features.normalize": "utterance",
 }
 """But dropout, which torch draws, by each device in its own way."""
-OPTIONS = loop.Options(
+OPTIONS = Options(
     max_epochs=EPOCHS, lr=3e-3, schedule="one_cycle", warmup=0.2, plateau_patience=1, clip_norm=1.0, clip_value=None,
     eval_epochs=1, early_stopping=0, checkpoint_steps=0, seed=1,
 )  # fmt: skip

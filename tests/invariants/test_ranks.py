@@ -19,6 +19,7 @@ from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.training import checkpoint, diagnostics, display, loop, optim
 from crnn_audio.training import run as training
 from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.options import Options
 from crnn_audio.training.ranks import ALONE, Ranks, joined
 from tests import trainings
 from tests.several import Ended, program, together
@@ -41,7 +42,7 @@ def _here(tmp_path, monkeypatch):
 
 # ---------------------------------------------------------------------------------------- the same steps
 
-OPTIONS = loop.Options(
+OPTIONS = Options(
     max_epochs=2, lr=1e-2, schedule="one_cycle", warmup=0.2, plateau_patience=1, clip_norm=1.0, clip_value=None,
     eval_epochs=1, early_stopping=0, checkpoint_steps=0, seed=1,
 )  # fmt: skip
@@ -167,7 +168,7 @@ def train_together(
 
 def after_step(step: int, what: Callable[[], object]) -> None:
     """Calls `what` at the end of an update in this process, whether it shows its steps or not."""
-    original = loop._step
+    original = loop.take_step
 
     def step_and_more(task, parts, carries, waited, optimizer, progress, *rest):
         report = original(task, parts, carries, waited, optimizer, progress, *rest)
@@ -175,7 +176,7 @@ def after_step(step: int, what: Callable[[], object]) -> None:
             what()
         return report
 
-    loop._step = step_and_more
+    loop.take_step = step_and_more
 
 
 def losses(out: str) -> list[float]:

@@ -15,6 +15,8 @@ from crnn_audio.tasks.judging import judge_next_frame
 from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.training import checkpoint, display, loop, optim
 from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.options import Options
+from crnn_audio.training.step import StepReport
 from crnn_audio.types import RollBatch
 from tests import rolls as made
 from tests import trainings
@@ -22,7 +24,7 @@ from tests.invariants.small import CELLS
 from tests.invariants.test_next_frame import FRONTS, each_front, each_model, pieces, side_by_side, task_of
 
 LENGTHS = [40, 3, 21, 9, 15, 2, 33]
-OPTIONS = loop.Options(
+OPTIONS = Options(
     max_epochs=2, lr=1e-2, schedule="constant", warmup=0.0, plateau_patience=1, clip_norm=None, clip_value=None,
     eval_epochs=1, early_stopping=0, checkpoint_steps=0, seed=1,
 )  # fmt: skip
@@ -153,7 +155,7 @@ def test_a_chunks_gradient_is_that_of_its_frames_from_a_given_state(kind: str) -
 @pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("kind", ["lstm", "tcn"])
 def test_parts_of_a_batch_add_up_to_the_batch(kind: str, front: str, chunk: int, tmp_path: Path) -> None:
-    def course(accumulate: int) -> tuple[list[loop.StepReport], dict[str, Tensor]]:
+    def course(accumulate: int) -> tuple[list[StepReport], dict[str, Tensor]]:
         return trained(judged_always(task_of(kind, front)), feed(chunk, 4, accumulate), tmp_path, name="adamw")
 
     torch.manual_seed(0)

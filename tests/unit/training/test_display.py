@@ -13,7 +13,7 @@ from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
 from crnn_audio.training.display import Display, Preparing
-from crnn_audio.training.loop import StepReport
+from crnn_audio.training.step import StepReport
 
 REPORT = StepReport(
     step=0, epoch=0, loss=2.5, lr=1e-3, gradient_norm=3.25, clipped=True, amount=9.0, padded_amount=10.0,

@@ -11,9 +11,10 @@ from torch import nn
 from crnn_audio.errors import RunError
 from crnn_audio.training import checkpoint, loop, optim
 from crnn_audio.training.checkpoint import Progress
+from crnn_audio.training.options import Options
 from tests import trainings
 
-OPTIONS = loop.Options(
+OPTIONS = Options(
     max_epochs=3, lr=0.1, schedule="constant", warmup=0.0, plateau_patience=1, clip_norm=None, clip_value=None,
     eval_epochs=1, early_stopping=0, checkpoint_steps=0, seed=1,
 )  # fmt: skip
