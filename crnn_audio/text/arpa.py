@@ -82,7 +82,7 @@ def read(path: Path) -> NGram:
     Raises:
         DataError: the file is missing or damaged; names the line.
     """
-    lines = _Lines(path, enumerate(_text(path).split("\n"), 1))
+    lines = _Lines(path, enumerate(_text(path).removesuffix("\n").split("\n"), 1))
     num_grams = _head(lines)
     sections = [_section(lines, length, number, len(num_grams)) for length, number in enumerate(num_grams, 1)]
     if lines.line != "\\end\\":

@@ -42,18 +42,13 @@ def count(ids: Int[np.ndarray, " L"], lengths: Sequence[int], size: int, order: 
         order: how long the longest are; one sequence at least is as long.
         marked: each sequence begins with the mark for it, which nothing foretells, and ends with its own.
     """
-    room = tokens_left(lengths)
-    found: list[Counted] = []
-    rows = ids
-    for length in range(1, order + 1):
-        if length == 1:
-            keys, suffixes = np.arange(size), np.zeros(size, dtype=np.int64)
-        else:
-            shorter = rows
-            keys, suffixes, rows = _longer(shorter, ids, room, length, size)
-            found[-1] = _after_how_many(found[-1], suffixes, shorter[_begin(lengths, length - 1)], marked)
-        counts = np.bincount(rows[rows >= 0], minlength=len(keys))
-        found.append(Counted(keys, suffixes, counts))
+    room, rows = tokens_left(lengths), ids
+    found = [Counted(np.arange(size), np.zeros(size, dtype=np.int64), np.bincount(ids, minlength=size))]
+    for length in range(2, order + 1):
+        at_start = rows[_begin(lengths, length - 1)]
+        keys, suffixes, rows = _longer(rows, ids, room, length, size)
+        found[-1] = _after_how_many(found[-1], suffixes, at_start, marked)
+        found.append(Counted(keys, suffixes, np.bincount(rows[rows >= 0])))
     if marked:
         found[0].counts[START_ID] = 0
     return found

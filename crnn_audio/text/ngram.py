@@ -78,8 +78,9 @@ class NGram:
         if not 1 <= order <= MAX_ORDER:
             raise DataError(f"the order of an n-gram model should be from 1 to {MAX_ORDER} (found {order}).")
         held = [sequence for sequence in sequences if marked or len(sequence)]
-        vocabulary = (*SPECIAL, *sorted(set[str]().union(*held) - {UNKNOWN}))
-        _refuse_what_is_no_token(vocabulary[len(SPECIAL) :])
+        tokens = set[str]().union(*held)
+        _refuse_what_is_no_token(tokens)
+        vocabulary = (*SPECIAL, *sorted(tokens - {UNKNOWN}))
         ids, lengths = _encoded(held, {token: id for id, token in enumerate(vocabulary)}, marked)
         _refuse_too_short(lengths, order, marked)
         counted = count(ids, lengths, len(vocabulary), order, marked=marked)
@@ -174,12 +175,12 @@ class NGram:
         return {token: id for id, token in enumerate(self.tokens)}
 
 
-def _refuse_what_is_no_token(tokens: Iterable[str]) -> None:
-    for token in tokens:
-        if token in (START, END):
-            raise DataError(f"{token} stands in the text, but it marks where sentences begin or end. Take it out.")
-        if not token:
-            raise DataError("a token is empty: each should have a character at least.")
+def _refuse_what_is_no_token(tokens: set[str]) -> None:
+    for mark in (START, END):
+        if mark in tokens:
+            raise DataError(f"{mark} stands in the text, but it marks where sentences begin or end. Take it out.")
+    if "" in tokens:
+        raise DataError("a token is empty: each should have a character at least.")
 
 
 def _encoded(

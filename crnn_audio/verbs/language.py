@@ -42,7 +42,7 @@ def ngram(
     texts = [ngrams.read(file, unit.value) for file in files]
     for text in [*texts, *([judged] if judged else [])]:
         if text.num_blank:
-            say(f"{text.path}: {text.num_blank} blank lines are no sentences.")
+            say(f"{text.path}: blank lines left out: {text.num_blank}.")
     model = ngrams.train(texts, order=order, unit=unit.value)
     if out:
         ngrams.write(model, out)

@@ -27,6 +27,7 @@ def imported(*arguments: str, exit_code: int) -> set[str]:
     [
         (["--help"], 0),
         (["transcribe", "--help"], 0),
+        (["ngram", "--help"], 0),
         (["recipes"], 0),
         (["show", "--json-schema"], 0),
         (["show", "tiny/lstm", "sead=1"], 3),
