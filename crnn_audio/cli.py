@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two spinning threads on b
 import typer
 
 from crnn_audio.errors import CrnnAudioError, DataError
-from crnn_audio.verbs import data, hearing, music, recipes, scores, training
+from crnn_audio.verbs import data, hearing, language, music, recipes, scores, training
 from crnn_audio.verbs.telling import say
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
@@ -28,6 +28,7 @@ VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "transcribe": hearing.transcribe,
     "stream": hearing.stream,
     "generate": music.generate,
+    "ngram": language.ngram,
 }
 
 app = typer.Typer(

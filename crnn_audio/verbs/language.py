@@ -1,0 +1,80 @@
+"""Models of text that need no network."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from crnn_audio.verbs.arguments import Json
+from crnn_audio.verbs.telling import say
+
+
+class Unit(StrEnum):
+    """What the tokens of a text are."""
+
+    characters = "characters"
+    words = "words"
+
+
+def ngram(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Texts in UTF-8.")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the model there, in the ARPA format.")] = None,
+    order: Annotated[int, typer.Option(min=1, max=10, help="How many tokens the longest n-grams have.")] = 3,
+    unit: Annotated[
+        Unit, typer.Option(help="Words: each line is a sentence. Characters: each file is one running text.")
+    ] = Unit.words,
+    scored: Annotated[Path | None, typer.Option("--score", metavar="FILE", help="Say how likely this text is.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Count n-grams of characters or words into a language model.
+
+    Interpolated modified Kneser-Ney: a floor for networks, and a language model that decoders of speech read. Words
+    stand between white space. Prints how many n-grams of each length there are, and of --score the nats a token.
+    """
+    if out is None and scored is None:
+        say("Name --out FILE for the model, --score FILE for a text to judge, or both.")
+        raise typer.Exit(2)
+    from crnn_audio.inference import ngrams
+
+    judged = ngrams.read(scored, unit.value) if scored else None
+    texts = [ngrams.read(file, unit.value) for file in files]
+    for text in [*texts, *([judged] if judged else [])]:
+        if text.num_blank:
+            say(f"{text.path}: blank lines left out: {text.num_blank}.")
+    model = ngrams.train(texts, order=order, unit=unit.value)
+    if out:
+        ngrams.write(model, out)
+    counts = [len(grams.keys) for grams in model.grams]
+    likelihood = ngrams.score(model, judged) if judged else None
+    if as_json:
+        print(json.dumps({"order": order, "unit": unit, "ngrams": counts, **_figures(likelihood, unit, scored)}))
+    else:
+        print("\n".join(_told(counts, likelihood, unit, scored)))
+
+
+def _figures(likelihood: Any, unit: Unit, path: Path | None) -> dict[str, object]:
+    if likelihood is None:
+        return {}
+    each = unit.removesuffix("s")
+    return {
+        "path": str(path),
+        f"nats_per_{each}": likelihood.nats_per_token,
+        "perplexity": likelihood.perplexity,
+        "tokens": likelihood.num_tokens,
+        "unknown": likelihood.num_unknown,
+    }
+
+
+def _told(counts: list[int], likelihood: Any, unit: Unit, path: Path | None) -> list[str]:
+    lines = [f"{length:2}-grams {count:10}" for length, count in enumerate(counts, 1)]
+    if likelihood is None:
+        return lines
+    each = unit.removesuffix("s")
+    counted = "words and ends of sentences" if unit == Unit.words else "characters"
+    return [
+        *lines,
+        f"{path}: {likelihood.nats_per_token:.4f} nats a {each}, perplexity {likelihood.perplexity:.4f} "
+        f"({likelihood.num_tokens} {counted}, {likelihood.num_unknown} unknown)",
+    ]
