@@ -14,7 +14,7 @@ from crnn_audio.metrics.music import figures
 from crnn_audio.metrics.scores import ranking_area
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import scored
-from crnn_audio.tasks.next_frame import NextFrame, frame_losses
+from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.types import EventBatch, RollBatch, SpeechBatch
@@ -221,7 +221,7 @@ def judge_next_frame(task: NextFrame, batches: Iterable[RollBatch]) -> ForetoldJ
 
 
 def _foretold(task: NextFrame, batch: RollBatch) -> list[Foretold]:
-    losses = frame_losses(task(batch.heard, batch.lengths), batch.next, batch.lengths).double().sum(dim=1)
+    losses = task.losses(task(batch.heard, batch.lengths), batch.next, batch.lengths).double().sum(dim=1)
     return [
         Foretold(piece_id, nats, length)
         for piece_id, nats, length in zip(batch.cut_ids, losses.tolist(), batch.lengths.tolist(), strict=True)
