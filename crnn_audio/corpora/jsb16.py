@@ -7,7 +7,6 @@ divided the voices for Coconet (2017). Nothing tells a note that is held from on
 import json
 import pickle
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +41,27 @@ def pieces(folder: Path) -> dict[str, list[Tune]]:
         DataError: the folder holds neither file; it is damaged; a piece is not of four voices, ends in silence or has a
             pitch out of range.
     """
+    return {
+        split: [
+            Tune(name := f"{NAME}-{split}-{number}", quartet.decode(quartet.of_pitches(one), Score((), title=name)), {})
+            for number, one in enumerate(found)
+        ]
+        for split, found in pitches(folder).items()
+    }
+
+
+def pitches(folder: Path) -> dict[str, list[Pitches]]:
+    """The MIDI pitches of each piece by split, -1 being silence.
+
+    Raises:
+        DataError: as `pieces`.
+    """
     path = next((folder / name for name in (PLAIN, ARRAYS) if (folder / name).is_file()), folder / PLAIN)
     content = _arrays(path) if path.name == ARRAYS else _lists(path)
     if missing := [name for name in SPLITS.values() if name not in content]:
         raise DataError(f"{path}: holds no {missing[0]!r}. {_anew(path)}")
     return {
-        split: [_tune(f"{NAME}-{split}-{number}", one, path) for number, one in enumerate(content[name])]
+        split: [_checked(one, f"{path}, {NAME}-{split}-{number}") for number, one in enumerate(content[name])]
         for split, name in SPLITS.items()
     }
 
@@ -73,10 +87,8 @@ def _arrays(path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             return {name.removesuffix(".npy"): _split(archive, name) for name in archive.namelist()}
-    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, pickle.UnpicklingError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error}). {_anew(path)}") from None
-    except (EOFError, TypeError, AttributeError, IndexError, KeyError, MemoryError, OverflowError) as error:
-        raise DataError(f"{path}: cannot be read, its pickle is damaged ({error!r}). {_anew(path)}") from None
+    except Exception as error:  # a damaged file lets NumPy, zipfile and pickle raise anything, be it a TokenError
+        raise DataError(f"{path}: cannot be read ({error!r}). {_anew(path)}") from None
 
 
 def _split(archive: zipfile.ZipFile, name: str) -> list[Any]:
@@ -102,29 +114,24 @@ class _Arrays(pickle.Unpickler):
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")
 
 
-def _tune(id: str, found: Any, path: Path) -> Tune:
-    pitches = _pitches(found, f"{path}, {id}")
-    return Tune(id, quartet.decode(quartet.of_pitches(pitches), Score((), title=id)), {})
-
-
-def _pitches(found: Any, where: str) -> Pitches:
+def _checked(found: Any, where: str) -> Pitches:
     try:
         grid = np.asarray(found, dtype=np.float64)
     except (ValueError, TypeError):
         grid = np.zeros(0)
     if grid.ndim != 2 or grid.shape[1] != len(VOICES) or not len(grid):
         raise DataError(f"{where}: no table of four voices, a row a sixteenth.")
-    pitches = np.where(np.isnan(grid), -1, grid)
-    fits = (pitches == -1) | ((pitches >= quartet.LOWEST) & (pitches <= quartet.HIGHEST) & (pitches % 1 == 0))
+    grid = np.where(np.isnan(grid), -1, grid)
+    fits = (grid == -1) | ((grid >= quartet.LOWEST) & (grid <= quartet.HIGHEST) & (grid % 1 == 0))
     if not fits.all():
         row, voice = np.argwhere(~fits)[0].tolist()
         raise DataError(
-            f"{where}, {VOICES[voice]}, sixteenth {row}: {pitches[row, voice]:g}; it should be a MIDI pitch from "
+            f"{where}, {VOICES[voice]}, sixteenth {row}: {grid[row, voice]:g}; it should be a MIDI pitch from "
             f"{quartet.LOWEST} to {quartet.HIGHEST}, or silence."
         )
-    if (pitches[-1] == -1).all():
+    if (grid[-1] == -1).all():
         raise DataError(f"{where}: ends in silence, which no note tells; its last sixteenth should sound.")
-    return pitches.astype(np.int64)
+    return grid.astype(np.int64)
 
 
 def obtain(folder: Path, progress: Progress | None = None, *, home: str = FILES) -> None:
@@ -135,6 +142,6 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = FILES)
     """
     with arriving(folder) as partial:
         download.fetch(home + PLAIN, partial / PLAIN, "jsb16", progress)
-        counts = {split: len(found) for split, found in pieces(partial).items()}
+        counts = {split: len(found) for split, found in pitches(partial).items()}
         if counts != EXPECTED:
             raise DataError(f"{home + PLAIN}: {counts} pieces, where the collection has {EXPECTED}.")

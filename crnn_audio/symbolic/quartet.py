@@ -91,14 +91,14 @@ def _sounding(struck: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
     return np.where(sounding == chorales.REST, SILENCE, sounding - chorales.FIRST_PITCH + FIRST_PITCH)
 
 
-def _rows(voices: Int[np.ndarray, "T 4"]) -> Tokens:
+def _rows(voices: Int[np.ndarray, "S 4"]) -> Tokens:
     rows = np.full((len(voices) + 1, len(COLUMNS)), SILENCE, dtype=np.int64)
     rows[:-1, 1:] = voices
     rows[:, 0] = [GOES_ON] * len(voices) + [END]
     return rows
 
 
-def of_pitches(pitches: Int[np.ndarray, "T 4"]) -> Tokens:
+def of_pitches(pitches: Int[np.ndarray, "S 4"]) -> Tokens:
     """The rows of MIDI pitches within the range, -1 being silence."""
     return _rows(np.where(pitches < 0, SILENCE, FIRST_PITCH + pitches - LOWEST))
 
