@@ -19,7 +19,6 @@ from tests.trainings import killed_after_steps, quietly
 KINDS: dict[str, dict[str, Any]] = {
     "chorale": {"task.given_share": 0.5, "data.transpose": 1},
     "melody": {"data.chunk_rows": 6, "data.keys": "home", "data.transpose": 0},
-    "quartet": {"data.transpose": 3},
 }
 """Given voices, and transpositions; truncated back-propagation, and home keys."""
 RANDOM = {"model.recurrent.dropout": 0.3, "model.head_dropout": 0.2, "data.batch_rows": 5, "train.checkpoint_steps": 3}
@@ -65,7 +64,7 @@ def test_a_moved_run_writes_and_judges_as_before(uninterrupted: Path, tmp_path: 
     pieces = [one.generate(tokens=100, sampling=Sampling(seed=3)) for one in (before, after)]
     assert pieces[0].score.notes == pieces[1].score.notes != []
     assert pieces[0].nats == pieces[1].nats
-    piece = {"chorale": made.chorale, "melody": made.melody, "quartet": made.chorale}[before.kind](50)
+    piece = {"chorale": made.chorale, "melody": made.melody}[before.kind](50)
     assert np.array_equal(before.score(piece).nats, after.score(piece).nats)
     assert not [path for path in elsewhere.rglob("*") if path.suffix in (".pt", ".pkl", ".bin")]
 
