@@ -24,6 +24,7 @@ from crnn_audio.builders.preparing import Prepared as Prepared
 from crnn_audio.builders.preparing import PreparedRolls as PreparedRolls
 from crnn_audio.builders.preparing import PreparedTunes as PreparedTunes
 from crnn_audio.builders.preparing import prepare as prepare
+from crnn_audio.builders.rolls import KEYS_HEADS as KEYS_HEADS
 from crnn_audio.builders.rolls import next_frame as next_frame
 from crnn_audio.builders.rolls import pieces as pieces
 from crnn_audio.builders.rolls import roll_feed as roll_feed

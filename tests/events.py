@@ -10,13 +10,13 @@ import torch
 
 from crnn_audio.batching.events import EventPiece
 from crnn_audio.config.schema import EventRecipe
-from crnn_audio.corpora import tunes
+from crnn_audio.corpora import jsb16, tunes
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.models.chain import ChainHead
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.embedding import EventFront
 from crnn_audio.models.recurrent import Recurrent
-from crnn_audio.symbolic import chorales, events
+from crnn_audio.symbolic import chorales, events, quartet
 from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
 from crnn_audio.tasks.next_token import NextToken
 from tests import trainings
@@ -67,7 +67,7 @@ def chorale(seed: int, bars: int = 2, title: str = "") -> Score:
     return Score(tuple(parts), title=title, metres=ABOUT.metres, keys=ABOUT.keys, fermatas=(end - 2,))
 
 
-MADE = {chorales: chorale, events: melody}
+MADE = {chorales: chorale, events: melody, quartet: chorale}
 
 
 def piece(representation: ModuleType, seed: int, bars: int = 2) -> EventPiece:
@@ -78,8 +78,25 @@ def piece(representation: ModuleType, seed: int, bars: int = 2) -> EventPiece:
     return EventPiece(f"piece-{seed}", rows, representation.told(rows, score), condition)
 
 
+def quartets(path: Path, count: int = 30) -> Path:
+    """Made-up quartets in the layout in which `jsb16` is published: so many train pieces, and a few to judge."""
+    path.mkdir(parents=True, exist_ok=True)
+    few = max(count // 5, 2)
+    pieces = [_pitches(chorale(seed, 2 + seed % 3)) for seed in range(count + 2 * few)]
+    splits = {"train": pieces[:count], "valid": pieces[count : count + few], "test": pieces[count + few :]}
+    (path / jsb16.PLAIN).write_text(json.dumps(splits), encoding="utf-8")
+    return path
+
+
+def _pitches(score: Score) -> list[list[int]]:
+    sounding = quartet.encode(score)[:-1, 1:]
+    return np.where(sounding == quartet.SILENCE, -1, sounding - quartet.FIRST_PITCH + quartet.LOWEST).tolist()
+
+
 def folder(path: Path, kind: str, count: int = 30) -> Path:
     """A corpus of made-up pieces, as it lies once it was made."""
+    if kind == "quartet":
+        return quartets(path, count)
     make = {"chorale": chorale, "melody": melody}[kind]
     found = [
         Tune(f"piece-{seed}", make(seed, 2 + seed % 3, f"piece {seed}"), {"key": "G", "metre": "4/4"})
@@ -99,6 +116,11 @@ SMALL = {
     "melody": {
         "task": {"kind": "next_token", "untold_share": 0.2},
         "data": {"corpus": "folk_tunes", "batch_rows": 8, "transpose": 1},
+        "model": {"embedding_size": 6, "head_size": 12},
+    },
+    "quartet": {
+        "task": {"kind": "next_token"},
+        "data": {"corpus": "jsb16", "representation": "quartet", "batch_rows": 8, "transpose": 1},
         "model": {"embedding_size": 6, "head_size": 12},
     },
 }

@@ -14,7 +14,7 @@ from crnn_audio.batching.rows import RowFeed, Span
 from crnn_audio.builders.scores import REPRESENTATIONS, keyed, num_bars, rows_of
 from crnn_audio.config.schema import EventRecipe
 from crnn_audio.corpora import chorales as chorale_corpus
-from crnn_audio.corpora import folk_tunes, home, midi_folder, nottingham
+from crnn_audio.corpora import folk_tunes, home, jsb16, midi_folder, nottingham
 from crnn_audio.corpora.tunes import Tune, divided
 from crnn_audio.errors import CrnnAudioError, DataError, RunError, enough_memory
 from crnn_audio.models.chain import ChainHead
@@ -28,7 +28,7 @@ from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.types import EventBatch
 
 TUNES: dict[str, tuple[home.Obtainable, Callable[[Path], dict[str, list[Tune]]]]] = {
-    corpus.NAME: (corpus, corpus.pieces) for corpus in (chorale_corpus, folk_tunes, nottingham)
+    corpus.NAME: (corpus, corpus.pieces) for corpus in (chorale_corpus, folk_tunes, nottingham, jsb16)
 }
 """Each corpus that has a home, and what reads its pieces."""
 RARE = 5
@@ -72,14 +72,15 @@ class Encoded:
 
 
 def condition_of(tune: Tune) -> dict[str, str]:
-    """What a piece says of itself, its key with six sharps or flats at most, and how many bars it has."""
-    return conditions.transposed(tune.condition, 0) | {"bars": str(num_bars(tune.score))}
+    """What a piece says of itself, its key with six sharps or flats at most, and how many bars it has if it has any."""
+    bars = {"bars": str(num_bars(tune.score))} if tune.score.metres else {}
+    return conditions.transposed(tune.condition, 0) | bars
 
 
 def known_conditions(recipe: EventRecipe, training: Sequence[Tune]) -> Conditions:
     """All that may be asked for: what the training pieces say of themselves, transposed ones too."""
     told = [condition_of(tune) for tune in training]
-    counts = Counter(one["bars"] for one in told)
+    counts = Counter(one["bars"] for one in told if "bars" in one)
     told = [{name: value for name, value in one.items() if name != "bars" or counts[value] >= RARE} for one in told]
     span = range(-recipe.data.transpose, recipe.data.transpose + 1)
     every = (conditions.transposed(one, semitones) for one in told for semitones in span)
@@ -119,7 +120,7 @@ def _variants(recipe: EventRecipe, piece: EventPiece, known: Conditions) -> list
         rows = representation.transposed(piece.rows, semitones)
         if rows is not None:
             ids = _ids(known, conditions.transposed(condition, semitones))
-            found.append(EventPiece(piece.id, rows, piece.told, ids))
+            found.append(EventPiece(piece.id, rows, representation.retold(piece.told, semitones), ids))
     return found
 
 

@@ -1,6 +1,6 @@
 """From a recipe of piano rolls to its parts: pieces, task, and the training split as batches."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -12,10 +12,13 @@ from crnn_audio.config.schema import RollRecipe
 from crnn_audio.corpora import home, piano_rolls
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.errors import RecipeError
-from crnn_audio.models.heads import SigmoidHead
+from crnn_audio.models.heads import KeysHead, SigmoidHead
+from crnn_audio.models.nade import NadeHead
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.types import RollBatch
+
+KEYS_HEADS: dict[str, Callable[..., KeysHead]] = {"sigmoid": SigmoidHead, "nade": NadeHead}
 
 
 def pieces(recipe: RollRecipe, progress: home.Progress | None = None) -> dict[str, list[Piece]]:
@@ -32,7 +35,9 @@ def pieces(recipe: RollRecipe, progress: home.Progress | None = None) -> dict[st
 def next_frame(recipe: RollRecipe) -> NextFrame:
     """The whole model, with initial weights that depend on the seed alone."""
     torch.manual_seed(recipe.seed)
-    network = model(recipe.model, NUM_KEYS, lambda size: SigmoidHead(size, NUM_KEYS))
+    head = recipe.model.head
+    options = head.model_dump(exclude={"kind"})
+    network = model(recipe.model, NUM_KEYS, lambda size: KEYS_HEADS[head.kind](size, NUM_KEYS, **options))
     return NextFrame(network, mixed=recipe.precision == "bf16")
 
 

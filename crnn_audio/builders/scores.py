@@ -8,16 +8,17 @@ from jaxtyping import Int
 
 from crnn_audio.config.events import EventData
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import chorales, events, fitting, home_keys
+from crnn_audio.symbolic import chorales, events, fitting, home_keys, quartet
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import bars_of
 from crnn_audio.symbolic.representation import Representation, Rows
 from crnn_audio.symbolic.score import Part, Score, parsed_key, parsed_metre
 
-REPRESENTATIONS: dict[str, Representation] = {"chorale": chorales, "melody": events}
+REPRESENTATIONS: dict[str, Representation] = {"chorale": chorales, "melody": events, "quartet": quartet}
 FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
     "chorale": fitting.to_chorale,
     "melody": fitting.to_melody,
+    "quartet": fitting.to_chorale,
 }
 """What makes a score one that the representation holds, and says what it changed."""
 

@@ -22,10 +22,10 @@ class NextTokenTask(Section):
 class EventData(Section):
     """Which pieces, as which tokens, and how they become batches."""
 
-    corpus: Literal["chorales", "folk_tunes", "nottingham", "midi_folder"]
+    corpus: Literal["chorales", "folk_tunes", "nottingham", "jsb16", "midi_folder"]
     """`midi_folder`: MIDI, ABC and MusicXML files in the folder `root` or below it."""
-    representation: Literal["chorale", "melody"] = "melody"
-    """Four voices on a grid of sixteenths, or one voice as events."""
+    representation: Literal["chorale", "melody", "quartet"] = "melody"
+    """Four voices on a grid of sixteenths; one voice as events; or four voices on that grid by their pitches alone."""
     root: str | None = None
     """Where the corpus lies; by default $CRNN_AUDIO_DATA/<corpus>, then data/<corpus>, then its home."""
     batch_rows: Count = 16
@@ -50,6 +50,12 @@ class EventData(Section):
     def _a_folder_is_named(self) -> Self:
         if self.corpus == "midi_folder" and self.root is None:
             raise ValueError("corpus midi_folder is a folder of your own: say which by root")
+        return self
+
+    @model_validator(mode="after")
+    def _jsb16_is_judged_as_others_do(self) -> Self:
+        if self.corpus == "jsb16" and (self.representation != "quartet" or self.keys != "own"):
+            raise ValueError("corpus jsb16 has pitches in their own keys: representation quartet, keys own")
         return self
 
     @model_validator(mode="after")

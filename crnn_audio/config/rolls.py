@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crnn_audio.config.sections import Count, Section
+from crnn_audio.config.sections import Count, Model, Probability, Section
 
 
 class NextFrameTask(Section):
-    """A piano roll to what sounds in its next frame, every key by itself."""
+    """A piano roll to what sounds in its next frame."""
 
     kind: Literal["next_frame"]
 
@@ -33,3 +33,25 @@ class RollData(Section):
     def name(self) -> str:
         """What messages call the corpus."""
         return f"{self.corpus}/{self.collection}"
+
+
+class SigmoidKeys(Section):
+    """Every key by itself."""
+
+    kind: Literal["sigmoid"] = "sigmoid"
+
+
+class NadeKeys(Section):
+    """One key after the other, from the lowest up: the joint distribution of a frame."""
+
+    kind: Literal["nade"] = "nade"
+    hidden_size: Count = 128
+    """Units of the hidden layer that hears the keys below."""
+    dropout: Probability = 0.0
+    """On that layer."""
+
+
+class RollModel(Model):
+    """The CRNN, and what says how likely a frame of keys is."""
+
+    head: Annotated[SigmoidKeys | NadeKeys, Field(discriminator="kind")] = SigmoidKeys()

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from crnn_audio.config.events import EventData, EventModel, NextTokenTask
-from crnn_audio.config.rolls import NextFrameTask, RollData
+from crnn_audio.config.rolls import NextFrameTask, RollData, RollModel
 from crnn_audio.config.sections import Model, Optim, Section, Train
 from crnn_audio.config.speech import Augment, FbankFeatures, Features, RecognitionTask, SpeechData
 
@@ -70,7 +70,7 @@ class RollRecipe(Recipe):
 
     task: NextFrameTask
     data: RollData
-    model: Model = Model()
+    model: RollModel = RollModel()
 
     @model_validator(mode="after")
     def _hears_only_the_past(self) -> Self:

@@ -12,7 +12,7 @@ from crnn_audio.corpora.families import families
 from crnn_audio.corpora.home import Progress
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import abc, chorales, events, files, fitting
+from crnn_audio.symbolic import abc, chorales, events, files, fitting, quartet
 from crnn_audio.symbolic.score import Score
 
 NAME = "midi_folder"
@@ -25,6 +25,7 @@ Fit = Callable[[Score], tuple[Score, list[str]]]
 KINDS: dict[str, tuple[Fit, Callable[[Score], np.ndarray]]] = {
     "melody": (fitting.to_melody, events.encode),
     "chorale": (fitting.to_chorale, chorales.encode),
+    "quartet": (fitting.to_chorale, quartet.encode),
 }
 """What pieces are made to fit."""
 TOLD = 5

@@ -8,6 +8,13 @@ from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate_events import EventEvaluation
 from crnn_audio.runs import Run
 
+FORMS = {
+    "chorale": "four voices on the sixteenth",
+    "melody": "melodies, note by note",
+    "quartet": "four voices on the sixteenth, pitches alone",
+}
+"""What a model writes, by its representation."""
+
 
 def music_card(composer: Composer, scores: tuple[EventEvaluation, ...], trained: str) -> str:
     """The card; `trained` says how the weights came about."""
@@ -29,7 +36,7 @@ def music_card(composer: Composer, scores: tuple[EventEvaluation, ...], trained:
 def _what(composer: Composer) -> str:
     model, recipe = composer.task.model, composer.run.events
     layers = recipe.model.recurrent
-    form = {"chorale": "four voices on the sixteenth", "melody": "melodies, note by note"}[recipe.data.representation]
+    form = FORMS[recipe.data.representation]
     kept = " Voices that are kept are heard ahead by layers of both directions." if recipe.model.listener else ""
     return (
         f"Writes {form}: {layers.num_layers} {layers.cell.upper()} layers of {layers.hidden_size} and a softmax for "

@@ -31,8 +31,9 @@ BESIDE = 32
 class Composed:
     """A piece that was written, with what brings it back: model, seed and settings.
 
-    `nats` is the negative log-likelihood of all that was drawn, `num_notes` what to divide it by; `ended` says that the
-    model ended the piece; `remarks` what of a primer or a kept voice could not be held.
+    `nats` is the negative log-likelihood of all that was drawn and counts (`Representation.counted`), `num_notes` what
+    to divide it by; `ended` says that the model ended the piece; `remarks` what of a primer or a kept voice could not
+    be held.
     """
 
     score: Score
@@ -83,7 +84,10 @@ class Composed:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """How likely a piece is under a model: the nats of each token of each row, `columns` naming the tokens."""
+    """How likely a piece is under a model: the nats of each token of each row, `columns` naming the tokens.
+
+    Of tokens that do not count (`Representation.counted`) they are zero.
+    """
 
     nats: Float[np.ndarray, "T P"]
     columns: tuple[str, ...]
@@ -201,7 +205,7 @@ class Composer:
             seed=request.seed,
             sampling=sampling,
             condition=begun.condition,
-            nats=float(drawn.nats.sum()),
+            nats=float(drawn.nats[self.representation.counted(drawn.rows)].sum()),
             num_notes=self.representation.num_notes(drawn.rows),
             num_tokens=drawn.rows.size,
             ended=drawn.ended,
@@ -225,7 +229,8 @@ class Composer:
         ahead = self.task.front.listener is not None
         batch = batches.batch([(one, drawn)], [Span(0, 0, len(begun.rows))], ahead=ahead)
         (nats,) = scored(self.task, batch.to(self.device))
-        return Likelihood(nats * drawn, columns, self.representation.num_notes(begun.rows), begun.remarks)
+        nats = nats * drawn * self.representation.counted(begun.rows)
+        return Likelihood(nats, columns, self.representation.num_notes(begun.rows), begun.remarks)
 
 
 def _refuse(**counts: float | None) -> None:

@@ -21,7 +21,10 @@ WRITTEN = 20
 
 @dataclass(frozen=True)
 class EventEvaluation:
-    """A run's score on a split, and what it wrote beside as many pieces of the split."""
+    """A run's score on a split, and what it wrote beside as many pieces of the split.
+
+    `nats_per_note` is the sum over all pieces divided by the number of all their notes.
+    """
 
     run: Path
     corpus: str
@@ -35,6 +38,11 @@ class EventEvaluation:
         """What is recorded, by metric."""
         return {"nats_per_note": self.nats_per_note}
 
+    @property
+    def mean_over_pieces(self) -> float:
+        """Nats a note of each piece, long or short, and of these the mean."""
+        return sum(one.nats / one.count for one in self.pieces) / len(self.pieces)
+
     def as_json(self) -> dict[str, Any]:
         """Plain figures for `--json`."""
         return {
@@ -42,6 +50,7 @@ class EventEvaluation:
             "corpus": self.corpus,
             "split": self.split,
             "nats_per_note": self.nats_per_note,
+            "mean_over_pieces": self.mean_over_pieces,
             "pieces": len(self.pieces),
             "notes": sum(one.count for one in self.pieces),
             "comparison": self.comparison.as_dict() if self.comparison else None,
@@ -52,7 +61,7 @@ class EventEvaluation:
         notes = sum(one.count for one in self.pieces)
         text = [
             f"{name} on {self.corpus} {self.split}: {len(self.pieces)} pieces, {notes} notes foretold",
-            f"  {self.nats_per_note:.3f} nats a note",
+            f"  {self.nats_per_note:.3f} nats a note; {self.mean_over_pieces:.3f} as the mean over pieces",
         ]
         hardest = sorted(self.pieces, key=lambda one: -one.nats / one.count)[:worst]
         text += [f"  {one.piece_id}: {one.nats / one.count:.2f} in {one.count} notes" for one in hardest]
@@ -81,9 +90,8 @@ def evaluate_events(
     found = build.music(recipe.model_copy(update={"data": data}), progress).splits
     chosen = build.required(found, split, data.name)
     pieces = build.encoded(recipe, chosen, composer.run.conditions).pieces
-    num_notes = {piece.id: composer.representation.num_notes(piece.rows) for piece in pieces}
     batches = whole_batches(pieces, ROWS, ahead=composer.task.front.listener is not None)
-    judged = judge_next_token(composer.task, (one.to(composer.device) for one in batches), num_notes)
+    judged = judge_next_token(composer.task, (one.to(composer.device) for one in batches), composer.representation)
     comparison = None
     if like := chosen[:written]:
         sampling = sampling or Sampling()

@@ -9,7 +9,7 @@ from crnn_audio.batching.rows import Span
 from crnn_audio.models.crnn import Carry
 from crnn_audio.runs import Run
 from crnn_audio.symbolic.pianoroll import Roll
-from crnn_audio.tasks.next_frame import NextFrame, frame_losses
+from crnn_audio.tasks.next_frame import NextFrame
 
 
 class Predictor:
@@ -26,13 +26,16 @@ class Predictor:
         if len(roll) < 2:
             return np.zeros(0, dtype=np.float32)
         whole = batch([roll], [""], [Span(0, 0, len(roll) - 1)]).to(self.device)
-        logits = self.task(whole.heard, whole.lengths)
-        losses: np.ndarray = frame_losses(logits, whole.next, whole.lengths)[0].cpu().numpy()
+        drive = self.task(whole.heard, whole.lengths)
+        losses: np.ndarray = self.task.losses(drive, whole.next, whole.lengths)[0].cpu().numpy()
         return losses
 
     @torch.inference_mode()
     def step(self, frames: Roll, carry: Carry | None = None) -> tuple[Float[np.ndarray, "T 88"], Carry]:
-        """For the next frames of a running piece, each key's chance to sound after each of them; and the state then."""
+        """For the next frames of a running piece, each key's chance to sound after each of them; and the state then.
+
+        Of a joint head it is the chance whatever the other keys do, as far as 128 draws tell.
+        """
         heard = torch.from_numpy(frames).to(self.device, torch.float32).unsqueeze(0)
-        logits, carry = self.task.step(heard, carry)
-        return logits[0].sigmoid().cpu().numpy(), carry
+        drive, carry = self.task.step(heard, carry)
+        return self.task.head.chances(drive)[0].cpu().numpy(), carry

@@ -14,7 +14,7 @@ from typing import Any
 
 from crnn_audio import files
 from crnn_audio.config import load as recipes
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.schema import Recipe, RollRecipe
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate import Evaluation
@@ -29,10 +29,10 @@ PER_RUN = {"data": {"root", "dev_as_train"}, "device": True, "threads": True, "s
 """What may differ between runs of one recipe; runs that were trained on dev as well have a row of their own."""
 
 HEADS = {"recognition": "ctc", "next_frame": "sigmoid", "next_token": "chain"}
-"""The last layer, by kind of task."""
+"""The last layer, by kind of task; `joint` where the keys of a frame know of one another."""
 
 TABLE_HEAD = "| recipe | trained on | split | WER % | CER % | seeds | parameters | minutes | device | commit |"
-MUSIC_HEAD = "| recipe | cell | split | {unit} | seeds | parameters | minutes | device | commit |"
+MUSIC_HEAD = "| recipe | cell | head | split | {unit} | seeds | parameters | minutes | device | commit |"
 README_INTRO = """# Recipes
 
 Generated from the `results.json` files by `crnn-audio evaluate RUN --record`; nothing here is typed. WER and CER are
@@ -42,7 +42,8 @@ training one seed. Failed experiments are in [LOG.md](LOG.md).
 ROLLS_INTRO = """## What sounds next: piano rolls
 
 Frame negative log-likelihood of piano rolls: the binary cross-entropies of the 88 keys summed, in nats, over all frames
-but the first of each piece; at the epoch that is best on dev. Lower is better.
+but the first of each piece; at the epoch that is best on dev. With the head `sigmoid` each key is foretold by itself,
+with `joint` given the keys below it in its frame. Lower is better.
 """
 EVENTS_INTRO = """## What sounds next: notes
 
@@ -107,7 +108,7 @@ def _row(
         "trained_on": "train+dev" if run.recipe.model_dump()["data"].get("dev_as_train") else "train",
         "split": split,
         "metric": metric,
-        "head": HEADS[run.recipe.task.kind],
+        "head": _head(run.recipe),
         "cell": run.recipe.model.recurrent.cell,
         "seeds": [run.recipe.seed],
         "values": [value],
@@ -123,6 +124,11 @@ def _row(
         "threads": facts.get("threads"),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def _head(recipe: Recipe) -> str:
+    joint = isinstance(recipe, RollRecipe) and recipe.model.head.kind == "nade"
+    return "joint" if joint else HEADS[recipe.task.kind]
 
 
 def _digest(recipe: Recipe) -> str:
@@ -196,11 +202,11 @@ def readme(rows: list[dict[str, Any]], cells: Mapping[str, Any] | None = None) -
 def _music_rows(rows: list[dict[str, Any]], intro: str, unit: str) -> list[str]:
     if not rows:
         return []
-    lines = ["", intro, MUSIC_HEAD.format(unit=unit), "|---|---|---|--:|--:|--:|--:|---|---|"]
+    lines = ["", intro, MUSIC_HEAD.format(unit=unit), "|---|---|---|---|--:|--:|--:|--:|---|---|"]
     for row in rows:
         name = row["recipe"].removeprefix("recipes/")
         lines.append(
-            f"| [{name}]({name}) | {row['cell']} | {row['split']} | {_rate(row)} | {len(row['seeds'])} "
+            f"| [{name}]({name}) | {row['cell']} | {row['head']} | {row['split']} | {_rate(row)} | {len(row['seeds'])} "
             f"| {row['parameters']:,} | {row['train_seconds'] / 60:.1f} | {_device(row)} | {row['commit']} |"
         )
     return lines

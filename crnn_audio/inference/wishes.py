@@ -101,7 +101,7 @@ def _no_rows(data: EventData) -> Rows:
 
 def _open_end(data: EventData, rows: Rows) -> Int[np.ndarray, "K P"]:
     """Rows up to the last note, so that the music can go on."""
-    if data.representation == "chorale":
+    if data.representation != "melody":
         return rows[:-1]
     notes = np.flatnonzero(rows[:, 0] >= events.GOES_ON)
     return rows[: notes[-1] + 1]
@@ -118,7 +118,8 @@ def kept_voices(
     """
     known.ids(condition)
     if data.representation != "chorale":
-        raise DataError("this model writes one voice; there is none to keep beside it. Take a primer, or the chorales.")
+        said = "writes one voice" if data.representation == "melody" else "tells no held note from a repeated one"
+        raise DataError(f"this model {said}; there is no voice to keep. Take a primer, or the chorales.")
     read_voices = {name: _voice(name, music) for name, music in keep.items()}
     steps = max(-(-ticks(part.end) // chorales.STEP) for _, part, _ in read_voices.values())
     if steps >= longest:

@@ -2,10 +2,12 @@
 
 from typing import TypeAlias
 
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.nade import NadeHead
 
 
 class CtcHead(nn.Module):
@@ -37,8 +39,25 @@ class SigmoidHead(nn.Module):
         logits: Tensor = self.linear(frames)
         return logits if logits.dtype.itemsize >= 4 else logits.float()
 
+    def losses(self, logits: Float[Tensor, "B U K"], events: Float[Tensor, "B U K"]) -> Float[Tensor, "B U"]:
+        """Negative log-likelihood of each frame of events in nats: their binary cross-entropies summed."""
+        return F.binary_cross_entropy_with_logits(logits, events, reduction="none").sum(dim=-1)
 
-Head: TypeAlias = CtcHead | SigmoidHead | ChainHead
+    def draw(
+        self, logits: Float[Tensor, "*N K"], numbers: Float[Tensor, "*N K"]
+    ) -> tuple[Float[Tensor, "*N K"], Float[Tensor, "*N K"]]:
+        """Events drawn each by its number in [0, 1), and the chance that each had."""
+        chances = logits.sigmoid()
+        return (numbers < chances).to(logits.dtype), chances
+
+    def chances(self, logits: Float[Tensor, "B U K"]) -> Float[Tensor, "B U K"]:
+        """Each event's chance to happen."""
+        return logits.sigmoid()
+
+
+KeysHead: TypeAlias = SigmoidHead | NadeHead
+"""What tells how likely a frame of keys is, and draws one: each key by itself, or one after the other."""
+Head: TypeAlias = CtcHead | KeysHead | ChainHead
 
 
 class InnerHead(nn.Module):

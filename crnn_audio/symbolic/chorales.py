@@ -154,9 +154,21 @@ def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 6"]:
     return told
 
 
+def retold(told: Int[np.ndarray, "T 6"], semitones: int) -> Int[np.ndarray, "T 6"]:
+    """What is told of the same piece transposed."""
+    moved = told.copy()
+    moved[:, 2:][told[:, 2:] > 0] += semitones
+    return moved
+
+
 def num_notes(tokens: Tokens) -> int:
     """What a likelihood is divided by: voices times sixteenths, whether struck, held or silent."""
     return len(VOICES) * int((tokens[:, 0] != END).sum())
+
+
+def counted(tokens: Tokens) -> Bool[np.ndarray, "T 5"]:
+    """Whose nats enter a likelihood a note: all tokens'."""
+    return np.ones(tokens.shape, dtype=bool)
 
 
 @dataclass(frozen=True)

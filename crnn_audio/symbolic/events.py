@@ -182,9 +182,21 @@ def _last_pitches(tokens: Tokens) -> Int[np.ndarray, " T"]:
     return np.where(last >= 0, tokens[last, 0], 0)
 
 
+def retold(told: Int[np.ndarray, "T 4"], semitones: int) -> Int[np.ndarray, "T 4"]:
+    """What is told of the same melody transposed."""
+    moved = told.copy()
+    moved[told[:, 3] > 0, 3] += semitones
+    return moved
+
+
 def num_notes(tokens: Tokens) -> int:
     """What a likelihood is divided by: notes and rests, those that a bar line divides once."""
     return int(((tokens[:, 0] >= REST) & (tokens[:, 0] != GOES_ON)).sum())
+
+
+def counted(tokens: Tokens) -> Bool[np.ndarray, "T 2"]:
+    """Whose nats enter a likelihood a note: all tokens'."""
+    return np.ones(tokens.shape, dtype=bool)
 
 
 @dataclass(frozen=True)

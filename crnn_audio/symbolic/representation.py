@@ -1,7 +1,7 @@
 """What a representation of music gives: a piece as rows of tokens, and back.
 
-Each is a module: `chorales`, `events`. Token ids are 1 and up in every column; 0 is nothing: what stands before the
-first row, or for a voice that is not given.
+Each is a module: `chorales`, `events`, `quartet`. Token ids are 1 and up in every column; 0 is nothing: what stands
+before the first row, or for a voice that is not given.
 """
 
 from typing import Any, Protocol, Self, runtime_checkable
@@ -83,10 +83,18 @@ class Representation(Protocol):
         """What is known before each row."""
         ...
 
+    def retold(self, told: Rows, semitones: int) -> Rows:
+        """What is known before each row of the piece transposed, of what is known of it as it stands."""
+        ...
+
     def transposed(self, tokens: Rows, semitones: int) -> Rows | None:
         """The same higher or lower; None where it would be out of range."""
         ...
 
     def num_notes(self, tokens: Rows) -> int:
         """What a likelihood is divided by."""
+        ...
+
+    def counted(self, tokens: Rows) -> Bool[np.ndarray, "T P"]:
+        """Which tokens' nats enter a likelihood a note."""
         ...

@@ -12,9 +12,10 @@ from crnn_audio.decoding.words import words
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, right_words, word_errors
 from crnn_audio.metrics.music import figures
 from crnn_audio.metrics.scores import ranking_area
+from crnn_audio.symbolic.representation import Representation
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import scored
-from crnn_audio.tasks.next_frame import NextFrame, frame_losses
+from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.types import EventBatch, RollBatch, SpeechBatch
@@ -221,7 +222,7 @@ def judge_next_frame(task: NextFrame, batches: Iterable[RollBatch]) -> ForetoldJ
 
 
 def _foretold(task: NextFrame, batch: RollBatch) -> list[Foretold]:
-    losses = frame_losses(task(batch.heard, batch.lengths), batch.next, batch.lengths).double().sum(dim=1)
+    losses = task.losses(task(batch.heard, batch.lengths), batch.next, batch.lengths).double().sum(dim=1)
     return [
         Foretold(piece_id, nats, length)
         for piece_id, nats, length in zip(batch.cut_ids, losses.tolist(), batch.lengths.tolist(), strict=True)
@@ -229,12 +230,13 @@ def _foretold(task: NextFrame, batch: RollBatch) -> list[Foretold]:
 
 
 def judge_next_token(
-    task: NextToken, batches: Iterable[EventBatch], num_notes: Mapping[str, int], sample: Score | None = None
+    task: NextToken, batches: Iterable[EventBatch], representation: Representation, sample: Score | None = None
 ) -> ForetoldJudgement:
-    """Foretells whole pieces, nothing of which is given; `num_notes` of a piece is what its nats are divided by."""
-    found = [
-        Foretold(piece_id, float(nats.sum()), num_notes[piece_id])
-        for batch in batches
-        for piece_id, nats in zip(batch.cut_ids, scored(task, batch), strict=True)
-    ]
+    """Foretells whole pieces, nothing of which is given; the representation says which nats count, over how many."""
+    found = list[Foretold]()
+    for batch in batches:
+        for piece_id, following, nats in zip(batch.cut_ids, batch.next.cpu().numpy(), scored(task, batch), strict=True):
+            rows = following[: len(nats)]
+            counted = float(nats[representation.counted(rows)].sum())
+            found.append(Foretold(piece_id, counted, representation.num_notes(rows)))
     return ForetoldJudgement(tuple(found), "nats_per_note", sample=sample)

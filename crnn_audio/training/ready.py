@@ -197,9 +197,8 @@ def _judge_events(
 ) -> Judgement:
     representation = build.REPRESENTATIONS[recipe.data.representation]
     whole = events.whole_batches(pieces, JUDGED_ROWS, ahead=task.front.listener is not None)
-    num_notes = {piece.id: representation.num_notes(piece.rows) for piece in pieces}
     sample = _sample(recipe, task, pieces[0], known)
-    return judge_next_token(task, (one.to(device) for one in whole), num_notes, sample)
+    return judge_next_token(task, (one.to(device) for one in whole), representation, sample)
 
 
 def _sample(recipe: EventRecipe, task: NextToken, like: EventPiece, known: Conditions) -> Score:

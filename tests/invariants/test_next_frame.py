@@ -1,4 +1,6 @@
-"""Laws 1, 3, 4, 10 and 11 of models that foretell piano rolls, every cell with and without a convolutional front."""
+"""Laws 1, 3, 4, 10 and 11 of models that foretell piano rolls: every cell, with and without a convolutional front, with
+each key by itself and one after the other.
+"""
 
 import math
 
@@ -12,7 +14,7 @@ from crnn_audio.batching.rolls import batch
 from crnn_audio.batching.rows import Span
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.judging import judge_next_frame
-from crnn_audio.tasks.next_frame import NextFrame, frame_losses
+from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.types import RollBatch
 from tests import rolls
 from tests.invariants.small import CELLS, moved
@@ -22,17 +24,20 @@ FRONTS = {
     "frames": [],
     "conv": [{"channels": 2, "kernel": [5, 7], "stride": [1, 4]}, {"channels": 3, "kernel": [3, 3], "stride": [1, 2]}],
 }
+HEADS = {"sigmoid": {"kind": "sigmoid"}, "nade": {"kind": "nade", "hidden_size": 7}}
 LENGTHS = [21, 2, 34, 9]
 each_model = pytest.mark.parametrize("kind", CELLS)
 each_front = pytest.mark.parametrize("front", FRONTS)
+each_head = pytest.mark.parametrize("head", HEADS)
 
 
-def task_of(kind: str, front: str = "frames", **layers: object) -> NextFrame:
+def task_of(kind: str, front: str = "frames", head: str = "sigmoid", **layers: object) -> NextFrame:
     """Two layers in judging mode, in float64, whose outputs depend on all that was heard."""
     asked = {"cell": CELLS[kind], "num_layers": 2, "kernel_size": 5, "dropout": 0.4, "norm": "layer"}
     asked |= {"nonlinearity": kind} if CELLS[kind] == "rnn" else {}
     changes = {f"model.recurrent.{name}": value for name, value in (asked | layers).items()}
-    recipe = rolls.small("nowhere", changes | {"model.conv": FRONTS[front], "model.conv_time": "causal"})
+    changes |= {"model.conv": FRONTS[front], "model.conv_time": "causal", "model.head": HEADS[head]}
+    recipe = rolls.small("nowhere", changes)
     task = build.next_frame(recipe)
     moved(task.model)
     return task.double().eval()
@@ -52,11 +57,12 @@ def side_by_side(found: list[np.ndarray]) -> RollBatch:
 # ---------------------------------------------------------------------------------------- law 1
 
 
+@each_head
 @each_front
 @each_model
 @torch.no_grad()
-def test_a_piece_beside_others_is_foretold_as_it_is_alone(kind: str, front: str) -> None:
-    task, found = task_of(kind, front), pieces(*LENGTHS)
+def test_a_piece_beside_others_is_foretold_as_it_is_alone(kind: str, front: str, head: str) -> None:
+    task, found = task_of(kind, front, head), pieces(*LENGTHS)
     alone = [judge_next_frame(task, [side_by_side([roll])]).pieces[0] for roll in found]
     assert len({one.nats / one.count for one in alone}) == len(alone)
     together = side_by_side(found)
@@ -73,10 +79,11 @@ def test_a_piece_beside_others_is_foretold_as_it_is_alone(kind: str, front: str)
     assert [one.nats for one in reversed_order.pieces] == pytest.approx([one.nats for one in alone[::-1]], rel=1e-9)
 
 
+@each_head
 @each_front
 @each_model
-def test_gradients_of_a_batch_are_the_sum_of_those_alone(kind: str, front: str) -> None:
-    task, found = task_of(kind, front), pieces(*LENGTHS)
+def test_gradients_of_a_batch_are_the_sum_of_those_alone(kind: str, front: str, head: str) -> None:
+    task, found = task_of(kind, front, head), pieces(*LENGTHS)
 
     def gradients(chosen: list[np.ndarray]) -> list[Tensor]:
         loss, _ = task.advance(side_by_side(chosen), None)
@@ -107,6 +114,25 @@ def test_frame_by_frame_with_a_carry_equals_one_pass(kind: str, front: str) -> N
         torch.testing.assert_close(torch.cat(outputs, dim=1), whole, rtol=0, atol=1e-9)
 
 
+@each_head
+@each_model
+@torch.no_grad()
+def test_a_piece_drawn_frame_by_frame_costs_what_it_costs_in_one_pass(kind: str, head: str) -> None:
+    task, random = task_of(kind, "conv", head), torch.Generator().manual_seed(1)
+    frame, carry, drawn, nats = torch.zeros(2, 1, NUM_KEYS, dtype=torch.float64), None, [], []
+    for _ in range(12):
+        drive, carry = task.step(frame, carry)
+        frame, chances = task.head.draw(drive, torch.rand(2, 1, NUM_KEYS, generator=random, dtype=torch.float64))
+        nats.append(-torch.where(frame == 1, chances, 1 - chances).log().sum(dim=-1))
+        drawn.append(frame)
+    whole = torch.cat([torch.zeros_like(frame), *drawn], dim=1)
+    lengths = torch.tensor([12, 12])
+    found = task.losses(task(whole[:, :-1], lengths), whole[:, 1:], lengths)
+    torch.testing.assert_close(torch.cat(nats, dim=1), found, rtol=1e-9, atol=1e-9)
+    assert not torch.equal(whole[0], whole[1])
+    assert 0 < float(whole.mean()) < 1
+
+
 @each_front
 @each_model
 @torch.no_grad()
@@ -127,10 +153,11 @@ def test_a_carry_of_zeros_is_that_of_a_piece_that_has_not_begun(kind: str, front
 # ---------------------------------------------------------------------------------------- law 4
 
 
+@each_head
 @each_front
 @each_model
-def test_what_sounds_next_is_told_by_the_past_alone(kind: str, front: str) -> None:
-    task, lengths = task_of(kind, front), torch.tensor([30])
+def test_what_sounds_next_is_told_by_the_past_alone(kind: str, front: str, head: str) -> None:
+    task, lengths = task_of(kind, front, head), torch.tensor([30])
     heard = torch.randn(1, 30, NUM_KEYS, dtype=torch.float64, requires_grad=True)
     output = task(heard, lengths)[0, 12]
     (gradient,) = torch.autograd.grad((output * torch.randn_like(output)).sum(), heard)
@@ -158,10 +185,11 @@ def test_a_tcn_says_how_far_back_it_hears(front: str) -> None:
 # ---------------------------------------------------------------------------------------- law 10
 
 
+@each_head
 @each_front
 @each_model
-def test_in_bf16_losses_stay_float32_and_gradients_point_the_same_way(kind: str, front: str) -> None:
-    task = task_of(kind, front, dropout=0.0, hidden_size=16).float().train()
+def test_in_bf16_losses_stay_float32_and_gradients_point_the_same_way(kind: str, front: str, head: str) -> None:
+    task = task_of(kind, front, head, dropout=0.0, hidden_size=16).float().train()
     made = batch(found := pieces(*LENGTHS), ["", "", "", ""], [Span(i, 0, len(r) - 1) for i, r in enumerate(found)])
 
     def loss_and_gradient() -> tuple[float, Tensor]:
@@ -197,9 +225,9 @@ def test_in_use_on_a_cpu_a_bf16_model_is_exact(kind: str) -> None:
 
 @torch.no_grad()
 def test_a_frames_loss_is_the_sum_of_its_keys_binary_cross_entropies() -> None:
-    logits = 3 * torch.randn(2, 5, NUM_KEYS, dtype=torch.float64)
+    task, logits = task_of("lstm"), 3 * torch.randn(2, 5, NUM_KEYS, dtype=torch.float64)
     following = (torch.rand(2, 5, NUM_KEYS, dtype=torch.float64) < 0.1).double()
-    found = frame_losses(logits, following, torch.tensor([5, 3]))
+    found = task.losses(logits, following, torch.tensor([5, 3]))
     for row, length in enumerate((5, 3)):
         for frame in range(5):
             wanted = 0.0

@@ -10,13 +10,13 @@ from crnn_audio.batching import events as batches
 from crnn_audio.batching.events import EventPiece, Variation
 from crnn_audio.batching.rows import RowFeed, Span
 from crnn_audio.decoding.sampling import Sampling
-from crnn_audio.symbolic import chorales, events
+from crnn_audio.symbolic import chorales, events, quartet
 from crnn_audio.tasks.composing import Drawn, Request, compose, scored
 from crnn_audio.tasks.next_token import NextToken
 from tests import events as made
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
-each_kind = pytest.mark.parametrize("kind", [chorales, events], ids=["chorale", "melody"])
+each_kind = pytest.mark.parametrize("kind", [chorales, events, quartet], ids=["chorale", "melody", "quartet"])
 each_cell = pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "tcn"])
 each_ahead = pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
 

@@ -21,7 +21,16 @@ from crnn_audio.types import RollBatch
 from tests import rolls as made
 from tests import trainings
 from tests.invariants.small import CELLS
-from tests.invariants.test_next_frame import FRONTS, each_front, each_model, pieces, side_by_side, task_of
+from tests.invariants.test_next_frame import (
+    FRONTS,
+    HEADS,
+    each_front,
+    each_head,
+    each_model,
+    pieces,
+    side_by_side,
+    task_of,
+)
 
 LENGTHS = [40, 3, 21, 9, 15, 2, 33]
 OPTIONS = Options(
@@ -54,13 +63,14 @@ def nats_of_whole_pieces(task: NextFrame) -> float:
 # ---------------------------------------------------------------------------------------- what is heard
 
 
+@each_head
 @pytest.mark.parametrize("chunk", [1, 7, 100])
 @each_front
 @each_model
 @torch.no_grad()
-def test_the_losses_of_chunks_add_up_to_those_of_whole_pieces(kind: str, front: str, chunk: int) -> None:
+def test_the_losses_of_chunks_add_up_to_those_of_whole_pieces(kind: str, front: str, chunk: int, head: str) -> None:
     """Rows go on from piece to piece, so a state that were not zero at each beginning would show too."""
-    task = task_of(kind, front)
+    task = task_of(kind, front, head)
     total, carry, forgetful = 0.0, None, 0.0
     for (part,) in feed(chunk).steps(0, 0):
         loss, carry = task.advance(part, carry)
@@ -151,12 +161,13 @@ def test_a_chunks_gradient_is_that_of_its_frames_from_a_given_state(kind: str) -
     assert number > 5
 
 
+@each_head
 @pytest.mark.parametrize("chunk", [0, 5])
 @pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("kind", ["lstm", "tcn"])
-def test_parts_of_a_batch_add_up_to_the_batch(kind: str, front: str, chunk: int, tmp_path: Path) -> None:
+def test_parts_of_a_batch_add_up_to_the_batch(kind: str, front: str, chunk: int, head: str, tmp_path: Path) -> None:
     def course(accumulate: int) -> tuple[list[StepReport], dict[str, Tensor]]:
-        return trained(judged_always(task_of(kind, front)), feed(chunk, 4, accumulate), tmp_path, name="adamw")
+        return trained(judged_always(task_of(kind, front, head)), feed(chunk, 4, accumulate), tmp_path, name="adamw")
 
     torch.manual_seed(0)
     reports, whole = course(1)
@@ -192,6 +203,7 @@ WAYS = {
     "lstm": {"model.recurrent.cell": "lstm", "model.recurrent.zoneout": 0.2},
     "gru in bf16": {"model.recurrent.cell": "gru", "precision": "bf16"},
     "tcn": {"model.recurrent.cell": "tcn"},
+    "joint": {"model.head": HEADS["nade"] | {"dropout": 0.3}},
     "whole pieces": {"data.chunk_frames": 0, "data.batch_rows": 4, "optim.max_epochs": 6},
 }
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from crnn_audio import build
-from crnn_audio.config import sections, speech
+from crnn_audio.config import rolls, sections, speech
 from crnn_audio.corpora import CORPORA
 from crnn_audio.features.normalize import GlobalNorm, NoNorm, UtteranceNorm
 from crnn_audio.inference import show
@@ -58,6 +58,11 @@ def test_front_ends() -> None:
     for section in get_args(union):
         (kind,) = allowed(section, "kind")
         assert build.front_end(section(kind=kind)).num_features > 0
+
+
+def test_heads_of_keys() -> None:
+    union = get_args(rolls.RollModel.model_fields["head"].annotation)
+    assert {kind for section in union for kind in allowed(section, "kind")} == build.KEYS_HEADS.keys()
 
 
 def test_optimisers() -> None:

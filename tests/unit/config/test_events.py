@@ -53,8 +53,14 @@ MISTAKES = {
     START.replace("folk_tunes", "midi_folder"): "data: corpus midi_folder is a folder of your own: say which by root",
     START.replace("folk_tunes", "folk_tunes, transpose: 12"): "data.transpose: input should be at most 11 (found 12)",
     START.replace("folk_tunes", "folk_tune"): (
-        "data.corpus: input should be 'chorales', 'folk_tunes', 'nottingham' or 'midi_folder' (found 'folk_tune'); did "
-        "you mean 'folk_tunes'?"
+        "data.corpus: input should be 'chorales', 'folk_tunes', 'nottingham', 'jsb16' or 'midi_folder' (found "
+        "'folk_tune'); did you mean 'folk_tunes'?"
+    ),
+    START.replace("folk_tunes", "jsb16"): (
+        "data: corpus jsb16 has pitches in their own keys: representation quartet, keys own"
+    ),
+    START.replace("folk_tunes", "jsb16, representation: quartet, keys: home"): (
+        "data: corpus jsb16 has pitches in their own keys: representation quartet, keys own"
     ),
     START + "model: {conv: []}": "model.conv: no such field",
     START.replace("next_token", "next_token, untold_share: 2"): (

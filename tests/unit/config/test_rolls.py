@@ -22,6 +22,7 @@ def test_the_shortest_recipe() -> None:
     assert isinstance(recipe, RollRecipe)
     assert (recipe.task.kind, recipe.data.name) == ("next_frame", "piano_rolls/jsb")
     assert (recipe.data.batch_rows, recipe.data.chunk_frames, recipe.data.accumulate) == (16, 0, 1)
+    assert recipe.model.head.kind == "sigmoid"
     assert isinstance(loads("data: {corpus: an4}"), SpeechRecipe)
     assert set(RECIPES) == {"recognition", "next_frame", "next_token"}
 
@@ -78,6 +79,21 @@ MISTAKES = {
     TASK + DATA.replace("}", ", batch_seconds: 3}") + MODEL: (
         "data.batch_seconds: no such field; did you mean 'batch_rows'?"
     ),
+    TASK + DATA + MODEL.replace("}}", "}, head: {kind: nde}}"): (
+        "model.head.kind: input should be 'sigmoid' or 'nade' (found 'nde')"
+    ),
+    TASK + DATA + MODEL.replace("}}", "}, head: {hidden_size: 3}}"): (
+        "model.head: kind is missing; it should be 'sigmoid' or 'nade'"
+    ),
+    TASK + DATA + MODEL.replace("}}", "}, head: {kind: sigmoid, hidden_size: 3}}"): (
+        "model.head.hidden_size: no such field with kind 'sigmoid'; it belongs to 'nade'"
+    ),
+    TASK + DATA + MODEL.replace("}}", "}, head: {kind: nade, hidden_size: 0}}"): (
+        "model.head.hidden_size: input should be at least 1 (found 0)"
+    ),
+    TASK + DATA + MODEL.replace("}}", "}, head: {kind: nade, dropout: 1}}"): (
+        "model.head.dropout: input should be below 1 (found 1)"
+    ),
     TASK + DATA + "model: {conv: [], recurrent: {cell: tcn}}": TCN_ASKS,
     TASK + DATA + "model: {conv: [], recurrent: {cell: tcn, bidirectional: false, zoneout: 0.1}}": TCN_ASKS,
     TASK + DATA + "model: {conv: [], recurrent: {bidirectional: false, input_dropout: 1}}": (
@@ -118,6 +134,8 @@ def test_overrides_know_these_fields(override: str) -> None:
     wanted = OVERRIDES[override]
     assert said == [f"override '{override}': {wanted}" if wanted else MISTAKES[TASK + DATA]]
     changed = loads(TASK + DATA + MODEL, ["data.chunk_frames=64", "data.root=here", "data.collection=nottingham"])
+    joint = loads(TASK + DATA + MODEL, ["model.head.kind=nade", "model.head.dropout=0.3"])
+    assert joint.model.head == rolls.NadeKeys(dropout=0.3)
     assert changed.data == rolls.RollData(corpus="piano_rolls", collection="nottingham", root="here", chunk_frames=64)
 
 
@@ -127,7 +145,9 @@ recipes = st.builds(
     task=st.just(rolls.NextFrameTask(kind="next_frame")),
     data=st.builds(rolls.RollData, corpus=st.just("piano_rolls"), root=st.none() | st.text()),
     model=st.builds(
-        sections.Model,
+        rolls.RollModel,
+        head=st.just(rolls.SigmoidKeys())
+        | st.builds(rolls.NadeKeys, kind=st.just("nade"), hidden_size=st.integers(1, 999), dropout=shares),
         conv=st.lists(st.builds(sections.ConvLayer, kernel=st.just((3, 5)), stride=st.just((1, 2))), max_size=3),
         conv_time=st.just("causal"),
         recurrent=st.builds(

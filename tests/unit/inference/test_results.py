@@ -207,16 +207,16 @@ def roll_row(seed: int, value: float, **others: object) -> dict:
 
 
 def test_rows_of_rolls_have_a_table_of_their_own() -> None:
-    tcn = {"recipe": "recipes/jsb/tcn.yaml", "cell": "tcn"}
+    tcn = {"recipe": "recipes/jsb/tcn.yaml", "cell": "tcn", "head": "joint"}
     of_rolls = merged(roll_row(1, 8.43), roll_row(2, 8.37), roll_row(1, 8.2749, **tcn))
     speech, _, table = results.readme([*rows(), *of_rolls]).partition("\n## What sounds next: piano rolls\n")
     assert speech == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
     ending = "| 298,000 | 0.8 | cpu, 1 thread | 0123456789ab |"
     assert table.splitlines()[-4:] == [
-        "| recipe | cell | split | nats a frame | seeds | parameters | minutes | device | commit |",
-        "|---|---|---|--:|--:|--:|--:|---|---|",
-        f"| [jsb/gru.yaml](jsb/gru.yaml) | gru | test | 8.400 ± 0.042 | 2 {ending}",
-        f"| [jsb/tcn.yaml](jsb/tcn.yaml) | tcn | test | 8.275 | 1 {ending}",
+        "| recipe | cell | head | split | nats a frame | seeds | parameters | minutes | device | commit |",
+        "|---|---|---|---|--:|--:|--:|--:|---|---|",
+        f"| [jsb/gru.yaml](jsb/gru.yaml) | gru | sigmoid | test | 8.400 ± 0.042 | 2 {ending}",
+        f"| [jsb/tcn.yaml](jsb/tcn.yaml) | tcn | joint | test | 8.275 | 1 {ending}",
     ]
     assert results.readme(of_rolls).endswith(table)
 
@@ -234,9 +234,10 @@ def test_the_first_line_of_a_recipe_of_rolls() -> None:
     assert "Measured: test 8.430 nats a frame (1 seed), 2 minutes on cpu" in longer
 
 
-def test_a_run_of_rolls_is_recorded(tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize(("kind", "head"), [("sigmoid", "sigmoid"), ("nade", "joint")])
+def test_a_run_of_rolls_is_recorded(kind: str, head: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    recipe = rolls.small("nowhere")
+    recipe = rolls.small("nowhere", {"model.head": {"kind": kind}})
     Path("recipes/jsb").mkdir(parents=True)
     Path("recipes/jsb/small.yaml").write_text(f"# Small. Not measured yet.\n{dump(recipe)}")
     for seed, value in ((1, 8.5), (2, 8.3)):
@@ -248,7 +249,7 @@ def test_a_run_of_rolls_is_recorded(tmp_path: Path, monkeypatch) -> None:
         results.record(predictor, found, "crnn-audio evaluate run")
     (only,) = json.loads(Path("recipes/jsb/results.json").read_text())
     assert list(only) == list(row())
-    assert (only["metric"], only["head"], only["cell"]) == ("nats_per_frame", "sigmoid", "lstm")
+    assert (only["metric"], only["head"], only["cell"]) == ("nats_per_frame", head, "lstm")
     assert (only["seeds"], only["values"], only["trained_on"]) == ([1, 2], [8.5, 8.3], "train")
     assert only["command"] == "crnn-audio train recipes/jsb/small.yaml && crnn-audio evaluate run"
     assert only["parameters"] == predictor.task.model.num_parameters

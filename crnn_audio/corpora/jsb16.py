@@ -1,0 +1,147 @@
+"""382 of Bach's chorales in their own keys, pitches of four voices on the sixteenth, in the split that others judge on.
+
+The notes are Moray Allan's; the split is that of Boulanger-Lewandowski, Bengio and Vincent (2012); Huang and Cooijmans
+divided the voices for Coconet (2017). Nothing tells a note that is held from one that is struck again.
+"""
+
+import json
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from crnn_audio.corpora import download
+from crnn_audio.corpora.home import Progress, arriving
+from crnn_audio.corpora.tunes import Tune
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import quartet
+from crnn_audio.symbolic.chorales import VOICES
+from crnn_audio.symbolic.score import Score
+
+NAME = "jsb16"
+LICENCE = "Bach's music is in the public domain; the encodings state no licence, and are neither copied nor shipped"
+HOME = "https://github.com/czhuang/JSB-Chorales-dataset"
+FILES = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/"
+NOT_FOR = "anything but four voices in Bach's manner: repeated notes, bars, words, dynamics or tempo"
+PLAIN, ARRAYS = "Jsb16thSeparated.json", "Jsb16thSeparated.npz"
+"""Either will do: lists of [soprano, alto, tenor, bass], silence -1; or arrays, silence NaN."""
+SPLITS = {"train": "train", "dev": "valid", "test": "test"}
+EXPECTED = {"train": 229, "dev": 76, "test": 77}
+
+Pitches = Int[np.ndarray, "T 4"]
+
+
+def pieces(folder: Path) -> dict[str, list[Tune]]:
+    """The pieces by split; nothing is told of them, not even a metre.
+
+    Raises:
+        DataError: the folder holds neither file; it is damaged; a piece is not of four voices, ends in silence or has a
+            pitch out of range.
+    """
+    return {
+        split: [
+            Tune(name := f"{NAME}-{split}-{number}", quartet.decode(quartet.of_pitches(one), Score((), title=name)), {})
+            for number, one in enumerate(found)
+        ]
+        for split, found in pitches(folder).items()
+    }
+
+
+def pitches(folder: Path) -> dict[str, list[Pitches]]:
+    """The MIDI pitches of each piece by split, -1 being silence.
+
+    Raises:
+        DataError: as `pieces`.
+    """
+    path = next((folder / name for name in (PLAIN, ARRAYS) if (folder / name).is_file()), folder / PLAIN)
+    content = _arrays(path) if path.name == ARRAYS else _lists(path)
+    if missing := [name for name in SPLITS.values() if name not in content]:
+        raise DataError(f"{path}: holds no {missing[0]!r}. {_anew(path)}")
+    return {
+        split: [_checked(one, f"{path}, {NAME}-{split}-{number}") for number, one in enumerate(content[name])]
+        for split, name in SPLITS.items()
+    }
+
+
+def _anew(path: Path) -> str:
+    return f"Fetch it anew from {FILES}{path.name}."
+
+
+def _lists(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file, nor {ARRAYS}. {_anew(path)}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read ({error}). {_anew(path)}") from None
+    if not isinstance(found, dict) or not all(isinstance(one, list) for one in found.values()):
+        raise DataError(f"{path}: no lists of pieces by split. {_anew(path)}")
+    return found
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    """The splits of the archive: arrays of arrays, which NumPy keeps as a pickle, here of arrays and nothing else."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy"): _split(archive, name) for name in archive.namelist()}
+    except Exception as error:  # a damaged file lets NumPy, zipfile and pickle raise anything, be it a TokenError
+        raise DataError(f"{path}: cannot be read ({error!r}). {_anew(path)}") from None
+
+
+def _split(archive: zipfile.ZipFile, name: str) -> list[Any]:
+    with archive.open(name) as file:
+        if np.lib.format.read_magic(file) != (1, 0):
+            raise ValueError(f"{name} is of another version")
+        np.lib.format.read_array_header_1_0(file)
+        return list(_Arrays(file, encoding="latin1").load())
+
+
+class _Arrays(pickle.Unpickler):
+    """Reads pickled NumPy arrays; whatever else a file asks for, which might run anything, is refused.
+
+    Python offers no way to say so but a subclass.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        """One of the three things that an array is made of."""
+        if (module, name) in (("numpy", "ndarray"), ("numpy", "dtype")):
+            return getattr(np, name)
+        if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
+            return np.empty(0).__reduce__()[0]
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")
+
+
+def _checked(found: Any, where: str) -> Pitches:
+    try:
+        grid = np.asarray(found, dtype=np.float64)
+    except (ValueError, TypeError):
+        grid = np.zeros(0)
+    if grid.ndim != 2 or grid.shape[1] != len(VOICES) or not len(grid):
+        raise DataError(f"{where}: no table of four voices, a row a sixteenth.")
+    grid = np.where(np.isnan(grid), -1, grid)
+    fits = (grid == -1) | ((grid >= quartet.LOWEST) & (grid <= quartet.HIGHEST) & (grid % 1 == 0))
+    if not fits.all():
+        row, voice = np.argwhere(~fits)[0].tolist()
+        raise DataError(
+            f"{where}, {VOICES[voice]}, sixteenth {row}: {grid[row, voice]:g}; it should be a MIDI pitch from "
+            f"{quartet.LOWEST} to {quartet.HIGHEST}, or silence."
+        )
+    if (grid[-1] == -1).all():
+        raise DataError(f"{where}: ends in silence, which no note tells; its last sixteenth should sound.")
+    return grid.astype(np.int64)
+
+
+def obtain(folder: Path, progress: Progress | None = None, *, home: str = FILES) -> None:
+    """Downloads the file (1.7 MB) as `folder` and checks that it is whole.
+
+    Raises:
+        DataError: it cannot be reached, is cut short, damaged, or not the collection; `folder` is then not there.
+    """
+    with arriving(folder) as partial:
+        download.fetch(home + PLAIN, partial / PLAIN, "jsb16", progress)
+        counts = {split: len(found) for split, found in pitches(partial).items()}
+        if counts != EXPECTED:
+            raise DataError(f"{home + PLAIN}: {counts} pieces, where the collection has {EXPECTED}.")

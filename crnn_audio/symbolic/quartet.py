@@ -1,0 +1,223 @@
+"""Four voices on a grid of sixteenths, pitches alone: each row says whether the piece goes on, and of every voice its
+pitch or silence.
+
+Nothing tells a note that is held from one that is struck again, so equal pitches in a row are one note. The end is a
+row of its own in which all voices are silent. Before each row is drawn it is told where it stands in sixteen and in
+twelve sixteenths from the beginning, since no bars are known, and what of the rows before it is hard to count: how long
+each pitch has been held, how high the voices stand above the bass, and what came where the voice was longest as it is
+now. In all columns token 0 is nothing.
+
+A likelihood a note is that of the cells (sixteenth, voice), silence being one of the classes, whatever follows from the
+rows before and from the voices above in the row: given that the piece goes on, since what the first column costs does
+not enter, and neither does the row of the end. So it is what Music Transformer states (Huang et al. 2019), tokens in
+the order soprano, alto, tenor, bass, which have no end. Coconet (Huang et al. 2017) has its voices in each sixteenth in
+an order by chance, averages the probabilities of several such orders, and counts a silent cell without a cost.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic import chorales
+from crnn_audio.symbolic.bars import ticks
+from crnn_audio.symbolic.chorales import STEP, STEPS_PER_QUARTER, VOICES
+from crnn_audio.symbolic.recall import Recall
+from crnn_audio.symbolic.score import Part, Score
+
+GOES_ON, END = 1, 2
+"""Of the piece."""
+SILENCE, FIRST_PITCH = 1, 2
+"""Of a voice; FIRST_PITCH is the token of pitch LOWEST."""
+LOWEST, HIGHEST = chorales.LOWEST, chorales.HIGHEST
+LONGEST_HELD = 32
+"""Rows up to which a pitch's are counted."""
+LONGEST_RECALLED = 48
+"""Rows up to which an earlier place is known to have been as it is now."""
+
+COLUMNS = ("piece", *VOICES)
+VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
+"""The largest token of each column; the smallest is 1."""
+TOLD = (
+    "of sixteen",
+    "of twelve",
+    *(f"{voice} held" for voice in VOICES),
+    *(f"{voice} above the bass" for voice in VOICES[:-1]),
+    *(f"{voice} recalled" for voice in VOICES),
+    *(f"{voice} agreed" for voice in VOICES),
+)
+TOLD_SIZES = (
+    16,
+    12,
+    *[LONGEST_HELD + 1] * len(VOICES),
+    *[1 + 12] * (len(VOICES) - 1),
+    *[VOCABULARY[1] + 1] * len(VOICES),
+    *[LONGEST_RECALLED // STEPS_PER_QUARTER + 1] * len(VOICES),
+)
+"""How many ids, from 0 on: of the sixteenth, of rows that a pitch is held, of semitones above the bass without octaves
+(after 0, where either is silent), of tokens that came, and of the quarters that were the same before."""
+RECALLED = slice(TOLD.index(f"{VOICES[0]} recalled"), TOLD.index(f"{VOICES[-1]} recalled") + 1)
+
+Tokens = Int[np.ndarray, "T 5"]
+Row = tuple[int, ...]
+
+
+def encode(score: Score) -> Tokens:
+    """The rows of a piece of four parts, the highest first, and the row of its end.
+
+    Raises:
+        DataError: it has fewer or more parts, or no notes; notes of a part overlap, are out of range or off the grid of
+            sixteenths.
+    """
+    name = score.title or "the piece"
+    if len(score.parts) != len(VOICES):
+        raise DataError(f"{name}: {len(score.parts)} parts; a quartet has four, soprano, alto, tenor and bass.")
+    if not score.end:
+        raise DataError(f"{name}: holds no notes.")
+    steps = -(-ticks(score.end) // STEP)
+    voices = [
+        _sounding(chorales.encode_voice(part.notes, steps, f"{name}, {voice}"))
+        for part, voice in zip(score.parts, VOICES, strict=True)
+    ]
+    return _rows(np.stack(voices, axis=1))
+
+
+def _sounding(struck: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
+    """What sounds in each row of a voice of `chorales`."""
+    last = np.maximum.accumulate(np.where(struck != chorales.GOES_ON, np.arange(len(struck)), 0))
+    sounding = struck[last]
+    return np.where(sounding == chorales.REST, SILENCE, sounding - chorales.FIRST_PITCH + FIRST_PITCH)
+
+
+def _rows(voices: Int[np.ndarray, "S 4"]) -> Tokens:
+    rows = np.full((len(voices) + 1, len(COLUMNS)), SILENCE, dtype=np.int64)
+    rows[:-1, 1:] = voices
+    rows[:, 0] = [GOES_ON] * len(voices) + [END]
+    return rows
+
+
+def of_pitches(pitches: Int[np.ndarray, "S 4"]) -> Tokens:
+    """The rows of MIDI pitches within the range, -1 being silence."""
+    return _rows(np.where(pitches < 0, SILENCE, FIRST_PITCH + pitches - LOWEST))
+
+
+def decode(tokens: Tokens, about: Score) -> Score:
+    """The piece of rows up to the end: `about` with these notes; four parts keep their names and programs."""
+    ends = np.flatnonzero(tokens[:, 0] == END)
+    rows = tokens[: ends[0]] if len(ends) else tokens
+    parts = about.parts if len(about.parts) == len(VOICES) else [Part(name, ()) for name in VOICES]
+    return replace(
+        about,
+        parts=tuple(
+            replace(part, notes=chorales.decode_voice(_struck(rows[:, column]))) for column, part in enumerate(parts, 1)
+        ),
+        fermatas=(),
+    )
+
+
+def _struck(sounding: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
+    """A voice of `chorales`, whose pitches are struck where they change."""
+    struck = np.where(sounding >= FIRST_PITCH, sounding - FIRST_PITCH + chorales.FIRST_PITCH, chorales.REST)
+    struck[1:][(sounding[1:] == sounding[:-1]) & (sounding[1:] >= FIRST_PITCH)] = chorales.GOES_ON
+    return struck
+
+
+def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
+    """The same piece higher, or lower if negative; None where a note would be out of range."""
+    moved, pitched = tokens.copy(), tokens >= FIRST_PITCH
+    pitched[:, 0] = False
+    moved[pitched] += semitones
+    fits = (moved[pitched] >= FIRST_PITCH) & (moved[pitched] <= VOCABULARY[1])
+    return moved if fits.all() else None
+
+
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 17"]:
+    """What is told before each row is drawn; `about` says nothing."""
+    place, rows = Place.first(about), list[Row]()
+    for row in tokens.tolist():
+        rows.append(place.told)
+        place = place.next(row)
+    return np.array(rows, dtype=np.int64).reshape(-1, len(TOLD))
+
+
+def retold(told: Int[np.ndarray, "T 17"], semitones: int) -> Int[np.ndarray, "T 17"]:
+    """What is told of the same piece transposed."""
+    moved = told.copy()
+    moved[:, RECALLED][told[:, RECALLED] >= FIRST_PITCH] += semitones
+    return moved
+
+
+def num_notes(tokens: Tokens) -> int:
+    """What a likelihood is divided by: voices times sixteenths, whether struck, held or silent."""
+    return int(counted(tokens).sum())
+
+
+def counted(tokens: Tokens) -> Bool[np.ndarray, "T 5"]:
+    """Whose nats enter a likelihood a note: every voice's in every row but that of the end."""
+    cells = np.ones(tokens.shape, dtype=bool)
+    cells[:, 0] = False
+    cells[tokens[:, 0] == END] = False
+    return cells
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the next row stands, for writing row after row.
+
+    `Place.first(about)` stands before the first row; `.next(row)` after each.
+    """
+
+    recall: Recall
+    held: tuple[int, ...] = (0,) * len(VOICES)
+
+    @classmethod
+    def first(cls, about: Score) -> "Place":
+        """Before the first row; `about` says nothing."""
+        return cls(Recall.of_nothing(len(VOICES), STEPS_PER_QUARTER))
+
+    @property
+    def step(self) -> int:
+        """Rows before it."""
+        return len(self.recall.rows)
+
+    @property
+    def quarters(self) -> float:
+        """Quarter notes from the beginning of the piece."""
+        return self.step / STEPS_PER_QUARTER
+
+    @property
+    def told(self) -> Row:
+        """What `told` has in the next row."""
+        came, agreed = self.recall.found
+        quarters = (min(length, LONGEST_RECALLED) // STEPS_PER_QUARTER for length in agreed)
+        return self.step % 16, self.step % 12, *self.held, *_above_the_bass(self._last), *came, *quarters
+
+    @property
+    def _last(self) -> Row:
+        return tuple(self.recall.rows[-1].tolist()) if self.step else (0,) * len(VOICES)
+
+    def next(self, row: Sequence[int]) -> "Place":
+        """After this row."""
+        voices = row[1:]
+        held = (
+            min(count + 1, LONGEST_HELD) if now == before else 1
+            for now, before, count in zip(voices, self._last, self.held, strict=True)
+        )
+        return Place(self.recall.after(voices), tuple(held))
+
+    def allowed(self, drawn: Sequence[int] = ()) -> Bool[np.ndarray, " V"]:
+        """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""
+        may = np.ones(VOCABULARY[len(drawn)] + 1, dtype=bool)
+        may[0] = False
+        if not drawn:
+            may[END] = self.step > 0
+        elif drawn[0] == END:
+            may[FIRST_PITCH:] = False
+        return may
+
+
+def _above_the_bass(voices: Row) -> Row:
+    *higher, bass = voices
+    return tuple(1 + (one - bass) % 12 if min(one, bass) >= FIRST_PITCH else 0 for one in higher)

@@ -1,0 +1,34 @@
+"""Training pieces in other keys: all that a model is told of them is of the key in which they then stand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crnn_audio import build
+from crnn_audio.batching.events import EventPiece
+from crnn_audio.builders.events import variants
+from crnn_audio.corpora.tunes import Tune
+from crnn_audio.symbolic.score import Score
+from tests import events as made
+
+ABOUT = made.chorale(1)
+
+
+def of(kind: str) -> tuple[list[EventPiece], Score]:
+    """Every transposition of a piece of that kind, by three semitones at most."""
+    score = made.melody(1) if kind == "melody" else ABOUT
+    recipe = made.small(kind, Path("nowhere"), {"data.transpose": 3})
+    tune = Tune("piece", score, {"key": "G", "metre": "4/4"})
+    known = build.known_conditions(recipe, [tune])
+    (found,) = variants(recipe, build.encoded(recipe, [tune], known).pieces, known)
+    return found, score
+
+
+@pytest.mark.parametrize("kind", ["chorale", "melody", "quartet"])
+def test_what_is_told_of_a_transposed_piece_is_what_its_own_rows_say(kind: str) -> None:
+    found, score = of(kind)
+    assert len({piece.rows.tobytes() for piece in found}) == 7
+    assert len({piece.told.tobytes() for piece in found}) == 7, "some of what is told are pitches"
+    for piece in found:
+        assert np.array_equal(piece.told, build.REPRESENTATIONS[kind].told(piece.rows, score))
