@@ -82,8 +82,7 @@ def evaluate_text(
     if split not in splits:
         raise DataError(f"{data.name}: no split {split!r}; it has {', '.join(splits)}.")
     likelihood = writer.score(splits[split])
-    train, judged = (tokens.encode(one, writer.vocabulary) for one in (splits["train"], splits[split]))
-    nats = text_floors(train, judged, len(writer.vocabulary))
+    nats = text_floors(*(tokens.known(splits[one], writer.vocabulary) for one in ("train", split)))
     floors = {FLOORS[order]: total / len(likelihood.text) for order, total in nats.items()}
     return TextEvaluation(writer.run.path, data.name, split, recipe.task.unit, likelihood, floors)
 

@@ -16,46 +16,44 @@ UNKNOWN_ID = 1
 """The unknown token, which is never drawn: nobody could say what it is."""
 
 
-@torch.inference_mode()
 def drawn(
     task: Language, primer: Sequence[int], seeds: Sequence[int], sampling: Sampling
 ) -> Iterator[tuple[Int[Tensor, " B"], Float[Tensor, " B"]]]:
     """Goes on from a primer for as long as it is asked: the next token for each seed, and the nats that it cost."""
-    task.eval()
     chance = Chance(seeds)
+    history = np.tile(np.array(primer, dtype=np.int64), (len(seeds), 1))
     log_probs, carry = begun(task, primer, len(seeds))
     allowed = torch.ones_like(log_probs, dtype=torch.bool)
     allowed[:, UNKNOWN_ID - 1] = False
-    history = np.tile(np.array(primer, dtype=np.int64), (len(seeds), 1))
     while True:
         picked = draw(log_probs, chance.numbers(), sampling, allowed)
         yield picked + 1, -log_probs.gather(1, picked.unsqueeze(1))[:, 0]
         tokens = (picked + 1).unsqueeze(1)
         if task.window:
             history = np.concatenate([history, tokens.numpy()], axis=1)[:, -task.window :]
-            log_probs = _last(task.step(_padded(task, history)))[0]
+            log_probs, _ = _heard(task, _padded(history, task.window), None)
         else:
-            log_probs, carry = _last(task.step(tokens.to(_device(task)), carry))
+            log_probs, carry = _heard(task, tokens, carry)
+
+
+def begun(task: Language, primer: Sequence[int], rows: int = 1) -> tuple[Float[Tensor, "B V"], Carry]:
+    """Log-probabilities of the token after a primer, the same in each row, and the state to go on with."""
+    history = np.tile(np.array(primer, dtype=np.int64), (rows, 1))
+    if task.window:
+        return _heard(task, _padded(history[:, -task.window :], task.window), None)
+    return _heard(task, _padded(history, history.shape[1] + 1), None)
 
 
 @torch.inference_mode()
-def begun(task: Language, primer: Sequence[int], rows: int = 1) -> tuple[Float[Tensor, "B V"], Carry]:
-    """Log-probabilities of the token after a primer, the same in each row, and the state to go on with."""
-    tokens = np.tile(np.array(primer, dtype=np.int64), (rows, 1))
-    if task.window:
-        return _last(task.eval().step(_padded(task, tokens[:, -task.window :])))
-    heard = torch.from_numpy(np.pad(tokens, ((0, 0), (1, 0)))).to(_device(task))
-    return _last(task.eval().step(heard))
+def _heard(task: Language, tokens: Int[Tensor, "B t"], carry: Carry | None) -> tuple[Float[Tensor, "B V"], Carry]:
+    """Log-probabilities of the token after these, and the state then."""
+    log_probs, after = task.eval().step(tokens.to(_device(task)), carry)
+    return log_probs[:, -1].cpu(), after
 
 
-def _last(stepped: tuple[Tensor, Carry]) -> tuple[Tensor, Carry]:
-    log_probs, carry = stepped
-    return log_probs[:, -1].cpu(), carry
-
-
-def _padded(task: Language, history: Int[np.ndarray, "B T"]) -> Int[Tensor, "B W"]:
-    missing = task.window - history.shape[1]
-    return torch.from_numpy(np.pad(history, ((0, 0), (missing, 0)))).to(_device(task))
+def _padded(history: Int[np.ndarray, "B T"], size: int) -> Int[Tensor, "B W"]:
+    """With zeros before the beginning."""
+    return torch.from_numpy(np.pad(history, ((0, 0), (size - history.shape[1], 0))))
 
 
 def _device(task: Language) -> torch.device:

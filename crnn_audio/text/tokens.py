@@ -14,6 +14,12 @@ def split(text: str, vocabulary: Vocabulary) -> list[str]:
     return split_words(text) if vocabulary.kind == "words" else list(text)
 
 
+def known(text: str, vocabulary: Vocabulary) -> list[str]:
+    """The same, the unknown token in the place of those that are not."""
+    there = set(vocabulary.tokens[2:])
+    return [token if token in there else UNKNOWN for token in split(text, vocabulary)]
+
+
 def encode(text: str, vocabulary: Vocabulary) -> Int[np.ndarray, " T"]:
     """The ids of a text; what is not in the vocabulary has that of the unknown token."""
     spelled = " ".join(split_words(text)) if vocabulary.kind == "words" else text

@@ -9,8 +9,8 @@ from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*|-{2,}|\S")
 """Letters and digits with apostrophes and hyphens inside; a dash of hyphens; any other sign by itself."""
-CLOSING = set(".,;:!?)]}…")
-OPENING = set("([{")
+CLOSING = set(".,;:!?)]}…’”")
+OPENING = set("([{`‘“")
 DASHES = {"--", "—"}
 
 
@@ -34,4 +34,5 @@ def joined(words: Sequence[str]) -> str:
 def spaced(word: str, before: str) -> str:
     """A word as it stands after the word `before` it, none at the beginning: with a space, or without."""
     dash = (word in DASHES and before[-1:].isalnum()) or (before in DASHES and word[0].isalnum())
-    return word if not before or word in CLOSING or before in OPENING or dash else f" {word}"
+    quoted = word == "'" and before in CLOSING
+    return word if not before or word in CLOSING or before in OPENING or dash or quoted else f" {word}"
