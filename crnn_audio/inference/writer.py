@@ -153,6 +153,14 @@ class Writer:
             yield units.piece(id, before, self.vocabulary)
             before = self.vocabulary.tokens[id]
 
+    def remarks(self, primer: str) -> tuple[str, ...]:
+        """What a person should know of a primer: words that the model does not know.
+
+        Raises:
+            DataError: it holds characters that the model does not know.
+        """
+        return self._primer(primer)[1]
+
     def _primer(self, primer: str) -> tuple[Int[np.ndarray, " T"], tuple[str, ...]]:
         """The tokens of a primer, as the model's recipe writes text, and what a person should know of it."""
         spelled = build.spelled(self.run.language, primer)

@@ -34,5 +34,5 @@ def joined(words: Sequence[str]) -> str:
 def spaced(word: str, before: str) -> str:
     """A word as it stands after the word `before` it, none at the beginning: with a space, or without."""
     dash = (word in DASHES and before[-1:].isalnum()) or (before in DASHES and word[0].isalnum())
-    quoted = word == "'" and before in CLOSING
+    quoted = word == "'" and (before in CLOSING or before in DASHES)
     return word if not before or word in CLOSING or before in OPENING or dash or quoted else f" {word}"

@@ -24,6 +24,8 @@ def write(
     from crnn_audio.inference.writer import TOKENS
 
     count = TOKENS if tokens is None else tokens
+    for remark in writer.remarks(primer):
+        say(remark)
     if out is None and not as_json:
         for place in range(num):
             if num > 1:
@@ -33,8 +35,6 @@ def write(
     seeds = range(sampling.seed, sampling.seed + num)
     paths = writing(out, Path(model).name, seeds) if out else [None] * num
     found = writer.generate_many(num, primer=primer, tokens=count, sampling=sampling)
-    for remark in found[0].remarks:
-        say(remark)
     for one, path in zip(found, paths, strict=True):
         facts = ({"path": str(path)} if path else {}) | one.as_json()
         if path:
