@@ -3,12 +3,13 @@
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests import texts as made
-from tests.cli.conftest import Here, program
+from tests.cli.conftest import Here, environment, program
 
 RECIPE = "# A text. Not measured yet.\n" + json.dumps(
     made.SMALL | {"data": {"corpus": "alice", "batch_rows": 4, "chunk_tokens": 16}}
@@ -81,8 +82,10 @@ def test_several_are_printed_one_after_the_other_or_kept_in_files(tree: Path, he
     assert "is not from here" in here("generate", "run", "--seed", 9, "--out", "kept", exit_code=4).stderr
 
 
-def test_text_comes_as_it_is_drawn(start, workshop: Path) -> None:
-    process = start("generate", "run", "--tokens", 900_000, cwd=workshop)
+def test_text_comes_as_it_is_drawn(workshop: Path) -> None:
+    command = [sys.executable, "-m", "crnn_audio", "generate", "run", "--tokens", "900000"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, cwd=workshop, env=environment(), stdout=pipe, stderr=pipe, text=True)
     assert len(process.stdout.read(40)) == 40, "long before the last is drawn"
     process.stdout.close()
     assert process.stderr.read() == ""
@@ -141,7 +144,6 @@ def test_recorded(tree: Path, here: Here) -> None:
         (["evaluate", "run", "--text", "bad.txt"], 4, "bad.txt: not a UTF-8 text (byte 3 is 0xff)"),
         (["evaluate", "run", "--text", "empty.txt"], 4, "empty.txt: an empty text"),
         (["publish", "run", "--out", "small"], 5, "hears no speech"),
-        (["transcribe", "run", "bad.txt"], 5, "hears no speech"),
         (["train", "recipes/alice/small.yaml", "data.window=5000", "--out", "x"], 4, "fewer than a window of 5000"),
         (["train", "recipes/alice/small.yaml", "data.chunk_tokens=5000", "--out", "x"], 4, "rows of a chunk of 5000"),
         (["train", "recipes/alice/small.yaml", "task.vocabulary_size=0", "--out", "x"], 3, "at least 1 (found 0)"),
@@ -169,9 +171,8 @@ def test_a_text_of_ones_own_is_trained_on(tree: Path, here: Here) -> None:
     (tree / "own.yaml").write_text(json.dumps(fields | {"optim": {"max_epochs": 1}}), encoding="utf-8")
     done = here("train", "own.yaml", "--out", "own")
     assert "own: finished" in done.stdout
-    assert (
-        "dev: 3 characters (2.00% of its text) are not in the vocabulary" in done.stderr or "are not in" in done.stderr
-    )
+    assert "dev: 1 characters (" in done.stderr
+    assert "are not in the vocabulary, such as 'é'." in done.stderr
     assert here("evaluate", "own").stdout.startswith("own on own.txt dev: ")
     assert "parameters" in here("show", "own.yaml").stdout
 
