@@ -1,6 +1,7 @@
 """A model of text: what it writes, how it weighs what others wrote, and how it refuses."""
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from crnn_audio.inference.evaluate import evaluate
 from crnn_audio.inference.evaluate_text import evaluate_file, next_lines
 from crnn_audio.inference.writer import Writer
 from crnn_audio.runs import Run
+from crnn_audio.text.words import split_words
 from tests import texts as made
 
 UNITS = {
@@ -144,6 +146,18 @@ def test_a_split_is_one_running_text(writer: Writer) -> None:
     assert ("nats a word" in printed) == (recipe.task.unit == "words")
     with pytest.raises(DataError, match="no split 'test'; it has train, dev"):
         evaluate(writer, "test")
+
+
+def test_floors_stand_beside_a_split(writer: Writer) -> None:
+    found = evaluate(writer)
+    assert list(found.floors) == ["unigram", "bigram", "trigram"]
+    train, dev = (build.text(writer.run.language).splits[split] for split in ("train", "dev"))
+    split = split_words if writer.vocabulary.kind == "words" else list
+    counts = Counter(split(train))
+    plain = -sum(math.log((counts[token] + 1) / (sum(counts.values()) + len(counts))) for token in split(dev))
+    assert found.floors["unigram"] == pytest.approx(plain / len(dev), rel=0.02)
+    assert found.floors["trigram"] < found.floors["unigram"]
+    assert f"unigram {found.floors['unigram']:.4f}, bigram " in found.lines("run", 5)[-1]
 
 
 def test_any_text_is_weighed(writer: Writer, tmp_path: Path) -> None:
