@@ -54,8 +54,8 @@ MISTAKES = {
     "task: {}\n" + DATA + MODEL: "task.kind: missing; it should be 'next_frame'",
     "task: 3\n" + DATA + MODEL: "task: input should be a section of fields (found 3)",
     "task: {kind: next_frme}\n" + DATA + MODEL: (
-        "task.kind: input should be 'recognition', 'next_frame', 'next_token' or 'language' (found 'next_frme'); did you "
-        "mean 'next_frame'?"
+        "task.kind: input should be 'recognition', 'next_frame', 'next_token' or 'language' (found 'next_frme'); "
+        "did you mean 'next_frame'?"
     ),
     "task: {kind: [1]}\n"
     + DATA
