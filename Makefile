@@ -8,7 +8,11 @@ SAMPLE  ?= $(firstword $(sort $(wildcard data/tiny/*.wav data/tiny/*.flac data/t
 TESTS   ?= tests
 CASES   ?= 1000
 NUM     ?= 1
-KIND     = $(shell grep -so "kind: next_[a-z]*" $(RECIPE))
+KIND     = $(shell grep -Eso "kind: (next_[a-z]*|language)" $(RECIPE))
+
+# what a trained model is tried with
+AFTERWARDS = $(if $(findstring language,$(KIND)),$(CRNN_AUDIO) generate $(OUT),$(if $(findstring next_frame,$(KIND)),,\
+  $(if $(findstring next_token,$(KIND)),$(CRNN_AUDIO) generate $(OUT) --out $(OUT)/tunes,$(if $(SAMPLE),$(CRNN_AUDIO) transcribe $(OUT) $(SAMPLE)))))
 
 BIN        := .venv/bin
 CRNN_AUDIO := $(BIN)/crnn-audio
@@ -29,9 +33,9 @@ setup: .venv/.ready ## make .venv with everything in it; once (PYTHON=python3.12
 train: setup ## train, evaluate and try a recipe (RECIPE=, OUT=, SET="optim.lr=1e-3", MINUTES=, PROCESSES=)
 	$(TRAIN) $(RECIPE) --out $(OUT) $(if $(MINUTES),--minutes $(MINUTES)) $(SET)
 	$(CRNN_AUDIO) evaluate $(OUT)
-	$(if $(findstring next_frame,$(KIND)),,$(if $(findstring next_token,$(KIND)),$(CRNN_AUDIO) generate $(OUT) --out $(OUT)/tunes,$(if $(SAMPLE),$(CRNN_AUDIO) transcribe $(OUT) $(SAMPLE))))
+	$(AFTERWARDS)
 
-generate: setup ## write music (RUN=, OUT=folder, NUM=10, SET="--condition key=G")
+generate: setup ## write music or text (RUN=, OUT=folder, NUM=10, SET="--condition key=G")
 	$(CRNN_AUDIO) generate $(RUN) --out $(OUT) --num $(NUM) $(SET)
 
 transcribe: setup ## transcribe recordings (RUN=, FILES="a.wav b.flac")

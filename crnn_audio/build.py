@@ -1,5 +1,5 @@
-"""From a recipe to its parts: what all recipes share, what hears, and what plays. With `builders` the only place that
-knows both.
+"""From a recipe to its parts: what all recipes share, what hears, what plays, what writes. With `builders` the only
+place that knows both.
 
 A new cell, front end or corpus is one entry in a dictionary there, and its name in `config`; a test holds the two
 equal.
@@ -14,14 +14,23 @@ from crnn_audio.builders.events import event_feed as event_feed
 from crnn_audio.builders.events import known_conditions as known_conditions
 from crnn_audio.builders.events import music as music
 from crnn_audio.builders.events import next_token as next_token
+from crnn_audio.builders.language import TEXTS as TEXTS
+from crnn_audio.builders.language import encoded_text as encoded_text
+from crnn_audio.builders.language import language as language
+from crnn_audio.builders.language import spelled as spelled
+from crnn_audio.builders.language import text as text
+from crnn_audio.builders.language import text_feed as text_feed
+from crnn_audio.builders.language import vocabulary_of_text as vocabulary_of_text
+from crnn_audio.builders.language import writing as writing
 from crnn_audio.builders.parts import conv_front as conv_front
 from crnn_audio.builders.parts import device as device
 from crnn_audio.builders.parts import model as model
 from crnn_audio.builders.parts import required as required
 from crnn_audio.builders.parts import threads as threads
-from crnn_audio.builders.preparing import MUSIC as MUSIC
+from crnn_audio.builders.preparing import UNHEARD as UNHEARD
 from crnn_audio.builders.preparing import Prepared as Prepared
 from crnn_audio.builders.preparing import PreparedRolls as PreparedRolls
+from crnn_audio.builders.preparing import PreparedText as PreparedText
 from crnn_audio.builders.preparing import PreparedTunes as PreparedTunes
 from crnn_audio.builders.preparing import prepare as prepare
 from crnn_audio.builders.rolls import KEYS_HEADS as KEYS_HEADS

@@ -2,7 +2,7 @@
 
     run.json              format, version, state ("training" or "finished"), how and when it was made
     recipe.yaml           the resolved recipe: loading never asks today's defaults
-    vocabulary.json       the tokens of a recogniser
+    vocabulary.json       the tokens of a recogniser or of a writer
     conditions.json       what a composer may be asked for
     statistics.json       mean and deviation of each feature, where normalisation is global
     best.safetensors      the weights that scored best on dev (averaged ones, where the recipe averages)
@@ -28,7 +28,7 @@ from torch import Tensor
 from crnn_audio import files
 from crnn_audio.config import commands
 from crnn_audio.config import load as recipes
-from crnn_audio.config.schema import EventRecipe, Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.config.schema import EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.errors import CrnnAudioError, RunError
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.text.vocabulary import Vocabulary
@@ -71,9 +71,23 @@ class Run:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The tokens of a recogniser."""
-        assert self.tokens is not None, "open_run holds that a recogniser has tokens"
+        """The tokens of a recogniser or of a writer."""
+        assert self.tokens is not None, "open_run holds that these have tokens"
         return self.tokens
+
+    @property
+    def language(self) -> LanguageRecipe:
+        """The recipe of a writer of text.
+
+        Raises:
+            RunError: the run is none.
+        """
+        if not isinstance(self.recipe, LanguageRecipe):
+            raise RunError(
+                f"{self.path}: a model of {self.recipe.data.name} for task {self.recipe.task.kind}, which reads and "
+                "writes no text. Give a run of a recipe with task language."
+            )
+        return self.recipe
 
     @property
     def speech(self) -> SpeechRecipe:
@@ -236,7 +250,8 @@ def open_run(model: str | Path) -> Run:
     try:
         recipe = recipes.loads((path / "recipe.yaml").read_text(encoding="utf-8"), source=str(path / "recipe.yaml"))
         speech = recipe if isinstance(recipe, SpeechRecipe) else None
-        vocabulary = Vocabulary.load(path / "vocabulary.json") if speech else None
+        has_tokens = isinstance(recipe, SpeechRecipe | LanguageRecipe)
+        vocabulary = Vocabulary.load(path / "vocabulary.json") if has_tokens else None
     except UnicodeDecodeError as error:
         raise _damaged(path / "recipe.yaml", error) from None
     except (CrnnAudioError, OSError) as error:

@@ -144,6 +144,41 @@ class EventBatch:
 
 
 @dataclass(frozen=True)
+class TextBatch:
+    """Stretches of a text, or windows on it, a row each: the tokens that are heard, and the one that follows each.
+
+    Before a text or a window nothing is known, which is heard as the id 0. In `next` it marks what is not to be
+    foretold: padding, and in windows all but the last token. `begins` says which rows begin from a state of zero.
+    """
+
+    heard: Int[Tensor, "B T"]
+    next: Int[Tensor, "B T"]
+    lengths: Int[Tensor, " B"]
+    begins: Bool[Tensor, " B"]
+    cut_ids: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Tokens that are to be foretold."""
+        return int((self.next > 0).sum())
+
+    @property
+    def amount(self) -> float:
+        """Tokens that are heard, padding not counted."""
+        return float(self.lengths.sum())
+
+    @property
+    def padded_amount(self) -> float:
+        """Tokens and padding."""
+        return float(self.heard.numel())
+
+    def to(self, device: torch.device) -> "TextBatch":
+        """The same on a device."""
+        moved = {name: getattr(self, name).to(device) for name in ("heard", "next", "lengths", "begins")}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True)
 class Encoded:
     """Frames out of a part of the model and how many of them are real; of a whole `Crnn`, the head's outputs.
 

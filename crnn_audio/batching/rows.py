@@ -83,6 +83,8 @@ class RowFeed(Generic[Batch]):
 
     def num_steps(self, epoch: int) -> int:
         """Steps of an epoch."""
+        if self.chunk == 0:
+            return -(-len(self.lengths) // self.rows)
         return len(self._plan(epoch))
 
     def steps(self, epoch: int, start: int) -> Iterator[list[Batch]]:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from crnn_audio.batching import checks
 from crnn_audio.builders.events import TUNES
+from crnn_audio.builders.language import TEXTS
 from crnn_audio.builders.speech import Splits
-from crnn_audio.corpora import CORPORA, home, own, piano_rolls, tunes
+from crnn_audio.corpora import CORPORA, home, own, piano_rolls, texts, tunes
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 
 MUSIC = (piano_rolls.NAME, *TUNES)
+UNHEARD = (*MUSIC, *TEXTS)
 """Corpora without recordings."""
 
 
@@ -47,13 +49,21 @@ class PreparedTunes:
     left_out: dict[str, str]
 
 
+@dataclass(frozen=True)
+class PreparedText:
+    """A text that lies in `folder`, by split."""
+
+    folder: Path
+    splits: texts.Splits
+
+
 def prepare(
     corpus: str,
     *,
     root: str | Path | None = None,
     out: str | Path | None = None,
     progress: home.Progress | None = None,
-) -> Prepared | PreparedRolls | PreparedTunes:
+) -> Prepared | PreparedRolls | PreparedTunes | PreparedText:
     """Finds, makes or downloads a corpus and reads all of it once.
 
     Args:
@@ -66,7 +76,7 @@ def prepare(
         DataError: there is no such corpus, or it cannot be had; with what there is and what was tried.
     """
     place = Path(root) if root else None
-    if corpus in MUSIC and out is not None:
+    if corpus in UNHEARD and out is not None:
         raise DataError(f"{corpus}: manifests are of recordings, and these are none; leave --out away.")
     if corpus == piano_rolls.NAME:
         return _rolls(home.locate(piano_rolls, place, progress))
@@ -75,8 +85,11 @@ def prepare(
         folder = home.locate(source, place, progress)
         left_out = tunes.left_out(folder) if (folder / tunes.LEFT_OUT).exists() else {}
         return PreparedTunes(folder, pieces(folder), left_out)
+    if corpus in TEXTS:
+        folder = home.locate(TEXTS[corpus], place, progress)
+        return PreparedText(folder, TEXTS[corpus].read(folder))
     if corpus not in CORPORA:
-        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, *MUSIC])}.")
+        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, *UNHEARD])}.")
     folder = home.locate(CORPORA[corpus], place, progress)
     found = CORPORA[corpus].prepare(folder)
     cache = checks.cache_of(corpus)

@@ -15,7 +15,7 @@ from crnn_audio.config import flat_yaml
 from crnn_audio.config.fields import TAG
 from crnn_audio.config.overrides import Override, apply
 from crnn_audio.config.problems import Problem, dotted, explain, nearest
-from crnn_audio.config.schema import ORDER, Recipe, RollRecipe, SpeechRecipe, kind_of
+from crnn_audio.config.schema import ORDER, EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe, kind_of
 from crnn_audio.errors import RecipeError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -119,8 +119,8 @@ def dump(recipe: Recipe) -> str:
 
 def json_schema() -> str:
     """The JSON Schema (draft 2020-12) by which an editor completes and checks recipes."""
-    either = TypeAdapter[SpeechRecipe | RollRecipe](SpeechRecipe | RollRecipe)
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **either.json_schema()}
+    every = SpeechRecipe | RollRecipe | EventRecipe | LanguageRecipe
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **TypeAdapter[Any](every).json_schema()}
     sections = schema["$defs"]
     for alternatives in [field["oneOf"] for field in _parts(schema) if "discriminator" in field]:
         for alternative in alternatives:

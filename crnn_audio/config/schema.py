@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from pydantic import Field, model_validator
 
 from crnn_audio.config.events import EventData, EventModel, NextTokenTask
+from crnn_audio.config.language import LanguageModel, LanguageTask, TextData
 from crnn_audio.config.rolls import NextFrameTask, RollData, RollModel
 from crnn_audio.config.sections import Model, Optim, Section, Train
 from crnn_audio.config.speech import Augment, FbankFeatures, Features, RecognitionTask, SpeechData
@@ -20,9 +21,9 @@ class Recipe(Section):
 
     init: str | None = None
     """A trained run to start from, by path or shipped name: same features and network; new tokens are added."""
-    task: RecognitionTask | NextFrameTask | NextTokenTask
-    data: SpeechData | RollData | EventData
-    model: Model | EventModel = Model()
+    task: RecognitionTask | NextFrameTask | NextTokenTask | LanguageTask
+    data: SpeechData | RollData | EventData | TextData
+    model: Model | EventModel | LanguageModel = Model()
     optim: Optim = Optim()
     train: Train = Train()
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$", examples=["auto", "cpu", "cuda", "cuda:1"])] = (
@@ -103,10 +104,27 @@ class EventRecipe(Recipe):
         return self
 
 
+class LanguageRecipe(Recipe):
+    """From a text to its next character or word."""
+
+    task: LanguageTask
+    data: TextData
+    model: LanguageModel = LanguageModel()
+
+    @model_validator(mode="after")
+    def _sections_agree(self) -> Self:
+        if self.init is not None:
+            raise ValueError("init is for recognition")
+        if self.task.unit == "words" and self.model.embedding_size == 0:
+            raise ValueError("task.unit 'words' has too many tokens for one-hot vectors: model.embedding_size above 0")
+        return self
+
+
 RECIPES: dict[str, type[Recipe]] = {
     "recognition": SpeechRecipe,
     "next_frame": RollRecipe,
     "next_token": EventRecipe,
+    "language": LanguageRecipe,
 }
 """What a recipe may be about, by its `task.kind`."""
 ORDER = ("init", "task", "data", "features", "augment", "model", "optim", "train")

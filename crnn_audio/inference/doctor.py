@@ -115,8 +115,8 @@ def check(
 
 
 def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> SpeechRecipe:
-    if target in build.MUSIC:
-        raise RecipeError(_hears_no_music(f"{target}: music", target))
+    if target in build.UNHEARD:
+        raise RecipeError(_hears_nothing(f"{target}: {'text' if target in build.TEXTS else 'music'}", target))
     if target in CORPORA:
         data = {"corpus": target, "root": str(root) if root else None}
     elif Path(target).is_dir():
@@ -130,17 +130,18 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> S
             corpora = ", ".join(CORPORA)
             raise RecipeError(f"{error} Nor is it a folder of manifests, or a corpus ({corpora}).") from None
         if not isinstance(recipe, SpeechRecipe):
-            raise RecipeError(_hears_no_music(f"{target}: trains on {recipe.data.name}", recipe.data.corpus))
+            raise RecipeError(_hears_nothing(f"{target}: trains on {recipe.data.name}", recipe.data.corpus))
         return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": str(root)} if root else {})})
     if overrides:
         raise RecipeError(f"{target}: no recipe, so there is nothing for {overrides[0]!r} to change. Name a recipe.")
     return SpeechRecipe.model_validate({"data": data})
 
 
-def _hears_no_music(about: str, corpus: str) -> str:
+def _hears_nothing(about: str, corpus: str) -> str:
     return (
-        f"{about}; doctor listens to recordings of speech, and can say nothing of scores and piano rolls beyond what "
-        f"reading them does: `crnn-audio prepare {corpus}` reads every piece and names what is damaged or missing."
+        f"{about}; doctor listens to recordings of speech, and can say nothing of scores and piano rolls or of texts "
+        f"beyond what reading them does: `crnn-audio prepare {corpus}` reads every piece and names what is damaged or "
+        "missing."
     )
 
 

@@ -11,9 +11,11 @@ from crnn_audio.features.distort import Distortion
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate_events import EventEvaluation, evaluate_events
 from crnn_audio.inference.evaluate_rolls import RollEvaluation, evaluate_rolls
-from crnn_audio.inference.load import load
+from crnn_audio.inference.evaluate_text import TextEvaluation, evaluate_text
+from crnn_audio.inference.load import Model, load
 from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import BATCH_SECONDS, Recognizer
+from crnn_audio.inference.writer import Writer
 from crnn_audio.metrics.error_rate import ErrorCounts, align, interval
 from crnn_audio.runs import Run
 from crnn_audio.tasks.judging import Transcribed, judge_recognition
@@ -74,18 +76,18 @@ class Evaluation:
 
 
 def evaluate(
-    model: str | Path | Recognizer | Predictor | Composer,
+    model: str | Path | Model,
     split: str | None = None,
     *,
     root: str | Path | None = None,
     weights: str = "best",
     distortion: Distortion | None = None,
     progress: home.Progress | None = None,
-) -> Evaluation | RollEvaluation | EventEvaluation:
+) -> Evaluation | RollEvaluation | EventEvaluation | TextEvaluation:
     """Measures a run on a split of the corpus that it was trained on.
 
     Speech is transcribed, greedily, and errors are counted; music is foretold, frame by frame or note by note, and what
-    a composer writes is compared with it.
+    a composer writes is compared with it; text is foretold token by token.
 
     Args:
         model: a run directory, a name of the zoo, or an open model.
@@ -102,6 +104,8 @@ def evaluate(
         return evaluate_rolls(opened, split or "test", root=root, progress=progress)
     if isinstance(opened, Composer):
         return evaluate_events(opened, split or "test", root=root, progress=progress)
+    if isinstance(opened, Writer):
+        return evaluate_text(opened, split or "dev", root=root, progress=progress)
     return evaluate_speech(opened, split, root=root, distortion=distortion, progress=progress)
 
 
@@ -154,7 +158,7 @@ def default_split(recipe: SpeechRecipe, splits: build.Splits) -> str:
     return "dev" if held_out and not splits.get("test") else "test"
 
 
-def lines(found: Evaluation | RollEvaluation | EventEvaluation, name: str, worst: int) -> list[str]:
+def lines(found: Evaluation | RollEvaluation | EventEvaluation | TextEvaluation, name: str, worst: int) -> list[str]:
     """For people: the scores of a model of that name, and its worst utterances, said above heard."""
     if not isinstance(found, Evaluation):
         return found.lines(name, worst)

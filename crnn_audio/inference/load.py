@@ -3,18 +3,22 @@
 from pathlib import Path
 
 from crnn_audio import build, runs
-from crnn_audio.config.schema import EventRecipe, RollRecipe
+from crnn_audio.config.schema import EventRecipe, LanguageRecipe, RollRecipe
 from crnn_audio.errors import RunError, enough_memory
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.writer import Writer
 from crnn_audio.runs import Run
+from crnn_audio.tasks.language import Language
 from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.tasks.recognition import Recognition
 
+Model = Recognizer | Predictor | Composer | Writer
 
-def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> Recognizer | Predictor | Composer:
+
+def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> Model:
     """Opens a trained model by the path of its run directory or by its name in the zoo.
 
     Args:
@@ -23,8 +27,8 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> R
         weights: "best" on dev, or "last" of training.
 
     Returns:
-        A `Recognizer` where the model hears speech, a `Composer` where it writes music, a `Predictor` where it reads
-        piano rolls.
+        A `Recognizer` where the model hears speech, a `Composer` where it writes music, a `Writer` where it writes
+        text, a `Predictor` where it reads piano rolls.
 
     Raises:
         RunError: it is missing, unfinished without weights, damaged, or from a newer version.
@@ -39,6 +43,10 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> R
         composing = build.composing(run)
         _take_weights(run, composing, weights)
         return Composer(run, composing.to(build.device(device)))
+    if isinstance(run.recipe, LanguageRecipe):
+        writing = build.writing(run)
+        _take_weights(run, writing, weights)
+        return Writer(run, writing.to(build.device(device)))
     hearing = build.of_run(run)
     _take_weights(run, hearing, weights)
     return Recognizer(run, hearing.to(build.device(device)))
@@ -63,14 +71,35 @@ def load_composer(model: str | Path, *, device: str = "auto", weights: str = "be
     Raises:
         RunError: as `load`, or the model writes none.
     """
-    loaded = load(model, device=device, weights=weights)
+    return composer_of(load(model, device=device, weights=weights))
+
+
+def composer_of(loaded: Model) -> Composer:
+    """A model that was loaded, for who needs music to be written.
+
+    Raises:
+        RunError: the model writes none.
+    """
     if not isinstance(loaded, Composer):
         loaded.run.events  # noqa: B018  # says what it is instead
         raise AssertionError("a run of another task has said so")
     return loaded
 
 
-def _take_weights(run: Run, task: Recognition | NextFrame | NextToken, weights: str) -> None:
+def load_writer(model: str | Path, *, device: str = "auto", weights: str = "best") -> Writer:
+    """As `load`, for who needs text to be written or weighed.
+
+    Raises:
+        RunError: as `load`, or the model writes none.
+    """
+    loaded = load(model, device=device, weights=weights)
+    if not isinstance(loaded, Writer):
+        loaded.run.language  # noqa: B018  # says what it is instead
+        raise AssertionError("a run of another task has said so")
+    return loaded
+
+
+def _take_weights(run: Run, task: Recognition | NextFrame | NextToken | Language, weights: str) -> None:
     try:
         task.model.load_state_dict(run.weights(weights))
     except RuntimeError as error:

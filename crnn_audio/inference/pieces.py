@@ -34,9 +34,7 @@ class PieceFiles:
         piece.plot(self.picture)
         if self.sound:
             piece.render(self.sound)
-        listed = self.notes.parent / LIST
-        lines = [line for line in _lines(listed) if line.get("path") != facts["path"]]
-        files.write_text(listed, "".join(json.dumps(line) + "\n" for line in [*lines, facts]))
+        listed(self.notes.parent / LIST, facts)
 
 
 def writing(out: Path, name: str, seeds: Sequence[int], *, form: str, wav: bool) -> list[PieceFiles]:
@@ -52,19 +50,31 @@ def writing(out: Path, name: str, seeds: Sequence[int], *, form: str, wav: bool)
         raise DataError("--format musicxml needs music21: pip install 'crnn-audio[music]'.")
     if wav and find_spec("pretty_midi") is None:
         raise DataError("--wav needs the soundfont of pretty_midi: pip install 'crnn-audio[music]'.")
+    notes = free(out, [f"{name}-{seed}.{form}" for seed in seeds], LIST)
+    return [PieceFiles(one, one.with_suffix(".png"), one.with_suffix(".wav") if wav else None) for one in notes]
+
+
+def free(out: Path, names: Sequence[str], listing: str) -> list[Path]:
+    """Paths in a folder, made if need be, where files may be written, and none stands that is not in its list.
+
+    Raises:
+        DataError: the folder cannot be made, or such a file stands there.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DataError(f"{out}: cannot be made a folder ({error.strerror}).") from None
-    stems = [f"{name}-{seed}" for seed in seeds]
-    own = {line.get("path") for line in _lines(out / LIST)}
-    found = [
-        PieceFiles(out / f"{stem}.{form}", out / f"{stem}.png", out / f"{stem}.wav" if wav else None) for stem in stems
-    ]
-    for one in found:
-        if one.notes.exists() and str(one.notes) not in own:
-            raise DataError(f"{one.notes}: exists and is not from here. Choose another --out, or another --seed.")
+    own = {line.get("path") for line in _lines(out / listing)}
+    for path in (found := [out / name for name in names]):
+        if path.exists() and str(path) not in own:
+            raise DataError(f"{path}: exists and is not from here. Choose another --out, or another --seed.")
     return found
+
+
+def listed(path: Path, facts: dict[str, Any]) -> None:
+    """Adds a line to a folder's list, in place of an earlier one of the same file."""
+    lines = [line for line in _lines(path) if line.get("path") != facts["path"]]
+    files.write_text(path, "".join(json.dumps(line) + "\n" for line in [*lines, facts]))
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

@@ -16,19 +16,17 @@ from crnn_audio import files
 from crnn_audio.config import load as recipes
 from crnn_audio.config.schema import Recipe, RollRecipe
 from crnn_audio.errors import DataError, RecipeError, RunError
-from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate import Evaluation
 from crnn_audio.inference.evaluate_events import EventEvaluation
 from crnn_audio.inference.evaluate_rolls import RollEvaluation
-from crnn_audio.inference.predictor import Predictor
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.evaluate_text import TextEvaluation
+from crnn_audio.inference.load import Model
 from crnn_audio.metrics.scores import UNITS
 
-Model = Recognizer | Predictor | Composer
 PER_RUN = {"data": {"root", "dev_as_train"}, "device": True, "threads": True, "seed": True}
 """What may differ between runs of one recipe; runs that were trained on dev as well have a row of their own."""
 
-HEADS = {"recognition": "ctc", "next_frame": "sigmoid", "next_token": "chain"}
+HEADS = {"recognition": "ctc", "next_frame": "sigmoid", "next_token": "chain", "language": "softmax"}
 """The last layer, by kind of task; `joint` where the keys of a frame know of one another."""
 
 TABLE_HEAD = "| recipe | trained on | split | WER % | CER % | seeds | parameters | minutes | device | commit |"
@@ -50,11 +48,18 @@ EVENTS_INTRO = """## What sounds next: notes
 Negative log-likelihood in nats of everything that is drawn of a piece, nothing given, over its notes and rests
 (melodies) or its voices times sixteenths (chorales), in the key that it stands in. Lower is better.
 """
-MUSIC_INTROS = {"nats_per_frame": ROLLS_INTRO, "nats_per_note": EVENTS_INTRO}
+TEXTS_INTRO = """## What comes next: characters and words
+
+Negative log-likelihood in nats of the last tenth of a text, read as one running text, over its characters. So for words
+too, whose case and spaces are not foretold, and of those outside the vocabulary only that they are. Lower is better.
+"""
+MUSIC_INTROS = {"nats_per_frame": ROLLS_INTRO, "nats_per_note": EVENTS_INTRO, "nats_per_character": TEXTS_INTRO}
 """What stands above the table of a metric."""
 
 
-def record(model: Model, evaluation: Evaluation | RollEvaluation | EventEvaluation, command: str) -> Path:
+def record(
+    model: Model, evaluation: Evaluation | RollEvaluation | EventEvaluation | TextEvaluation, command: str
+) -> Path:
     """Adds a run's scores to the rows of its recipe, replacing those of the same seed; writes the tables anew.
 
     Raises:

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.config.schema import EventRecipe, Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.config.schema import EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, enough_memory
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.tasks.recognition import Recognition
-from crnn_audio.text.vocabulary import Vocabulary
+from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
 ASSUMED_TOKENS = "abcdefghijklmnopqrstuvwxyz '"
 PROBE_SECONDS = 2.0
@@ -48,7 +48,17 @@ class RollSummary:
     past_frames: int | None
 
 
-def show(recipe: Recipe) -> Summary | RollSummary:
+@dataclass(frozen=True)
+class TextSummary:
+    """A recipe of text in figures; `past_tokens` are those that it hears, None where it is all of them."""
+
+    num_parameters: int
+    num_tokens: int
+    tokens_assumed: bool
+    past_tokens: int | None
+
+
+def show(recipe: Recipe) -> Summary | RollSummary | TextSummary:
     """Builds a recipe's model and measures it; the vocabulary is that of its corpus, where that is already here.
 
     Raises:
@@ -61,8 +71,25 @@ def show(recipe: Recipe) -> Summary | RollSummary:
         if isinstance(recipe, EventRecipe):
             model = build.next_token(recipe, Conditions({})).model
             return RollSummary(model.num_parameters, model.past_frames)
+        if isinstance(recipe, LanguageRecipe):
+            return _text(recipe)
         assert isinstance(recipe, SpeechRecipe), "the schema knows no other kind"
         return _measured(recipe, *_vocabulary(recipe))
+
+
+def _text(recipe: LanguageRecipe) -> TextSummary:
+    here = recipe.data.root is not None or home.find(recipe.data.corpus) is not None
+    try:
+        vocabulary = build.vocabulary_of_text(recipe, build.text(recipe).splits["train"]) if here else None
+    except DataError:
+        vocabulary = None
+    assumed = [chr(first) for first in range(32, 127)]
+    if recipe.task.unit == "words":
+        assumed = [f"word{number}" for number in range(recipe.task.vocabulary_size)]
+    found = vocabulary or Vocabulary(recipe.task.unit, (BLANK, UNKNOWN, *assumed))
+    model = build.language(recipe, found).model
+    reach = recipe.data.window - 1 if recipe.data.window else model.past_frames
+    return TextSummary(model.num_parameters, len(found) - 1, vocabulary is None, reach)
 
 
 def _measured(recipe: SpeechRecipe, tokens: Vocabulary, assumed: bool) -> Summary:
@@ -128,8 +155,16 @@ def _kept_bytes(task: Recognition, sample_rate: int) -> int:
     return sum(size for address, size in kept.items() if address not in weights)
 
 
-def lines(recipe: Recipe, summary: Summary | RollSummary) -> Sequence[str]:
+def lines(recipe: Recipe, summary: Summary | RollSummary | TextSummary) -> Sequence[str]:
     """The figures for people."""
+    if isinstance(summary, TextSummary):
+        assumed = " (assumed: the text is not here yet)" if summary.tokens_assumed else ""
+        past = "all of the past" if summary.past_tokens is None else f"a token and {summary.past_tokens} before it"
+        return [
+            f"parameters          {summary.num_parameters:,}",
+            f"tokens              {summary.num_tokens}{assumed}",
+            f"hears               {past}",
+        ]
     if isinstance(summary, RollSummary):
         past = "all of the past" if summary.past_frames is None else f"its own frame and {summary.past_frames} before"
         return [f"parameters          {summary.num_parameters:,}", f"hears               {past}"]

@@ -19,7 +19,11 @@ def ranking_area(confidences: Sequence[float], right: Sequence[bool]) -> float |
     return float(below + not_above) / (2 * len(good) * len(bad))
 
 
-UNITS = {"nats_per_frame": "nats a frame", "nats_per_note": "nats a note"}
+UNITS = {
+    "nats_per_frame": "nats a frame",
+    "nats_per_note": "nats a note",
+    "nats_per_character": "nats a character",
+}
 """What a score is counted in, where it is no rate of errors."""
 
 

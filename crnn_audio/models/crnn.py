@@ -1,10 +1,10 @@
 """The CRNN: a front reads features, recurrent layers carry a state along time, a head says what it means.
 
-    features  (B, T, F)   fbank frames, 100 a second; or rows of tokens
+    features  (B, T, F)   fbank frames, 100 a second; or rows of tokens, of a text one a row
     front     (B, U, D)   convolutions; U is about T / subsampling_factor; or vectors of tokens
     recurrent (B, U, H)   simple RNN, LSTM, GRU or TCN layers, one- or bidirectional
-    head      (B, U, V)   log-probabilities of tokens, blank first; or whether each key of a piano sounds next; or what
-                          the tokens of the next row are drawn from
+    head      (B, U, V)   log-probabilities of tokens, blank first; or of the next token of a text; or whether each key
+                          of a piano sounds next; or what the tokens of the next row are drawn from
 
 `forward` takes whole padded sequences. `step` takes the next piece of a running one and hands its state back, so that a
 one-directional model gives the same output whether it is fed a file or a microphone.
@@ -23,6 +23,7 @@ from crnn_audio.models.conv import ConvFront
 from crnn_audio.models.embedding import EventFront
 from crnn_audio.models.heads import Head
 from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.models.tokens import TokenFront
 from crnn_audio.types import Encoded
 
 
@@ -67,7 +68,7 @@ class Carry:
         return cls(states("front"), states("recurrent"))
 
 
-Front: TypeAlias = ConvFront | EventFront
+Front: TypeAlias = ConvFront | EventFront | TokenFront
 
 
 class Crnn(nn.Module):

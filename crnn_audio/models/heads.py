@@ -2,12 +2,14 @@
 
 from typing import TypeAlias
 
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from crnn_audio.models.chain import ChainHead
 from crnn_audio.models.nade import NadeHead
+from crnn_audio.models.tokens import TokenFront
 
 
 class CtcHead(nn.Module):
@@ -55,9 +57,38 @@ class SigmoidHead(nn.Module):
         return logits.sigmoid()
 
 
+class NextTokenHead(nn.Module):
+    """Log-probabilities of the next token for each frame, the first of which has id 1; float32 at the least.
+
+    Args:
+        num_tokens: that may come next.
+        tied: the front whose vectors weigh the frames in place of weights of the softmax (Press and Wolf 2017).
+        projection: whether a linear map brings frames to the size of those vectors.
+    """
+
+    def __init__(
+        self, input_size: int, num_tokens: int, tied: TokenFront | None = None, *, projection: bool = False
+    ) -> None:
+        super().__init__()
+        self.projection: nn.Module = nn.Linear(input_size, tied.output_size) if tied and projection else nn.Identity()
+        self.linear = None if tied else nn.Linear(input_size, num_tokens)
+        self.bias = nn.Parameter(torch.zeros(num_tokens)) if tied else None
+        self.tied = (tied,)  # in a tuple, since weights belong to one module, which is the front
+
+    def forward(self, frames: Float[Tensor, "B U H"]) -> Float[Tensor, "B U V"]:
+        """Log-softmax over the tokens."""
+        (tied,) = self.tied
+        if tied is None:
+            assert self.linear is not None, "a softmax that is not tied has weights"
+            logits: Tensor = self.linear(frames)
+        else:
+            logits = F.linear(self.projection(frames), tied.vectors[1:], self.bias)
+        return (logits if logits.dtype.itemsize >= 4 else logits.float()).log_softmax(dim=-1)
+
+
 KeysHead: TypeAlias = SigmoidHead | NadeHead
 """What tells how likely a frame of keys is, and draws one: each key by itself, or one after the other."""
-Head: TypeAlias = CtcHead | KeysHead | ChainHead
+Head: TypeAlias = CtcHead | KeysHead | ChainHead | NextTokenHead
 
 
 class InnerHead(nn.Module):

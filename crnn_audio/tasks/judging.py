@@ -54,6 +54,11 @@ class Judgement(Protocol):
         """Pairs of what should have come out and what did."""
         ...
 
+    @property
+    def written(self) -> str:
+        """A text that the model wrote, to be shown; empty where it writes none."""
+        ...
+
     def keep(self, stem: FilePath) -> None:
         """Writes what a person may look at or listen to beside `stem`, if there is such a thing."""
         ...
@@ -122,6 +127,11 @@ class RecognitionJudgement:
     def figures(self) -> Mapping[str, float | None]:
         """None."""
         return {}
+
+    @property
+    def written(self) -> str:
+        """Nothing."""
+        return ""
 
     def keep(self, stem: FilePath) -> None:
         """Nothing: what was said and heard is shown."""
@@ -205,6 +215,11 @@ class ForetoldJudgement:
     def figures(self) -> Mapping[str, float | None]:
         """Of the piece that the model wrote."""
         return {f"sample_{name}": rate for name, rate in figures([self.sample]).rates.items()} if self.sample else {}
+
+    @property
+    def written(self) -> str:
+        """Nothing: a piece is kept."""
+        return ""
 
     def keep(self, stem: FilePath) -> None:
         """The piece that the model wrote, as MIDI and as a picture."""

@@ -137,6 +137,8 @@ class Display:
         self._say(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
         for reference, hypothesis in judgement.examples(2):
             self._say(f"    said   {reference}\n    heard  {hypothesis or '(nothing)'}")
+        if judgement.written:
+            self._say("\n".join(f"    {_seen(line)}" for line in judgement.written.split("\n")))
         if warning := advice(self.log.entries("dev")):
             self._say(warning)
         draw_curves(self.log, self.folder / "curves.png")
@@ -158,6 +160,11 @@ class Display:
     def _say(self, line: str) -> None:
         self.said_at = time.monotonic()
         self.console.print(line, markup=False, soft_wrap=True)
+
+
+def _seen(line: str) -> str:
+    """What a model wrote may hold what would change the terminal."""
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in line)
 
 
 class Silence:

@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from jaxtyping import Int
 
 from crnn_audio import build, runs
-from crnn_audio.batching import checks, events, loader, plan, rolls
+from crnn_audio.batching import checks, events, loader, plan, rolls, texts
 from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.events import EventPiece
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.config.schema import EventRecipe, Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.config.schema import EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
@@ -28,9 +32,13 @@ from crnn_audio.tasks.judging import (
     judge_next_token,
     judge_recognition,
 )
+from crnn_audio.tasks.judging_text import judge_language
+from crnn_audio.tasks.language import Language
 from crnn_audio.tasks.next_frame import NextFrame
 from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.tasks.writing import UNKNOWN_ID, drawn
+from crnn_audio.text import tokens
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import init, start
 from crnn_audio.training.display import Preparing
@@ -38,12 +46,19 @@ from crnn_audio.training.ranks import Ranks
 from crnn_audio.training.start import Say
 from crnn_audio.training.step import TrainingBatch
 
-METRICS = {"recognition": "wer", "next_frame": "nats_per_frame", "next_token": "nats_per_note"}
+METRICS = {
+    "recognition": "wer",
+    "next_frame": "nats_per_frame",
+    "next_token": "nats_per_note",
+    "language": "nats_per_character",
+}
 """What chooses between models, by kind of task."""
 SAMPLE_QUARTERS = 32.0
 """Length of the piece that a composer writes at each evaluation."""
 JUDGED_ROWS = 32
 """Pieces that are judged side by side."""
+PRIMER_TOKENS = 10
+"""Of a text that a writer goes on from at each evaluation, where it hears no window."""
 
 
 @runtime_checkable
@@ -64,7 +79,7 @@ class Ready:
     """What the loop is fed with; `unit` is what a batch's amount is counted in, `seen` what all ranks must share."""
 
     run: Run
-    task: Recognition | NextFrame | NextToken
+    task: Recognition | NextFrame | NextToken | Language
     feed: PlannedFeed
     judge: Callable[[], Judgement] | None
     unit: str
@@ -95,8 +110,10 @@ def ready(recipe: Recipe, beginning: Beginning) -> Ready:
             return _speech(recipe, beginning, preparing)
         if isinstance(recipe, RollRecipe):
             return _rolls(recipe, beginning, preparing)
-        assert isinstance(recipe, EventRecipe), "the schema knows no other kind"
-        return _events(recipe, beginning, preparing)
+        if isinstance(recipe, EventRecipe):
+            return _events(recipe, beginning, preparing)
+        assert isinstance(recipe, LanguageRecipe), "the schema knows no other kind"
+        return _text(recipe, beginning, preparing)
 
 
 def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
@@ -208,3 +225,47 @@ def _sample(recipe: EventRecipe, task: NextToken, like: EventPiece, known: Condi
     request = Request(about, tuple(like.condition.tolist()), recipe.seed, like.rows[:0], None, SAMPLE_QUARTERS, 512)
     (drawn,) = compose(task, representation, [request], Sampling(seed=recipe.seed))
     return build.score_of(recipe.data, drawn.rows, about)
+
+
+def _text(recipe: LanguageRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
+    text = build.text(recipe, preparing)
+    run, device, ranks = beginning.run, beginning.device, beginning.ranks
+    vocabulary = run.vocabulary if run else build.vocabulary_of_text(recipe, text.splits["train"])
+    ids = build.encoded_text(recipe, text, vocabulary)
+    feed = build.text_feed(recipe, ids["train"], rank=ranks.rank, ranks=ranks.count)
+    if ranks.leads:
+        run = run or _begun(recipe, beginning, vocabulary, None)
+        for remark in (*text.remarks, *_about(recipe, text.splits["dev"], vocabulary)):
+            beginning.say(remark)
+    run = run or runs.open_run(beginning.path)
+    task = build.writing(run)
+    task.to(device)
+    num_characters = len(text.splits["dev"])
+    judged = partial(_judge_text, recipe, task, ids["dev"], num_characters, vocabulary)
+    return Ready(run, task, feed, judged, recipe.task.unit, plan.key(text.splits["train"]))
+
+
+def _about(recipe: LanguageRecipe, dev: str, vocabulary: Vocabulary) -> list[str]:
+    unit, unknown = recipe.task.unit, tokens.unknown(dev, vocabulary)
+    if not unknown:
+        return []
+    share = (tokens.encode(dev, vocabulary) == UNKNOWN_ID).mean()
+    return [f"dev: {len(unknown)} {unit} ({share:.2%} of its text) are not in the vocabulary, such as {unknown[0]!r}."]
+
+
+def _judge_text(
+    recipe: LanguageRecipe, task: Language, dev: Int[np.ndarray, " T"], num_characters: int, vocabulary: Vocabulary
+) -> Judgement:
+    """Dev, and what the model writes after some of it: a place drawn by the recipe's seed, the same each time."""
+    size = min(task.window or PRIMER_TOKENS, len(dev))
+    start = int(np.random.default_rng(recipe.seed).integers(len(dev) - size + 1))
+    primer = dev[start : start + size].tolist()
+    stream = drawn(task, primer, [recipe.seed], Sampling())
+    sample = [int(token) for token, _ in islice(stream, recipe.task.sample_tokens)]
+    return judge_language(
+        task,
+        texts.running(dev, task.window),
+        num_characters,
+        tokens.decode(primer, vocabulary),
+        tokens.decode(sample, vocabulary),
+    )

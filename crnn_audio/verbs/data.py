@@ -52,6 +52,10 @@ def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: b
         _print_rolls(prepared, as_json)
     elif isinstance(prepared, build.PreparedTunes):
         _print_tunes(prepared, as_json)
+    elif isinstance(prepared, build.PreparedText):
+        for split, text in prepared.splits.items():
+            figures = {"characters": len(text), "symbols": len(set(text)), "words": len(text.split())}
+            _print_music({"split": split}, figures, as_json)
     else:
         for split, cuts in prepared.splits.items():
             _print_split(split, cuts, prepared.findings[split], as_json)

@@ -1,22 +1,26 @@
-"""Music, written by a model."""
+"""Music and text, written by a model."""
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from crnn_audio.errors import DataError
+from crnn_audio.verbs import texts
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
 from crnn_audio.verbs.telling import say
 
 
 def generate(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pieces are written.")],
-    num: Annotated[int, typer.Option(min=1, max=10_000, help="How many pieces.")] = 1,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where they are written; text is printed without it.")
+    ] = None,
+    num: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 1,
     primer: Annotated[
-        str | None, typer.Option(metavar="FILE|NOTES", help="What they begin with: a file, or 'C4 E4 G4:2'.")
+        str | None,
+        typer.Option(metavar="FILE|NOTES|TEXT", help="What they begin with: a file, 'C4 E4 G4:2'; of text the text."),
     ] = None,
     condition: Annotated[
         list[str] | None, typer.Option(metavar="NAME=VALUE", help="Asks for something: key=G; repeat it for more.")
@@ -30,40 +34,70 @@ def generate(
     temperature: Annotated[float, typer.Option(help="Below 1 surer, above 1 bolder; 0 takes the likeliest.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Draw from so many of the likeliest; 0 from all.")] = 0,
     top_p: Annotated[float, typer.Option(help="Draw from the likeliest that make up this probability.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of the first piece; the next have the seeds after it.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the first; the next have the seeds after it.")] = 0,
     wav: Annotated[bool, typer.Option("--wav", help="Sound too; needs the extra 'music'.")] = False,
-    form: Annotated[str, typer.Option("--format", metavar="mid|abc|musicxml|json", help="How notes are written.")] = (
-        "mid"
-    ),
+    form: Annotated[
+        str | None, typer.Option("--format", metavar="mid|abc|musicxml|json", help="How notes are written; mid.")
+    ] = None,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
     as_json: Json = False,
     device: Device = "auto",
 ) -> None:
-    """Write pieces of music.
+    """Write pieces of music, or text.
 
-    Each becomes a file of notes and a picture in DIR, and a line that says with which seed and settings, how long it is
-    and how likely under the model. The same seed and settings write the same piece, alone or among others.
+    Each piece becomes a file of notes and a picture in DIR, and a line that says with which seed and settings, how long
+    it is and how likely under the model. Text is printed as it is drawn. The same seed and settings write the same,
+    alone or among others.
     """
     from crnn_audio.decoding.sampling import Sampling
-    from crnn_audio.inference.load import load_composer
+    from crnn_audio.inference.load import composer_of, load
+    from crnn_audio.inference.writer import Writer
+
+    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    music = {
+        "condition": _pairs("condition", condition),
+        "keep": _pairs("keep", keep),
+        "bars": bars,
+        "seconds": seconds,
+    }
+    opened = load(model, device=device, weights=weights.value)
+    if isinstance(opened, Writer):
+        if unfit := [name for name, value in {**music, "wav": wav, "format": form}.items() if value]:
+            say(f"--{unfit[0]} is for music, and {model} writes text.")
+            raise typer.Exit(2)
+        _say_if_unfinished(model, opened)
+        texts.write(opened, model, out, num, primer or "", tokens, sampling, as_json)
+        return
+    composer = composer_of(opened)
+    if out is None:
+        say("Missing option '--out', the folder where pieces are written.")
+        raise typer.Exit(2)
+    _say_if_unfinished(model, composer)
+    _write(
+        composer, model, out, num, {**music, "primer": primer, "tokens": tokens}, sampling, form or "mid", wav, as_json
+    )
+
+
+def _say_if_unfinished(model: str, opened: Any) -> None:
+    if not opened.run.finished:
+        say(f"{model}: this run is not finished; these are its best weights so far.")
+
+
+def _write(
+    composer: Any,
+    model: str,
+    out: Path,
+    num: int,
+    asked: dict[str, Any],
+    sampling: Any,
+    form: str,
+    wav: bool,
+    as_json: bool,
+) -> None:
     from crnn_audio.inference.pieces import writing
 
-    asked, kept = _pairs("condition", condition), _pairs("keep", keep)
-    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
-    composer = load_composer(model, device=device, weights=weights.value)
-    if not composer.run.finished:
-        say(f"{model}: this run is not finished; these are its best weights so far.")
-    names = writing(out, Path(model).name, range(seed, seed + num), form=form, wav=wav)
-    pieces = composer.generate_many(
-        num,
-        primer=primer,
-        condition=asked,
-        bars=bars,
-        seconds=seconds,
-        tokens=tokens,
-        keep=kept,
-        sampling=sampling,
-    )
+    names = writing(out, Path(model).name, range(sampling.seed, sampling.seed + num), form=form, wav=wav)
+    pieces = composer.generate_many(num, **asked, sampling=sampling)
     for remark in dict.fromkeys(remark for piece in pieces for remark in piece.remarks):
         say(remark)
     for piece, files in zip(pieces, names, strict=True):

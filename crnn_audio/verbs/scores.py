@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from crnn_audio.verbs import texts
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Root, Weights
 from crnn_audio.verbs.telling import say
 
@@ -23,14 +24,27 @@ def evaluate(
     rooms: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Put each utterance into one of these impulse responses.")
     ] = None,
+    text: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Of a model of text: how likely this text is, UTF-8.")
+    ] = None,
+    following: Annotated[
+        str | None, typer.Option("--next", metavar="TEXT", help="Of a model of text: what may come after this.")
+    ] = None,
     record: Annotated[bool, typer.Option(help="Write the score into results.json beside the recipe.")] = False,
     as_json: Json = False,
     device: Device = "auto",
 ) -> None:
     """Measure error rates on a split of the corpus.
 
-    Word and character error rate with counts and a 95 % interval, and the worst utterances side by side.
+    Word and character error rate with counts and a 95 % interval, and the worst utterances side by side; of music and
+    text how likely they are under the model.
     """
+    if text is not None or following is not None:
+        if record or split or (text is not None and following is not None):
+            say("--text and --next stand alone: neither of a split, nor recorded, nor both.")
+            raise typer.Exit(2)
+        texts.weigh(model, text, following, weights=weights.value, device=device, as_json=as_json)
+        return
     from crnn_audio.config import commands
     from crnn_audio.inference.evaluate import evaluate, lines
     from crnn_audio.inference.load import load

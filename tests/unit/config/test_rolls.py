@@ -24,7 +24,7 @@ def test_the_shortest_recipe() -> None:
     assert (recipe.data.batch_rows, recipe.data.chunk_frames, recipe.data.accumulate) == (16, 0, 1)
     assert recipe.model.head.kind == "sigmoid"
     assert isinstance(loads("data: {corpus: an4}"), SpeechRecipe)
-    assert set(RECIPES) == {"recognition", "next_frame", "next_token"}
+    assert set(RECIPES) == {"recognition", "next_frame", "next_token", "language"}
 
 
 TCN_ASKS = (
@@ -55,11 +55,12 @@ MISTAKES = {
     "task: {}\n" + DATA + MODEL: "task.kind: missing; it should be 'next_frame'",
     "task: 3\n" + DATA + MODEL: "task: input should be a section of fields (found 3)",
     "task: {kind: next_frme}\n" + DATA + MODEL: (
-        "task.kind: input should be 'recognition', 'next_frame' or 'next_token' (found 'next_frme')"
+        "task.kind: input should be 'recognition', 'next_frame', 'next_token' or 'language' (found 'next_frme'); "
+        "did you mean 'next_frame'?"
     ),
     "task: {kind: [1]}\n"
     + DATA
-    + MODEL: "task.kind: input should be 'recognition', 'next_frame' or 'next_token' (found [1])",
+    + MODEL: "task.kind: input should be 'recognition', 'next_frame', 'next_token' or 'language' (found [1])",
     "task: {kind: next_frame, consistency: 0.2}\n" + DATA + MODEL: (
         "task.consistency: no such field; the fields are kind"
     ),

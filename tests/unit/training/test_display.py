@@ -9,6 +9,7 @@ from rich.console import Console
 
 from crnn_audio.metrics.error_rate import word_errors
 from crnn_audio.tasks.judging import RecognitionJudgement, Transcribed
+from crnn_audio.tasks.judging_text import TextJudgement
 from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
@@ -146,3 +147,13 @@ def test_without_tensorboard_nothing_of_it_is_written(tmp_path, monkeypatch) -> 
     with Display(Log(tmp_path / "log.jsonl"), tmp_path, total_steps=9, max_epochs=4, start_step=0) as shown:
         shown.stepped(REPORT, Progress(step=1))
     assert [path.name for path in Path(tmp_path).iterdir()] == ["log.jsonl"]
+
+
+def test_a_text_that_was_written_is_shown_and_cannot_change_the_terminal(tmp_path, monkeypatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(display, "Console", on(screen, terminal=False))
+    monkeypatch.setattr(display, "_tensorboard", lambda folder: None)
+    with Display(Log(tmp_path / "log.jsonl"), tmp_path, total_steps=10, max_epochs=4, start_step=0) as shown:
+        shown.judged(TextJudgement(3.0, 2, 2, "the", "cat\x1b[2J\n[red] sat"), Progress(step=9, epoch=1), best=True)
+    assert "    after 'the':\n    cat\\x1b[2J\n    [red] sat\n" in screen.getvalue()
+    assert (tmp_path / "pieces" / "epoch-001.txt").exists()

@@ -81,6 +81,8 @@ class Scored:
     loss: float = 1.0
     silent_share: float = 0.0
 
+    written: str = ""
+
     @property
     def figures(self) -> dict[str, float]:
         return {}

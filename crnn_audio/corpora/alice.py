@@ -1,0 +1,35 @@
+"""Alice's Adventures in Wonderland (Lewis Carroll 1865): Project Gutenberg's etext 11 as the Canterbury corpus has it.
+
+One file, `alice29.txt`, with line ends of two characters and a last one that ends the file (control-Z); both are made
+plain. The first nine tenths train, the last, from the trial of the Knave on, is dev.
+"""
+
+from pathlib import Path
+
+from crnn_audio.corpora import texts
+from crnn_audio.corpora.home import Progress
+
+NAME = "alice"
+LICENCE = "In the public domain where the author has been dead for seventy years, and in the United States"
+HOME = "https://raw.githubusercontent.com/google/snappy/6281a07b7e08629884ec93a89fea6e05c62e599c/testdata/"
+NOT_FOR = "anything but text that looks like this one book"
+FILE = "alice29.txt"
+END_OF_FILE = "\x1a"
+
+
+def read(folder: Path) -> texts.Splits:
+    """The text by split.
+
+    Raises:
+        DataError: its file is missing or damaged.
+    """
+    return texts.divided(texts.read(folder / FILE).removesuffix(END_OF_FILE))
+
+
+def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) -> None:
+    """Downloads the text (150 kB) as `folder`.
+
+    Raises:
+        DataError: it cannot be reached, is cut short or damaged; `folder` is then not there.
+    """
+    texts.fetched(home + FILE, folder, FILE, read, progress)

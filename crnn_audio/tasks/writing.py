@@ -1,0 +1,71 @@
+"""A text drawn token after token, several side by side, each by its own random numbers; and what a text costs."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from crnn_audio.decoding.sampling import Chance, Sampling, draw
+from crnn_audio.models.crnn import Carry
+from crnn_audio.tasks.language import Language
+from crnn_audio.types import TextBatch
+
+UNKNOWN_ID = 1
+"""The unknown token, which is never drawn: nobody could say what it is."""
+
+
+def drawn(
+    task: Language, primer: Sequence[int], seeds: Sequence[int], sampling: Sampling
+) -> Iterator[tuple[Int[Tensor, " B"], Float[Tensor, " B"]]]:
+    """Goes on from a primer for as long as it is asked: the next token for each seed, and the nats that it cost."""
+    chance = Chance(seeds)
+    history = np.tile(np.array(primer, dtype=np.int64), (len(seeds), 1))
+    log_probs, carry = begun(task, primer, len(seeds))
+    allowed = torch.ones_like(log_probs, dtype=torch.bool)
+    allowed[:, UNKNOWN_ID - 1] = False
+    while True:
+        picked = draw(log_probs, chance.numbers(), sampling, allowed)
+        yield picked + 1, -log_probs.gather(1, picked.unsqueeze(1))[:, 0]
+        tokens = (picked + 1).unsqueeze(1)
+        if task.window:
+            history = np.concatenate([history, tokens.numpy()], axis=1)[:, -task.window :]
+            log_probs, _ = _heard(task, _padded(history, task.window), None)
+        else:
+            log_probs, carry = _heard(task, tokens, carry)
+
+
+def begun(task: Language, primer: Sequence[int], rows: int = 1) -> tuple[Float[Tensor, "B V"], Carry]:
+    """Log-probabilities of the token after a primer, the same in each row, and the state to go on with."""
+    history = np.tile(np.array(primer, dtype=np.int64), (rows, 1))
+    if task.window:
+        return _heard(task, _padded(history[:, -task.window :], task.window), None)
+    return _heard(task, _padded(history, history.shape[1] + 1), None)
+
+
+@torch.inference_mode()
+def _heard(task: Language, tokens: Int[Tensor, "B t"], carry: Carry | None) -> tuple[Float[Tensor, "B V"], Carry]:
+    """Log-probabilities of the token after these, and the state then."""
+    log_probs, after = task.eval().step(tokens.to(_device(task)), carry)
+    return log_probs[:, -1].cpu(), after
+
+
+def _padded(history: Int[np.ndarray, "B T"], size: int) -> Int[Tensor, "B W"]:
+    """With zeros before the beginning."""
+    return torch.from_numpy(np.pad(history, ((0, 0), (size - history.shape[1], 0))))
+
+
+def _device(task: Language) -> torch.device:
+    return next(task.model.parameters()).device
+
+
+@torch.inference_mode()
+def costs(task: Language, batches: Iterable[TextBatch]) -> Float[np.ndarray, " T"]:
+    """The nats of each token of a text, from a state of zero at its beginning; the batches are those of `running`."""
+    task.eval()
+    found, carry = list[np.ndarray](), None
+    for batch in batches:
+        losses, carry = task.losses(batch.to(_device(task)), carry)
+        found.append(losses[batch.next > 0].double().cpu().numpy())
+    return np.concatenate([np.zeros(0), *found])

@@ -1,0 +1,95 @@
+"""Recipes of text: what they may say, and what each mistake is told as."""
+
+from typing import get_args
+
+import pytest
+
+from crnn_audio import build
+from crnn_audio.config import events, language, rolls, speech
+from crnn_audio.config.load import dump, loads
+from crnn_audio.config.schema import LanguageRecipe, kind_of
+from crnn_audio.errors import RecipeError
+
+START = "task: {kind: language}\ndata: {corpus: alice}\n"
+ONE_WAY = "recurrent: {bidirectional: false, hidden_size: 64}"
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(RecipeError) as error:
+        loads(text, source="x.yaml")
+    return [line.strip() for line in str(error.value).splitlines()[1:]]
+
+
+def test_the_shortest_recipe_and_back() -> None:
+    recipe = loads(START)
+    assert isinstance(recipe, LanguageRecipe)
+    assert not recipe.model.recurrent.bidirectional
+    assert recipe.data.name == "alice"
+    assert loads(dump(recipe)) == recipe
+    own = loads(START.replace("alice", "text_file, root: my/text.txt"))
+    assert own.data.name == "my/text.txt"
+
+
+def test_the_corpus_tells_what_a_recipe_is_about_where_the_task_does_not() -> None:
+    assert kind_of({"data": {"corpus": "tinyshakespeare"}}) is LanguageRecipe
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "{tied: true, embedding_size: 64, " + ONE_WAY + "}",
+        "{tied: true, output_projection: true, " + ONE_WAY + "}",
+        "{embedding_size: 0, embedding_dropout: 0.2, " + ONE_WAY + "}",
+    ],
+)
+def test_what_fits(model: str) -> None:
+    assert isinstance(loads(f"{START}model: {model}"), LanguageRecipe)
+
+
+MISTAKES = {
+    START.replace("language", "language, unit: words, vocabulary_size: 0"): (
+        "task.vocabulary_size: input should be at least 1 (found 0)"
+    ),
+    START.replace("language", "language, unit: letters"): (
+        "task.unit: input should be 'characters' or 'words' (found 'letters')"
+    ),
+    START.replace("language", "language, unit: words") + "model: {embedding_size: 0}": (
+        "recipe: task.unit 'words' has too many tokens for one-hot vectors: model.embedding_size above 0"
+    ),
+    START + "model: {recurrent: {cell: gru}}": (
+        "model: task language hears only the past, so model.recurrent.bidirectional must be false"
+    ),
+    START + "model: {recurrent: {bidirectional: false, look_ahead: 3}}": (
+        "model: task language hears only the past: model.recurrent.look_ahead 0"
+    ),
+    START + "model: {tied: true, " + ONE_WAY + "}": (
+        "model: tied needs embedding_size (128) and recurrent.hidden_size (64) to be the same, or output_projection: "
+        "true between them"
+    ),
+    START + "model: {tied: true, embedding_size: 0, " + ONE_WAY + "}": (
+        "model: tied shares vectors that are learned, so embedding_size must be above 0"
+    ),
+    START + "model: {output_projection: true, " + ONE_WAY + "}": (
+        "model: output_projection is for tied: a softmax with weights of its own needs none"
+    ),
+    START + "init: an4": "recipe: init is for recognition",
+    START.replace("alice", "text_file"): "data: corpus text_file is a text of your own: say which file by root",
+    START.replace("alice", "alice, window: -1"): "data.window: input should be at least 0 (found -1)",
+    START.replace("alice", "alice, chunk_tokens: 0"): "data.chunk_tokens: input should be at least 1 (found 0)",
+    START + "model: {conv: []}": "model.conv: no such field",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES, ids=range(len(MISTAKES)))
+def test_a_mistake_is_told(text: str) -> None:
+    assert [one for one in problems(text) if one.startswith(MISTAKES[text])]
+
+
+def test_names_in_the_schema_are_those_of_the_builders() -> None:
+    def names(section: type, field: str) -> set[str]:
+        return set(get_args(section.model_fields[field].annotation))
+
+    assert names(language.TextData, "corpus") == {*build.TEXTS, "text_file"}
+    sections = (language.TextData, events.EventData, rolls.RollData, speech.SpeechData)
+    corpora = [names(section, "corpus") for section in sections]
+    assert len(set.union(*corpora)) == sum(map(len, corpora)), "a corpus tells the kind of recipe"
