@@ -26,7 +26,7 @@ def read(path: Path) -> str:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         byte = f"byte {error.start} is 0x{content[error.start]:02x}"
-        raise DataError(f"{path}: not a UTF-8 text ({byte}). Save it as UTF-8.") from None
+        raise DataError(f"{path}: not a UTF-8 text file ({byte}). Save it as UTF-8.") from None
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise DataError(f"{path}: an empty text; there is nothing to read.")

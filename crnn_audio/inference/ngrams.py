@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from crnn_audio import files
+from crnn_audio.corpora import texts
 from crnn_audio.errors import DataError
 from crnn_audio.text import arpa
 from crnn_audio.text.ngram import Likelihood, NGram
@@ -31,36 +31,24 @@ def read(path: Path, unit: Unit) -> Text:
     Raises:
         DataError: the file cannot be read, is not in UTF-8 or holds no text.
     """
-    text = _decoded(path).removeprefix("\ufeff").replace("\r\n", "\n")
-    if not (text if unit == "characters" else text.split()):
-        raise DataError(f"{path}: the text is empty.")
+    text = texts.read(path)
     if unit == "characters":
         return Text(path, (text,))
     lines = [line.split() for line in text.removesuffix("\n").split("\n")]
     return Text(path, tuple(line for line in lines if line), lines.count([]))
 
 
-def _decoded(path: Path) -> str:
-    try:
-        return files.read_bytes(path).decode("utf-8")
-    except UnicodeDecodeError as error:
-        byte = f"byte {error.start} is 0x{error.object[error.start]:02x}"
-        raise DataError(f"{path}: not a UTF-8 text file ({byte}). Save it as UTF-8.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
-
-
-def train(texts: Sequence[Text], *, order: int, unit: Unit) -> NGram:
+def train(sources: Sequence[Text], *, order: int, unit: Unit) -> NGram:
     """The model of all texts together.
 
     Raises:
         DataError: none is as long as the order, or <s> or </s> is a word of theirs.
     """
-    sequences = [sequence for text in texts for sequence in text.sequences]
+    sequences = [sequence for text in sources for sequence in text.sequences]
     try:
         return NGram.train(sequences, order=order, marked=unit == "words")
     except DataError as error:
-        raise DataError(f"{', '.join(str(text.path) for text in texts)}: {error}") from None
+        raise DataError(f"{', '.join(str(text.path) for text in sources)}: {error}") from None
 
 
 def write(model: NGram, path: Path) -> None:

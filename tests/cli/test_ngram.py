@@ -71,10 +71,14 @@ def test_printed_for_people_without_a_score(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "exit_code", "message"),
     [
-        (["empty.txt", "--out", "m.arpa"], 4, "empty.txt: the text is empty."),
-        (["empty.txt", "--out", "m.arpa", "--unit", "characters"], 4, "empty.txt: the text is empty."),
-        (["blank.txt", "--out", "m.arpa"], 4, "blank.txt: the text is empty."),
-        (["song.txt", "--score", "empty.txt"], 4, "empty.txt: the text is empty."),
+        (["empty.txt", "--out", "m.arpa"], 4, "empty.txt: an empty text; there is nothing"),
+        (
+            ["empty.txt", "--out", "m.arpa", "--unit", "characters"],
+            4,
+            "empty.txt: an empty text; there is nothing",
+        ),
+        (["blank.txt", "--out", "m.arpa"], 4, "blank.txt: an empty text; there is nothing"),
+        (["song.txt", "--score", "empty.txt"], 4, "empty.txt: an empty text; there is nothing"),
         (["latin.txt", "--out", "m.arpa"], 4, "latin.txt: not a UTF-8 text file (byte 3 is 0xe9). Save it as UTF-8."),
         (["song.txt", "--score", "latin.txt"], 4, "latin.txt: not a UTF-8 text file (byte 3 is 0xe9)."),
         (["no.txt", "--out", "m.arpa"], 4, "no.txt: cannot be read (No such file or directory)."),

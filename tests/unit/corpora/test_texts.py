@@ -57,7 +57,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     [
         (b"", "an empty text"),
         (b" \n\r\n", "an empty text"),
-        (b"good \xff bad", r"not a UTF-8 text \(byte 5 is 0xff\). Save it as UTF-8."),
+        (b"good \xff bad", r"not a UTF-8 text file \(byte 5 is 0xff\). Save it as UTF-8."),
         (b"caf\xe9", r"byte 3 is 0xe9"),
         (None, "cannot be read"),
     ],
