@@ -49,8 +49,8 @@ Negative log-likelihood in nats of everything that is drawn of a piece, nothing 
 (melodies) or its voices times sixteenths (chorales), in the key that it stands in. Lower is better.
 
 Of `jsb16` there is a term for each sixteenth and voice, soprano to bass, silence being one of the classes; what tells
-the end does not count. Music Transformer's figure is the mean over such tokens, too, as far as its paper says. Coconet
-has the voices of a sixteenth in an order by chance, averages the probabilities of several orders, and lets silence cost
+the end does not count. Music Transformer's figure is taken to be the mean over such tokens, too. Coconet has the
+voices of a sixteenth in an order by chance, averages the probabilities of several orders, and lets silence cost
 nothing.
 """
 TEXTS_INTRO = """## What comes next: characters and words

@@ -9,9 +9,10 @@ now. In all columns token 0 is nothing.
 
 A likelihood a note is that of the cells (sixteenth, voice), silence being one of the classes, whatever follows from the
 rows before and from the voices above in the row: given that the piece goes on, since what the first column costs does
-not enter, and neither does the row of the end. So it is what Music Transformer states (Huang et al. 2019), tokens in
-the order soprano, alto, tenor, bass, which have no end. Coconet (Huang et al. 2017) has its voices in each sixteenth in
-an order by chance, averages the probabilities of several such orders, and counts a silent cell without a cost.
+not enter, and neither does the row of the end. So it is set beside the figures of Music Transformer (Huang et al.
+2019), which reads tokens in the order soprano, alto, tenor, bass without an end. Coconet (Huang et al. 2017) has its
+voices in each sixteenth in an order by chance, averages the probabilities of several such orders, and counts a silent
+cell without a cost.
 """
 
 from collections.abc import Sequence
