@@ -25,6 +25,7 @@ from crnn_audio.builders.language import writing as writing
 from crnn_audio.builders.parts import conv_front as conv_front
 from crnn_audio.builders.parts import device as device
 from crnn_audio.builders.parts import model as model
+from crnn_audio.builders.parts import rebuilding as rebuilding
 from crnn_audio.builders.parts import required as required
 from crnn_audio.builders.parts import threads as threads
 from crnn_audio.builders.preparing import UNHEARD as UNHEARD

@@ -65,7 +65,7 @@ class Run:
         if not isinstance(self.recipe, EventRecipe):
             raise RunError(
                 f"{self.path}: a model of {self.recipe.data.name} for task {self.recipe.task.kind}, which writes no "
-                "music. Give a run of a recipe with task next_token, such as the shipped chorales."
+                "music. Give a run of a recipe with task next_token, such as recipes/chorales/lstm.yaml."
             )
         return self.recipe
 

@@ -11,12 +11,13 @@ import torch
 from crnn_audio.batching import events as batches
 from crnn_audio.batching.events import EventPiece, Variation
 from crnn_audio.batching.rows import RowFeed, Span
+from crnn_audio.builders.parts import rebuilding
 from crnn_audio.builders.scores import REPRESENTATIONS, keyed, num_bars, rows_of
 from crnn_audio.config.schema import EventRecipe
 from crnn_audio.corpora import chorales as chorale_corpus
 from crnn_audio.corpora import folk_tunes, home, jsb16, midi_folder, nottingham
 from crnn_audio.corpora.tunes import Tune, divided
-from crnn_audio.errors import CrnnAudioError, DataError, RunError, enough_memory
+from crnn_audio.errors import DataError
 from crnn_audio.models.chain import ChainHead
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.embedding import EventFront
@@ -103,8 +104,7 @@ def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> E
 
 
 def _ids(known: Conditions, condition: Mapping[str, str]) -> np.ndarray:
-    usable = {name: value for name, value in condition.items() if known.knows(name, value)}
-    return np.array(known.ids(usable), dtype=np.int64)
+    return np.array(known.ids(known.usable(condition)), dtype=np.int64)
 
 
 def variants(recipe: EventRecipe, pieces: Sequence[EventPiece], known: Conditions) -> list[list[EventPiece]]:
@@ -149,11 +149,8 @@ def composing(run: Run) -> NextToken:
     Raises:
         RunError: the recipe or the conditions in it are damaged.
     """
-    try:
-        with enough_memory("the recipe in it is damaged, or this machine is too small"):
-            return next_token(run.events, run.conditions)
-    except CrnnAudioError as error:
-        raise RunError(f"{run.path}: {error}") from None
+    with rebuilding(run):
+        return next_token(run.events, run.conditions)
 
 
 def event_feed(

@@ -9,9 +9,10 @@ from jaxtyping import Int
 
 from crnn_audio.batching import texts as batches
 from crnn_audio.batching.rows import RowFeed
+from crnn_audio.builders.parts import rebuilding
 from crnn_audio.config.schema import LanguageRecipe
 from crnn_audio.corpora import alice, home, text_file, texts, tinyshakespeare
-from crnn_audio.errors import CrnnAudioError, DataError, RecipeError, RunError, enough_memory
+from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import NextTokenHead
 from crnn_audio.models.recurrent import Recurrent
@@ -109,11 +110,8 @@ def writing(run: Run) -> Language:
     Raises:
         RunError: the recipe or the vocabulary in it is damaged.
     """
-    try:
-        with enough_memory("the recipe in it is damaged, or this machine is too small"):
-            return language(run.language, run.vocabulary)
-    except CrnnAudioError as error:
-        raise RunError(f"{run.path}: {error}") from None
+    with rebuilding(run):
+        return language(run.language, run.vocabulary)
 
 
 def text_feed(

@@ -1,19 +1,31 @@
 """What every recipe has: a network, a device to compute on, splits of a corpus."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
 
 from crnn_audio.config.sections import Model
-from crnn_audio.errors import DataError, RecipeError
+from crnn_audio.errors import CrnnAudioError, DataError, RecipeError, RunError, enough_memory
 from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import Head
 from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.runs import Run
 
 Item = TypeVar("Item")
+
+
+@contextmanager
+def rebuilding(run: Run) -> Iterator[None]:
+    """Turns what hinders the making of a run directory's model into a RunError about it."""
+    try:
+        with enough_memory("the recipe in it is damaged, or this machine is too small"):
+            yield
+    except CrnnAudioError as error:
+        raise RunError(f"{run.path}: {error}") from None
 
 
 def model(recipe: Model, num_features: int, head: Callable[[int], Head], *, inner_tokens: int = 0) -> Crnn:

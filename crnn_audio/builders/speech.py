@@ -11,11 +11,11 @@ from crnn_audio.batching import checks, manifests
 from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
-from crnn_audio.builders.parts import conv_front, model
+from crnn_audio.builders.parts import conv_front, model, rebuilding
 from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.config.speech import Augment, Features, RecognitionTask
 from crnn_audio.corpora import CORPORA, home
-from crnn_audio.errors import CrnnAudioError, RunError, enough_memory
+from crnn_audio.errors import RunError
 from crnn_audio.features import normalize, spectrogram
 from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer
@@ -124,11 +124,8 @@ def of_run(run: Run) -> Recognition:
     Raises:
         RunError: the recipe or the statistics in it are damaged.
     """
-    try:
-        with enough_memory("the recipe in it is damaged, or this machine is too small"):
-            return recognition(run.speech, run.vocabulary, run.statistics)
-    except CrnnAudioError as error:
-        raise RunError(f"{run.path}: {error}") from None
+    with rebuilding(run):
+        return recognition(run.speech, run.vocabulary, run.statistics)
 
 
 def cuts(recipe: SpeechRecipe, chosen: Sequence[Cut], tokens: Vocabulary, distortion: Distortion | None = None) -> Cuts:

@@ -177,7 +177,7 @@ class Rooms(Section):
 class Augment(Section):
     """What is done to the training audio."""
 
-    speed: Annotated[list[Annotated[float, Field(gt=0.5, lt=2)]], Field(min_length=1)] = [1.0]  # noqa: RUF012  # pydantic copies it  # noqa: RUF012  # pydantic copies it
+    speed: Annotated[list[Annotated[float, Field(gt=0.5, lt=2)]], Field(min_length=1)] = [1.0]  # noqa: RUF012  # pydantic copies it
     """Speed factors of which each utterance draws one an epoch; 1.1 plays faster and higher, as a tape would."""
     gain_db: Annotated[float, Field(ge=0, le=60)] = 0.0
     """Largest change of an utterance's loudness, up or down, in decibels."""

@@ -46,6 +46,10 @@ class Sampling:
         if self.seed < 0:
             raise DataError(f"seed should be 0 or above (found {self.seed}).")
 
+    def as_json(self, seed: int) -> dict[str, float]:
+        """Plain figures of how the piece of that seed was drawn."""
+        return {"seed": seed, "temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p}
+
 
 class Chance:
     """The random numbers of pieces that are drawn side by side, each piece by a generator of its own seed."""

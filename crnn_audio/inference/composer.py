@@ -64,12 +64,8 @@ class Composed:
 
     def as_json(self) -> dict[str, object]:
         """Plain figures."""
-        asked = self.sampling
         return {
-            "seed": self.seed,
-            "temperature": asked.temperature,
-            "top_k": asked.top_k,
-            "top_p": asked.top_p,
+            **self.sampling.as_json(self.seed),
             "condition": dict(self.condition),
             "quarters": self.score.end,
             "seconds": round(self.score.seconds, 3),

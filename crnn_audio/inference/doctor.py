@@ -138,10 +138,10 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> S
 
 
 def _hears_nothing(about: str, corpus: str) -> str:
+    reading = f"`crnn-audio prepare {corpus}`" if corpus in build.UNHEARD else "the start of a training"
     return (
         f"{about}; doctor listens to recordings of speech, and can say nothing of scores and piano rolls or of texts "
-        f"beyond what reading them does: `crnn-audio prepare {corpus}` reads every piece and names what is damaged or "
-        "missing."
+        f"beyond what reading them does: {reading} reads every piece and names what is damaged or missing."
     )
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from crnn_audio import build, runs
 from crnn_audio.config.schema import EventRecipe, LanguageRecipe, RollRecipe
-from crnn_audio.errors import RunError, enough_memory
+from crnn_audio.errors import RunError
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import Recognizer
@@ -35,7 +35,7 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> M
     """
     run = runs.open_run(model)
     if isinstance(run.recipe, RollRecipe):
-        with enough_memory("the recipe in it is damaged, or this machine is too small"):
+        with build.rebuilding(run):
             predicting = build.next_frame(run.recipe)
         _take_weights(run, predicting, weights)
         return Predictor(run, predicting.to(build.device(device)))

@@ -90,9 +90,8 @@ def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
 def _told(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
     """All that the model is told: what is asked for, and beside it what the piece is."""
     key = {"key": str(conditions.moved(piece.keys[0], 0))} if piece.keys else {}
-    usable = {name: value for name, value in (dict(own) | key).items() if known.knows(name, value)}
-    metre = str(piece.metres[0]) if piece.metres else "4/4"
-    return usable | asked | ({"metre": metre} if known.knows("metre", metre) else {})
+    metre = {"metre": str(piece.metres[0]) if piece.metres else "4/4"}
+    return known.usable(dict(own) | key) | asked | known.usable(metre)
 
 
 def _no_rows(data: EventData) -> Rows:

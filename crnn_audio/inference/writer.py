@@ -42,14 +42,10 @@ class Written:
 
     def as_json(self) -> dict[str, object]:
         """Plain figures."""
-        asked = self.sampling
         return {
             "text": self.text,
             "primer": self.primer,
-            "seed": self.seed,
-            "temperature": asked.temperature,
-            "top_k": asked.top_k,
-            "top_p": asked.top_p,
+            **self.sampling.as_json(self.seed),
             "tokens": self.num_tokens,
             "nats": round(self.nats, 4),
             "nats_per_token": round(self.nats / max(self.num_tokens, 1), 4),

@@ -133,10 +133,15 @@ def decode_voice(tokens: Voice) -> tuple[Note, ...]:
 
 def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     """The same piece higher, or lower if negative; None where a note would be out of range."""
-    moved, pitched = tokens.copy(), tokens >= FIRST_PITCH
+    return raised(tokens, semitones, FIRST_PITCH, VOCABULARY[1])
+
+
+def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens | None:
+    """Rows whose voices stand after the first column, their pitches being the tokens from `lowest` to `highest`."""
+    moved, pitched = tokens.copy(), tokens >= lowest
     pitched[:, 0] = False
     moved[pitched] += semitones
-    fits = (moved[pitched] >= FIRST_PITCH) & (moved[pitched] <= VOCABULARY[1])
+    fits = (moved[pitched] >= lowest) & (moved[pitched] <= highest)
     return moved if fits.all() else None
 
 

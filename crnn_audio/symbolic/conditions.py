@@ -39,6 +39,10 @@ class Conditions:
         """Whether it may be asked for."""
         return self._told(name, value) in self.values.get(name, ())
 
+    def usable(self, told: Mapping[str, str]) -> dict[str, str]:
+        """What of this may be asked for."""
+        return {name: value for name, value in told.items() if self.knows(name, value)}
+
     def listed(self, name: str) -> str:
         """The choices of a name, for people."""
         if name == "key" and self.home_keys:

@@ -16,7 +16,7 @@ cell without a cost.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -26,7 +26,7 @@ from crnn_audio.symbolic import chorales
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.chorales import STEP, STEPS_PER_QUARTER, VOICES
 from crnn_audio.symbolic.recall import Recall
-from crnn_audio.symbolic.score import Part, Score
+from crnn_audio.symbolic.score import Score
 
 GOES_ON, END = 1, 2
 """Of the piece."""
@@ -106,16 +106,11 @@ def of_pitches(pitches: Int[np.ndarray, "S 4"]) -> Tokens:
 
 def decode(tokens: Tokens, about: Score) -> Score:
     """The piece of rows up to the end: `about` with these notes; four parts keep their names and programs."""
-    ends = np.flatnonzero(tokens[:, 0] == END)
-    rows = tokens[: ends[0]] if len(ends) else tokens
-    parts = about.parts if len(about.parts) == len(VOICES) else [Part(name, ()) for name in VOICES]
-    return replace(
-        about,
-        parts=tuple(
-            replace(part, notes=chorales.decode_voice(_struck(rows[:, column]))) for column, part in enumerate(parts, 1)
-        ),
-        fermatas=(),
-    )
+    struck = np.empty_like(tokens)
+    struck[:, 0] = np.where(tokens[:, 0] == END, chorales.END, chorales.ORDINARY)
+    for column in range(1, len(COLUMNS)):
+        struck[:, column] = _struck(tokens[:, column])
+    return chorales.decode(struck, about)
 
 
 def _struck(sounding: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
@@ -127,11 +122,7 @@ def _struck(sounding: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
 
 def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     """The same piece higher, or lower if negative; None where a note would be out of range."""
-    moved, pitched = tokens.copy(), tokens >= FIRST_PITCH
-    pitched[:, 0] = False
-    moved[pitched] += semitones
-    fits = (moved[pitched] >= FIRST_PITCH) & (moved[pitched] <= VOCABULARY[1])
-    return moved if fits.all() else None
+    return chorales.raised(tokens, semitones, FIRST_PITCH, VOCABULARY[1])
 
 
 def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 17"]:
