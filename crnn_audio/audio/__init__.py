@@ -8,7 +8,17 @@ from crnn_audio.audio.resampling import resample, resampler
 from crnn_audio.audio.sound import Loss, OnLoss, Sound, opened
 from crnn_audio.audio.source import Readable, Source, name_of
 
+READABLE = frozenset(
+    ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph .voc".split()
+)
+"""How the names of recordings end that soundfile reads."""
+
+SUFFIXES = READABLE | frozenset(".m4a .mp4 .aac .wma .webm .mkv .mov .amr .3gp .ape .wv".split())
+"""How the names of recordings end; of those that cannot be read it is said, what ends otherwise is left alone."""
+
 __all__ = [
+    "READABLE",
+    "SUFFIXES",
     "AudioInfo",
     "Blocks",
     "Loss",

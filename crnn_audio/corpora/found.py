@@ -7,12 +7,6 @@ from crnn_audio import audio, files
 from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.errors import DataError
 
-AUDIO = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph .voc "
-    ".m4a .aac .mp4 .webm .wma .amr .3gp".split()
-)
-"""Suffixes of audio; those of the second line cannot be read, and it is said of each file."""
-
 SPLITS = {
     "train": "train", "training": "train",
     "dev": "dev", "devel": "dev", "development": "dev", "val": "dev", "valid": "dev", "validation": "dev",

@@ -41,7 +41,7 @@ class Corpus(Obtainable, Protocol):
 
 
 def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
-    """Every recording of a folder, such as noises or rooms' responses, in order of their names.
+    """Every recording in a folder and the folders in it, such as noises or rooms' responses, in order of their names.
 
     A relative folder counts from here, then from $CRNN_AUDIO_DATA, then from data/.
 
@@ -53,9 +53,9 @@ def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
     place = next((one for one in places if one.is_dir()), None)
     if place is None:
         raise DataError(f"{folder}: no such folder of recordings (looked at {', '.join(map(str, places))}).")
-    paths = sorted(path for path in place.iterdir() if path.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3"))
+    paths = sorted(path for path in place.rglob("*") if path.suffix.lower() in audio.READABLE and path.is_file())
     if not paths:
-        raise DataError(f"{place}: holds no recordings (WAV, FLAC, Ogg or MP3).")
+        raise DataError(f"{place}: holds no recordings (WAV, FLAC, Ogg, Opus, MP3 and the like).")
     return tuple(audio.read(path, sample_rate)[0] for path in paths)
 
 

@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from crnn_audio import audio
 from crnn_audio.corpora import tables
-from crnn_audio.corpora.found import AUDIO, Found, split_named
+from crnn_audio.corpora.found import Found, split_named
 from crnn_audio.errors import DataError
 
 TEXTS = (".txt", ".lab")
@@ -53,10 +54,10 @@ def _sorted_out(root: Path, found: Found) -> tuple[dict[Stem, list[Path]], dict[
     for path in walk(root):
         suffix = path.suffix.lower()
         if path.name.startswith("."):
-            hidden += suffix in AUDIO or suffix in TEXTS
+            hidden += suffix in audio.SUFFIXES or suffix in TEXTS
         elif path.name.lower().endswith(LIST):
             lists.append(path)
-        elif suffix in AUDIO:
+        elif suffix in audio.SUFFIXES:
             sounds[path.parent, path.stem].append(path)
         elif suffix in TEXTS:
             texts[path.parent, path.stem].append(path)

@@ -15,15 +15,10 @@ from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
-from crnn_audio import files
+from crnn_audio import audio, files
 from crnn_audio.errors import DataError
 
 INDEX = ".sources.json"
-SUFFIXES = frozenset(
-    ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph "  # read
-    ".m4a .mp4 .aac .wma .webm .mkv .mov .amr .3gp .ape .wv".split()  # not read, and so named as errors
-)
-"""How the names of recordings end; what else lies in a folder is left alone."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +61,7 @@ def _walked(folder: str, problems: list[DataError]) -> Iterator[Found]:
     for place, folders, names in os.walk(folder, onerror=refused.append, followlinks=True):
         folders[:] = [one for one in sorted(folders) if not one.startswith(".") and _is_new(place, one, seen)]
         for name in sorted(names):
-            if Path(name).suffix.lower() not in SUFFIXES or name.startswith("."):
+            if Path(name).suffix.lower() not in audio.SUFFIXES or name.startswith("."):
                 num_others += 1
                 continue
             num_found += 1

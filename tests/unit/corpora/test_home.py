@@ -107,8 +107,9 @@ def hum(path: Path, rate: int, seconds: float = 0.1) -> None:
 def test_sounds_of_a_folder_come_by_name_at_the_rate_asked_for(tmp_path):
     hum(tmp_path / "noises" / "b.wav", 8000)
     hum(tmp_path / "noises" / "a.flac", 16000, 0.2)
+    hum(tmp_path / "noises" / "kinds" / "rain.ogg", 16000, 0.3)
     (tmp_path / "noises" / "licence.txt").touch()
-    assert [len(one) for one in home.sounds(tmp_path / "noises", 16000)] == [3200, 1600]
+    assert [len(one) for one in home.sounds(tmp_path / "noises", 16000)] == [3200, 1600, 4800]
 
 
 def test_a_folder_of_sounds_is_searched_here_then_among_corpora(tmp_path):
