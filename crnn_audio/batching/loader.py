@@ -8,6 +8,7 @@ import ctypes
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +19,13 @@ from torch.utils.data import DataLoader, Dataset
 from crnn_audio import audio
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, PlannedCut, key, part
-from crnn_audio.errors import CrnnAudioError, DataError
+from crnn_audio.errors import CrnnAudioError, DataError, RunError
 from crnn_audio.features.augment import perturbed_length, speed_perturb
 from crnn_audio.features.distort import Distortion
 from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
+
+AHEAD = 4
+"""Batches that each worker reads ahead."""
 
 
 class Cuts(Dataset[SpeechBatch | CrnnAudioError]):
@@ -90,23 +94,73 @@ def batches(
 ) -> Iterator[SpeechBatch]:
     """The batches of a plan in its order.
 
+    A worker that dies (for want of memory, or in a library: one was seen to in some thousand forks) has a successor,
+    which goes on at the batch that is missing; those that were read ahead are then read one by one.
+
     Raises:
-        DataError: a file of the batch cannot be read; with the cut and the reason.
+        DataError: a file of the batch cannot be read; with the cut and the reason. Or two workers died of one batch.
     """
-    loader = DataLoader(
+    plan, done, doubtful = list(planned), 0, 0
+    while done < len(plan):
+        try:
+            for item in _loader(cuts, plan[done : done + 1 if done < doubtful else None], workers, pin_memory):
+                done += 1
+                if isinstance(item, CrnnAudioError):
+                    raise item
+                yield item
+        except RuntimeError as error:
+            if not is_death(error):
+                raise
+            if done < doubtful:
+                raise DataError(_fatal([cuts.cuts[entry.index].id for entry in plan[done][1]], error)) from None
+            doubtful = done + workers * AHEAD
+
+
+def is_death(error: RuntimeError) -> bool:
+    """Whether it is PyTorch's word that a worker died; it may come at any time from when it did."""
+    return str(error).startswith("DataLoader worker")
+
+
+def _fatal(cut_ids: Sequence[str], error: RuntimeError) -> str:
+    return (
+        f"Two processes died that read these cuts: {', '.join(map(repr, cut_ids))} ({_reason(error)}). Leave out the "
+        "one that is damaged (data.workers=0 stops at it), or see that there is memory for data.batch_seconds."
+    )
+
+
+def _reason(error: RuntimeError) -> str:
+    return str(error).partition("\n")[0].strip().rstrip(".")
+
+
+@contextmanager
+def deaths_told() -> Iterator[None]:
+    """Says in a line that a worker died while the batch before was in use.
+
+    Raises:
+        RunError: one did.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_death(error):
+            raise
+        advice = "The same call goes on from the last checkpoint. If it comes again, take fewer data.workers"
+        raise RunError(f"A process that reads ahead died ({_reason(error)}). {advice}.") from error
+
+
+def _loader(
+    cuts: Cuts, planned: list[tuple[int, Batch]], workers: int, pin_memory: bool
+) -> DataLoader[SpeechBatch | CrnnAudioError]:
+    return DataLoader(
         cuts,
-        sampler=list(planned),
+        sampler=planned,
         batch_size=None,
         num_workers=workers,
         worker_init_fn=_end_with_its_parent,
-        prefetch_factor=4 if workers else None,
+        prefetch_factor=AHEAD if workers else None,
         generator=torch.Generator(),
         pin_memory=pin_memory,
     )
-    for item in loader:
-        if isinstance(item, CrnnAudioError):
-            raise item
-        yield item
 
 
 def _end_with_its_parent(worker: int) -> None:

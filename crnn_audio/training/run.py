@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from crnn_audio import build, files, runs
+from crnn_audio.batching import loader
 from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import enough_memory
 from crnn_audio.runs import Run
@@ -82,7 +83,8 @@ def train(
             torch.set_num_threads(num_threads)
             prepared = ready.ready(recipe, Beginning(path, run, recipe_path, num_threads, device, ranks, say))
         ranks.agree(prepared.seen, "training data")
-        with enough_memory("lower the size of a batch, raise data.accumulate or take a smaller model"):
+        advice = "lower the size of a batch, raise data.accumulate or take a smaller model"
+        with enough_memory(advice), loader.deaths_told():
             return _trained(prepared, ranks, deadline, say)
 
 

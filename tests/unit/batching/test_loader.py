@@ -11,10 +11,10 @@ import pytest
 import soundfile
 import torch
 
-from crnn_audio.batching.loader import Cuts, SpeechFeed, batches, pad_tokens, pad_waveforms
+from crnn_audio.batching.loader import Cuts, SpeechFeed, batches, deaths_told, pad_tokens, pad_waveforms
 from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.batching.plan import PlannedCut, key
-from crnn_audio.errors import DataError
+from crnn_audio.errors import DataError, RunError
 from crnn_audio.features.distort import Distortion
 from tests.trainings import die, in_child
 
@@ -88,6 +88,52 @@ def test_an_unreadable_file_is_one_clear_error_also_from_a_worker(cuts, workers)
         next(loaded)
     assert str(raised.value).startswith(f"cut 'b': {cuts.cuts[1].recording.path}: no such file")
     assert "Traceback" not in str(raised.value)
+
+
+class Deadly(Cuts):
+    """Cuts of which the second kills its reader, `lives` times."""
+
+    folder: Path
+    lives: int
+
+    def _read(self, epoch, planned):
+        if planned[0].index == 1 and len(dead := list(self.folder.glob("dead*"))) < self.lives:
+            (self.folder / f"dead{len(dead)}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super()._read(epoch, planned)
+
+
+def deadly(cuts: Cuts, folder: Path, lives: int) -> Deadly:
+    found = Deadly(cuts.cuts, cuts.targets, sample_rate=cuts.sample_rate, seed=cuts.seed)
+    found.folder, found.lives = folder, lives
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_dies_has_a_successor_and_no_batch_is_lost(cuts, tmp_path, workers) -> None:
+    plan = [(0, planned(cuts, index)) for index in (0, 1, 2, 3)]
+    found = list(batches(deadly(cuts, tmp_path, 1), plan, workers=workers))
+    assert [batch.cut_ids for batch in found] == [("a",), ("b",), ("c",), ("d",)]
+    assert torch.equal(found[3].audio.waveforms, next(batches(cuts, plan[3:])).audio.waveforms)
+
+
+def test_cuts_that_kill_two_workers_are_named(cuts, tmp_path) -> None:
+    loaded = batches(deadly(cuts, tmp_path, 2), [(0, planned(cuts, index)) for index in (0, 1, 2)], workers=2)
+    assert next(loaded).cut_ids == ("a",)
+    with pytest.raises(DataError, match=r"Two processes died that read these cuts: 'b' \(.*worker.*data\.workers=0"):
+        next(loaded)
+
+
+def test_a_death_in_the_midst_of_a_step_is_told_in_a_line() -> None:
+    with (
+        pytest.raises(
+            RunError, match=r"died \(DataLoader worker \(pid 7\) is killed by signal: Killed\)\. The same call"
+        ),
+        deaths_told(),
+    ):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+    with pytest.raises(RuntimeError, match="shapes"), deaths_told():
+        raise RuntimeError("shapes differ")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")

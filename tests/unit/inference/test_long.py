@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from crnn_audio.inference.long import Best, join, joined, windows
+from crnn_audio.inference.long import Best, join, joined, one_thread, windows
 
 
 def numbered(count: int) -> Tensor:
@@ -70,3 +70,15 @@ def test_windows_that_agree_are_the_whole() -> None:
     assert len(found) == 5
     assert torch.cat([one for one, _ in found]).tolist() == ids.tolist()
     torch.testing.assert_close(torch.cat([one for _, one in found]), probs)
+
+
+def test_a_cpu_hears_a_single_sequence_by_one_thread_and_gets_the_others_back() -> None:
+    torch.set_num_threads(2)
+    try:
+        with one_thread(torch.device("cpu")):
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+        with one_thread(torch.device("meta")):
+            assert torch.get_num_threads() == 2, "a device that computes by itself"
+    finally:
+        torch.set_num_threads(1)
