@@ -1,12 +1,16 @@
 """How good a trained run is on a split: error rates with counts and an interval, and the worst utterances."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from crnn_audio import build
 from crnn_audio.batching import loader, plan
+from crnn_audio.config import load as recipes
 from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.corpora import home
+from crnn_audio.errors import RunError
 from crnn_audio.features.distort import Distortion
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate_events import EventEvaluation, evaluate_events
@@ -79,12 +83,13 @@ def evaluate(
     model: str | Path | Model,
     split: str | None = None,
     *,
+    corpus: str | None = None,
     root: str | Path | None = None,
     weights: str = "best",
     distortion: Distortion | None = None,
     progress: home.Progress | None = None,
 ) -> Evaluation | RollEvaluation | EventEvaluation | TextEvaluation:
-    """Measures a run on a split of the corpus that it was trained on.
+    """Measures a run on a split of the corpus that it was trained on, or of speech on another.
 
     Speech is transcribed, greedily, and errors are counted; music is foretold, frame by frame or note by note, and what
     a composer writes is compared with it; text is foretold token by token.
@@ -92,34 +97,38 @@ def evaluate(
     Args:
         model: a run directory, a name of the zoo, or an open model.
         split: "train", "dev" or "test"; by default test, or dev where there is no test and dev was not trained on.
+        corpus: of speech, another one than the run's own; "manifests" with a `root` for a prepared folder.
         root: where the corpus lies, if not where the recipe or the environment says.
         weights: "best" on dev, or "last" of training.
         distortion: what is done to speech first, such as noise at a ratio; the same to a cut each time.
 
     Raises:
-        RunError, DataError: the run or the corpus cannot be used.
+        RunError, DataError, RecipeError: the run or the corpus cannot be used.
     """
     opened = load(model, weights=weights) if isinstance(model, str | Path) else model
+    if corpus and not isinstance(opened, Recognizer):
+        raise RunError(f"{opened.run.path}: hears no speech, so it is judged on its own corpus alone.")
     if isinstance(opened, Predictor):
         return evaluate_rolls(opened, split or "test", root=root, progress=progress)
     if isinstance(opened, Composer):
         return evaluate_events(opened, split or "test", root=root, progress=progress)
     if isinstance(opened, Writer):
         return evaluate_text(opened, split or "dev", root=root, progress=progress)
-    return evaluate_speech(opened, split, root=root, distortion=distortion, progress=progress)
+    return evaluate_speech(opened, split, corpus=corpus, root=root, distortion=distortion, progress=progress)
 
 
 def evaluate_speech(
     recognizer: Recognizer,
     split: str | None = None,
     *,
+    corpus: str | None = None,
     root: str | Path | None = None,
     distortion: Distortion | None = None,
     progress: home.Progress | None = None,
 ) -> Evaluation:
     """As `evaluate`, of a recogniser."""
     run = recognizer.run
-    recipe, splits = corpus_of(run, root, progress)
+    recipe, splits = corpus_of(run, root, progress, corpus=corpus)
     split = split or default_split(recipe, splits)
     chosen = build.required(splits, split, recipe.data.name)
     cuts = build.cuts(recipe, chosen, run.vocabulary, distortion)
@@ -140,15 +149,22 @@ def evaluate_speech(
 
 
 def corpus_of(
-    run: Run, root: str | Path | None = None, progress: home.Progress | None = None
+    run: Run,
+    root: str | Path | None = None,
+    progress: home.Progress | None = None,
+    *,
+    corpus: str | None = None,
 ) -> tuple[SpeechRecipe, build.Splits]:
-    """A run's recipe, with its corpus at `root` if that is given, and the corpus's cuts by split.
+    """A run's recipe, with another corpus or its own at `root` if these are given, and the corpus's cuts by split.
 
     Raises:
         DataError: it cannot be had.
+        RecipeError: no corpus has that name.
     """
-    data = run.speech.data.model_copy(update={"root": str(root)} if root else {})
-    recipe = run.speech.model_copy(update={"data": data})
+    place = [f"data.root={json.dumps(str(root))}"] if root else []
+    if corpus:
+        place = [f"data.corpus={corpus}", "data.dev_as_train=false", *(place or ["data.root=null"])]
+    recipe = cast(SpeechRecipe, recipes.loads(recipes.dump(run.speech), place, source=str(run.path)))
     return recipe, build.splits(recipe, progress)
 
 

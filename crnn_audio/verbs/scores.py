@@ -16,6 +16,9 @@ def evaluate(
     split: Annotated[
         str | None, typer.Option(help="train, dev or test; by default test, or dev where there is none.")
     ] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="Of speech: another corpus; 'manifests' with --root for a prepared folder.")
+    ] = None,
     root: Root = None,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances to show.")] = 5,
@@ -55,13 +58,13 @@ def evaluate(
     opened = load(model, device=device, weights=weights)
     distortion = _conditions(noise, snr, rooms, opened.run.speech.features.sample_rate) if noise or rooms else None
     if record:
-        if distortion:
-            say("--record is for scores of the sound as it is; leave --noise and --rooms away.")
+        if distortion or corpus:
+            say("--record is for scores of the sound as it is on a run's own corpus: no --noise, --rooms or --corpus.")
             raise typer.Exit(2)
         recordable(opened)
     with Preparing() as progress:
-        found = evaluate(opened, split, root=root, distortion=distortion, progress=progress)
-    if split is None and found.split != "test":
+        found = evaluate(opened, split, corpus=corpus, root=root, distortion=distortion, progress=progress)
+    if split is None and found.split != "test" and not corpus:
         say(f"{found.corpus} has no test split; this is {found.split}, which training looked at to choose weights.")
     if as_json:
         print(json.dumps(found.as_json()))

@@ -55,6 +55,10 @@ def test_a_corpus_without_test_is_judged_and_published_by_dev(cli, workshop: Pat
     assert cli("evaluate", "run", "--root", corpus, "--split", "dev", "--json").stderr == ""
     done = cli("evaluate", "run", "--root", corpus, "--split", "test", exit_code=4)
     assert done.stderr == f"{corpus}: no split 'test'; it has train, dev.\n"
+    done = cli("evaluate", "run", "--corpus", "manifests", "--root", corpus, "--json")
+    assert (json.loads(done.stdout)["split"], done.stderr) == ("dev", ""), "training did not look at another corpus"
+    done = cli("evaluate", "run", "--corpus", "an4", "--record", exit_code=2)
+    assert "no --noise, --rooms or --corpus" in done.stderr
     done = cli("publish", workshop / "run", "--out", "small", "--root", corpus, cwd=tmp_path)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr.startswith("half has no test split; the model card has scores on dev alone.\n")

@@ -6,7 +6,7 @@ import jiwer
 import pytest
 
 from crnn_audio.batching import manifests
-from crnn_audio.errors import DataError
+from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.inference.evaluate import Evaluation, default_split, evaluate
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, word_errors
 from crnn_audio.tasks.judging import Transcribed
@@ -75,6 +75,16 @@ def test_there_must_be_such_a_split(recognizer, tiny: Path, tmp_path: Path) -> N
         evaluate(recognizer, "exam", root=tiny)
     with pytest.raises(DataError, match="no such manifest"):
         evaluate(recognizer, "test", root=tmp_path)
+
+
+def test_another_corpus_is_transcribed_and_a_wrong_name_is_told(recognizer, tiny: Path) -> None:
+    own = evaluate(recognizer, "train", root=tiny)
+    other = evaluate(recognizer, "train", corpus="manifests", root=tiny)
+    assert (other.corpus, other.words, other.interval) == (str(tiny), own.words, own.interval)
+    with pytest.raises(RecipeError, match=r"data\.corpus=an5.*did you mean 'an4'"):
+        evaluate(recognizer, corpus="an5")
+    with pytest.raises(RecipeError, match="manifests"):
+        evaluate(recognizer, corpus="manifests")
 
 
 def test_without_test_dev_is_taken_if_it_was_not_trained_on(tiny: Path, tmp_path: Path) -> None:
