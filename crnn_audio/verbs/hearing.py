@@ -25,13 +25,24 @@ class Format(StrEnum):
     textgrid = "textgrid"
 
 
+def _formats(listed: str) -> list[Format]:
+    """Of one `--format`, commas between them."""
+    names = listed.split(",")
+    if (wrong := next((name for name in names if name not in list(Format)), None)) is not None:
+        raise typer.BadParameter(f"{wrong!r} is not one of {', '.join(repr(one.value) for one in Format)}.")
+    return [Format(name) for name in names]
+
+
 def transcribe(
     model: ModelArgument,
     files: Annotated[
         list[str], typer.Argument(metavar="FILE", help="Audio files, or folders of them; - is standard input.")
     ],
     forms: Annotated[
-        list[Format] | None, typer.Option("--format", help="How to write it; with --out, repeat it for several.")
+        list[Any] | None,
+        typer.Option(
+            "--format", parser=_formats, metavar="|".join(Format), help="How to write it; with --out several: srt,json."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a file for each recording and format below this folder.")
@@ -52,7 +63,9 @@ def transcribe(
     """
     from crnn_audio.inference import outputs, transcripts
 
-    wanted = outputs.Outputs(tuple(form.value for form in dict.fromkeys(forms or [Format.text])), out, plot)
+    wanted = outputs.Outputs(
+        tuple(dict.fromkeys(form.value for listed in forms or [[Format.text]] for form in listed)), out, plot
+    )
     if wrong := outputs.misuse(wanted, overwrite):
         say(wrong)
         raise typer.Exit(2)

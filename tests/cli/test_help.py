@@ -88,6 +88,7 @@ def test_usage_names_what_is_given(cli, verb: str, usage: str) -> None:
         (["prepare", "an4", "data"], "Write `prepare folder PATH` for your own recordings, or `prepare CORPUS`"),
         (["transcribe", "run"], "Missing argument 'FILE'"),
         (["transcribe", "run", "a.wav", "--format", "xml"], "'xml' is not one of 'text', 'json', 'jsonl'"),
+        (["transcribe", "run", "a.wav", "--format", "srt,"], "'' is not one of 'text', 'json', 'jsonl'"),
         (["train", "tiny/lstm", "--minutes", "soon"], "--minutes"),
         (["train", "tiny/lstm", "--minutes", "-1"], "'--minutes': Input should be greater than or equal to 0"),
         (["publish", "run"], "Missing option '--out'"),

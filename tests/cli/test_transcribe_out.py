@@ -65,7 +65,9 @@ def call(workshop: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureF
 
 
 def flags(*forms: str) -> list[str]:
-    return [word for form in forms for word in ("--format", form)]
+    """The first two with a comma between them, the others one by one."""
+    listed = [",".join(forms[:2]), *forms[2:]]
+    return [word for form in listed for word in ("--format", form)]
 
 
 def files_in(folder: Path) -> list[str]:
