@@ -49,6 +49,20 @@ def grown(vocabulary: Vocabulary, texts: Iterable[str]) -> Vocabulary:
     return Vocabulary(vocabulary.kind, (*vocabulary.tokens, *sorted(new)))
 
 
+def told(name: str, old: Vocabulary, new: Vocabulary) -> list[str]:
+    """What to say of the tokens that `name` lacks: which they are, and whether another case would do without them."""
+    added = new.tokens[len(old.tokens) :]
+    if not added:
+        return []
+    shown = ", ".join(map(repr, added[:8])) + (" and others" if len(added) > 8 else "")
+    lines = [f"{name} lacks {len(added)} tokens of the new texts; they begin untrained: {shown}."]
+    known = set(old.tokens)
+    for case, spelled in (("lower", str.lower), ("upper", str.upper)):
+        if same := [token for token in added if token not in known and spelled(token) in known]:
+            lines.append(f"  {len(same)} of them it knows in {case} case: task.case={case} keeps what it has learned.")
+    return lines
+
+
 def load(run: Run, model: nn.Module) -> None:
     """Gives the model a run's weights; what belongs to new tokens stays as it was initialised.
 

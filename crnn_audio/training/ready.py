@@ -127,6 +127,8 @@ def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) ->
     usable, left_out = start.usable(recipe, vocabulary, splits, preparing, say)
     if ranks.leads:
         if run is None:
+            for line in init.told(str(recipe.init), source.vocabulary, vocabulary) if source else ():
+                say(line)
             statistics = source.statistics if source else start.statistics(recipe, usable, say)
             run = _begun(recipe, beginning, vocabulary, statistics)
         start.list_left_out(run, left_out, len(training), say)

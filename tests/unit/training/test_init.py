@@ -137,3 +137,23 @@ def test_growing_keeps_order() -> None:
     vocabulary = Vocabulary.build(["b a"], "characters")
     assert init.grown(vocabulary, ["zb", "ya"]).tokens == (*vocabulary.tokens, "y", "z")
     assert init.grown(vocabulary, ["ab"]) == vocabulary
+
+
+def test_new_tokens_are_told_and_how_another_case_does_without_them() -> None:
+    old = Vocabulary.build(["one two"], "words")
+    assert init.told("an4", old, init.grown(old, ["two one"])) == []
+    assert init.told("an4", old, init.grown(old, ["ONE three Two"])) == [
+        "an4 lacks 3 tokens of the new texts; they begin untrained: 'ONE', 'Two', 'three'.",
+        "  2 of them it knows in lower case: task.case=lower keeps what it has learned.",
+    ]
+    letters = Vocabulary.build(["ABCDEFGHIJ"], "characters")
+    first, second = init.told("an4", letters, init.grown(letters, ["abcdefghij"]))
+    assert first.endswith("they begin untrained: " + ", ".join(map(repr, "abcdefgh")) + " and others.")
+    assert "10 of them it knows in upper case: task.case=upper" in second
+
+
+def test_new_tokens_are_told_before_training(trained, other_words, tmp_path) -> None:
+    said = list[str]()
+    recipe = trainings.small(other_words, {**STACK, "init": str(trained), "optim.max_epochs": 1})
+    run.train(recipe, tmp_path / "fine", say=said.append)
+    assert f"{trained} lacks 1 tokens of the new texts; they begin untrained: 'z'." in said
