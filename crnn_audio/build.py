@@ -15,6 +15,7 @@ from crnn_audio.builders.events import known_conditions as known_conditions
 from crnn_audio.builders.events import music as music
 from crnn_audio.builders.events import next_token as next_token
 from crnn_audio.builders.language import TEXTS as TEXTS
+from crnn_audio.builders.language import corpus_of_text as corpus_of_text
 from crnn_audio.builders.language import encoded_text as encoded_text
 from crnn_audio.builders.language import language as language
 from crnn_audio.builders.language import spelled as spelled

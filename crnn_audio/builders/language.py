@@ -54,6 +54,11 @@ def text(recipe: LanguageRecipe, progress: home.Progress | None = None) -> Text:
     return Text({split: spelled(recipe, one) for split, one in found.items()}, remarks)
 
 
+def corpus_of_text(recipe: LanguageRecipe) -> home.Obtainable:
+    """What the recipe's text comes from: home, licence, limits."""
+    return text_file if recipe.data.corpus == text_file.NAME else TEXTS[recipe.data.corpus]
+
+
 def spelled(recipe: LanguageRecipe, found: str) -> str:
     """Any text as the recipe writes it."""
     return plain(found, lower_case=recipe.data.lower_case, ascii=recipe.data.ascii)

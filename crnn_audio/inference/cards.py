@@ -1,4 +1,4 @@
-"""Model cards of what writes music: what it is, from what data, its scores, what it knows, what it is not good for."""
+"""Model cards of what writes music or text: what it is, its data, its scores, what it knows, what it is not for."""
 
 import shlex
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 from crnn_audio import build
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate_events import EventEvaluation
+from crnn_audio.inference.evaluate_text import TextEvaluation
+from crnn_audio.inference.writer import Writer
 from crnn_audio.runs import Run
 
 FORMS = {
@@ -27,7 +29,7 @@ def music_card(composer: Composer, scores: tuple[EventEvaluation, ...], trained:
         f"## Data\n\n{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.\n\n{trained}",
         f"## Scores\n\nOf these very files, nothing given.\n\n{_table(scores)}",
         "## What may be asked for\n\n" + ("\n".join(known) or "Nothing."),
-        f"## Not good for\n\n{corpus.NOT_FOR}",
+        f"## Not good for\n\n{_sentence(corpus.NOT_FOR)}",
         f"## Use\n\n```\n{_use(run)}\n```",
     ]
     return "\n\n".join(sections) + "\n"
@@ -65,3 +67,44 @@ def music_splits(run: Run, root: str | Path | None) -> tuple[str, ...]:
     data = run.events.data.model_copy(update={"root": str(root)} if root else {})
     there = build.music(run.events.model_copy(update={"data": data})).splits
     return tuple(split for split in ("dev", "test") if there.get(split))
+
+
+def text_card(writer: Writer, scores: tuple[TextEvaluation, ...], trained: str) -> str:
+    """The card; `trained` says how the weights came about."""
+    run, model = writer.run, writer.task.model
+    recipe = run.language
+    corpus, layers = build.corpus_of_text(recipe), recipe.model.recurrent
+    about = (corpus.__doc__ or "").strip().partition("\n")[0]
+    rows = [
+        f"| {one.corpus} {one.split} | {one.likelihood.nats_per_character:.4f} | {one.likelihood.perplexity:.2f} "
+        f"| {len(one.likelihood.text)} | {', '.join(f'{name} {nats:.4f}' for name, nats in one.floors.items())} |"
+        for one in scores
+    ]
+    head = f"| split | nats a character | perplexity a {recipe.task.unit.removesuffix('s')} | characters | n-grams |"
+    table = "\n".join([head, "|---|--:|--:|--:|---|", *rows])
+    name = run.path.resolve().name
+    sections = [
+        f"# {name}\n\nWrites text by {recipe.task.unit}: {layers.num_layers} {layers.cell.upper()} layers of "
+        f"{layers.hidden_size} and a softmax over {len(run.vocabulary)} tokens; {model.num_parameters:,} parameters, "
+        "kept in half precision.",
+        f"## Data\n\n{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.\n\n{trained}",
+        f"## Scores\n\nOf these very files, each text as a whole.\n\n{table}",
+        f"## Not good for\n\n{_sentence(corpus.NOT_FOR)}",
+        f"## Use\n\n```\n{shlex.join(['crnn-audio', 'generate', name, '--tokens', '300'])}\n```",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def text_splits(run: Run, root: str | Path | None) -> tuple[str, ...]:
+    """The splits that the model did not see.
+
+    Raises:
+        DataError: the corpus cannot be had.
+    """
+    data = run.language.data.model_copy(update={"root": str(root)} if root else {})
+    there = build.text(run.language.model_copy(update={"data": data})).splits
+    return tuple(split for split in there if split != "train")

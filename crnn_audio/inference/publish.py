@@ -11,17 +11,21 @@ from typing import Any
 
 from crnn_audio import files, runs
 from crnn_audio.config import commands
-from crnn_audio.config.schema import EventRecipe
+from crnn_audio.config.schema import EventRecipe, LanguageRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, RunError
-from crnn_audio.inference.cards import music_card, music_splits
+from crnn_audio.inference.cards import music_card, music_splits, text_card, text_splits
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate import Evaluation, corpus_of, evaluate_speech
 from crnn_audio.inference.evaluate_events import EventEvaluation, evaluate_events
+from crnn_audio.inference.evaluate_text import TextEvaluation, evaluate_text
 from crnn_audio.inference.load import load
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.inference.show import look_ahead_ms
+from crnn_audio.inference.writer import Writer
 from crnn_audio.runs import Run
+
+Score = Evaluation | EventEvaluation | TextEvaluation
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Published:
 
     path: Path
     num_bytes: int
-    scores: tuple[Evaluation | EventEvaluation, ...]
+    scores: tuple[Score, ...]
     weights: str
 
 
@@ -79,12 +83,15 @@ def publish(
 
 def _judged(
     copy: Run, splits: tuple[str, ...], root: str | Path | None, progress: home.Progress | None
-) -> tuple[tuple[Evaluation | EventEvaluation, ...], str]:
+) -> tuple[tuple[Score, ...], str]:
     """The scores of the copy, and its card."""
     opened = load(copy.path, device="cpu")
     if isinstance(opened, Composer):
         music = tuple(evaluate_events(opened, split, root=root, written=0, progress=progress) for split in splits)
         return music, music_card(opened, music, _trained(copy, "train"))
+    if isinstance(opened, Writer):
+        texts = tuple(evaluate_text(opened, split, root=root, progress=progress) for split in splits)
+        return texts, text_card(opened, texts, _trained(copy, "train"))
     if not isinstance(opened, Recognizer):
         raise RunError(f"{copy.path}: a model of piano rolls is not published; it is for comparing cells.")
     scores = tuple(_scored(opened, split, root, progress) for split in splits)
@@ -94,6 +101,8 @@ def _judged(
 def _held_out(run: Run, root: str | Path | None, progress: home.Progress | None) -> tuple[str, ...]:
     if isinstance(run.recipe, EventRecipe):
         return music_splits(run, root)
+    if isinstance(run.recipe, LanguageRecipe):
+        return text_splits(run, root)
     recipe, there = corpus_of(run, root, progress)
     unseen = ("test",) if recipe.data.dev_as_train else ("dev", "test")
     found = tuple(split for split in unseen if there.get(split))
@@ -108,7 +117,7 @@ def _scored(recognizer: Recognizer, split: str, root: str | Path | None, progres
     return replace(found, corpus=commands.from_here(found.corpus))
 
 
-def _score(evaluation: Evaluation | EventEvaluation) -> dict[str, Any]:
+def _score(evaluation: Score) -> dict[str, Any]:
     return {name: value for name, value in evaluation.as_json().items() if name != "run"}
 
 
