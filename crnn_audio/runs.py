@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -33,6 +33,7 @@ from crnn_audio.errors import CrnnAudioError, RunError
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.text.vocabulary import Vocabulary
 
+Kind = TypeVar("Kind", EventRecipe, LanguageRecipe, SpeechRecipe)
 FORMAT = 1
 MAKING = "making"
 ZOO = Path(__file__).parent / "zoo"
@@ -62,12 +63,8 @@ class Run:
         Raises:
             RunError: the run is none.
         """
-        if not isinstance(self.recipe, EventRecipe):
-            raise RunError(
-                f"{self.path}: a model of {self.recipe.data.name} for task {self.recipe.task.kind}, which writes no "
-                "music. Give a run of a recipe with task next_token, such as recipes/chorales/lstm.yaml."
-            )
-        return self.recipe
+        give = "Give a run of a recipe with task next_token, such as recipes/chorales/lstm.yaml."
+        return self._of_kind(EventRecipe, f"writes no music. {give}")
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -82,12 +79,7 @@ class Run:
         Raises:
             RunError: the run is none.
         """
-        if not isinstance(self.recipe, LanguageRecipe):
-            raise RunError(
-                f"{self.path}: a model of {self.recipe.data.name} for task {self.recipe.task.kind}, which reads and "
-                "writes no text. Give a run of a recipe with task language."
-            )
-        return self.recipe
+        return self._of_kind(LanguageRecipe, "reads and writes no text. Give a run of a recipe with task language.")
 
     @property
     def speech(self) -> SpeechRecipe:
@@ -96,11 +88,12 @@ class Run:
         Raises:
             RunError: the run is none.
         """
-        if not isinstance(self.recipe, SpeechRecipe):
-            raise RunError(
-                f"{self.path}: a model of {self.recipe.data.name} for task {self.recipe.task.kind}, which hears no "
-                "speech. Give a run of a recipe with task recognition."
-            )
+        return self._of_kind(SpeechRecipe, "hears no speech. Give a run of a recipe with task recognition.")
+
+    def _of_kind(self, kind: type[Kind], lack: str) -> Kind:
+        if not isinstance(self.recipe, kind):
+            task = self.recipe.task.kind
+            raise RunError(f"{self.path}: a model of {self.recipe.data.name} for task {task}, which {lack}")
         return self.recipe
 
     @property

@@ -1,6 +1,9 @@
 """One way to load: a run directory or a name of the zoo becomes what its task can do."""
 
+from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
+from typing import TypeVar
 
 from crnn_audio import build, runs
 from crnn_audio.config.schema import EventRecipe, LanguageRecipe, RollRecipe
@@ -16,6 +19,7 @@ from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.tasks.recognition import Recognition
 
 Model = Recognizer | Predictor | Composer | Writer
+Kind = TypeVar("Kind", Recognizer, Composer, Writer)
 
 
 def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> Model:
@@ -58,11 +62,7 @@ def load_recognizer(model: str | Path, *, device: str = "auto", weights: str = "
     Raises:
         RunError: as `load`, or the model hears none.
     """
-    loaded = load(model, device=device, weights=weights)
-    if not isinstance(loaded, Recognizer):
-        loaded.run.speech  # noqa: B018  # says what it is instead
-        raise AssertionError("a run without speech has said so")
-    return loaded
+    return _only(Recognizer, load(model, device=device, weights=weights), attrgetter("speech"))
 
 
 def load_composer(model: str | Path, *, device: str = "auto", weights: str = "best") -> Composer:
@@ -80,10 +80,7 @@ def composer_of(loaded: Model) -> Composer:
     Raises:
         RunError: the model writes none.
     """
-    if not isinstance(loaded, Composer):
-        loaded.run.events  # noqa: B018  # says what it is instead
-        raise AssertionError("a run of another task has said so")
-    return loaded
+    return _only(Composer, loaded, attrgetter("events"))
 
 
 def load_writer(model: str | Path, *, device: str = "auto", weights: str = "best") -> Writer:
@@ -92,11 +89,15 @@ def load_writer(model: str | Path, *, device: str = "auto", weights: str = "best
     Raises:
         RunError: as `load`, or the model writes none.
     """
-    loaded = load(model, device=device, weights=weights)
-    if not isinstance(loaded, Writer):
-        loaded.run.language  # noqa: B018  # says what it is instead
-        raise AssertionError("a run of another task has said so")
-    return loaded
+    return _only(Writer, load(model, device=device, weights=weights), attrgetter("language"))
+
+
+def _only(kind: type[Kind], loaded: Model, refusing: Callable[[Run], object]) -> Kind:
+    """The model if it is of that kind; else `refusing` its run raises what it is instead."""
+    if isinstance(loaded, kind):
+        return loaded
+    refusing(loaded.run)
+    raise AssertionError("a run of another task has said so")
 
 
 def _take_weights(run: Run, task: Recognition | NextFrame | NextToken | Language, weights: str) -> None:
