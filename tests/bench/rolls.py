@@ -27,7 +27,7 @@ RECIPE = "jsb/lstm"
 RECURRENT = (
     "{cell: lstm, hidden_size: 200, num_layers: 2, projection: false, bidirectional: false, norm: none, dropout: 0.2}"
 )
-OVERRIDES = ["threads=1", f"model.recurrent={RECURRENT}", "optim.max_epochs=1000"]
+OVERRIDES = ["threads=1", f"model.recurrent={RECURRENT}", "optim.max_epochs=1000", "optim.ema=0"]
 
 
 class Published(nn.Module):
