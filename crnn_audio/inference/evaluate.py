@@ -23,6 +23,7 @@ from crnn_audio.inference.writer import Writer
 from crnn_audio.metrics.error_rate import ErrorCounts, align, interval
 from crnn_audio.runs import Run
 from crnn_audio.tasks.judging import Transcribed, judge_recognition
+from crnn_audio.text.vocabulary import BLANK, UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -157,15 +158,26 @@ def corpus_of(
 ) -> tuple[SpeechRecipe, build.Splits]:
     """A run's recipe, with another corpus or its own at `root` if these are given, and the corpus's cuts by split.
 
+    Another corpus's texts are spelled in the case that the model writes.
+
     Raises:
         DataError: it cannot be had.
         RecipeError: no corpus has that name.
     """
     place = [f"data.root={json.dumps(str(root))}"] if root else []
     if corpus:
-        place = [f"data.corpus={corpus}", "data.dev_as_train=false", *(place or ["data.root=null"])]
+        case = f"task.case={case_of(run)}"
+        place = [f"data.corpus={corpus}", "data.dev_as_train=false", case, *(place or ["data.root=null"])]
     recipe = cast(SpeechRecipe, recipes.loads(recipes.dump(run.speech), place, source=str(run.path)))
     return recipe, build.splits(recipe, progress)
+
+
+def case_of(run: Run) -> str:
+    """That of the recipe; where it keeps what it finds, that of its letters, if all have one."""
+    letters = "".join(token for token in run.vocabulary.tokens if token not in (BLANK, UNKNOWN))
+    if run.speech.task.case != "keep" or not (letters.isupper() or letters.islower()):
+        return run.speech.task.case
+    return "upper" if letters.isupper() else "lower"
 
 
 def default_split(recipe: SpeechRecipe, splits: build.Splits) -> str:

@@ -7,9 +7,11 @@ import pytest
 
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RecipeError
-from crnn_audio.inference.evaluate import Evaluation, default_split, evaluate
+from crnn_audio.inference.evaluate import Evaluation, case_of, default_split, evaluate
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, word_errors
+from crnn_audio.runs import Run
 from crnn_audio.tasks.judging import Transcribed
+from crnn_audio.text.vocabulary import Vocabulary
 from tests import trainings
 
 
@@ -85,6 +87,22 @@ def test_another_corpus_is_transcribed_and_a_wrong_name_is_told(recognizer, tiny
         evaluate(recognizer, corpus="an5")
     with pytest.raises(RecipeError, match="manifests"):
         evaluate(recognizer, corpus="manifests")
+
+
+@pytest.mark.parametrize(
+    ("letters", "asked", "case"),
+    [
+        ("AB C", "keep", "upper"),
+        ("ab 'c", "keep", "lower"),
+        ("aB", "keep", "keep"),
+        ("AB", "lower", "lower"),
+        ("12", "keep", "keep"),
+    ],
+)
+def test_another_corpus_is_spelled_in_the_case_that_the_model_writes(tmp_path, letters, asked, case) -> None:
+    recipe = trainings.small(tmp_path, {"task.case": asked})
+    run = Run(tmp_path, recipe, Vocabulary.build([letters], "characters"), None, {})
+    assert case_of(run) == case
 
 
 def test_without_test_dev_is_taken_if_it_was_not_trained_on(tiny: Path, tmp_path: Path) -> None:
