@@ -9,7 +9,7 @@ import numpy as np
 
 from crnn_audio.audio.pipes import piped
 from crnn_audio.audio.resampling import resample
-from crnn_audio.audio.sound import OnLoss, Sound, opened, refuse_non_finite
+from crnn_audio.audio.sound import OnLoss, Sound, opened, refuse_impossible
 from crnn_audio.audio.source import Source, name_of
 from crnn_audio.errors import DataError
 
@@ -61,13 +61,13 @@ def read(
 
     Raises:
         DataError: there is no such file, it is a folder, empty, not audio, cut short, damaged, without samples or
-            unreadable, holds NaN or infinite samples, or ends before `start + duration`.
+            unreadable, holds impossible samples (NaN, infinite, beyond `LOUDEST`), or ends before `start + duration`.
     """
     with opened(source) as sound:
         first, last = _span(sound, start, duration)
         begin = 0 if sound.file.format == "MP3" else first  # seeking in MP3 may land beside the mark
         waveform = np.concatenate(list(sound.decoded(begin, last, on_loss)))[first - begin :]
-    refuse_non_finite(waveform, sound.name, first)
+    refuse_impossible(waveform, sound.name, first)
     if sample_rate is None:
         return waveform, sound.sample_rate
     return resample(waveform, sound.sample_rate, sample_rate), sample_rate

@@ -20,6 +20,8 @@ BLOCK = 1 << 20
 UNKNOWN_LENGTH = (1 << 63) - 1
 LOWEST_RATE = 1000
 """Samples a second."""
+LOUDEST = 1e10
+"""Far above any scale that samples are written in (1, 2^15, 2^31), and far below where spectra overflow."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Sound:
         """All of it from its beginning, mono and at `sample_rate`, in blocks of `seconds`, the last one shorter.
 
         Raises:
-            DataError: some of it is lost and there is no `on_loss`, or it holds NaN or infinite samples.
+            DataError: some of it is lost and there is no `on_loss`, or it holds impossible samples.
         """
         rate = sample_rate or self.sample_rate
         native = max(round(seconds * self.sample_rate), 1)
@@ -89,7 +91,7 @@ class Sound:
     def _finite(self, size: int, on_loss: OnLoss | None) -> Iterator[np.ndarray]:
         position = 0
         for piece in self.decoded(0, self.num_samples, on_loss, size=size):
-            refuse_non_finite(piece, self.name, position)
+            refuse_impossible(piece, self.name, position)
             position += len(piece)
             yield piece
 
@@ -183,16 +185,18 @@ def mono(samples: np.ndarray) -> np.ndarray:
     return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
 
 
-def refuse_non_finite(waveform: np.ndarray, name: str, first: int) -> None:
-    """Refuses NaN and infinity; `first` is where in the recording the waveform begins.
+def refuse_impossible(waveform: np.ndarray, name: str, first: int) -> None:
+    """Refuses NaN, infinity and what is too loud for its power to be a number; `first` is where the waveform begins.
 
     Raises:
         DataError: says how many and where.
     """
-    bad = np.flatnonzero(~np.isfinite(waveform))
+    bad = np.flatnonzero(~(np.abs(waveform) <= LOUDEST))
     if bad.size:
-        where = f"the first at sample {first + bad[0]}"
-        raise DataError(f"{name}: {bad.size} of {waveform.size} samples are NaN or infinite, {where}.")
+        where = f"the first at sample {first + bad[0]} ({waveform[bad[0]]:g})"
+        raise DataError(
+            f"{name}: {bad.size} of {waveform.size} samples are NaN, infinite or beyond {LOUDEST:g}, {where}."
+        )
 
 
 @contextmanager

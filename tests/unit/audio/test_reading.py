@@ -187,11 +187,19 @@ def test_a_header_without_samples_is_refused(tmp_path, container, suffix):
 def test_non_finite_samples_are_counted_and_the_first_is_named():
     samples = np.zeros((100, 2), np.float32)
     samples[40, 1], samples[70, 0] = np.nan, np.inf
-    with pytest.raises(DataError, match="2 of 100 samples are NaN or infinite, the first at sample 40"):
+    with pytest.raises(DataError, match=r"2 of 100 .* NaN, infinite or beyond 1e\+10, the first at sample 40 \(nan\)"):
         audio.read(wav_bytes(samples))
-    with pytest.raises(DataError, match="1 of 50 samples are NaN or infinite, the first at sample 70"):
+    with pytest.raises(DataError, match=r"1 of 50 .* the first at sample 70 \(inf\)"):
         audio.read(wav_bytes(samples), start=50 / RATE)
     assert audio.read(wav_bytes(samples), duration=40 / RATE)[0].shape == (40,)
+
+
+def test_samples_too_loud_for_a_spectrum_are_refused_and_those_of_integers_are_not():
+    samples = np.full((100, 1), 2.0**31, np.float32)
+    assert np.isfinite(audio.read(wav_bytes(samples))[0]).all()
+    samples[30] = -1e38
+    with pytest.raises(DataError, match=r"1 of 100 .* the first at sample 30 \(-1e\+38\)"):
+        audio.read(wav_bytes(samples))
 
 
 def test_a_damaged_flac_is_refused(tmp_path):
