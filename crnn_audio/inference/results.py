@@ -252,7 +252,8 @@ def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
     figures = f"{row['split']} " + (f"{_rate(row)} {UNITS[metric]}" if metric in UNITS else f"WER {_rate(row)} %")
     seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
     seconds = row["train_seconds"]
-    time = f"{seconds / 60:.0f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
+    minutes = round(seconds / 60)
+    time = f"{minutes} minute{'' if minutes == 1 else 's'}" if seconds >= 60 else f"{seconds:.0f} seconds"
     return f"{described} Measured: {figures} ({seeds}), {time} on {_device(row)}.\n{rest}"
 
 
