@@ -252,8 +252,9 @@ def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
     figures = f"{row['split']} " + (f"{_rate(row)} {UNITS[metric]}" if metric in UNITS else f"WER {_rate(row)} %")
     seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
     seconds = row["train_seconds"]
-    minutes = round(seconds / 60)
-    time = f"{minutes} minute{'' if minutes == 1 else 's'}" if seconds >= 60 else f"{seconds:.0f} seconds"
+    time = f"{seconds:.0f} seconds"
+    if seconds >= 60:
+        time = "1 minute" if seconds < 90 else f"{seconds / 60:.0f} minutes"
     return f"{described} Measured: {figures} ({seeds}), {time} on {_device(row)}.\n{rest}"
 
 

@@ -187,7 +187,7 @@ def test_the_first_line_of_a_recipe(ending: str) -> None:
     both = [row(1, 0.09, split="dev", train_seconds=60.0, threads=2), *an4]
     assert results.with_first_line(text, both) == once, "test stands for itself"
     dev = results.with_first_line(text, both[:1])
-    assert "Measured: dev WER 9.00 % (1 seed), 1 minutes on cpu, 2 threads." in dev
+    assert "Measured: dev WER 9.00 % (1 seed), 1 minute on cpu, 2 threads." in dev
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '[{"recipe": "a"}]', "[" * 9999, "3"])
