@@ -195,7 +195,8 @@ def refuse_impossible(waveform: np.ndarray, name: str, first: int) -> None:
     if bad.size:
         where = f"the first at sample {first + bad[0]} ({waveform[bad[0]]:g})"
         raise DataError(
-            f"{name}: {bad.size} of {waveform.size} samples are NaN, infinite or beyond {LOUDEST:g}, {where}."
+            f"{name}: {bad.size} of {waveform.size} samples are NaN, infinite or beyond {LOUDEST:g}, {where}. "
+            "Write the file anew, or leave it out."
         )
 
 

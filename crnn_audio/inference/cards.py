@@ -1,9 +1,11 @@
 """Model cards of what writes music or text: what it is, its data, its scores, what it knows, what it is not for."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from crnn_audio import build
+from crnn_audio.corpora import home
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate_events import EventEvaluation
 from crnn_audio.inference.evaluate_text import TextEvaluation
@@ -18,21 +20,31 @@ FORMS = {
 """What a model writes, by its representation."""
 
 
+def page(run: Run, what: str, sections: Mapping[str, str]) -> str:
+    """A card: the model's name, what it is, and sections by their titles."""
+    parts = [f"# {run.path.resolve().name}", what, *(f"## {title}\n\n{text}" for title, text in sections.items())]
+    return "\n\n".join(parts) + "\n"
+
+
+def data(corpus: home.Obtainable, trained: str) -> str:
+    """What a corpus is, from where and under which licence; `trained` says how the weights came about."""
+    about = (corpus.__doc__ or "").strip().partition("\n")[0]
+    return f"{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.\n\n{trained}"
+
+
 def music_card(composer: Composer, scores: tuple[EventEvaluation, ...], trained: str) -> str:
     """The card; `trained` says how the weights came about."""
     run = composer.run
     corpus = build.corpus_of_music(run.events)
-    about = (corpus.__doc__ or "").strip().partition("\n")[0]
     known = [f"- `{name}`: {run.conditions.listed(name)}" for name in run.conditions.values]
-    sections = [
-        f"# {run.path.resolve().name}\n\n{_what(composer)}",
-        f"## Data\n\n{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.\n\n{trained}",
-        f"## Scores\n\nOf these very files, nothing given.\n\n{_table(scores)}",
-        "## What may be asked for\n\n" + ("\n".join(known) or "Nothing."),
-        f"## Not good for\n\n{_sentence(corpus.NOT_FOR)}",
-        f"## Use\n\n```\n{_use(run)}\n```",
-    ]
-    return "\n\n".join(sections) + "\n"
+    sections = {
+        "Data": data(corpus, trained),
+        "Scores": f"Of these very files, nothing given.\n\n{_table(scores)}",
+        "What may be asked for": "\n".join(known) or "Nothing.",
+        "Not good for": _sentence(corpus.NOT_FOR),
+        "Use": f"```\n{_use(run)}\n```",
+    }
+    return page(run, _what(composer), sections)
 
 
 def _what(composer: Composer) -> str:
@@ -74,7 +86,6 @@ def text_card(writer: Writer, scores: tuple[TextEvaluation, ...], trained: str) 
     run, model = writer.run, writer.task.model
     recipe = run.language
     corpus, layers = build.corpus_of_text(recipe), recipe.model.recurrent
-    about = (corpus.__doc__ or "").strip().partition("\n")[0]
     rows = [
         f"| {one.corpus} {one.split} | {one.likelihood.nats_per_character:.4f} | {one.likelihood.perplexity:.2f} "
         f"| {len(one.likelihood.text)} | {', '.join(f'{name} {nats:.4f}' for name, nats in one.floors.items())} |"
@@ -82,17 +93,19 @@ def text_card(writer: Writer, scores: tuple[TextEvaluation, ...], trained: str) 
     ]
     head = f"| split | nats a character | perplexity a {recipe.task.unit.removesuffix('s')} | characters | n-grams |"
     table = "\n".join([head, "|---|--:|--:|--:|---|", *rows])
-    name = run.path.resolve().name
-    sections = [
-        f"# {name}\n\nWrites text by {recipe.task.unit}: {layers.num_layers} {layers.cell.upper()} layers of "
-        f"{layers.hidden_size} and a softmax over {len(run.vocabulary)} tokens; {model.num_parameters:,} parameters, "
-        "kept in half precision.",
-        f"## Data\n\n{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.\n\n{trained}",
-        f"## Scores\n\nOf these very files, each text as a whole.\n\n{table}",
-        f"## Not good for\n\n{_sentence(corpus.NOT_FOR)}",
-        f"## Use\n\n```\n{shlex.join(['crnn-audio', 'generate', name, '--tokens', '300'])}\n```",
-    ]
-    return "\n\n".join(sections) + "\n"
+    what = (
+        f"Writes text by {recipe.task.unit}: {layers.num_layers} {layers.cell.upper()} layers of {layers.hidden_size} "
+        f"and a softmax over {len(run.vocabulary) - 1} tokens; {model.num_parameters:,} parameters, kept in half "
+        "precision."
+    )
+    use = shlex.join(["crnn-audio", "generate", run.path.resolve().name, "--tokens", "300"])
+    sections = {
+        "Data": data(corpus, trained),
+        "Scores": f"Of these very files, each text as a whole.\n\n{table}",
+        "Not good for": _sentence(corpus.NOT_FOR),
+        "Use": f"```\n{use}\n```",
+    }
+    return page(run, what, sections)
 
 
 def _sentence(text: str) -> str:

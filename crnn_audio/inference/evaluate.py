@@ -108,7 +108,7 @@ def evaluate(
     """
     opened = load(model, weights=weights) if isinstance(model, str | Path) else model
     if corpus and not isinstance(opened, Recognizer):
-        raise RunError(f"{opened.run.path}: hears no speech, so it is judged on its own corpus alone.")
+        raise RunError(f"{opened.run.path}: hears no speech, so it is judged on its own corpus alone. Name no other.")
     if isinstance(opened, Predictor):
         return evaluate_rolls(opened, split or "test", root=root, progress=progress)
     if isinstance(opened, Composer):

@@ -14,6 +14,7 @@ from crnn_audio.config import commands
 from crnn_audio.config.schema import EventRecipe, LanguageRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, RunError
+from crnn_audio.inference import cards
 from crnn_audio.inference.cards import music_card, music_splits, text_card, text_splits
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate import Evaluation, corpus_of, evaluate_speech
@@ -126,14 +127,13 @@ def card(recognizer: Recognizer, scores: tuple[Evaluation, ...]) -> str:
     run = recognizer.run
     corpus = CORPORA.get(run.recipe.data.corpus)
     not_for = corpus.NOT_FOR if corpus else "Anything unlike the recordings that it was trained on."
-    sections = [
-        f"# {run.path.resolve().name}\n\n{_what(recognizer)}",
-        f"## Data\n\n{_data(corpus, run)}",
-        f"## Scores\n\nGreedy, without a language model, of these very files.\n\n{_table(scores)}",
-        f"## Not good for\n\n{not_for}",
-        f"## Use\n\n```\n{_use(run)}\n```",
-    ]
-    return "\n\n".join(sections) + "\n"
+    sections = {
+        "Data": _data(corpus, run),
+        "Scores": f"Greedy, without a language model, of these very files.\n\n{_table(scores)}",
+        "Not good for": not_for,
+        "Use": f"```\n{_use(run)}\n```",
+    }
+    return cards.page(run, _what(recognizer), sections)
 
 
 def _what(recognizer: Recognizer) -> str:
@@ -149,13 +149,12 @@ def _what(recognizer: Recognizer) -> str:
 
 def _data(corpus: home.Corpus | None, run: Run) -> str:
     data = run.speech.data
-    about = f"Own recordings in {data.name}; their licence is for their owner to state."
-    if corpus:
-        first_line = (corpus.__doc__ or "").strip().partition("\n")[0]
-        about = f"{first_line}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}."
     splits = "train and dev, as long as was chosen before on dev" if data.dev_as_train else "train"
     start = f", starting from {run.recipe.init}" if run.recipe.init else ""
-    return f"{about}\n\n{_trained(run, splits + start)}"
+    trained = _trained(run, splits + start)
+    if corpus:
+        return cards.data(corpus, trained)
+    return f"Own recordings in {data.name}; their licence is for their owner to state.\n\n{trained}"
 
 
 def _trained(run: Run, on: str) -> str:

@@ -55,10 +55,9 @@ def told(name: str, old: Vocabulary, new: Vocabulary) -> list[str]:
     if not added:
         return []
     shown = ", ".join(map(repr, added[:8])) + (" and others" if len(added) > 8 else "")
-    lines = [f"{name} lacks {len(added)} tokens of the new texts; they begin untrained: {shown}."]
-    known = set(old.tokens)
+    lines = [f"{name} lacks {len(added)} of the new texts' tokens, untrained as yet: {shown}."]
     for case, spelled in (("lower", str.lower), ("upper", str.upper)):
-        if same := [token for token in added if token not in known and spelled(token) in known]:
+        if same := [token for token in added if spelled(token) in old.tokens]:
             lines.append(f"  {len(same)} of them it knows in {case} case: task.case={case} keeps what it has learned.")
     return lines
 

@@ -139,6 +139,7 @@ def test_recorded(tree: Path, here: Here) -> None:
         (["generate", "an4"], 5, "which writes no music"),
         (["evaluate", "an4", "--next", "a"], 5, "which reads and writes no text"),
         (["evaluate", "run", "--next", "a", "--text", "x"], 2, "stand alone"),
+        (["evaluate", "run", "--corpus", "an4"], 5, "hears no speech, so it is judged on its own corpus alone"),
         (["evaluate", "run", "--next", "9"], 4, "characters that this model does not know: '9'"),
         (["evaluate", "run", "--text", "missing.txt"], 4, "missing.txt: cannot be read"),
         (["evaluate", "run", "--text", "bad.txt"], 4, "bad.txt: not a UTF-8 text file (byte 3 is 0xff)"),

@@ -143,12 +143,12 @@ def test_new_tokens_are_told_and_how_another_case_does_without_them() -> None:
     old = Vocabulary.build(["one two"], "words")
     assert init.told("an4", old, init.grown(old, ["two one"])) == []
     assert init.told("an4", old, init.grown(old, ["ONE three Two"])) == [
-        "an4 lacks 3 tokens of the new texts; they begin untrained: 'ONE', 'Two', 'three'.",
+        "an4 lacks 3 of the new texts' tokens, untrained as yet: 'ONE', 'Two', 'three'.",
         "  2 of them it knows in lower case: task.case=lower keeps what it has learned.",
     ]
     letters = Vocabulary.build(["ABCDEFGHIJ"], "characters")
     first, second = init.told("an4", letters, init.grown(letters, ["abcdefghij"]))
-    assert first.endswith("they begin untrained: " + ", ".join(map(repr, "abcdefgh")) + " and others.")
+    assert first.endswith("untrained as yet: " + ", ".join(map(repr, "abcdefgh")) + " and others.")
     assert "10 of them it knows in upper case: task.case=upper" in second
 
 
@@ -156,4 +156,4 @@ def test_new_tokens_are_told_before_training(trained, other_words, tmp_path) -> 
     said = list[str]()
     recipe = trainings.small(other_words, {**STACK, "init": str(trained), "optim.max_epochs": 1})
     run.train(recipe, tmp_path / "fine", say=said.append)
-    assert f"{trained} lacks 1 tokens of the new texts; they begin untrained: 'z'." in said
+    assert f"{trained} lacks 1 of the new texts' tokens, untrained as yet: 'z'." in said
