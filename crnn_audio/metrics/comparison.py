@@ -62,9 +62,13 @@ class Comparison:
             for name, side in (("generated", self.generated), ("corpus", self.corpus))
         }
 
+    def rows(self) -> list[tuple[str, str, str]]:
+        """For people: what each figure is, and what it is of both sides."""
+        return _rows(self.generated, self.corpus)
+
     def lines(self) -> list[str]:
         """A table for people, a figure a line."""
-        rows = [("", "generated", "corpus"), *_rows(self.generated, self.corpus)]
+        rows = [("", "generated", "corpus"), *self.rows()]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         return [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
 

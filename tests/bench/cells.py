@@ -19,7 +19,7 @@ import torch
 from crnn_audio import files
 from crnn_audio.builders.parts import model
 from crnn_audio.config.sections import Model, RecurrentLayers
-from crnn_audio.inference import results
+from crnn_audio.inference import results, tables
 from crnn_audio.models.heads import SigmoidHead
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.next_frame import NextFrame
@@ -125,7 +125,7 @@ def main() -> None:
         "threads": 1,
         "date": datetime.now(UTC).date().isoformat(),
     }
-    print(*results.cell_table(found), sep="\n")
+    print(*tables.cell_table(found), sep="\n")
     if chosen.record:
         files.write_text(RECIPES / "cells.json", json.dumps(found, indent=1) + "\n")
         results.write_tables(RECIPES)

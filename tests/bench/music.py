@@ -1,27 +1,36 @@
 """What a composer can do: `python -m tests.bench.music MODEL` asks it for pieces and judges them.
 
 Of chorales ten dev sopranos are harmonised, and the lower voices compared with Bach's; of tunes a hundred are asked for
-in 6/8 in G. Ten pieces are read back by music21 and mido.
+in 6/8 in G. Ten pieces are read back by music21 and mido, and set beside ten of dev. With `--record` all this goes
+beside the recipe, with a picture of the first piece, and into recipes/README.md.
 """
 
 import argparse
 import json
+import sys
 import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from crnn_audio import build
+from crnn_audio import build, files
 from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.inference import results
 from crnn_audio.inference.composer import Composer
+from crnn_audio.inference.evaluate_events import known_of
 from crnn_audio.inference.load import load_composer
 from crnn_audio.metrics.cadences import endings
-from crnn_audio.metrics.music import figures
+from crnn_audio.metrics.comparison import Comparison, compare
 from crnn_audio.symbolic import chorales, pianoroll
 from crnn_audio.symbolic.score import Score
+from crnn_audio.training.start import code_version
 
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+PIECES = 10
 LOWER = ("alto", "tenor", "bass")
 
 
@@ -82,23 +91,101 @@ def read_back(composer: Composer, count: int, sampling: Sampling) -> dict[str, i
     return opened
 
 
+@dataclass(frozen=True)
+class Written:
+    """Pieces like those of dev, in how they compare with them, and the first of them."""
+
+    comparison: Comparison
+    first: Score
+
+
+def written(composer: Composer, count: int, sampling: Sampling) -> Written:
+    """As many pieces as asked for, each asked to be what one of dev is."""
+    splits = build.music(composer.run.events).splits
+    like = splits["dev"][:count]
+    pieces = [
+        composer.generate(
+            condition=known_of(composer, build.condition_of(tune)),
+            sampling=replace(sampling, seed=sampling.seed + place),
+        ).score
+        for place, tune in enumerate(like)
+    ]
+    comparison = compare(pieces, [tune.score for tune in like], [tune.score for tune in splits["train"]])
+    return Written(comparison, pieces[0])
+
+
+def facts(found: dict[str, Any]) -> list[str]:
+    """What else was found, in sentences."""
+    read = found["read_back"]
+    lines = [
+        f"Of {read['pieces']} pieces {read['music21']} open in music21 (MusicXML) and {read['mido']} in mido (MIDI) "
+        "with all their notes."
+    ]
+    if harmony := found.get("harmonised"):
+        lines += [
+            f"{harmony['sopranos']} dev sopranos harmonised at temperature {harmony['temperature']:g}: "
+            f"{harmony['kept']} stand note for note; of the sixteenths of the lower voices {harmony['agreement']:.1%} "
+            f"have Bach's pitch. Bach's own lower voices cost the model {harmony['bach_nats_per_note']:.3f} nats a "
+            "voice and sixteenth."
+        ]
+    if tunes := found.get("asked"):
+        lines += [
+            f"Of {tunes['tunes']} tunes asked for in {tunes['condition']['metre']} in {tunes['condition']['key']} at "
+            f"temperature {tunes['temperature']:g}, {tunes['full_and_on_tonic']} fill their bars and end on the "
+            "tonic's chord."
+        ]
+    return lines
+
+
+def record(composer: Composer, chosen: argparse.Namespace, found: dict[str, Any], pieces: Written) -> Path:
+    """Writes what was found beside the recipe, with a picture, and the tables anew; the file."""
+    folder = RECIPES / Path(composer.run.facts["recipe"]).parent.name
+    pieces.first.plot(folder / "written.png")
+    options = "".join(
+        f" --{name.replace('_', '-')} {value:g}"
+        for name in ("temperature", "top_p")
+        if (value := getattr(chosen, name)) != 1
+    )
+    entry = {
+        "model": chosen.model,
+        "table": [line for line in pieces.comparison.rows() if any(line[1:])],
+        "facts": facts(found),
+        "caption": f"The first piece of {chosen.model}",
+        "picture": f"{folder.name}/written.png",
+        "command": f"python -m tests.bench.music {chosen.model}{options} --record",
+        **code_version(),
+        "device": "cpu",
+        "threads": 1,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    files.write_text(folder / "written.json", json.dumps(entry, indent=1) + "\n")
+    results.write_tables(RECIPES)
+    return folder / "written.json"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.music", description=__doc__)
     parser.add_argument("model", help="a run directory or a zoo name")
     parser.add_argument("--num", type=int, help="sopranos (10) or tunes (100)")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument(
+        "--record", action="store_true", help="write recipes/*/written.json, the picture and the tables"
+    )
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     composer = load_composer(chosen.model, device="cpu")
     sampling = Sampling(temperature=chosen.temperature, top_p=chosen.top_p, seed=1)
-    found: dict[str, Any] = {"model": chosen.model, "read_back": read_back(composer, 10, sampling)}
+    found: dict[str, Any] = {"model": chosen.model, "read_back": read_back(composer, PIECES, sampling)}
     if composer.kind == "chorale":
         found["harmonised"] = harmonised(composer, chosen.num or 10, sampling)
     else:
         found["asked"] = asked(composer, chosen.num or 100, sampling)
-    found["rates"] = figures([piece.score for piece in composer.generate_many(10, sampling=sampling)]).rates
+    pieces = written(composer, PIECES, sampling)
     print(json.dumps(found, indent=1))
+    print(*pieces.comparison.lines(), sep="\n")
+    if chosen.record:
+        print(f"Recorded in {record(composer, chosen, found, pieces)}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import soundfile
 from safetensors.torch import load_file, save_file
 
 from crnn_audio.batching import manifests
-from crnn_audio.inference import results
+from crnn_audio.inference import tables
 
 FIELDS = ["run", "split", "wer", "cer", "words", "substitutions", "deletions", "insertions", "interval"]
 ROW = (
@@ -164,7 +164,7 @@ def test_recorded_rows_of_one_seed_and_of_two(cli, tree: Path) -> None:
 
     cell = f"{100 * row['mean']:.2f} ± {100 * row['sd']:.2f}"
     table = (tree / "recipes" / "README.md").read_text(encoding="utf-8")
-    assert table == results.readme(json.loads((tree / "recipes" / "tiny" / "results.json").read_text()))
+    assert table == tables.readme(json.loads((tree / "recipes" / "tiny" / "results.json").read_text()))
     assert f"| [tiny/lstm.yaml](tiny/lstm.yaml) | train | train | {cell} | " in table
     first, rest = (tree / "recipes" / "tiny" / "lstm.yaml").read_text(encoding="utf-8").split("\n", 1)
     seconds = facts["train_seconds"]

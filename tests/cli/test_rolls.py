@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scipy.io import savemat
 
-from crnn_audio.inference import results
+from crnn_audio.inference import tables
 from tests import rolls
 from tests.cli.conftest import Here, program
 from tests.rolls import cells, tune
@@ -92,7 +92,7 @@ def test_a_score_is_recorded_in_row_table_and_first_line(tree: Path, here: Here)
     assert row["command"] == (
         "crnn-audio train recipes/jsb/small.yaml --out run && crnn-audio evaluate run --split test --weights best"
     )
-    assert (tree / "recipes" / "README.md").read_text(encoding="utf-8") == results.readme([row])
+    assert (tree / "recipes" / "README.md").read_text(encoding="utf-8") == tables.readme([row])
     first = (tree / "recipes" / "jsb" / "small.yaml").read_text(encoding="utf-8").partition("\n")[0]
     measured = f"Measured: test {found['nats_per_frame']:.3f} nats a frame (1 seed), "
     assert first.startswith(f"# Chords that go up and down. {measured}")

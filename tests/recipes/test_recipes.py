@@ -11,7 +11,7 @@ from crnn_audio import build
 from crnn_audio.batching import manifests
 from crnn_audio.config import load
 from crnn_audio.config.schema import SpeechRecipe
-from crnn_audio.inference import results, show
+from crnn_audio.inference import show, tables
 from crnn_audio.inference.load import load as load_run
 from crnn_audio.training.run import train
 
@@ -45,10 +45,10 @@ def losses(run: Path) -> list[float]:
 
 def test_every_recipe_is_here() -> None:
     walked = {Path(folder) / name for folder, _, names in os.walk(ROOT / "recipes") for name in names}
-    odd = {path.name for path in walked if path.suffix not in (".yaml", ".json", ".md")}
+    odd = {path.name for path in walked if path.suffix not in (".yaml", ".json", ".md", ".png")}
     assert {path for path in walked if path.suffix == ".yaml"} == set(RECIPES)
     assert RECIPES
-    assert not odd, "neither recipe, scores nor page"
+    assert not odd, "neither recipe, scores, picture nor page"
     assert all(path.parent.parent == ROOT / "recipes" for path in RECIPES), "a recipe lies at recipes/<corpus>/"
 
 
@@ -123,7 +123,7 @@ def test_the_first_line_is_what_was_measured(path: Path) -> None:
     own = [row for row in ROWS if ROOT / row["recipe"] == path]
     first = text.partition("\n")[0]
     if own:
-        assert results.with_first_line(text, own) == text
+        assert tables.with_first_line(text, own) == text
     else:
         assert first.endswith((" Not measured yet.", " Not measured.")), "no row stands behind this line"
         assert "Measured:" not in first
@@ -138,7 +138,9 @@ def test_the_table_is_what_was_measured() -> None:
         ]
         cells = page.with_name("cells.json")
         measured = json.loads(cells.read_text()) if cells.exists() else None
-        assert page.read_text(encoding="utf-8") == results.readme(ordered, measured)
+        written = [json.loads(file.read_text()) for file in sorted((ROOT / "recipes").glob("*/written.json"))]
+        assert page.read_text(encoding="utf-8") == tables.readme(ordered, measured, written)
+        assert all((page.parent / one["picture"]).is_file() for one in written)
         assert (ROOT / "recipes" / "LOG.md").exists(), "the page points to it"
 
 

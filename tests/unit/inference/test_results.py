@@ -12,7 +12,7 @@ import pytest
 from crnn_audio import build
 from crnn_audio.config.load import dump, loads
 from crnn_audio.errors import DataError, RunError
-from crnn_audio.inference import results
+from crnn_audio.inference import results, tables
 from crnn_audio.inference.evaluate import Evaluation
 from crnn_audio.inference.evaluate_rolls import RollEvaluation
 from crnn_audio.inference.predictor import Predictor
@@ -170,7 +170,7 @@ def rows() -> list[dict]:
 
 
 def test_the_table_is_the_one_that_was_checked() -> None:
-    assert results.readme(rows()) == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
+    assert tables.readme(rows()) == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("ending", [" Not measured yet.", " Not measured.", " Measured: test WER 9.90 %, by hand."])
@@ -179,14 +179,14 @@ def test_the_first_line_of_a_recipe(ending: str) -> None:
     text = f"# AN4, characters, CTC.{ending}\ndata: {{corpus: an4}}\n# Measured: stays\n"
     measured = "Measured: test WER 7.00 ± 1.00 % (3 seeds), 53 minutes on cpu, 1 thread."
     once = f"# AN4, characters, CTC. {measured}\ndata: {{corpus: an4}}\n# Measured: stays\n"
-    assert results.with_first_line(text, an4) == once
-    assert results.with_first_line(once, an4) == once, "writing it again changes it"
-    assert results.with_first_line(text, digits).partition("\n")[0] == (
+    assert tables.with_first_line(text, an4) == once
+    assert tables.with_first_line(once, an4) == once, "writing it again changes it"
+    assert tables.with_first_line(text, digits).partition("\n")[0] == (
         "# AN4, characters, CTC. Measured: test WER 0.92 % (1 seed), 2 minutes on NVIDIA H200."
     )
     both = [row(1, 0.09, split="dev", train_seconds=60.0, threads=2), *an4]
-    assert results.with_first_line(text, both) == once, "test stands for itself"
-    dev = results.with_first_line(text, both[:1])
+    assert tables.with_first_line(text, both) == once, "test stands for itself"
+    dev = tables.with_first_line(text, both[:1])
     assert "Measured: dev WER 9.00 % (1 seed), 1 minute on cpu, 2 threads." in dev
 
 
@@ -209,7 +209,7 @@ def roll_row(seed: int, value: float, **others: object) -> dict:
 def test_rows_of_rolls_have_a_table_of_their_own() -> None:
     tcn = {"recipe": "recipes/jsb/tcn.yaml", "cell": "tcn", "head": "joint"}
     of_rolls = merged(roll_row(1, 8.43), roll_row(2, 8.37), roll_row(1, 8.2749, **tcn))
-    speech, _, table = results.readme([*rows(), *of_rolls]).partition("\n## What sounds next: piano rolls\n")
+    speech, _, table = tables.readme([*rows(), *of_rolls]).partition("\n## What sounds next: piano rolls\n")
     assert speech == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
     ending = "| 298,000 | 0.8 | cpu, 1 thread | 0123456789ab |"
     assert table.splitlines()[-4:] == [
@@ -218,19 +218,19 @@ def test_rows_of_rolls_have_a_table_of_their_own() -> None:
         f"| [jsb/gru.yaml](jsb/gru.yaml) | gru | sigmoid | test | 8.400 ± 0.042 | 2 {ending}",
         f"| [jsb/tcn.yaml](jsb/tcn.yaml) | tcn | joint | test | 8.275 | 1 {ending}",
     ]
-    assert results.readme(of_rolls).endswith(table)
+    assert tables.readme(of_rolls).endswith(table)
 
 
 def test_the_first_line_of_a_recipe_of_rolls() -> None:
     text = "# JSB, GRU (8.43). Not measured yet.\ntask: {}\n"
     several = merged(roll_row(1, 8.43), roll_row(2, 8.37))
-    once = results.with_first_line(text, several)
+    once = tables.with_first_line(text, several)
     assert once == (
         "# JSB, GRU (8.43). Measured: test 8.400 ± 0.042 nats a frame (2 seeds), 45 seconds on cpu, 1 thread."
         "\ntask: {}\n"
     )
-    assert results.with_first_line(once, several) == once
-    longer = results.with_first_line(text, [roll_row(1, 8.43, train_seconds=150.0)])
+    assert tables.with_first_line(once, several) == once
+    longer = tables.with_first_line(text, [roll_row(1, 8.43, train_seconds=150.0)])
     assert "Measured: test 8.430 nats a frame (1 seed), 2 minutes on cpu" in longer
 
 
@@ -253,6 +253,6 @@ def test_a_run_of_rolls_is_recorded(kind: str, head: str, tmp_path: Path, monkey
     assert (only["seeds"], only["values"], only["trained_on"]) == ([1, 2], [8.5, 8.3], "train")
     assert only["command"] == "crnn-audio train recipes/jsb/small.yaml && crnn-audio evaluate run"
     assert only["parameters"] == predictor.task.model.num_parameters
-    assert Path("recipes/README.md").read_text() == results.readme([only])
+    assert Path("recipes/README.md").read_text() == tables.readme([only])
     first = Path("recipes/jsb/small.yaml").read_text().partition("\n")[0]
     assert first == "# Small. Measured: test 8.400 ± 0.141 nats a frame (2 seeds), 30 seconds on cpu, 1 thread."
