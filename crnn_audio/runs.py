@@ -193,7 +193,7 @@ def create(
         if statistics:
             _write_json(path / "statistics.json", {"mean": statistics[0], "std": statistics[1]})
         if conditions:
-            _write_json(path / "conditions.json", dict(conditions.values))
+            _write_json(path / "conditions.json", conditions.as_json())
         _write_json(path / "run.json", header | {"state": "training"} | dict(facts))
     return open_run(path)
 
@@ -277,11 +277,10 @@ def _statistics(path: Path) -> tuple[list[float], list[float]]:
 
 
 def _conditions(path: Path, recipe: EventRecipe) -> Conditions:
-    values = _read_json(path)
-    if not all(isinstance(one, list) and all(isinstance(value, str) for value in one) for one in values.values()):
-        raise _damaged(path, "not lists of names")
-    home_keys = recipe.data.keys == "home"
-    return Conditions({name: tuple(choices) for name, choices in values.items()}, home_keys)
+    try:
+        return Conditions.from_json(_read_json(path), at_home=recipe.data.keys == "home")
+    except ValueError as error:
+        raise _damaged(path, error) from None
 
 
 def _read_json(path: Path) -> dict[str, Any]:

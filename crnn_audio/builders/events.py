@@ -32,8 +32,9 @@ TUNES: dict[str, tuple[home.Obtainable, Callable[[Path], dict[str, list[Tune]]]]
     corpus.NAME: (corpus, corpus.pieces) for corpus in (chorale_corpus, folk_tunes, nottingham, jsb16)
 }
 """Each corpus that has a home, and what reads its pieces."""
+COUNTED = {"bars", "pickup"}
 RARE = 5
-"""A number of bars that fewer training pieces have is not told."""
+"""A number of bars, or a pickup, that fewer training pieces have is not told."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +74,22 @@ class Encoded:
 
 
 def condition_of(tune: Tune) -> dict[str, str]:
-    """What a piece says of itself, its key with six sharps or flats at most, and how many bars it has if it has any."""
-    bars = {"bars": str(num_bars(tune.score))} if tune.score.metres else {}
-    return conditions.transposed(tune.condition, 0) | bars
+    """What a piece says of itself, its key with six sharps or flats at most; with metres, its bars and pickup too."""
+    counted = {"bars": str(num_bars(tune.score)), "pickup": f"{tune.score.pickup:g}"} if tune.score.metres else {}
+    return conditions.transposed(tune.condition, 0) | counted
 
 
 def known_conditions(recipe: EventRecipe, training: Sequence[Tune]) -> Conditions:
     """All that may be asked for: what the training pieces say of themselves, transposed ones too."""
     told = [condition_of(tune) for tune in training]
-    counts = Counter(one["bars"] for one in told if "bars" in one)
-    told = [{name: value for name, value in one.items() if name != "bars" or counts[value] >= RARE} for one in told]
+    counts = Counter((name, one[name]) for one in told for name in COUNTED & one.keys())
+    told = [
+        {name: value for name, value in one.items() if name not in COUNTED or counts[name, value] >= RARE}
+        for one in told
+    ]
     span = range(-recipe.data.transpose, recipe.data.transpose + 1)
     every = (conditions.transposed(one, semitones) for one in told for semitones in span)
-    return Conditions.of(every, home_keys=recipe.data.keys == "home")
+    return Conditions.of(every, at_home=recipe.data.keys == "home")
 
 
 def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> Encoded:

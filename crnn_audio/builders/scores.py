@@ -12,7 +12,7 @@ from crnn_audio.symbolic import chorales, events, fitting, home_keys, quartet
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import bars_of
 from crnn_audio.symbolic.representation import Representation, Rows
-from crnn_audio.symbolic.score import Part, Score, parsed_key, parsed_metre
+from crnn_audio.symbolic.score import Part, Score, parsed_key, parsed_metre, parsed_pickup
 
 REPRESENTATIONS: dict[str, Representation] = {"chorale": chorales, "melody": events, "quartet": quartet}
 FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
@@ -61,14 +61,15 @@ def voice_of(data: EventData, part: Part, about: Score, steps: int, where: str) 
 
 
 def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0) -> Score:
-    """A piece without notes of the key and the metre that are asked for; 4/4 where no metre is.
+    """A piece without notes of the key, the metre and the pickup that are asked for; else 4/4, and none.
 
     Raises:
-        DataError: a key or a metre that is none.
+        DataError: a key, a metre or a pickup that is none.
     """
     metre = parsed_metre(condition.get("metre", "4/4"))
     keys = (parsed_key(condition["key"]),) if "key" in condition else ()
-    return Score((), title=title, tempo=tempo, metres=(metre,), keys=keys)
+    pickup = parsed_pickup(condition.get("pickup", "0"))
+    return Score((), title=title, tempo=tempo, metres=(metre,), keys=keys, pickup=pickup)
 
 
 def num_bars(score: Score) -> int:

@@ -180,7 +180,7 @@ class Composer:
         self, begun: Beginning, kept: Rows | None, bars: int | None, seconds: float | None, tokens: int | None
     ) -> Request:
         about, width = begun.about, len(self.representation.COLUMNS)
-        quarters = about.pickup + bars * about.metres[0].bar if bars is not None else None
+        quarters = bars * about.metres[0].bar if bars is not None else None  # the last one is short of the pickup
         if seconds is not None:
             quarters = min(quarters or np.inf, seconds * about.tempo / 60)
         return Request(

@@ -67,7 +67,7 @@ def beginning(
     """
     known.ids(condition)
     if music is None:
-        about = build.about(condition, tempo=TEMPO)
+        about = build.about(condition | known.usual(condition), tempo=TEMPO)
         return Beginning(about, _no_rows(data), _told(condition, about, known, DEFAULTS | {"bars": str(bars)}))
     score, remarks = read(music)
     fitted, changes = build.FITTED[data.representation](score)
@@ -81,17 +81,18 @@ def beginning(
 
 
 def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
-    """The piece in the key and the metre that are asked for, else in its own."""
+    """The piece in the key and the metre and with the pickup that are asked for, else as it is."""
     own = build.about(asked)
     metres = own.metres if "metre" in asked or not piece.metres else piece.metres
-    return replace(piece, metres=metres, keys=own.keys or piece.keys)
+    pickup = own.pickup if "pickup" in asked else piece.pickup
+    return replace(piece, metres=metres, keys=own.keys or piece.keys, pickup=pickup)
 
 
 def _told(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
     """All that the model is told: what is asked for, and beside it what the piece is."""
     key = {"key": str(conditions.moved(piece.keys[0], 0))} if piece.keys else {}
-    metre = {"metre": str(piece.metres[0]) if piece.metres else "4/4"}
-    return known.usable(dict(own) | key) | asked | known.usable(metre)
+    begun = {"metre": str(piece.metres[0]) if piece.metres else "4/4", "pickup": f"{piece.pickup:g}"}
+    return known.usable(dict(own) | key) | asked | known.usable(begun)
 
 
 def _no_rows(data: EventData) -> Rows:

@@ -1,8 +1,10 @@
 """What a piece may be asked for by name: its key, its metre, its style; each one of the values that were seen."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import home_keys
@@ -14,21 +16,52 @@ class Conditions:
     """Named choices; `values["metre"]` are those of the metre. Id 0 of each is "not told".
 
     Args:
-        home_keys: pieces are written in home keys (`home_keys`), so that of a key that is asked for only its mode is
+        at_home: pieces are written in home keys (`home_keys`), so that of a key that is asked for only its mode is
             told; `values["key"]` are the home keys of the modes.
+        pickups: by metre, the commonest first, its commonest pickup in quarter notes, if it is one of the values: what
+            a piece has for which nothing is asked.
     """
 
     values: Mapping[str, tuple[str, ...]]
-    home_keys: bool = False
+    at_home: bool = False
+    pickups: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, pieces: Iterable[Mapping[str, str]], *, home_keys: bool = False) -> "Conditions":
+    def of(cls, pieces: Iterable[Mapping[str, str]], *, at_home: bool = False) -> "Conditions":
         """All that these pieces say of themselves, sorted."""
         found: dict[str, set[str]] = {}
+        begun: dict[str, Counter[str]] = {}
         for piece in pieces:
             for name, value in piece.items():
-                found.setdefault(name, set()).add(_told(name, value) if home_keys else value)
-        return cls({name: tuple(sorted(found[name], key=_counted)) for name in sorted(found)}, home_keys)
+                found.setdefault(name, set()).add(_told(name, value) if at_home else value)
+            if {"metre", "pickup"} <= piece.keys():
+                begun.setdefault(piece["metre"], Counter())[piece["pickup"]] += 1
+        values = {name: tuple(sorted(found[name], key=_counted)) for name in sorted(found)}
+        often = sorted(begun, key=lambda metre: -begun[metre].total())
+        return cls(values, at_home, {metre: begun[metre].most_common(1)[0][0] for metre in often})
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], *, at_home: bool) -> "Conditions":
+        """The inverse of `as_json`.
+
+        Raises:
+            ValueError: this is something else.
+        """
+        values, pickups = content.get("values"), content.get("pickups")
+        if not (isinstance(values, dict) and all(map(_is_names, values.values()))):
+            raise ValueError("its values are not lists of names")
+        if not (isinstance(pickups, dict) and all(isinstance(one, str) for one in pickups.values())):
+            raise ValueError("its pickups are not those of metres")
+        return cls({name: tuple(choices) for name, choices in values.items()}, at_home, pickups)
+
+    def as_json(self) -> dict[str, Any]:
+        """For a file; `at_home` stands in the recipe."""
+        return {"values": {name: list(choices) for name, choices in self.values.items()}, "pickups": dict(self.pickups)}
+
+    def usual(self, asked: Mapping[str, str]) -> dict[str, str]:
+        """The metre and the pickup of a new piece: those that are asked for, else the commonest."""
+        metre = asked.get("metre") or next(iter(self.pickups), "4/4")
+        return {"metre": metre, "pickup": asked.get("pickup") or self.pickups.get(metre, "0")}
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -45,13 +78,13 @@ class Conditions:
 
     def listed(self, name: str) -> str:
         """The choices of a name, for people."""
-        if name == "key" and self.home_keys:
+        if name == "key" and self.at_home:
             modes = [parsed_key(value).mode for value in self.values[name]]
             return "any key that is " + " or ".join(modes)
         return ", ".join(self.values[name])
 
     def _told(self, name: str, value: str) -> str:
-        return _told(name, value) if self.home_keys else value
+        return _told(name, value) if self.at_home else value
 
     def named(self, ids: Sequence[int]) -> dict[str, str]:
         """What these ids ask for; the inverse of `ids`."""
@@ -90,9 +123,16 @@ def _told(name: str, value: str) -> str:
         return value
 
 
-def _counted(value: str) -> tuple[int, str]:
+def _counted(value: str) -> tuple[float, str]:
     """Sorts numbers as numbers."""
-    return (int(value), "") if value.isdecimal() else (0, value)
+    try:
+        return float(value), ""
+    except ValueError:
+        return -1.0, value
+
+
+def _is_names(choices: object) -> bool:
+    return isinstance(choices, list) and all(isinstance(value, str) for value in choices)
 
 
 def transposed(condition: Mapping[str, str], semitones: int) -> dict[str, str]:

@@ -9,6 +9,8 @@ from crnn_audio.errors import DataError
 
 TICKS_PER_QUARTER = 480
 """The finest time that is kept: starts and durations of a piece that was read are multiples of 1/480 of a quarter."""
+LONGEST_PICKUP = 64.0
+"""Quarter notes that a pickup stays below."""
 
 
 @dataclass(frozen=True, order=True)
@@ -210,3 +212,18 @@ def parsed_metre(name: str) -> Metre:
     if slash and beats.isdigit() and int(beats) and beat_type in ("1", "2", "4", "8", "16", "32"):
         return Metre(0.0, int(beats), int(beat_type))
     raise DataError(f"metre {name!r}: should be beats and the note they are counted in, such as 4/4 or 6/8.")
+
+
+def parsed_pickup(name: str) -> float:
+    """Quarter notes before the first whole bar, such as "0.5".
+
+    Raises:
+        DataError: this is no such number.
+    """
+    try:
+        pickup = on_tick(float(name))
+    except (ValueError, OverflowError):
+        pickup = -1.0
+    if not 0 <= pickup < LONGEST_PICKUP:
+        raise DataError(f"pickup {name!r}: should be quarter notes before the first whole bar, such as 0, 0.5 or 1.")
+    return pickup

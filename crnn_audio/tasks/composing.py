@@ -26,7 +26,7 @@ class Request:
         seed: of its random numbers.
         primer: rows that it begins with.
         kept: rows with the tokens of voices that are kept, 0 where they are drawn; the piece ends with the last.
-        quarters: how long it becomes, in quarter notes; None lets the model end it.
+        quarters: how long it becomes, in quarter notes, and until it may end; None lets the model end it.
         max_rows: rows after which it ends in any case.
     """
 
@@ -71,7 +71,7 @@ class _Piece:
         if asked.kept is not None:
             return self.end if column == 0 and at == len(asked.kept) - 1 else int(asked.kept[at, column])
         if column == 0 and asked.quarters is not None and self.place.quarters >= asked.quarters:
-            return self.end
+            return self.end if self.place.allowed()[self.end] else 0
         return 0
 
     def allowed(self) -> Bool[np.ndarray, " V"]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import crnn_audio as ca
+from crnn_audio import build
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference.composer import Composer
@@ -73,7 +74,24 @@ def test_what_is_asked_for_stands_in_the_score(composer: Composer) -> None:
     piece = composer.generate(bars=2, condition={"key": "G", "metre": "4/4"})
     assert str(piece.score.keys[0]) == "G"
     assert str(piece.score.metres[0]) == "4/4"
-    assert piece.condition == {"key": "G", "metre": "4/4", "bars": "2"}
+    assert piece.condition == {"key": "G", "metre": "4/4", "bars": "2", "pickup": "0"}
+
+
+def test_where_nothing_is_asked_it_is_in_the_commonest_metre_with_its_commonest_pickup(composer: Composer) -> None:
+    choices = replace(composer.run.conditions, pickups={"3/4": "1", "4/4": "0"})
+    other = Composer(replace(composer.run, choices=choices), composer.task)
+    piece = other.generate(bars=4, sampling=Sampling(seed=3)).score
+    assert str(piece.metres[0]) == "3/4"
+    assert piece.pickup == 1
+    assert 4 * 3 - 2 < piece.end <= 4 * 3 + 1, "the last bar may be short of the pickup"
+    assert other.generate(bars=2, condition={"metre": "4/4"}).score.pickup == 0
+
+
+def test_a_pickup_that_is_none(composer: Composer) -> None:
+    with pytest.raises(DataError, match="pickup 'much'"):
+        build.about({"pickup": "much"})
+    with pytest.raises(DataError, match="no such pickup"):
+        composer.generate(condition={"pickup": "much"})
 
 
 def test_its_figures_for_json(composer: Composer) -> None:
@@ -174,10 +192,10 @@ def test_a_kept_voice_stands_note_for_note(four: Composer) -> None:
 def test_of_a_kept_voice_the_model_is_told_its_own_key_and_metre(four: Composer) -> None:
     given = soprano_of(made.chorale(403, bars=3))
     piece = four.generate(keep={"soprano": given})
-    assert piece.condition == {"key": "G", "metre": "4/4", "bars": "3"}
+    assert piece.condition == {"key": "G", "metre": "4/4", "bars": "3", "pickup": "0"}
     in_three = replace(given, metres=(Metre(0.0, 3, 4),), keys=(), title="")
     piece = four.generate(keep={"soprano": in_three})
-    assert piece.condition == {"bars": "4"}, "the model knows no 3/4, and must not be told 4/4"
+    assert piece.condition == {"bars": "4", "pickup": "0"}, "the model knows no 3/4, and must not be told 4/4"
     assert [str(metre) for metre in piece.score.metres] == ["3/4"]
     assert four.generate(keep={"soprano": given}, condition={"key": "Ab"}).condition["key"] == "Ab"
 
@@ -249,10 +267,11 @@ def test_an_empty_model_of_conditions_is_damaged(one: Composer, tmp_path: Path) 
 
     copy = tmp_path / "copy"
     shutil.copytree(one.run.path, copy)
-    (copy / "conditions.json").write_text('{"key": "G"}')
-    with pytest.raises(RunError, match=r"conditions\.json: damaged"):
-        ca.load(copy)
-    (copy / "conditions.json").write_text('{"key": ["G"]}')
+    for wrong in ('{"key": "G"}', '{"values": {"key": "G"}, "pickups": {}}', '{"values": {}, "pickups": {"4/4": 1}}'):
+        (copy / "conditions.json").write_text(wrong)
+        with pytest.raises(RunError, match=r"conditions\.json: damaged"):
+            ca.load(copy)
+    (copy / "conditions.json").write_text('{"values": {"key": ["G"]}, "pickups": {}}')
     with pytest.raises(RunError, match="do not fit the recipe"):
         ca.load(copy)
 
