@@ -3,12 +3,15 @@
 import difflib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import home_keys
 from crnn_audio.symbolic.score import Key, parsed_key
+
+KIND = ("style", "metre", "pickup")
+"""What tells one kind of piece from another."""
 
 
 @dataclass(frozen=True)
@@ -18,27 +21,25 @@ class Conditions:
     Args:
         at_home: pieces are written in home keys (`home_keys`), so that of a key that is asked for only its mode is
             told; `values["key"]` are the home keys of the modes.
-        pickups: by metre, the commonest first, its commonest pickup in quarter notes, if it is one of the values: what
-            a piece has for which nothing is asked.
+        kinds: the styles, metres and pickups that pieces have together, the commonest first: what a piece is like of
+            which not all is asked.
     """
 
     values: Mapping[str, tuple[str, ...]]
     at_home: bool = False
-    pickups: Mapping[str, str] = field(default_factory=dict)
+    kinds: tuple[Mapping[str, str], ...] = ()
 
     @classmethod
     def of(cls, pieces: Iterable[Mapping[str, str]], *, at_home: bool = False) -> "Conditions":
         """All that these pieces say of themselves, sorted."""
         found: dict[str, set[str]] = {}
-        begun: dict[str, Counter[str]] = {}
+        kinds: Counter[tuple[tuple[str, str], ...]] = Counter()
         for piece in pieces:
             for name, value in piece.items():
                 found.setdefault(name, set()).add(_told(name, value) if at_home else value)
-            if {"metre", "pickup"} <= piece.keys():
-                begun.setdefault(piece["metre"], Counter())[piece["pickup"]] += 1
+            kinds[tuple((name, piece[name]) for name in KIND if name in piece)] += 1
         values = {name: tuple(sorted(found[name], key=_counted)) for name in sorted(found)}
-        often = sorted(begun, key=lambda metre: -begun[metre].total())
-        return cls(values, at_home, {metre: begun[metre].most_common(1)[0][0] for metre in often})
+        return cls(values, at_home, tuple(dict(kind) for kind, _ in kinds.most_common() if kind))
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], *, at_home: bool) -> "Conditions":
@@ -47,21 +48,28 @@ class Conditions:
         Raises:
             ValueError: this is something else.
         """
-        values, pickups = content.get("values"), content.get("pickups")
+        values, kinds = content.get("values"), content.get("kinds")
         if not (isinstance(values, dict) and all(map(_is_names, values.values()))):
             raise ValueError("its values are not lists of names")
-        if not (isinstance(pickups, dict) and all(isinstance(one, str) for one in pickups.values())):
-            raise ValueError("its pickups are not those of metres")
-        return cls({name: tuple(choices) for name, choices in values.items()}, at_home, pickups)
+        if not (
+            isinstance(kinds, list) and all(isinstance(kind, dict) and _is_names([*kind.values()]) for kind in kinds)
+        ):
+            raise ValueError("its kinds are not what pieces have together")
+        return cls({name: tuple(choices) for name, choices in values.items()}, at_home, tuple(kinds))
 
     def as_json(self) -> dict[str, Any]:
         """For a file; `at_home` stands in the recipe."""
-        return {"values": {name: list(choices) for name, choices in self.values.items()}, "pickups": dict(self.pickups)}
+        return {
+            "values": {name: list(choices) for name, choices in self.values.items()},
+            "kinds": [dict(kind) for kind in self.kinds],
+        }
 
     def usual(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """The metre and the pickup of a new piece: those that are asked for, else the commonest."""
-        metre = asked.get("metre") or next(iter(self.pickups), "4/4")
-        return {"metre": metre, "pickup": asked.get("pickup") or self.pickups.get(metre, "0")}
+        """The metre and the pickup of a new piece: those that are asked for, else the commonest with what is."""
+        told = {name: asked[name] for name in KIND if name in asked}
+        likest = max(self.kinds, key=lambda kind: _agreement(kind, told), default={})
+        found = {"metre": "4/4", "pickup": "0", **likest, **told}
+        return {name: found[name] for name in ("metre", "pickup")}
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -146,3 +154,9 @@ def moved(key: Key, semitones: int) -> Key:
     """The key so many semitones higher, with six sharps or flats at most."""
     sharps = (key.sharps + 7 * semitones + 5) % 12 - 5
     return Key(key.start, sharps, key.mode)
+
+
+def _agreement(kind: Mapping[str, str], told: Mapping[str, str]) -> tuple[bool, int]:
+    """In the metre first, on which a pickup depends."""
+    same = sum(kind.get(name) == value for name, value in told.items())
+    return kind.get("metre") == told.get("metre"), same

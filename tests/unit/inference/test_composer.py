@@ -78,7 +78,7 @@ def test_what_is_asked_for_stands_in_the_score(composer: Composer) -> None:
 
 
 def test_where_nothing_is_asked_it_is_in_the_commonest_metre_with_its_commonest_pickup(composer: Composer) -> None:
-    choices = replace(composer.run.conditions, pickups={"3/4": "1", "4/4": "0"})
+    choices = replace(composer.run.conditions, kinds=({"metre": "3/4", "pickup": "1"}, {"metre": "4/4", "pickup": "0"}))
     other = Composer(replace(composer.run, choices=choices), composer.task)
     piece = other.generate(bars=4, sampling=Sampling(seed=3)).score
     assert str(piece.metres[0]) == "3/4"
@@ -267,11 +267,11 @@ def test_an_empty_model_of_conditions_is_damaged(one: Composer, tmp_path: Path) 
 
     copy = tmp_path / "copy"
     shutil.copytree(one.run.path, copy)
-    for wrong in ('{"key": "G"}', '{"values": {"key": "G"}, "pickups": {}}', '{"values": {}, "pickups": {"4/4": 1}}'):
+    for wrong in ('{"key": "G"}', '{"values": {"key": "G"}, "kinds": []}', '{"values": {}, "kinds": [{"metre": 1}]}'):
         (copy / "conditions.json").write_text(wrong)
         with pytest.raises(RunError, match=r"conditions\.json: damaged"):
             ca.load(copy)
-    (copy / "conditions.json").write_text('{"values": {"key": ["G"]}, "pickups": {}}')
+    (copy / "conditions.json").write_text('{"values": {"key": ["G"]}, "kinds": []}')
     with pytest.raises(RunError, match="do not fit the recipe"):
         ca.load(copy)
 
