@@ -31,10 +31,16 @@ LONGEST_BAR = 8 * STEPS_PER_QUARTER
 COLUMNS = ("mark", *VOICES)
 VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
 """The largest token of each column; the smallest is 1."""
-TOLD = ("passed", "left", *VOICES)
-TOLD_SIZES = (LONGEST_BAR, LONGEST_BAR + 1, *(size + 1 for size in VOCABULARY[1:]))
+LONGEST_HELD = 16
+TOLD = ("passed", "left", *VOICES, *(f"{voice} held" for voice in VOICES))
+TOLD_SIZES = (
+    LONGEST_BAR,
+    LONGEST_BAR + 1,
+    *(size + 1 for size in VOCABULARY[1:]),
+    *(LONGEST_HELD + 1 for _ in VOICES),
+)
 """How many ids, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them; of each
-voice the token of the pitch that sounds before the row."""
+voice the token of the pitch that sounds before the row, and for how many rows it has, or the voice has rested."""
 
 Tokens = Int[np.ndarray, "T 5"]
 Voice = Int[np.ndarray, " T"]
@@ -145,13 +151,13 @@ def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens 
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 6"]:
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 10"]:
     """What is told before each row is drawn, of the metres and the pickup of `about`."""
     now = np.arange(len(tokens)) * STEP
     told = np.zeros((len(tokens), len(TOLD)), dtype=np.int64)
     sounding = Sounding()
     for step, row in enumerate(tokens.tolist()):
-        told[step, 2:] = sounding.pitches
+        told[step, 2:] = sounding.told
         sounding = sounding.after(row)
     for _, start, length in _bars(about, about.title or "the piece").stretches:
         passed = (now - start) % length
@@ -159,10 +165,11 @@ def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 6"]:
     return told
 
 
-def retold(told: Int[np.ndarray, "T 6"], semitones: int) -> Int[np.ndarray, "T 6"]:
+def retold(told: Int[np.ndarray, "T 10"], semitones: int) -> Int[np.ndarray, "T 10"]:
     """What is told of the same piece transposed."""
     moved = told.copy()
-    moved[:, 2:][told[:, 2:] > 0] += semitones
+    pitches = slice(2, 2 + len(VOICES))
+    moved[:, pitches][told[:, pitches] > 0] += semitones
     return moved
 
 
@@ -178,16 +185,24 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 5"]:
 
 @dataclass(frozen=True)
 class Sounding:
-    """The token of the pitch that sounds in each voice, 0 where none does."""
+    """The token of the pitch that sounds in each voice, 0 where none does, and for how many rows that has been so."""
 
     pitches: tuple[int, ...] = (0,) * len(VOICES)
+    held: tuple[int, ...] = (0,) * len(VOICES)
+
+    @property
+    def told(self) -> Row:
+        """What `TOLD` has of it."""
+        return *self.pitches, *self.held
 
     def after(self, row: Sequence[int]) -> "Sounding":
         """What sounds once this row has begun."""
-        now = zip(row[1:], self.pitches, strict=True)
-        return Sounding(
-            tuple(token if token >= FIRST_PITCH else before if token == GOES_ON else 0 for token, before in now)
-        )
+        pitches, held = list[int](), list[int]()
+        for token, before, rows in zip(row[1:], self.pitches, self.held, strict=True):
+            pitches.append(token if token >= FIRST_PITCH else before if token == GOES_ON else 0)
+            goes_on = token == GOES_ON or (token == REST and not before)
+            held.append(min(rows + 1, LONGEST_HELD) if goes_on else 1)
+        return Sounding(tuple(pitches), tuple(held))
 
 
 @dataclass(frozen=True)
@@ -219,7 +234,7 @@ class Place:
     def told(self) -> Row:
         """What `told` has in the next row."""
         bar = self.bars.at(self.step * STEP)
-        return self.step - bar.start // STEP, bar.end // STEP - self.step, *self.sounding.pitches
+        return self.step - bar.start // STEP, bar.end // STEP - self.step, *self.sounding.told
 
     def next(self, row: Row) -> "Place":
         """After this row."""

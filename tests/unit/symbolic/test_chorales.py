@@ -108,9 +108,11 @@ def test_a_pickup_is_the_end_of_its_bar() -> None:
 
 def test_what_sounds_before_a_row_is_told() -> None:
     score = piece([(0, 0.5, 60), (0.75, 0.25, 62)], [(0, 1, 55)], [], [(0.25, 0.25, 40)])
-    told = [row[2:] for row in chorales.told(chorales.encode(score), score).tolist()]
+    told = [row[2:6] for row in chorales.told(chorales.encode(score), score).tolist()]
     c, d, g, e = (chorales.FIRST_PITCH + pitch - chorales.LOWEST for pitch in (60, 62, 55, 40))
     assert told == [[0, 0, 0, 0], [c, g, 0, 0], [c, g, 0, e], [0, g, 0, 0], [d, g, 0, 0]]
+    held = [row[6:] for row in chorales.told(chorales.encode(score), score).tolist()]
+    assert held == [[0, 0, 0, 0], [1, 1, 1, 1], [2, 2, 2, 1], [1, 3, 3, 1], [1, 4, 4, 2]]
 
 
 @many
