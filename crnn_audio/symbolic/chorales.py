@@ -7,6 +7,7 @@ is told. In all columns token 0 is nothing: what stands before the first row, or
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -32,15 +33,26 @@ COLUMNS = ("mark", *VOICES)
 VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
 """The largest token of each column; the smallest is 1."""
 LONGEST_HELD = 16
-TOLD = ("passed", "left", *VOICES, *(f"{voice} held" for voice in VOICES))
+PAIRS = tuple(combinations(range(len(VOICES)), 2))
+TOLD = (
+    "passed",
+    "left",
+    *VOICES,
+    *(f"{voice} class" for voice in VOICES),
+    *(f"{voice} held" for voice in VOICES),
+    *(f"{VOICES[upper]} to {VOICES[lower]}" for upper, lower in PAIRS),
+)
 TOLD_SIZES = (
     LONGEST_BAR,
     LONGEST_BAR + 1,
     *(size + 1 for size in VOCABULARY[1:]),
+    *(13 for _ in VOICES),
     *(LONGEST_HELD + 1 for _ in VOICES),
+    *(13 for _ in PAIRS),
 )
 """How many ids, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them; of each
-voice the token of the pitch that sounds before the row, and for how many rows it has, or the voice has rested."""
+voice the token of the pitch that sounds before the row, 1 + its pitch class, and for how many rows it has sounded or
+rested; of two voices 1 + the interval between them, without octaves. A pitch is 0 where a voice is silent."""
 
 Tokens = Int[np.ndarray, "T 5"]
 Voice = Int[np.ndarray, " T"]
@@ -151,7 +163,7 @@ def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens 
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 10"]:
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 20"]:
     """What is told before each row is drawn, of the metres and the pickup of `about`."""
     now = np.arange(len(tokens)) * STEP
     told = np.zeros((len(tokens), len(TOLD)), dtype=np.int64)
@@ -165,11 +177,13 @@ def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 10"]:
     return told
 
 
-def retold(told: Int[np.ndarray, "T 10"], semitones: int) -> Int[np.ndarray, "T 10"]:
+def retold(told: Int[np.ndarray, "T 20"], semitones: int) -> Int[np.ndarray, "T 20"]:
     """What is told of the same piece transposed."""
-    moved = told.copy()
-    pitches = slice(2, 2 + len(VOICES))
-    moved[:, pitches][told[:, pitches] > 0] += semitones
+    moved, voices = told.copy(), len(VOICES)
+    pitches, classes = slice(2, 2 + voices), slice(2 + voices, 2 + 2 * voices)
+    sounding = told[:, pitches] > 0
+    moved[:, pitches][sounding] += semitones
+    moved[:, classes][sounding] = 1 + (told[:, classes][sounding] - 1 + semitones) % 12
     return moved
 
 
@@ -193,7 +207,10 @@ class Sounding:
     @property
     def told(self) -> Row:
         """What `TOLD` has of it."""
-        return *self.pitches, *self.held
+        classes = (1 + (LOWEST + pitch - FIRST_PITCH) % 12 if pitch else 0 for pitch in self.pitches)
+        both = ((self.pitches[upper], self.pitches[lower]) for upper, lower in PAIRS)
+        intervals = (1 + (upper - lower) % 12 if upper and lower else 0 for upper, lower in both)
+        return *self.pitches, *classes, *self.held, *intervals
 
     def after(self, row: Sequence[int]) -> "Sounding":
         """What sounds once this row has begun."""

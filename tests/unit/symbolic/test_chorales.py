@@ -111,8 +111,13 @@ def test_what_sounds_before_a_row_is_told() -> None:
     told = [row[2:6] for row in chorales.told(chorales.encode(score), score).tolist()]
     c, d, g, e = (chorales.FIRST_PITCH + pitch - chorales.LOWEST for pitch in (60, 62, 55, 40))
     assert told == [[0, 0, 0, 0], [c, g, 0, 0], [c, g, 0, e], [0, g, 0, 0], [d, g, 0, 0]]
-    held = [row[6:] for row in chorales.told(chorales.encode(score), score).tolist()]
+    held = [row[10:14] for row in chorales.told(chorales.encode(score), score).tolist()]
     assert held == [[0, 0, 0, 0], [1, 1, 1, 1], [2, 2, 2, 1], [1, 3, 3, 1], [1, 4, 4, 2]]
+    after_two = chorales.told(chorales.encode(score), score)[2].tolist()
+    assert after_two[6:10] == [1 + 0, 1 + 7, 0, 1 + 4], "C, G, nothing, E"
+    assert after_two[14:] == [1 + 5, 0, 1 + 8, 0, 1 + 3, 0], (
+        "C above G a fourth, above E a minor sixth, G above E a third"
+    )
 
 
 @many
