@@ -42,6 +42,7 @@ from crnn_audio.builders.rolls import roll_feed as roll_feed
 from crnn_audio.builders.scores import FITTED as FITTED
 from crnn_audio.builders.scores import REPRESENTATIONS as REPRESENTATIONS
 from crnn_audio.builders.scores import about as about
+from crnn_audio.builders.scores import as_rows as as_rows
 from crnn_audio.builders.scores import keyed as keyed
 from crnn_audio.builders.scores import num_bars as num_bars
 from crnn_audio.builders.scores import rows_of as rows_of

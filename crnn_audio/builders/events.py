@@ -12,7 +12,7 @@ from crnn_audio.batching import events as batches
 from crnn_audio.batching.events import EventPiece, Variation
 from crnn_audio.batching.rows import RowFeed, Span
 from crnn_audio.builders.parts import rebuilding
-from crnn_audio.builders.scores import REPRESENTATIONS, keyed, num_bars, rows_of
+from crnn_audio.builders.scores import REPRESENTATIONS, as_rows, keyed, num_bars, rows_of
 from crnn_audio.config.schema import EventRecipe
 from crnn_audio.corpora import chorales as chorale_corpus
 from crnn_audio.corpora import folk_tunes, home, jsb16, midi_folder, nottingham
@@ -98,8 +98,9 @@ def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> E
     found, left_out = list[EventPiece](), dict[str, str]()
     for tune in chosen:
         try:
-            rows = rows_of(recipe.data, keyed(recipe.data, tune.score)[0])
-            told = representation.told(rows, tune.score)
+            piece, _ = keyed(recipe.data, tune.score)
+            rows = rows_of(recipe.data, piece)
+            told = representation.told(rows, as_rows(recipe.data, piece))
         except DataError as error:
             left_out[tune.id] = str(error)
             continue

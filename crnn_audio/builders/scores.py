@@ -40,6 +40,13 @@ def rows_of(data: EventData, score: Score) -> Rows:
     return REPRESENTATIONS[data.representation].encode(home_keys.moved(score, _way(data, score)))
 
 
+def as_rows(data: EventData, about: Score) -> Score:
+    """A piece in the key that its rows are in: what is told beside them is of this."""
+    if data.keys == "own" or not about.keys:
+        return about
+    return replace(about, keys=tuple(home_keys.home(key) for key in about.keys))
+
+
 def score_of(data: EventData, rows: Rows, about: Score) -> Score:
     """Tokens as a piece: `about` with these notes."""
     piece = REPRESENTATIONS[data.representation].decode(rows, about)

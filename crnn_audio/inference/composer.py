@@ -184,7 +184,7 @@ class Composer:
         if seconds is not None:
             quarters = min(quarters or np.inf, seconds * about.tempo / 60)
         return Request(
-            about=about,
+            about=build.as_rows(self.data, about),
             condition=self.run.conditions.ids(begun.condition),
             seed=0,
             primer=begun.rows,
@@ -219,7 +219,7 @@ class Composer:
         if unknown := [name for name in given if name not in columns]:
             raise DataError(f"{unknown[0]!r} is no column of this model; it has {', '.join(columns)}.")
         ids = np.array(self.run.conditions.ids(begun.condition), dtype=np.int64)
-        told = self.representation.told(begun.rows, begun.about)
+        told = self.representation.told(begun.rows, build.as_rows(self.data, begun.about))
         one = batches.EventPiece("", begun.rows, told, ids)
         drawn = np.array([name not in given for name in columns])
         ahead = self.task.front.listener is not None

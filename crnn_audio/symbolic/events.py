@@ -2,8 +2,9 @@
 
 A bar line stands wherever a bar is full, and a note that sounds on across it goes on after it; so does a note of a
 length that is not in the list, which becomes several. The end stands in place of the last bar line, or before it where
-the piece began with a pickup. Before each row is drawn three things are told: how much of the bar has passed, how much
-is left, and the bar's number. In both columns token 0 is nothing, what stands before the first row.
+the piece began with a pickup. Before each row is drawn five things are told: how much of the bar has passed, how much
+is left, the bar's number, the last note, and how high above the tonic it is. In both columns token 0 is nothing, what
+stands before the first row.
 """
 
 from dataclasses import dataclass, replace
@@ -34,10 +35,10 @@ BARS = 32
 COLUMNS = ("event", "duration")
 VOCABULARY = (FIRST_PITCH + HIGHEST - LOWEST, NO_TIME + len(DURATIONS))
 """The largest token of each column; the smallest is 1."""
-TOLD = ("passed", "left", "bar", "pitch")
-TOLD_SIZES = (LONGEST_BAR + 1, LONGEST_BAR + 1, BARS, VOCABULARY[0] + 1)
-"""How many ids, from 0 on: of twenty-fourths of a quarter note that have passed or are left, of bar numbers, and of the
-last note's event."""
+TOLD = ("passed", "left", "bar", "pitch", "degree")
+TOLD_SIZES = (LONGEST_BAR + 1, LONGEST_BAR + 1, BARS, VOCABULARY[0] + 1, 13)
+"""How many ids, from 0 on: of twenty-fourths of a quarter note that have passed or are left, of bar numbers, of the
+last note's event, and of 1 + its semitones above the tonic, without octaves; 0 without a note, or a key."""
 
 Tokens = Int[np.ndarray, "T 2"]
 Row = tuple[int, int]
@@ -162,8 +163,8 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 4"]:
-    """What is told before each row is drawn, of the metres and the pickup of `about`."""
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 5"]:
+    """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
     bars = bars_of(about)
     spans = np.array([_ticks(event, duration) for event, duration in tokens.tolist()], dtype=np.int64)
     lines = tokens[:, 0] == BAR_LINE
@@ -172,7 +173,15 @@ def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 4"]:
     passed = now - np.array([bar.start for bar in at])[numbers]
     left = np.array([bar.length for bar in at])[numbers] - passed
     parts = np.clip(np.stack([passed, left], axis=1) // UNIT, 0, LONGEST_BAR)
-    return np.concatenate([parts, numbers[:, None] % BARS, _last_pitches(tokens)[:, None]], axis=1)
+    last = _last_pitches(tokens)
+    return np.column_stack([parts, numbers % BARS, last, _degrees(last, about)])
+
+
+def _degrees(pitches: Int[np.ndarray, " T"], about: Score) -> Int[np.ndarray, " T"]:
+    """Of events that are pitches, or 0, the degrees of the key."""
+    if not about.keys:
+        return np.zeros_like(pitches)
+    return np.where(pitches > 0, 1 + (LOWEST + pitches - FIRST_PITCH - about.keys[0].tonic_pitch_class) % 12, 0)
 
 
 def _last_pitches(tokens: Tokens) -> Int[np.ndarray, " T"]:
@@ -182,8 +191,8 @@ def _last_pitches(tokens: Tokens) -> Int[np.ndarray, " T"]:
     return np.where(last >= 0, tokens[last, 0], 0)
 
 
-def retold(told: Int[np.ndarray, "T 4"], semitones: int) -> Int[np.ndarray, "T 4"]:
-    """What is told of the same melody transposed."""
+def retold(told: Int[np.ndarray, "T 5"], semitones: int) -> Int[np.ndarray, "T 5"]:
+    """What is told of the same melody transposed; its key is, too."""
     moved = told.copy()
     moved[told[:, 3] > 0, 3] += semitones
     return moved
@@ -203,6 +212,8 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 2"]:
 class Place:
     """Where the next row stands, for writing row after row: bar, tick, whether a note can go on, the last note's event.
 
+    `tonic` is the key's pitch class, None without a key.
+
     `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
 
@@ -211,16 +222,17 @@ class Place:
     now: int = 0
     sounding: bool = False
     pitch: int = 0
+    tonic: int | None = None
 
     @classmethod
     def first(cls, about: Score) -> "Place":
-        """Before the first row of a melody of the metres and the pickup of `about`.
+        """Before the first row of a melody of the metres, the pickup and the key of `about`.
 
         Raises:
             DataError: bars are too long, or the pickup is.
         """
         bars = _bars(about, about.title or "the piece")
-        return cls(bars, bars.bar(0))
+        return cls(bars, bars.bar(0), tonic=about.keys[0].tonic_pitch_class if about.keys else None)
 
     @property
     def quarters(self) -> float:
@@ -228,10 +240,12 @@ class Place:
         return self.now / TICKS_PER_QUARTER
 
     @property
-    def told(self) -> tuple[int, int, int, int]:
+    def told(self) -> tuple[int, int, int, int, int]:
         """What `told` has in the next row."""
         passed, left = self.now - self.bar.start, self.bar.end - self.now
-        return _units(passed), _units(left), self.bar.number % BARS, self.pitch
+        known = self.pitch > 0 and self.tonic is not None
+        degree = 1 + (LOWEST + self.pitch - FIRST_PITCH - (self.tonic or 0)) % 12 if known else 0
+        return _units(passed), _units(left), self.bar.number % BARS, self.pitch, degree
 
     def next(self, row: Row) -> "Place":
         """After this row."""

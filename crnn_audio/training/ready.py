@@ -223,7 +223,7 @@ def _judge_events(
 def _sample(recipe: EventRecipe, task: NextToken, like: EventPiece, known: Conditions) -> Score:
     """A short piece in the key and so on of one of dev, always by the same random numbers."""
     representation = build.REPRESENTATIONS[recipe.data.representation]
-    about = build.about(known.named(like.condition.tolist()), title="sample")
+    about = build.as_rows(recipe.data, build.about(known.named(like.condition.tolist()), title="sample"))
     request = Request(about, tuple(like.condition.tolist()), recipe.seed, like.rows[:0], None, SAMPLE_QUARTERS, 512)
     (drawn,) = compose(task, representation, [request], Sampling(seed=recipe.seed))
     return build.score_of(recipe.data, drawn.rows, about)

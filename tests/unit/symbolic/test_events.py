@@ -10,7 +10,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic import events
 from crnn_audio.symbolic.counting import bars_of
 from crnn_audio.symbolic.events import BAR_LINE, END, GOES_ON, NO_TIME, REST, Place
-from crnn_audio.symbolic.score import Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
 from tests.unit.symbolic.pieces import many, melody
 
 
@@ -109,10 +109,13 @@ def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
 
 def test_what_is_told_of_a_known_tune() -> None:
     tokens = events.encode(tune((0, 1, 60), (1, 3, 62), (4, 1, 64), metre=(3, 4), pickup=1))
-    assert events.told(tokens, tune(metre=(3, 4), pickup=1)).tolist() == [
-        [48, 24, 0, 0], [72, 0, 0, 23], [0, 72, 1, 23], [72, 0, 1, 25],
-        [0, 72, 2, 25], [24, 48, 2, 27], [48, 24, 2, 27],
+    about = tune(metre=(3, 4), pickup=1)
+    assert events.told(tokens, about).tolist() == [
+        [48, 24, 0, 0, 0], [72, 0, 0, 23, 0], [0, 72, 1, 23, 0], [72, 0, 1, 25, 0],
+        [0, 72, 2, 25, 0], [24, 48, 2, 27, 0], [48, 24, 2, 27, 0],
     ]  # fmt: skip
+    in_g = replace(about, keys=(Key(0.0, 1, "major"),))
+    assert events.told(tokens, in_g)[:, 4].tolist() == [0, 6, 6, 8, 8, 10, 10], "C is the fourth, five semitones up"
 
 
 def test_bar_numbers_begin_anew() -> None:
