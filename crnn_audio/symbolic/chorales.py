@@ -33,26 +33,31 @@ COLUMNS = ("mark", *VOICES)
 VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
 """The largest token of each column; the smallest is 1."""
 LONGEST_HELD = 16
+BARS = 32
+"""Bars after which their numbers begin anew."""
 PAIRS = tuple(combinations(range(len(VOICES)), 2))
 TOLD = (
     "passed",
     "left",
+    "bar",
     *VOICES,
-    *(f"{voice} class" for voice in VOICES),
+    *(f"{voice} degree" for voice in VOICES),
     *(f"{voice} held" for voice in VOICES),
     *(f"{VOICES[upper]} to {VOICES[lower]}" for upper, lower in PAIRS),
 )
 TOLD_SIZES = (
     LONGEST_BAR,
     LONGEST_BAR + 1,
+    BARS,
     *(size + 1 for size in VOCABULARY[1:]),
     *(13 for _ in VOICES),
     *(LONGEST_HELD + 1 for _ in VOICES),
     *(13 for _ in PAIRS),
 )
-"""How many ids, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them; of each
-voice the token of the pitch that sounds before the row, 1 + its pitch class, and for how many rows it has sounded or
-rested; of two voices 1 + the interval between them, without octaves. A pitch is 0 where a voice is silent."""
+"""How many ids, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them, and the
+bar's number; of each voice the token of the pitch that sounds before the row, 1 + its semitones above the tonic without
+octaves, and for how many rows it has sounded or rested; of two voices 1 + the interval between them without octaves.
+Where a voice is silent stands 0, and in the place of degrees where no key is known."""
 
 Tokens = Int[np.ndarray, "T 5"]
 Voice = Int[np.ndarray, " T"]
@@ -163,27 +168,19 @@ def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens 
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 20"]:
-    """What is told before each row is drawn, of the metres and the pickup of `about`."""
-    now = np.arange(len(tokens)) * STEP
-    told = np.zeros((len(tokens), len(TOLD)), dtype=np.int64)
-    sounding = Sounding()
-    for step, row in enumerate(tokens.tolist()):
-        told[step, 2:] = sounding.told
-        sounding = sounding.after(row)
-    for _, start, length in _bars(about, about.title or "the piece").stretches:
-        passed = (now - start) % length
-        told[now >= start, :2] = np.stack([passed, length - passed], axis=1)[now >= start] // STEP
-    return told
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 21"]:
+    """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
+    place, found = Place.first(about), list[Row]()
+    for row in tokens.tolist():
+        found.append(place.told)
+        place = place.next(tuple(row))
+    return np.array(found, dtype=np.int64).reshape(-1, len(TOLD))
 
 
-def retold(told: Int[np.ndarray, "T 20"], semitones: int) -> Int[np.ndarray, "T 20"]:
-    """What is told of the same piece transposed."""
-    moved, voices = told.copy(), len(VOICES)
-    pitches, classes = slice(2, 2 + voices), slice(2 + voices, 2 + 2 * voices)
-    sounding = told[:, pitches] > 0
-    moved[:, pitches][sounding] += semitones
-    moved[:, classes][sounding] = 1 + (told[:, classes][sounding] - 1 + semitones) % 12
+def retold(told: Int[np.ndarray, "T 21"], semitones: int) -> Int[np.ndarray, "T 21"]:
+    """What is told of the same piece transposed; its key is, too."""
+    moved, pitches = told.copy(), slice(3, 3 + len(VOICES))
+    moved[:, pitches][told[:, pitches] > 0] += semitones
     return moved
 
 
@@ -204,13 +201,13 @@ class Sounding:
     pitches: tuple[int, ...] = (0,) * len(VOICES)
     held: tuple[int, ...] = (0,) * len(VOICES)
 
-    @property
-    def told(self) -> Row:
-        """What `TOLD` has of it."""
-        classes = (1 + (LOWEST + pitch - FIRST_PITCH) % 12 if pitch else 0 for pitch in self.pitches)
+    def told(self, tonic: int | None) -> Row:
+        """What `TOLD` has of it; `tonic` is a pitch class."""
+        known = tonic is not None
+        degrees = (1 + (LOWEST + one - FIRST_PITCH - (tonic or 0)) % 12 if one and known else 0 for one in self.pitches)
         both = ((self.pitches[upper], self.pitches[lower]) for upper, lower in PAIRS)
         intervals = (1 + (upper - lower) % 12 if upper and lower else 0 for upper, lower in both)
-        return *self.pitches, *classes, *self.held, *intervals
+        return *self.pitches, *degrees, *self.held, *intervals
 
     def after(self, row: Sequence[int]) -> "Sounding":
         """What sounds once this row has begun."""
@@ -224,7 +221,7 @@ class Sounding:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the next row stands, for writing row after row: its step, and what sounds before it.
+    """Where the next row stands, for writing row after row: its step, what sounds before it, the tonic's pitch class.
 
     `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
@@ -232,15 +229,17 @@ class Place:
     bars: Bars
     step: int = 0
     sounding: Sounding = Sounding()
+    tonic: int | None = None
 
     @classmethod
     def first(cls, about: Score) -> "Place":
-        """Before the first row of a piece of the metres and the pickup of `about`.
+        """Before the first row of a piece of the metres, the pickup and the key of `about`.
 
         Raises:
             DataError: bars are too long or no whole sixteenths, or the pickup is.
         """
-        return cls(_bars(about, about.title or "the piece"))
+        tonic = about.keys[0].tonic_pitch_class if about.keys else None
+        return cls(_bars(about, about.title or "the piece"), tonic=tonic)
 
     @property
     def quarters(self) -> float:
@@ -251,7 +250,8 @@ class Place:
     def told(self) -> Row:
         """What `told` has in the next row."""
         bar = self.bars.at(self.step * STEP)
-        return self.step - bar.start // STEP, bar.end // STEP - self.step, *self.sounding.told
+        passed, left = self.step - bar.start // STEP, bar.end // STEP - self.step
+        return passed, left, bar.number % BARS, *self.sounding.told(self.tonic)
 
     def next(self, row: Row) -> "Place":
         """After this row."""

@@ -9,7 +9,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales
 from crnn_audio.symbolic.chorales import END, FERMATA, GOES_ON, ORDINARY, REST, VOICES, Place
 from crnn_audio.symbolic.counting import bars_of
-from crnn_audio.symbolic.score import Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
 from tests.unit.symbolic.pieces import chorale, many
 
 COUNT = len(VOICES)
@@ -94,8 +94,9 @@ def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
 def test_the_bar_is_told_as_it_is_counted_out(seed: int) -> None:
     score = chorale(seed)
     bars = bars_of(score)
-    for step, (passed, left, *_) in enumerate(chorales.told(chorales.encode(score), score).tolist()):
+    for step, (passed, left, number, *_) in enumerate(chorales.told(chorales.encode(score), score).tolist()):
         bar = bars.at(120 * step)
+        assert number == bar.number % chorales.BARS
         assert (passed + left) * 120 == bar.length
         assert bar.start + 120 * passed == 120 * step
 
@@ -108,16 +109,18 @@ def test_a_pickup_is_the_end_of_its_bar() -> None:
 
 def test_what_sounds_before_a_row_is_told() -> None:
     score = piece([(0, 0.5, 60), (0.75, 0.25, 62)], [(0, 1, 55)], [], [(0.25, 0.25, 40)])
-    told = [row[2:6] for row in chorales.told(chorales.encode(score), score).tolist()]
+    told = [row[3:7] for row in chorales.told(chorales.encode(score), score).tolist()]
     c, d, g, e = (chorales.FIRST_PITCH + pitch - chorales.LOWEST for pitch in (60, 62, 55, 40))
     assert told == [[0, 0, 0, 0], [c, g, 0, 0], [c, g, 0, e], [0, g, 0, 0], [d, g, 0, 0]]
-    held = [row[10:14] for row in chorales.told(chorales.encode(score), score).tolist()]
+    held = [row[11:15] for row in chorales.told(chorales.encode(score), score).tolist()]
     assert held == [[0, 0, 0, 0], [1, 1, 1, 1], [2, 2, 2, 1], [1, 3, 3, 1], [1, 4, 4, 2]]
-    after_two = chorales.told(chorales.encode(score), score)[2].tolist()
-    assert after_two[6:10] == [1 + 0, 1 + 7, 0, 1 + 4], "C, G, nothing, E"
-    assert after_two[14:] == [1 + 5, 0, 1 + 8, 0, 1 + 3, 0], (
-        "C above G a fourth, above E a minor sixth, G above E a third"
-    )
+    in_c = replace(score, keys=(Key(0.0, 0, "major"),))
+    after_two = chorales.told(chorales.encode(score), in_c)[2].tolist()
+    assert after_two[7:11] == [1 + 0, 1 + 7, 0, 1 + 4], "C, G, nothing, E"
+    assert after_two[15:] == [1 + 5, 0, 1 + 8, 0, 1 + 3, 0], "of C, G, nothing and E, the upper one first"
+    in_a = chorales.told(chorales.encode(score), replace(score, keys=(Key(0.0, 0, "minor"),)))[2].tolist()
+    assert in_a[7:11] == [1 + 3, 1 + 10, 0, 1 + 7]
+    assert not any(chorales.told(chorales.encode(score), score)[2, 7:11]), "no key, no degrees"
 
 
 @many
