@@ -45,6 +45,7 @@ from crnn_audio.builders.scores import about as about
 from crnn_audio.builders.scores import as_rows as as_rows
 from crnn_audio.builders.scores import keyed as keyed
 from crnn_audio.builders.scores import num_bars as num_bars
+from crnn_audio.builders.scores import own_condition as own_condition
 from crnn_audio.builders.scores import rows_of as rows_of
 from crnn_audio.builders.scores import score_of as score_of
 from crnn_audio.builders.scores import voice_of as voice_of

@@ -12,7 +12,7 @@ from crnn_audio.batching import events as batches
 from crnn_audio.batching.events import EventPiece, Variation
 from crnn_audio.batching.rows import RowFeed, Span
 from crnn_audio.builders.parts import rebuilding
-from crnn_audio.builders.scores import REPRESENTATIONS, as_rows, keyed, num_bars, rows_of
+from crnn_audio.builders.scores import REPRESENTATIONS, as_rows, keyed, own_condition, rows_of
 from crnn_audio.config.schema import EventRecipe
 from crnn_audio.corpora import chorales as chorale_corpus
 from crnn_audio.corpora import folk_tunes, home, jsb16, midi_folder, nottingham
@@ -74,9 +74,8 @@ class Encoded:
 
 
 def condition_of(tune: Tune) -> dict[str, str]:
-    """What a piece says of itself, its key with six sharps or flats at most; with metres, its bars and pickup too."""
-    counted = {"bars": str(num_bars(tune.score)), "pickup": f"{tune.score.pickup:g}"} if tune.score.metres else {}
-    return conditions.transposed(tune.condition, 0) | counted
+    """What a piece says of itself, its key with six sharps or flats at most, and what its notes say of it."""
+    return conditions.transposed(tune.condition, 0) | own_condition(tune.score)
 
 
 def known_conditions(recipe: EventRecipe, training: Sequence[Tune]) -> Conditions:
@@ -89,7 +88,7 @@ def known_conditions(recipe: EventRecipe, training: Sequence[Tune]) -> Condition
     ]
     span = range(-recipe.data.transpose, recipe.data.transpose + 1)
     every = (conditions.transposed(one, semitones) for one in told for semitones in span)
-    return Conditions.of(every, at_home=recipe.data.keys == "home")
+    return Conditions.of(every, told, at_home=recipe.data.keys == "home")
 
 
 def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> Encoded:

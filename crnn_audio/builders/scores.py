@@ -86,3 +86,14 @@ def num_bars(score: Score) -> int:
         return bars.at(ticks(score.end) - 1).number + (0 if bars.pickup else 1)
     except DataError:
         return 0
+
+
+def own_condition(score: Score) -> dict[str, str]:
+    """What the notes of a piece say of it: with a metre its bars and pickup, with a key its close.
+
+    The close is "tonic" where what sounds last is of the tonic's chord, else "open".
+    """
+    last = {note.pitch % 12 for note in score.notes if note.end == score.end}
+    counted = {"bars": str(num_bars(score)), "pickup": f"{score.pickup:g}"} if score.metres else {}
+    close = {"close": "tonic" if score.keys[-1].has_chord(last) else "open"} if score.keys else {}
+    return counted | close

@@ -11,14 +11,14 @@ from crnn_audio.symbolic import events
 from crnn_audio.symbolic.abc import AbcTune
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import bars_of
-from crnn_audio.symbolic.score import Note, Score
+from crnn_audio.symbolic.score import Note
 
 SHORTEST = 4
 """Bars of a tune that is kept."""
 
 
 def melody(id: str, tune: AbcTune, style: str) -> Tune:
-    """The tune with its condition: key, metre, close ("tonic" or "open") and, where it is not "", style.
+    """The tune with its condition: key, metre and, where it is not "", style.
 
     Raises:
         DataError: it has no or several metres or keys, several voices, bars that are not full, fewer than four of
@@ -45,15 +45,8 @@ def melody(id: str, tune: AbcTune, style: str) -> Tune:
         events.encode(score)
     except DataError as error:
         raise DataError(f"it is no melody that events hold: {error}") from None
-    condition = {"key": str(score.keys[0]), "metre": str(score.metres[0]), "close": _close(score)}
+    condition = {"key": str(score.keys[0]), "metre": str(score.metres[0])}
     return Tune(id, score, condition | ({"style": style} if style else {}))
-
-
-def _close(score: Score) -> str:
-    """Either "tonic", if the last note is of the chord on the key's tonic, or "open", as of tunes that go round."""
-    third = 3 if score.keys[0].mode in ("minor", "dorian", "phrygian", "locrian") else 4
-    step = (score.parts[0].notes[-1].pitch - score.keys[0].tonic_pitch_class) % 12
-    return "tonic" if step in (0, third, 7) else "open"
 
 
 def _tops(notes: Sequence[Note]) -> tuple[Note, ...]:

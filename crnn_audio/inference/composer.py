@@ -160,21 +160,24 @@ class Composer:
         if keep and (primer is not None or bars is not None or seconds is not None):
             raise DataError("a kept voice tells how a piece begins and ends; leave primer, bars and seconds away.")
         asked, known = dict(condition or {}), self.run.conditions
+        seeds = range(sampling.seed, sampling.seed + num)
         if keep:
             begun, kept = kept_voices(self.data, keep, asked, known, LONGEST)
+            begins = [begun] * num
+        elif primer is not None:
+            begins, kept = [beginning(self.data, primer, asked, known, bars=bars)] * num, None
         else:
-            begun, kept = beginning(self.data, primer, asked, known, bars=bars), None
-        request = self._request(begun, kept, bars, seconds, tokens)
-        requests = [replace(request, seed=sampling.seed + place) for place in range(num)]
-        return [
-            self._composed(begun, one, drawn, sampling)
-            for at in range(0, num, BESIDE)
-            for one, drawn in zip(
-                requests[at : at + BESIDE],
-                compose(self.task, self.representation, requests[at : at + BESIDE], sampling),
-                strict=True,
-            )
+            begins, kept = [beginning(self.data, None, asked, known, bars=bars, seed=seed) for seed in seeds], None
+        requests = [
+            replace(self._request(begun, kept, bars, seconds, tokens), seed=seed)
+            for begun, seed in zip(begins, seeds, strict=True)
         ]
+        drawn = [
+            piece
+            for at in range(0, num, BESIDE)
+            for piece in compose(self.task, self.representation, requests[at : at + BESIDE], sampling)
+        ]
+        return [self._composed(*one, sampling) for one in zip(begins, requests, drawn, strict=True)]
 
     def _request(
         self, begun: Beginning, kept: Rows | None, bars: int | None, seconds: float | None, tokens: int | None
@@ -191,6 +194,7 @@ class Composer:
             kept=kept,
             quarters=quarters,
             max_rows=LONGEST if tokens is None else max(tokens // width, 1),
+            closing=begun.condition.get("close") == "tonic",
         )
 
     def _composed(self, begun: Beginning, request: Request, drawn: Drawn, sampling: Sampling) -> Composed:

@@ -21,6 +21,9 @@ TEMPO = 100.0
 DEFAULTS = {"close": "tonic"}
 """What a new piece is told where nothing else is asked for and the model knows it."""
 
+LIKENESS = 1
+"""Tells the random number of what a piece is like from those of its notes."""
+
 
 @dataclass(frozen=True)
 class Beginning:
@@ -55,27 +58,32 @@ def beginning(
     *,
     bars: int | None = None,
     whole: bool = False,
+    seed: int = 0,
 ) -> Beginning:
     """What a piece begins with; its own key and metre are told to the model where nothing else is asked for.
 
     Args:
         bars: how long it will be, which is told where the model knows it.
         whole: all rows of the piece, its end among them; else those up to its last note.
+        seed: without music it is like one of the training pieces in what is not asked for, and this decides which.
 
     Raises:
         DataError: a condition is not known, or the music cannot be read or held.
     """
     known.ids(condition)
     if music is None:
-        about = build.about(condition | known.usual(condition), tempo=TEMPO)
-        return Beginning(about, _no_rows(data), _told(condition, about, known, DEFAULTS | {"bars": str(bars)}))
+        length = {"bars": str(bars)} if bars else {}
+        chance = np.random.default_rng((seed, LIKENESS)).random()
+        like = known.completed(DEFAULTS | known.usable(length) | condition, chance)
+        about = build.about(like | condition, tempo=TEMPO)
+        return Beginning(about, _no_rows(data), _told(condition, about, known, like | length))
     score, remarks = read(music)
     fitted, changes = build.FITTED[data.representation](score)
     piece, heard = build.keyed(data, _settled(fitted, condition))
     rows = build.rows_of(data, piece)
     about = replace(piece, fermatas=(), chords=())
     kept = rows if whole else _open_end(data, rows)
-    own = {"bars": str(build.num_bars(piece))} if whole else DEFAULTS | {"bars": str(bars)}
+    own = build.own_condition(piece) if whole else DEFAULTS | {"bars": str(bars)}
     told = _told(condition, piece, known, own)
     return Beginning(about, kept, told, (*remarks, *changes, *heard))
 

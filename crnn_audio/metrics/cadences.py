@@ -6,7 +6,7 @@ from operator import add
 
 from crnn_audio.metrics.moments import Moment, moments, ticks
 from crnn_audio.symbolic.barlines import bars
-from crnn_audio.symbolic.score import MODES, Key, Score
+from crnn_audio.symbolic.score import Key, Score
 
 MAJOR, MINOR, DIMINISHED = frozenset({0, 4, 7}), frozenset({0, 3, 7}), frozenset({0, 3, 6})
 TRIADS = (MAJOR, MINOR, DIMINISHED, frozenset({0, 4}), frozenset({0, 3}))
@@ -79,8 +79,8 @@ def cadences(score: Score) -> Cadences:
                 fermatas=1,
                 triads=is_triad(chord),
                 keyed=key is not None,
-                tonic=key is not None and is_chord_on(chord, key, degree=0),
-                dominant=key is not None and is_chord_on(chord, key, degree=7),
+                tonic=key is not None and key.has_chord(chord),
+                dominant=key is not None and key.has_chord(chord, 7),
             )
     return total
 
@@ -95,7 +95,7 @@ def endings(score: Score) -> Endings:
         pieces=1,
         keyed=key is not None,
         on_tonic=key is not None and min(tone.pitch for tone in last.tones) % 12 == key.tonic_pitch_class,
-        on_tonic_chord=key is not None and is_chord_on(_classes(last), key, degree=0),
+        on_tonic_chord=key is not None and key.has_chord(_classes(last)),
         barred=bool(score.metres),
         full=_is_full(score),
     )
@@ -109,17 +109,6 @@ def key_at(score: Score, quarter: float) -> Key | None:
 def is_triad(classes: Set[int]) -> bool:
     """Whether these pitch classes, and no others, are a triad on some root."""
     return any(frozenset((one - root) % 12 for one in classes) in TRIADS for root in classes)
-
-
-def is_chord_on(classes: Set[int], key: Key, *, degree: int) -> bool:
-    """Whether these pitch classes belong to the triad so many semitones above the tonic, and hold its root.
-
-    One pitch class alone need not be the root.
-    """
-    above = {(one - key.tonic_pitch_class - degree) % 12 for one in classes}
-    major_only = MODES[key.mode] > -2 and degree == 0  # the modes whose third is major
-    triads = (MAJOR,) if major_only else (MAJOR, MINOR)
-    return any(above <= triad for triad in triads) and (0 in above or len(above) == 1)
 
 
 def _classes(moment: Moment) -> frozenset[int]:

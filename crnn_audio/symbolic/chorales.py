@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import Bars, bars_of
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
 STEPS_PER_QUARTER = 4
 STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
@@ -201,10 +201,15 @@ class Sounding:
     pitches: tuple[int, ...] = (0,) * len(VOICES)
     held: tuple[int, ...] = (0,) * len(VOICES)
 
-    def told(self, tonic: int | None) -> Row:
-        """What `TOLD` has of it; `tonic` is a pitch class."""
-        known = tonic is not None
-        degrees = (1 + (LOWEST + one - FIRST_PITCH - (tonic or 0)) % 12 if one and known else 0 for one in self.pitches)
+    @property
+    def classes(self) -> frozenset[int]:
+        """The pitch classes."""
+        return frozenset((LOWEST + pitch - FIRST_PITCH) % 12 for pitch in self.pitches if pitch)
+
+    def told(self, key: Key | None) -> Row:
+        """What `TOLD` has of it."""
+        above = LOWEST - FIRST_PITCH - (key.tonic_pitch_class if key else 0)
+        degrees = (1 + (pitch + above) % 12 if pitch and key else 0 for pitch in self.pitches)
         both = ((self.pitches[upper], self.pitches[lower]) for upper, lower in PAIRS)
         intervals = (1 + (upper - lower) % 12 if upper and lower else 0 for upper, lower in both)
         return *self.pitches, *degrees, *self.held, *intervals
@@ -221,7 +226,7 @@ class Sounding:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the next row stands, for writing row after row: its step, what sounds before it, the tonic's pitch class.
+    """Where the next row stands, for writing row after row: its step, what sounds before it, the key if it is known.
 
     `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
@@ -229,7 +234,7 @@ class Place:
     bars: Bars
     step: int = 0
     sounding: Sounding = Sounding()
-    tonic: int | None = None
+    key: Key | None = None
 
     @classmethod
     def first(cls, about: Score) -> "Place":
@@ -238,8 +243,7 @@ class Place:
         Raises:
             DataError: bars are too long or no whole sixteenths, or the pickup is.
         """
-        tonic = about.keys[0].tonic_pitch_class if about.keys else None
-        return cls(_bars(about, about.title or "the piece"), tonic=tonic)
+        return cls(_bars(about, about.title or "the piece"), key=next(iter(about.keys), None))
 
     @property
     def quarters(self) -> float:
@@ -251,7 +255,12 @@ class Place:
         """What `told` has in the next row."""
         bar = self.bars.at(self.step * STEP)
         passed, left = self.step - bar.start // STEP, bar.end // STEP - self.step
-        return passed, left, bar.number % BARS, *self.sounding.told(self.tonic)
+        return passed, left, bar.number % BARS, *self.sounding.told(self.key)
+
+    @property
+    def closes(self) -> bool:
+        """Whether what sounds last is the tonic's chord, or no key known."""
+        return self.key is None or self.key.has_chord(self.sounding.classes)
 
     def next(self, row: Row) -> "Place":
         """After this row."""

@@ -1,17 +1,16 @@
 """What a piece may be asked for by name: its key, its metre, its style; each one of the values that were seen."""
 
 import difflib
+from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import home_keys
 from crnn_audio.symbolic.score import Key, parsed_key
-
-KIND = ("style", "metre", "pickup")
-"""What tells one kind of piece from another."""
 
 
 @dataclass(frozen=True)
@@ -21,25 +20,30 @@ class Conditions:
     Args:
         at_home: pieces are written in home keys (`home_keys`), so that of a key that is asked for only its mode is
             told; `values["key"]` are the home keys of the modes.
-        kinds: the styles, metres and pickups that pieces have together, the commonest first: what a piece is like of
-            which not all is asked.
+        kinds: what pieces are, all together, and how many are so, the commonest first: of what is not asked for, a
+            piece is like one of these.
     """
 
     values: Mapping[str, tuple[str, ...]]
     at_home: bool = False
-    kinds: tuple[Mapping[str, str], ...] = ()
+    kinds: tuple[tuple[Mapping[str, str], int], ...] = ()
 
     @classmethod
-    def of(cls, pieces: Iterable[Mapping[str, str]], *, at_home: bool = False) -> "Conditions":
-        """All that these pieces say of themselves, sorted."""
+    def of(
+        cls,
+        pieces: Iterable[Mapping[str, str]],
+        kinds: Iterable[Mapping[str, str]] = (),
+        *,
+        at_home: bool = False,
+    ) -> "Conditions":
+        """All that these pieces say of themselves, sorted; `kinds` are those that new ones are to be like."""
         found: dict[str, set[str]] = {}
-        kinds: Counter[tuple[tuple[str, str], ...]] = Counter()
         for piece in pieces:
             for name, value in piece.items():
                 found.setdefault(name, set()).add(_told(name, value) if at_home else value)
-            kinds[tuple((name, piece[name]) for name in KIND if name in piece)] += 1
         values = {name: tuple(sorted(found[name], key=_counted)) for name in sorted(found)}
-        return cls(values, at_home, tuple(dict(kind) for kind, _ in kinds.most_common() if kind))
+        counts = Counter(tuple(sorted(kind.items())) for kind in kinds)
+        return cls(values, at_home, tuple((dict(kind), count) for kind, count in counts.most_common()))
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], *, at_home: bool) -> "Conditions":
@@ -51,25 +55,28 @@ class Conditions:
         values, kinds = content.get("values"), content.get("kinds")
         if not (isinstance(values, dict) and all(map(_is_names, values.values()))):
             raise ValueError("its values are not lists of names")
-        if not (
-            isinstance(kinds, list) and all(isinstance(kind, dict) and _is_names([*kind.values()]) for kind in kinds)
-        ):
+        if not (isinstance(kinds, list) and all(map(_is_kind, kinds))):
             raise ValueError("its kinds are not what pieces have together")
-        return cls({name: tuple(choices) for name, choices in values.items()}, at_home, tuple(kinds))
+        pairs = tuple((kind["told"], kind["pieces"]) for kind in kinds)
+        return cls({name: tuple(choices) for name, choices in values.items()}, at_home, pairs)
 
     def as_json(self) -> dict[str, Any]:
         """For a file; `at_home` stands in the recipe."""
         return {
             "values": {name: list(choices) for name, choices in self.values.items()},
-            "kinds": [dict(kind) for kind in self.kinds],
+            "kinds": [{"told": dict(told), "pieces": count} for told, count in self.kinds],
         }
 
-    def usual(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """The metre and the pickup of a new piece: those that are asked for, else the commonest with what is."""
-        told = {name: asked[name] for name in KIND if name in asked}
-        likest = max(self.kinds, key=lambda kind: _agreement(kind, told), default={})
-        found = {"metre": "4/4", "pickup": "0", **likest, **told}
-        return {name: found[name] for name in ("metre", "pickup")}
+    def completed(self, asked: Mapping[str, str], chance: float) -> dict[str, str]:
+        """All that a new piece is: what is asked for, and else what training pieces that agree with it most are.
+
+        Which of these, `chance` decides, from 0 on and below 1.
+        """
+        most = max((_agreement(told, asked) for told, _ in self.kinds), default=None)
+        like = [(told, count) for told, count in self.kinds if _agreement(told, asked) == most]
+        heights = list(accumulate(count for _, count in like))
+        chosen = like[bisect(heights, chance * heights[-1])][0] if like else {}
+        return {**chosen, **asked}
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -156,7 +163,13 @@ def moved(key: Key, semitones: int) -> Key:
     return Key(key.start, sharps, key.mode)
 
 
-def _agreement(kind: Mapping[str, str], told: Mapping[str, str]) -> tuple[bool, int]:
+def _agreement(kind: Mapping[str, str], asked: Mapping[str, str]) -> tuple[bool, int]:
     """In the metre first, on which a pickup depends."""
-    same = sum(kind.get(name) == value for name, value in told.items())
-    return kind.get("metre") == told.get("metre"), same
+    same = sum(kind.get(name) == value for name, value in asked.items())
+    return kind.get("metre") == asked.get("metre"), same
+
+
+def _is_kind(kind: object) -> bool:
+    if not (isinstance(kind, dict) and kind.keys() == {"told", "pieces"} and isinstance(kind["told"], dict)):
+        return False
+    return _is_names([*kind["told"].values()]) and type(kind["pieces"]) is int and kind["pieces"] > 0

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import Bar, Bars, bars_of
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
+from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
 BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4
 LOWEST, HIGHEST = 42, 102
@@ -210,9 +210,8 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 2"]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the next row stands, for writing row after row: bar, tick, whether a note can go on, the last note's event.
-
-    `tonic` is the key's pitch class, None without a key.
+    """Where the next row stands, for writing row after row: bar, tick, whether a note can go on, the last note's event,
+    and the key, if one is known.
 
     `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
@@ -222,7 +221,7 @@ class Place:
     now: int = 0
     sounding: bool = False
     pitch: int = 0
-    tonic: int | None = None
+    key: Key | None = None
 
     @classmethod
     def first(cls, about: Score) -> "Place":
@@ -232,7 +231,7 @@ class Place:
             DataError: bars are too long, or the pickup is.
         """
         bars = _bars(about, about.title or "the piece")
-        return cls(bars, bars.bar(0), tonic=about.keys[0].tonic_pitch_class if about.keys else None)
+        return cls(bars, bars.bar(0), key=next(iter(about.keys), None))
 
     @property
     def quarters(self) -> float:
@@ -243,9 +242,17 @@ class Place:
     def told(self) -> tuple[int, int, int, int, int]:
         """What `told` has in the next row."""
         passed, left = self.now - self.bar.start, self.bar.end - self.now
-        known = self.pitch > 0 and self.tonic is not None
-        degree = 1 + (LOWEST + self.pitch - FIRST_PITCH - (self.tonic or 0)) % 12 if known else 0
+        degree = 1 + (self._pitch_class - self.key.tonic_pitch_class) % 12 if self.pitch and self.key else 0
         return _units(passed), _units(left), self.bar.number % BARS, self.pitch, degree
+
+    @property
+    def closes(self) -> bool:
+        """Whether the last note is of the tonic's chord, or no key known."""
+        return self.key is None or (self.pitch > 0 and self.key.has_chord({self._pitch_class}))
+
+    @property
+    def _pitch_class(self) -> int:
+        return (LOWEST + self.pitch - FIRST_PITCH) % 12
 
     def next(self, row: Row) -> "Place":
         """After this row."""

@@ -190,6 +190,11 @@ class Place:
     def _last(self) -> Row:
         return tuple(self.recall.rows[-1].tolist()) if self.step else (0,) * len(VOICES)
 
+    @property
+    def closes(self) -> bool:
+        """Always: it knows no key."""
+        return True
+
     def next(self, row: Sequence[int]) -> "Place":
         """After this row."""
         voices = row[1:]

@@ -29,6 +29,11 @@ class Place(Protocol):
         """Quarter notes from the beginning of the piece."""
         ...
 
+    @property
+    def closes(self) -> bool:
+        """Whether what sounds last is of the tonic's chord, or no key known."""
+        ...
+
     def next(self, row: Any) -> Self:
         """After this row."""
         ...

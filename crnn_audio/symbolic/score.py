@@ -1,6 +1,6 @@
 """Notes, as music knows them: pitches and times in quarter notes; and pieces made of them, in parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +94,16 @@ class Key:
     def tonic_pitch_class(self) -> int:
         """0 is C, 11 is B."""
         return 7 * (self.sharps - MODES[self.mode]) % 12
+
+    def has_chord(self, classes: Set[int], degree: int = 0) -> bool:
+        """Whether these pitch classes belong to the triad so many semitones above the tonic, and hold its root.
+
+        One pitch class alone need not be the root. A third is the key's, or major.
+        """
+        above = {(one - self.tonic_pitch_class - degree) % 12 for one in classes}
+        major_only = MODES[self.mode] > -2 and degree == 0  # the modes whose third is major
+        thirds = (4,) if major_only else (3, 4)
+        return any(above <= {0, third, 7} for third in thirds) and (0 in above or len(above) == 1)
 
     def __str__(self) -> str:
         return self.tonic + SHORT[self.mode]

@@ -28,6 +28,7 @@ class Request:
         kept: rows with the tokens of voices that are kept, 0 where they are drawn; the piece ends with the last.
         quarters: how long it becomes, in quarter notes, and until it may end; None lets the model end it.
         max_rows: rows after which it ends in any case.
+        closing: the model may end it on the tonic's chord alone.
     """
 
     about: Score
@@ -37,6 +38,7 @@ class Request:
     kept: Int[np.ndarray, "K P"] | None
     quarters: float | None
     max_rows: int
+    closing: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,14 @@ class _Piece:
             may = np.zeros_like(may)
             may[token] = True
             return may
-        if column == 0 and (self.request.quarters is not None or self.request.kept is not None) and may.sum() > 1:
+        if column == 0 and not self._may_end() and may.sum() > 1:
             may[self.end] = False
         return may
+
+    def _may_end(self) -> bool:
+        if self.request.quarters is not None or self.request.kept is not None:
+            return False
+        return self.place.closes or not self.request.closing
 
 
 @torch.inference_mode()

@@ -113,7 +113,10 @@ def test_what_is_printed_for_people(tree: Path) -> None:
         (["--primer", "broken.mid"], "broken.mid: "),
         (["--primer", "broken.abc"], "broken.abc: "),
         (["--primer", ""], "holds no notes"),
-        (["--condition", "mood=sad"], "this model knows no 'mood'. Its conditions are: bars, key, metre, pickup."),
+        (
+            ["--condition", "mood=sad"],
+            "knows no 'mood'. Its conditions are: bars, close, key, metre, pickup.",
+        ),
         (["--condition", "key=H"], "no such key. This model knows Ab, F#, G."),
         (["--condition", "key"], "should be a name and a value"),
         (["--condition", "key=G", "--condition", "key=G"], "key is given twice"),

@@ -11,6 +11,7 @@ from crnn_audio import build
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference.composer import Composer
+from crnn_audio.metrics.cadences import endings
 from crnn_audio.symbolic import chorales
 from crnn_audio.symbolic.score import Metre, Note, Part, Score
 from crnn_audio.training.run import train
@@ -74,17 +75,31 @@ def test_what_is_asked_for_stands_in_the_score(composer: Composer) -> None:
     piece = composer.generate(bars=2, condition={"key": "G", "metre": "4/4"})
     assert str(piece.score.keys[0]) == "G"
     assert str(piece.score.metres[0]) == "4/4"
-    assert piece.condition == {"key": "G", "metre": "4/4", "bars": "2", "pickup": "0"}
+    close = {"close": "tonic"} if composer.run.conditions.knows("close", "tonic") else {}
+    assert piece.condition == {"key": "G", "metre": "4/4", "bars": "2", "pickup": "0"} | close
 
 
-def test_where_nothing_is_asked_it_is_in_the_commonest_metre_with_its_commonest_pickup(composer: Composer) -> None:
-    choices = replace(composer.run.conditions, kinds=({"metre": "3/4", "pickup": "1"}, {"metre": "4/4", "pickup": "0"}))
-    other = Composer(replace(composer.run, choices=choices), composer.task)
-    piece = other.generate(bars=4, sampling=Sampling(seed=3)).score
-    assert str(piece.metres[0]) == "3/4"
-    assert piece.pickup == 1
-    assert 4 * 3 - 2 < piece.end <= 4 * 3 + 1, "the last bar may be short of the pickup"
+def test_where_nothing_is_asked_it_is_like_training_pieces(composer: Composer) -> None:
+    kinds = (({"metre": "3/4", "pickup": "1"}, 2), ({"metre": "4/4", "pickup": "0"}, 1))
+    other = Composer(replace(composer.run, choices=replace(composer.run.conditions, kinds=kinds)), composer.task)
+    pieces = other.generate_many(12, bars=3)
+    told = [(str(piece.score.metres[0]), piece.score.pickup) for piece in pieces]
+    assert 1 < told.count(("3/4", 1.0)) < 11
+    assert told.count(("3/4", 1.0)) + told.count(("4/4", 0.0)) == 12
+    for piece in pieces:
+        bar = piece.score.metres[0].bar
+        assert 2 * bar < piece.score.end <= 3 * bar + piece.score.pickup, "the last bar may be short of the pickup"
+    alone = other.generate(bars=3, sampling=Sampling(seed=7))
+    assert alone.score == pieces[7].score
     assert other.generate(bars=2, condition={"metre": "4/4"}).score.pickup == 0
+
+
+def test_a_piece_that_closes_on_the_tonic_ends_nowhere_else(one: Composer) -> None:
+    for seed in range(6):
+        asked = {"key": "G", "metre": "4/4", "close": "tonic"}
+        piece = one.generate(condition=asked, tokens=3000, sampling=Sampling(seed=seed))
+        assert piece.condition["close"] == "tonic"
+        assert not piece.ended or endings(piece.score).on_tonic_chord
 
 
 def test_a_pickup_that_is_none(composer: Composer) -> None:
@@ -249,7 +264,7 @@ def test_a_kept_voice_tells_the_length_itself(four: Composer) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"condition": {"mood": "sad"}}, "knows no 'mood'. Its conditions are: bars, key, metre"),
+        ({"condition": {"mood": "sad"}}, "knows no 'mood'. Its conditions are: bars, close, key, metre"),
         ({"condition": {"key": "H"}}, "condition key=H: no such key.* This model knows Ab, F#, G"),
         ({"condition": {"metre": "4/5"}}, "condition metre=4/5: no such metre. Did you mean '4/4'"),
         ({"bars": 0}, "bars: should be above 0"),
@@ -267,7 +282,12 @@ def test_an_empty_model_of_conditions_is_damaged(one: Composer, tmp_path: Path) 
 
     copy = tmp_path / "copy"
     shutil.copytree(one.run.path, copy)
-    for wrong in ('{"key": "G"}', '{"values": {"key": "G"}, "kinds": []}', '{"values": {}, "kinds": [{"metre": 1}]}'):
+    for wrong in (
+        '{"key": "G"}',
+        '{"values": {"key": "G"}, "kinds": []}',
+        '{"values": {}, "kinds": [{"told": {"metre": 1}, "pieces": 1}]}',
+        '{"values": {}, "kinds": [{"told": {}, "pieces": 0}]}',
+    ):
         (copy / "conditions.json").write_text(wrong)
         with pytest.raises(RunError, match=r"conditions\.json: damaged"):
             ca.load(copy)

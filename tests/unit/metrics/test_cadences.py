@@ -4,7 +4,7 @@ from itertools import combinations
 
 import pytest
 
-from crnn_audio.metrics.cadences import Cadences, Endings, cadences, endings, is_chord_on, is_triad
+from crnn_audio.metrics.cadences import Cadences, Endings, cadences, endings, is_triad
 from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
 from tests.unit.metrics.made import score
 
@@ -47,7 +47,7 @@ def test_triads_are_those_of_the_scales() -> None:
     ],
 )
 def test_chords_on_degrees(classes: set[int], key: Key, degree: int, belongs: bool) -> None:
-    assert is_chord_on(classes, key, degree=degree) == belongs
+    assert key.has_chord(classes, degree) == belongs
 
 
 def test_fermatas_by_hand() -> None:

@@ -4,26 +4,29 @@ import pytest
 
 from crnn_audio.symbolic.conditions import Conditions
 
-KINDS = [("reel", "2/4", "0.5")] * 3 + [("jig", "6/8", "0.5")] * 2 + [("reel", "2/4", "0")] + [("", "3/4", "1")] * 2
+KINDS = [("reel", "2/4", "0.5")] * 6 + [("jig", "6/8", "0.5")] * 3 + [("reel", "2/4", "0")] + [("", "3/4", "1")] * 2
+TOLD = [{"metre": metre, "pickup": pickup} | ({"style": style} if style else {}) for style, metre, pickup in KINDS]
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("asked", "chance", "found"),
     [
-        ({}, ("2/4", "0.5")),
-        ({"style": "jig"}, ("6/8", "0.5")),
-        ({"metre": "3/4"}, ("3/4", "1")),
-        ({"metre": "3/4", "style": "reel"}, ("3/4", "1")),
-        ({"pickup": "0"}, ("2/4", "0")),
-        ({"metre": "6/8", "pickup": "0"}, ("6/8", "0")),
-        ({"metre": "9/8", "key": "G"}, ("9/8", "0.5")),
+        ({}, 0.0, {"metre": "2/4", "pickup": "0.5", "style": "reel"}),
+        ({}, 0.49, {"metre": "2/4", "pickup": "0.5", "style": "reel"}),
+        ({}, 0.51, {"metre": "6/8", "pickup": "0.5", "style": "jig"}),
+        ({}, 0.99, {"metre": "2/4", "pickup": "0", "style": "reel"}),
+        ({"style": "jig"}, 0.99, {"metre": "6/8", "pickup": "0.5", "style": "jig"}),
+        ({"metre": "3/4"}, 0.5, {"metre": "3/4", "pickup": "1"}),
+        ({"metre": "3/4", "style": "reel"}, 0.5, {"metre": "3/4", "pickup": "1", "style": "reel"}),
+        ({"metre": "2/4"}, 0.9, {"metre": "2/4", "pickup": "0", "style": "reel"}),
+        ({"pickup": "0"}, 0.2, {"metre": "2/4", "pickup": "0", "style": "reel"}),
+        ({"key": "G", "style": "jig"}, 0.2, {"metre": "6/8", "pickup": "0.5", "style": "jig", "key": "G"}),
     ],
 )
-def test_what_a_piece_is_usually_like(asked: dict[str, str], found: tuple[str, str]) -> None:
-    told = [{"metre": metre, "pickup": pickup} | ({"style": style} if style else {}) for style, metre, pickup in KINDS]
-    conditions = Conditions.of(told)
-    assert conditions.usual(asked) == dict(zip(("metre", "pickup"), found, strict=True))
+def test_what_is_not_asked_for_is_as_in_a_piece_that_is_like_it(
+    asked: dict[str, str], chance: float, found: dict[str, str]
+) -> None:
+    conditions = Conditions.of(TOLD, TOLD)
+    assert conditions.completed(asked, chance) == found
     assert Conditions.from_json(conditions.as_json(), at_home=False) == conditions
-    assert Conditions({}).usual(asked) == {"metre": "4/4", "pickup": "0"} | {
-        name: value for name, value in asked.items() if name in ("metre", "pickup")
-    }
+    assert Conditions({}).completed(asked, chance) == asked

@@ -118,6 +118,16 @@ def test_what_is_told_of_a_known_tune() -> None:
     assert events.told(tokens, in_g)[:, 4].tolist() == [0, 6, 6, 8, 8, 10, 10], "C is the fourth, five semitones up"
 
 
+def test_a_melody_may_close_on_a_note_of_the_tonics_chord() -> None:
+    score = replace(tune((0, 1, 67), (1, 1, 69), (2, 1, 74)), keys=(Key(0.0, 1, "major"),))
+    place, closes = Place.first(score), []
+    for row in events.encode(score)[:3].tolist():
+        closes.append(place.closes)
+        place = place.next(tuple(row))
+    assert [*closes, place.closes] == [False, True, False, True], "nothing, G, A, D"
+    assert Place.first(tune()).closes, "no key"
+
+
 def test_bar_numbers_begin_anew() -> None:
     tokens = events.encode(tune(*[(4 * bar, 4, 60) for bar in range(34)]))
     told = events.told(tokens, tune())
