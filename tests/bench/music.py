@@ -1,12 +1,15 @@
 """What a composer can do: `python -m tests.bench.music MODEL` asks it for pieces and judges them.
 
 Of chorales ten dev sopranos are harmonised, and the lower voices compared with Bach's; of tunes a hundred are asked for
-in 6/8 in G. Ten pieces are read back by music21 and mido, and set beside ten of dev. With `--record` all this goes
-beside the recipe, with a picture of the first piece, and into recipes/README.md.
+in 6/8 in G. Ten pieces are read back by music21, mido and, if it is installed, MuseScore, and set beside ten of dev.
+With `--record` all this goes beside the recipe, with a picture of the first piece, and into recipes/README.md.
 """
 
 import argparse
 import json
+import os
+import shutil
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -74,21 +77,35 @@ def asked(composer: Composer, count: int, sampling: Sampling) -> dict[str, Any]:
 
 
 def read_back(composer: Composer, count: int, sampling: Sampling) -> dict[str, int]:
-    """How many of these pieces open in music21 and in mido with all their notes."""
+    """How many of these pieces open with all their notes in music21 and mido, and in MuseScore if it is installed."""
     import mido
     import music21
 
+    def sounding(path: Path) -> int:
+        return sum(message.type == "note_on" and message.velocity > 0 for message in mido.MidiFile(path))
+
     opened = {"pieces": count, "music21": 0, "mido": 0}
+    program = next((name for name in ("mscore3", "mscore", "mscore4") if shutil.which(name)), None)
+    opened |= {"musescore_midi": 0, "musescore_musicxml": 0} if program else {}
     with tempfile.TemporaryDirectory() as folder:
         for place, piece in enumerate(composer.generate_many(count, sampling=sampling)):
             path, notes = Path(folder) / f"{place}.mid", len(piece.score.notes)
+            sheet, back = path.with_suffix(".musicxml"), Path(folder) / "back.mid"
             piece.save(path)
-            heard = [message for message in mido.MidiFile(path) if message.type == "note_on" and message.velocity]
-            opened["mido"] += len(heard) == notes
-            piece.save(path.with_suffix(".musicxml"))
-            parsed = music21.converter.parse(path.with_suffix(".musicxml")).stripTies()
-            opened["music21"] += len(parsed.flatten().notes) == notes
+            piece.save(sheet)
+            opened["mido"] += sounding(path) == notes
+            opened["music21"] += len(music21.converter.parse(sheet).stripTies().flatten().pitches) == notes
+            if program:
+                for name, source in (("musescore_midi", path), ("musescore_musicxml", sheet)):
+                    converted(program, source, back)
+                    opened[name] += sounding(back) == notes
     return opened
+
+
+def converted(program: str, source: Path, target: Path) -> None:
+    """Through MuseScore's own importer."""
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    subprocess.run([program, "-o", target, source], check=True, capture_output=True, env=environment, timeout=120)
 
 
 @dataclass(frozen=True)
@@ -117,9 +134,10 @@ def written(composer: Composer, count: int, sampling: Sampling) -> Written:
 def facts(found: dict[str, Any]) -> list[str]:
     """What else was found, in sentences."""
     read = found["read_back"]
+    scores = f", {read['musescore_midi']} as MIDI and {read['musescore_musicxml']} as MusicXML in MuseScore"
     lines = [
-        f"Of {read['pieces']} pieces {read['music21']} open in music21 (MusicXML) and {read['mido']} in mido (MIDI) "
-        "with all their notes."
+        f"Of {read['pieces']} pieces {read['music21']} open in music21 (MusicXML), {read['mido']} in mido (MIDI)"
+        f"{scores if 'musescore_midi' in read else ''}, with all their notes."
     ]
     if harmony := found.get("harmonised"):
         lines += [
