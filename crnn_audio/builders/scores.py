@@ -91,9 +91,16 @@ def num_bars(score: Score) -> int:
 def own_condition(score: Score) -> dict[str, str]:
     """What the notes of a piece say of it: with a metre its bars and pickup, with a key its close.
 
-    The close is "tonic" where what sounds last is of the tonic's chord, else "open".
+    The close is "tonic" where notes of the tonic's chord fill the last bar, else "open".
     """
-    last = {note.pitch % 12 for note in score.notes if note.end == score.end}
     counted = {"bars": str(num_bars(score)), "pickup": f"{score.pickup:g}"} if score.metres else {}
-    close = {"close": "tonic" if score.keys[-1].has_chord(last) else "open"} if score.keys else {}
-    return counted | close
+    return counted | ({"close": "tonic" if _closes(score) else "open"} if score.keys else {})
+
+
+def _closes(score: Score) -> bool:
+    last = {note.pitch % 12 for note in score.notes if note.end == score.end}
+    try:
+        bars, end = bars_of(score), ticks(score.end)
+        return bars.is_full(bars.at(end - 1), end) and score.keys[-1].has_chord(last)
+    except DataError:
+        return False

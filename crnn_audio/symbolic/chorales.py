@@ -259,8 +259,11 @@ class Place:
 
     @property
     def closes(self) -> bool:
-        """Whether what sounds last is the tonic's chord, or no key known."""
-        return self.key is None or self.key.has_chord(self.sounding.classes)
+        """Whether the tonic's chord has filled the bar, or any has where no key is known."""
+        now, chord = self.step * STEP, self.sounding.classes
+        if not chord or not self.bars.is_full(self.bars.at(now - 1), now):
+            return False
+        return self.key is None or self.key.has_chord(chord)
 
     def next(self, row: Row) -> "Place":
         """After this row."""

@@ -247,8 +247,8 @@ class Place:
 
     @property
     def closes(self) -> bool:
-        """Whether the last note is of the tonic's chord, or no key known."""
-        return self.key is None or (self.pitch > 0 and self.key.has_chord({self._pitch_class}))
+        """Whether a note has filled the bar that is of the tonic's chord, or of any where no key is known."""
+        return self.sounding and (self.key is None or self.key.has_chord({self._pitch_class}))
 
     @property
     def _pitch_class(self) -> int:

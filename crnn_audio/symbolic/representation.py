@@ -31,7 +31,7 @@ class Place(Protocol):
 
     @property
     def closes(self) -> bool:
-        """Whether what sounds last is of the tonic's chord, or no key known."""
+        """Whether notes of the tonic's chord have filled the bar, or any have where no key is known."""
         ...
 
     def next(self, row: Any) -> Self:

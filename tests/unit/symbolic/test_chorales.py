@@ -74,14 +74,16 @@ def test_parts_that_are_not_there_are_named() -> None:
     assert decoded == score
 
 
-def test_a_piece_may_close_on_the_tonics_chord() -> None:
-    chord = piece([(0, 1, 67), (1, 1, 65)], [(0, 2, 64)], [(0, 2, 60)], [(0, 2, 48)])
-    place = Place.first(replace(chord, keys=(Key(0.0, 0, "major"),)))
-    assert not place.closes
-    for step, row in enumerate(chorales.encode(chord)[:-1].tolist()):
-        place = place.next(tuple(row))
-        assert place.closes == (step < 4), "C, then F with C and E"
-    assert Place.first(chord).closes, "no key"
+def test_a_piece_may_close_where_the_tonics_chord_fills_a_bar() -> None:
+    voices = [(0, 1, 67), (1, 1, 65), (2, 1, 67)], [(0, 3, 64)], [(0, 3, 60)], [(0, 3, 48)]
+    chord = piece(*voices, metre=(1, 4))
+    place, closes = Place.first(replace(chord, keys=(Key(0.0, 0, "major"),))), []
+    unkeyed = Place.first(chord)
+    for row in chorales.encode(chord)[:-1].tolist():
+        place, unkeyed = place.next(tuple(row)), unkeyed.next(tuple(row))
+        closes.append(place.closes)
+        assert unkeyed.closes == (len(closes) % 4 == 0)
+    assert [step for step, may in enumerate(closes, 1) if may] == [4, 12], "C, then F with C and E, then C"
 
 
 # ---------------------------------------------------------------------------------------- what is told

@@ -121,11 +121,11 @@ def test_what_is_told_of_a_known_tune() -> None:
 def test_a_melody_may_close_on_a_note_of_the_tonics_chord() -> None:
     score = replace(tune((0, 1, 67), (1, 1, 69), (2, 1, 74)), keys=(Key(0.0, 1, "major"),))
     place, closes = Place.first(score), []
-    for row in events.encode(score)[:3].tolist():
+    for row in events.encode(score)[:4].tolist():
         closes.append(place.closes)
         place = place.next(tuple(row))
-    assert [*closes, place.closes] == [False, True, False, True], "nothing, G, A, D"
-    assert Place.first(tune()).closes, "no key"
+    assert [*closes, place.closes] == [False, True, False, True, False], "nothing, G, A, D, a rest"
+    assert Place.first(tune()).next((events.FIRST_PITCH, 2)).closes, "no key"
 
 
 def test_bar_numbers_begin_anew() -> None:
