@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the wheel, installs it alone with the core dependencies in a clean environment, and uses it far from the
-# source tree: transcribes and streams with the models that ship, lists and shows the packaged recipes, trains two
-# steps, evaluates, transcribes.
+# source tree: transcribes, streams and composes with the models that ship, lists and shows the packaged recipes, trains
+# two steps, evaluates, transcribes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -41,6 +41,10 @@ PY
 recording=$(find "$tiny" -name '*.wav' -o -name '*.flac' | sort | head -n 1)
 test -n "$("$program" transcribe an4 "$recording")"
 test -n "$("$program" stream an4_streaming "$recording")"
+"$program" generate chorales --num 2 --bars 4 --out pieces
+"$program" generate folk_tunes --num 2 --condition key=G --condition metre=6/8 --out pieces
+test "$(find pieces -name '*.mid' -size +0 | wc -l)" = 4
+test "$(find pieces -name '*.png' -size +0 | wc -l)" = 4
 
 "$program" recipes
 "$program" show tiny/lstm

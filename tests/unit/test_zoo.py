@@ -1,4 +1,4 @@
-"""The models that ship: small, whole, described by what was measured of them, and ready to transcribe by name."""
+"""The models that ship: small, whole, described by what was measured of them, and ready for use by name."""
 
 import json
 from collections.abc import Callable
@@ -9,25 +9,28 @@ import torch
 
 from crnn_audio import runs
 from crnn_audio.corpora import an4
-from crnn_audio.inference.load import load
+from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.inference.load import load, load_composer
+from crnn_audio.metrics.cadences import endings, is_triad
 from crnn_audio.metrics.error_rate import word_errors
 from crnn_audio.types import Hypothesis
 
 NAMES = sorted(path.name for path in runs.ZOO.iterdir() if path.is_dir())
 RECOGNIZERS = ["an4", "an4_streaming"]
+COMPOSERS = ["chorales", "folk_tunes"]
 LARGEST = 10_000_000
 """Bytes of a model."""
 
 
 def test_the_models_are_those_that_were_promised() -> None:
-    assert set(RECOGNIZERS) <= set(NAMES)
+    assert set(NAMES) == {*RECOGNIZERS, *COMPOSERS}
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_is_small_and_holds_nothing_but_what_using_it_needs(name: str) -> None:
     files = {path.name: path.stat().st_size for path in (runs.ZOO / name).iterdir()}
-    known = {"README.md", "best.safetensors", "recipe.yaml", "run.json", "statistics.json", "vocabulary.json"}
-    assert set(files) <= known
+    own = {"conditions.json"} if name in COMPOSERS else {"statistics.json", "vocabulary.json"}
+    assert set(files) <= {"README.md", "best.safetensors", "recipe.yaml", "run.json", *own}
     assert sum(files.values()) < LARGEST
     run = runs.open_run(name)
     assert run.finished
@@ -42,7 +45,8 @@ def test_its_card_says_what_was_measured(name: str) -> None:
     scores = json.loads((runs.ZOO / name / "run.json").read_text(encoding="utf-8"))["scores"]
     assert "test" in {score["split"] for score in scores}
     for score in scores:
-        assert f"| {score['corpus']} {score['split']} | {100 * score['wer']:.2f} |" in card
+        found = f"{score['nats_per_note']:.3f}" if name in COMPOSERS else f"{100 * score['wer']:.2f}"
+        assert f"| {score['corpus']} {score['split']} | {found} |" in card
     assert all(part in card for part in ("## Data", "Licence: ", "## Scores", "## Not good for", "## Use"))
 
 
@@ -65,3 +69,23 @@ def test_live_it_hears_the_same_as_at_leisure(corpus: Callable[[str], Path]) -> 
         finals = [final for block in blocks for final in stream.feed(block).finals] + list(stream.flush().finals)
     whole: Hypothesis = recognizer.transcribe(path)
     assert " ".join(final.text for final in finals) == whole.text != ""
+
+
+def test_tunes_asked_for_in_six_eight_in_g_are_that() -> None:
+    composer = load_composer("folk_tunes", device="cpu")
+    asked = {"key": "G", "metre": "6/8"}
+    pieces = composer.generate_many(20, condition=asked, sampling=Sampling(temperature=0.8, seed=1000))
+    ends = [endings(piece.score) for piece in pieces]
+    assert all(str(piece.score.metres[0]) == "6/8" and str(piece.score.keys[0]) == "G" for piece in pieces)
+    assert sum(one.full == one.on_tonic_chord == 1 for one in ends) >= 17, "95 of 100 do"
+
+
+def test_chorales_have_four_voices_in_their_order_and_end_on_a_triad() -> None:
+    composer = load_composer("chorales", device="cpu")
+    pieces = composer.generate_many(4, condition={"key": "D", "bars": "8"}, sampling=Sampling(temperature=0.8, seed=1))
+    for piece in pieces:
+        assert piece.ended
+        assert [part.name for part in piece.score.parts] == ["soprano", "alto", "tenor", "bass"]
+        last = [part.notes[-1].pitch for part in piece.score.parts]
+        assert last == sorted(last, reverse=True)
+        assert is_triad({pitch % 12 for pitch in last})
