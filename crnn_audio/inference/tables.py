@@ -40,8 +40,7 @@ too, whose case and spaces are not foretold, and of those outside the vocabulary
 WRITTEN_INTRO = """## What they write
 
 Pieces with seeds one after the other, nothing picked, beside as many dev pieces that training did not see; each is
-asked to be what one of these is (key, metre, bars).
-"""
+asked to be what one of these is (key, metre, bars)."""
 MUSIC_INTROS = {"nats_per_frame": ROLLS_INTRO, "nats_per_note": EVENTS_INTRO, "nats_per_character": TEXTS_INTRO}
 """What stands above the table of a metric."""
 
