@@ -143,8 +143,8 @@ def facts(found: dict[str, Any]) -> list[str]:
         lines += [
             f"{harmony['sopranos']} dev sopranos harmonised at temperature {harmony['temperature']:g}: "
             f"{harmony['kept']} stand note for note; of the sixteenths of the lower voices "
-            f"{100 * harmony['agreement']:.1f} % have Bach's pitch. Bach's own lower voices cost the model {harmony['bach_nats_per_note']:.3f} nats a "
-            "voice and sixteenth."
+            f"{100 * harmony['agreement']:.1f} % have Bach's pitch. Bach's own lower voices cost the model "
+            f"{harmony['bach_nats_per_note']:.3f} nats a voice and sixteenth."
         ]
     if tunes := found.get("asked"):
         lines += [
