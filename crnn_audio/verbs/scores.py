@@ -66,13 +66,13 @@ def evaluate(
         found = evaluate(opened, split, corpus=corpus, root=root, distortion=distortion, progress=progress)
     if split is None and found.split != "test" and not corpus:
         say(f"{found.corpus} has no test split; this is {found.split}, which training looked at to choose weights.")
+    if record:  # before anything is printed into a pipe that may be closed
+        command = commands.command(["evaluate", model, "--split", found.split, "--weights", weights.value])
+        say(f"Recorded in {write(opened, found, command)}.")
     if as_json:
         print(json.dumps(found.as_json()))
     else:
         print("\n".join(lines(found, model, worst)))
-    if record:
-        command = commands.command(["evaluate", model, "--split", found.split, "--weights", weights.value])
-        say(f"Recorded in {write(opened, found, command)}.")
 
 
 def _conditions(noise: Path | None, snr: float, rooms: Path | None, sample_rate: int) -> Any:
