@@ -83,7 +83,8 @@ def _four_parts(score: Score) -> tuple[Sequence[Part], list[str]]:
     if len(score.parts) == len(chorales.VOICES):
         return score.parts, []
     voices, left_out = _by_height([note for part in score.parts for note in part.notes])
-    remarks = [f"the notes of {len(score.parts)} parts are shared out among four voices by their height"]
+    parts = "1 part" if len(score.parts) == 1 else f"{len(score.parts)} parts"
+    remarks = [f"the notes of {parts} are shared out among four voices by their height"]
     if left_out:
         remarks.append(f"{left_out} notes are left out, as more than four sound at once")
     return [Part(name, tuple(voice)) for name, voice in zip(chorales.VOICES, voices, strict=True)], remarks

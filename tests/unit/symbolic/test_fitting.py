@@ -111,7 +111,7 @@ def test_chords_of_one_part_become_voices() -> None:
     assert [notes(part) for part in fitted.parts] == [
         [(0, 2, 72), (2, 1, 74), (3, 1, 76)], [(0, 2, 67), (2, 1, 65)], [(0, 2, 64)], [(0, 2, 48), (2, 1, 50)],
     ]  # fmt: skip
-    assert remarks == ["the notes of 1 parts are shared out among four voices by their height"]
+    assert remarks == ["the notes of 1 part are shared out among four voices by their height"]
 
 
 def test_more_than_four_at_once_are_counted() -> None:
