@@ -8,6 +8,7 @@ from jaxtyping import Int
 
 from crnn_audio.config.events import EventData
 from crnn_audio.errors import DataError
+from crnn_audio.metrics.cadences import endings
 from crnn_audio.symbolic import chorales, events, fitting, home_keys, quartet
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import bars_of
@@ -94,13 +95,6 @@ def own_condition(score: Score) -> dict[str, str]:
     The close is "tonic" where notes of the tonic's chord fill the last bar, else "open".
     """
     counted = {"bars": str(num_bars(score)), "pickup": f"{score.pickup:g}"} if score.metres else {}
-    return counted | ({"close": "tonic" if _closes(score) else "open"} if score.keys else {})
-
-
-def _closes(score: Score) -> bool:
-    last = {note.pitch % 12 for note in score.notes if note.end == score.end}
-    try:
-        bars, end = bars_of(score), ticks(score.end)
-        return bars.is_full(bars.at(end - 1), end) and score.keys[-1].has_chord(last)
-    except DataError:
-        return False
+    end = endings(score)
+    close = "tonic" if end.full == end.on_tonic_chord == 1 else "open"
+    return counted | ({"close": close} if score.keys else {})

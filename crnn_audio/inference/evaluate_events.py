@@ -1,6 +1,6 @@
 """How well a model foretells pieces, and how what it writes compares with them."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 from crnn_audio import build
 from crnn_audio.batching.events import whole_batches
 from crnn_audio.corpora import home
+from crnn_audio.corpora.tunes import Tune
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.inference.composer import Composer
 from crnn_audio.metrics.comparison import Comparison, compare
+from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.judging import Foretold, judge_next_token
 
 ROWS = 32
@@ -94,17 +96,17 @@ def evaluate_events(
     judged = judge_next_token(composer.task, (one.to(composer.device) for one in batches), composer.representation)
     comparison = None
     if like := chosen[:written]:
-        sampling = sampling or Sampling()
-        asked = [known_of(composer, build.condition_of(tune)) for tune in like]
-        music = [
-            composer.generate(condition=condition, sampling=replace(sampling, seed=sampling.seed + place)).score
-            for place, condition in enumerate(asked)
-        ]
+        music = written_like(composer, like, sampling or Sampling())
         comparison = compare(music, *([tune.score for tune in tunes] for tunes in (chosen, found["train"])))
     return EventEvaluation(composer.run.path, data.name, split, judged.score, judged.pieces, comparison)
 
 
-def known_of(composer: Composer, condition: Mapping[str, str]) -> dict[str, str]:
-    """What of a condition the model knows."""
+def written_like(composer: Composer, tunes: Sequence[Tune], sampling: Sampling) -> list[Score]:
+    """A piece for each of these, asked to be what that is as far as the model knows; one seed after the other."""
     known = composer.run.conditions
-    return {name: value for name, value in condition.items() if known.knows(name, value)}
+    return [
+        composer.generate(
+            condition=known.usable(build.condition_of(tune)), sampling=replace(sampling, seed=sampling.seed + place)
+        ).score
+        for place, tune in enumerate(tunes)
+    ]

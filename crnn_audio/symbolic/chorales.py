@@ -15,6 +15,7 @@ from jaxtyping import Bool, Int
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import Bars, bars_of
+from crnn_audio.symbolic.representation import told_at
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
 STEPS_PER_QUARTER = 4
@@ -170,11 +171,7 @@ def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens 
 
 def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 21"]:
     """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
-    place, found = Place.first(about), list[Row]()
-    for row in tokens.tolist():
-        found.append(place.told)
-        place = place.next(tuple(row))
-    return np.array(found, dtype=np.int64).reshape(-1, len(TOLD))
+    return told_at(Place.first(about), tokens, len(TOLD))
 
 
 def retold(told: Int[np.ndarray, "T 21"], semitones: int) -> Int[np.ndarray, "T 21"]:

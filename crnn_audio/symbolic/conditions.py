@@ -164,9 +164,9 @@ def moved(key: Key, semitones: int) -> Key:
 
 
 def _agreement(kind: Mapping[str, str], asked: Mapping[str, str]) -> tuple[bool, int]:
-    """In the metre first, on which a pickup depends."""
-    same = sum(kind.get(name) == value for name, value in asked.items())
-    return kind.get("metre") == asked.get("metre"), same
+    """How much of what is asked for such a piece has: the metre, if one is asked for, counts most."""
+    same = {name for name, value in asked.items() if kind.get(name) == value}
+    return "metre" in same, len(same)
 
 
 def _is_kind(kind: object) -> bool:

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Int
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import Bar, Bars, bars_of
+from crnn_audio.symbolic.representation import told_at
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
 BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4
@@ -165,30 +166,7 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
 
 def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 5"]:
     """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
-    bars = bars_of(about)
-    spans = np.array([_ticks(event, duration) for event, duration in tokens.tolist()], dtype=np.int64)
-    lines = tokens[:, 0] == BAR_LINE
-    now, numbers = np.cumsum(spans) - spans, np.cumsum(lines) - lines
-    at = [bars.bar(number) for number in range(numbers.max(initial=0) + 1)]
-    passed = now - np.array([bar.start for bar in at])[numbers]
-    left = np.array([bar.length for bar in at])[numbers] - passed
-    parts = np.clip(np.stack([passed, left], axis=1) // UNIT, 0, LONGEST_BAR)
-    last = _last_pitches(tokens)
-    return np.column_stack([parts, numbers % BARS, last, _degrees(last, about)])
-
-
-def _degrees(pitches: Int[np.ndarray, " T"], about: Score) -> Int[np.ndarray, " T"]:
-    """Of events that are pitches, or 0, the degrees of the key."""
-    if not about.keys:
-        return np.zeros_like(pitches)
-    return np.where(pitches > 0, 1 + (LOWEST + pitches - FIRST_PITCH - about.keys[0].tonic_pitch_class) % 12, 0)
-
-
-def _last_pitches(tokens: Tokens) -> Int[np.ndarray, " T"]:
-    """The event of the last note before each row, 0 before the first."""
-    notes = np.where(tokens[:, 0] >= FIRST_PITCH, np.arange(len(tokens)), -1)
-    last = np.maximum.accumulate(np.concatenate([[-1], notes]))[: len(tokens)]
-    return np.where(last >= 0, tokens[last, 0], 0)
+    return told_at(Place.first(about), tokens, len(TOLD))
 
 
 def retold(told: Int[np.ndarray, "T 5"], semitones: int) -> Int[np.ndarray, "T 5"]:
@@ -210,9 +188,9 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 2"]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the next row stands, for writing row after row: bar, tick, whether a note can go on, the last note's event,
-    and the key, if one is known.
+    """Where the next row stands, for writing row after row: in which bar, at which tick.
 
+    `sounding` is whether a note can go on, `pitch` the last note's event; `key` is None where none is known.
     `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
 

@@ -26,6 +26,7 @@ from crnn_audio.symbolic import chorales
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.chorales import STEP, STEPS_PER_QUARTER, VOICES
 from crnn_audio.symbolic.recall import Recall
+from crnn_audio.symbolic.representation import told_at
 from crnn_audio.symbolic.score import Score
 
 GOES_ON, END = 1, 2
@@ -127,11 +128,7 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
 
 def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 17"]:
     """What is told before each row is drawn; `about` says nothing."""
-    place, rows = Place.first(about), list[Row]()
-    for row in tokens.tolist():
-        rows.append(place.told)
-        place = place.next(row)
-    return np.array(rows, dtype=np.int64).reshape(-1, len(TOLD))
+    return told_at(Place.first(about), tokens, len(TOLD))
 
 
 def retold(told: Int[np.ndarray, "T 17"], semitones: int) -> Int[np.ndarray, "T 17"]:

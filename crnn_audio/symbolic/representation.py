@@ -103,3 +103,12 @@ class Representation(Protocol):
     def counted(self, tokens: Rows) -> Bool[np.ndarray, "T P"]:
         """Which tokens' nats enter a likelihood a note."""
         ...
+
+
+def told_at(place: Place, rows: Rows, width: int) -> Int[np.ndarray, "T Q"]:
+    """What is told before each of these rows, from `place` on; so many numbers."""
+    found = list[Row]()
+    for row in rows.tolist():
+        found.append(place.told)
+        place = place.next(tuple(row))
+    return np.array(found, dtype=np.int64).reshape(-1, width)

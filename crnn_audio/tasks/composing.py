@@ -26,7 +26,7 @@ class Request:
         seed: of its random numbers.
         primer: rows that it begins with.
         kept: rows with the tokens of voices that are kept, 0 where they are drawn; the piece ends with the last.
-        quarters: how long it becomes, in quarter notes, and until it may end; None lets the model end it.
+        quarters: it ends at the first row that may end it so many quarter notes on; None lets the model end it.
         max_rows: rows after which it ends in any case.
         closing: the model may end it on the tonic's chord alone.
     """

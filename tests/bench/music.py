@@ -12,7 +12,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from crnn_audio import build, files
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.inference import results
 from crnn_audio.inference.composer import Composer
-from crnn_audio.inference.evaluate_events import known_of
+from crnn_audio.inference.evaluate_events import written_like
 from crnn_audio.inference.load import load_composer
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.metrics.comparison import Comparison, compare
@@ -108,29 +107,6 @@ def converted(program: str, source: Path, target: Path) -> None:
     subprocess.run([program, "-o", target, source], check=True, capture_output=True, env=environment, timeout=120)
 
 
-@dataclass(frozen=True)
-class Written:
-    """Pieces like those of dev, in how they compare with them, and the first of them."""
-
-    comparison: Comparison
-    first: Score
-
-
-def written(composer: Composer, count: int, sampling: Sampling) -> Written:
-    """As many pieces as asked for, each asked to be what one of dev is."""
-    splits = build.music(composer.run.events).splits
-    like = splits["dev"][:count]
-    pieces = [
-        composer.generate(
-            condition=known_of(composer, build.condition_of(tune)),
-            sampling=replace(sampling, seed=sampling.seed + place),
-        ).score
-        for place, tune in enumerate(like)
-    ]
-    comparison = compare(pieces, [tune.score for tune in like], [tune.score for tune in splits["train"]])
-    return Written(comparison, pieces[0])
-
-
 def facts(found: dict[str, Any]) -> list[str]:
     """What else was found, in sentences."""
     read = found["read_back"]
@@ -155,10 +131,12 @@ def facts(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def record(composer: Composer, chosen: argparse.Namespace, found: dict[str, Any], pieces: Written) -> Path:
-    """Writes what was found beside the recipe, with a picture, and the tables anew; the file."""
+def record(
+    composer: Composer, chosen: argparse.Namespace, found: dict[str, Any], comparison: Comparison, first: Score
+) -> Path:
+    """Writes what was found beside the recipe, with a picture of the first piece, and the tables anew; the file."""
     folder = RECIPES / Path(composer.run.facts["recipe"]).parent.name
-    pieces.first.plot(folder / "written.png")
+    first.plot(folder / "written.png")
     options = "".join(
         f" --{name.replace('_', '-')} {value:g}"
         for name in ("temperature", "top_p")
@@ -166,7 +144,7 @@ def record(composer: Composer, chosen: argparse.Namespace, found: dict[str, Any]
     )
     entry = {
         "model": chosen.model,
-        "table": [line for line in pieces.comparison.rows() if any(line[1:])],
+        "table": [line for line in comparison.rows() if any(line[1:])],
         "facts": facts(found),
         "caption": f"The first piece of {chosen.model}",
         "picture": f"{folder.name}/written.png",
@@ -199,11 +177,13 @@ def main() -> None:
         found["harmonised"] = harmonised(composer, chosen.num or 10, sampling)
     else:
         found["asked"] = asked(composer, chosen.num or 100, sampling)
-    pieces = written(composer, PIECES, sampling)
+    splits = build.music(composer.run.events).splits
+    pieces = written_like(composer, splits["dev"][:PIECES], sampling)
+    comparison = compare(pieces, *([tune.score for tune in of] for of in (splits["dev"][:PIECES], splits["train"])))
     print(json.dumps(found, indent=1))
-    print(*pieces.comparison.lines(), sep="\n")
+    print(*comparison.lines(), sep="\n")
     if chosen.record:
-        print(f"Recorded in {record(composer, chosen, found, pieces)}.", file=sys.stderr)
+        print(f"Recorded in {record(composer, chosen, found, comparison, pieces[0])}.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -94,4 +94,15 @@ def test_recipes_are_valid(body: str) -> None:
 def test_links_lead_somewhere() -> None:
     targets = re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert targets
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+    assert [target for target in targets if not leads_somewhere(target)] == []
+    assert not leads_somewhere("recipes/README.md#nothing-of-that-name")
+
+
+def leads_somewhere(target: str) -> bool:
+    """Whether the file is there, and in it the heading that is named after a "#"."""
+    path, _, heading = target.partition("#")
+    file = ROOT / (path or "README.md")
+    if not heading:
+        return file.exists()
+    headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return heading in {re.sub(r"[^\w -]", "", one).strip().lower().replace(" ", "-") for one in headings}

@@ -77,7 +77,7 @@ def test_tunes_asked_for_in_six_eight_in_g_are_that() -> None:
     pieces = composer.generate_many(20, condition=asked, sampling=Sampling(temperature=0.8, seed=1000))
     ends = [endings(piece.score) for piece in pieces]
     assert all(str(piece.score.metres[0]) == "6/8" and str(piece.score.keys[0]) == "G" for piece in pieces)
-    assert sum(one.full == one.on_tonic_chord == 1 for one in ends) >= 17, "95 of 100 do"
+    assert all(one.full == one.on_tonic_chord == 1 for one in ends)
 
 
 def test_chorales_have_four_voices_in_their_order_and_end_on_a_triad() -> None:

@@ -30,3 +30,10 @@ def test_what_is_not_asked_for_is_as_in_a_piece_that_is_like_it(
     assert conditions.completed(asked, chance) == found
     assert Conditions.from_json(conditions.as_json(), at_home=False) == conditions
     assert Conditions({}).completed(asked, chance) == asked
+
+
+def test_a_piece_without_a_metre_is_no_likelier_than_others() -> None:
+    told = [{"style": "air"}, *TOLD]
+    conditions = Conditions.of([], told)
+    drawn = [conditions.completed({}, (place + 0.5) / len(told)) for place in range(len(told))]
+    assert [drawn.count(kind) for kind in ({"style": "air"}, TOLD[0], TOLD[6])] == [1, 6, 3]
