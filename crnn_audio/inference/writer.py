@@ -150,7 +150,7 @@ class Writer:
             before = self.vocabulary.tokens[id]
 
     def remarks(self, primer: str) -> tuple[str, ...]:
-        """What a person should know of a primer: words that the model does not know.
+        """What a person should know of a primer: words that the model does not know, or that it is too short.
 
         Raises:
             DataError: it holds characters that the model does not know.
@@ -167,8 +167,14 @@ class Writer:
                 f"the primer holds characters that this model does not know: {named}. It knows "
                 f"{''.join(self.vocabulary.tokens[2:])!r}."
             )
-        remarks = (f"words of the primer that the model does not know: {named}",) if unknown else ()
-        return units.encode(spelled, self.vocabulary), remarks
+        ids = units.encode(spelled, self.vocabulary)
+        remarks = [f"words of the primer that the model does not know: {named}"] if unknown else []
+        if len(ids) < self.task.window:
+            remarks.append(
+                f"the model learned from windows of {self.task.window} {self.vocabulary.kind} and the primer has "
+                f"{len(ids)}: what it writes first is guessed. Give it a longer primer."
+            )
+        return ids, tuple(remarks)
 
     def score(self, text: str) -> TextLikelihood:
         """How likely a text is, token by token, each given all before it; characters may be unknown.

@@ -109,6 +109,13 @@ def test_unknown_words_of_a_primer_are_told(tmp_path: Path) -> None:
     assert "<unk>" not in found.text[9:]
 
 
+def test_a_primer_shorter_than_the_windows_is_told(tmp_path: Path) -> None:
+    writer = opened(tmp_path, "window")
+    (remark,) = writer.generate(primer="the ", tokens=3).remarks
+    assert remark.startswith("the model learned from windows of 5 characters and the primer has 4:")
+    assert writer.remarks("the c") == ()
+
+
 @pytest.mark.parametrize("asked", [{"tokens": 0}, {"tokens": -3}, {"tokens": 10**7}])
 def test_bounds(tmp_path: Path, asked: dict) -> None:
     writer = opened(tmp_path)
