@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from crnn_audio.batching.events import EventPiece
+from crnn_audio.builders.events import pitch_columns
 from crnn_audio.config.schema import EventRecipe
 from crnn_audio.corpora import jsb16, tunes
 from crnn_audio.corpora.tunes import Tune
@@ -26,13 +27,16 @@ CONDITIONS = (4, 3)
 ABOUT = Score((), metres=(Metre(0.0, 4, 4),), keys=(Key(0.0, 1),))
 
 
-def task(representation: ModuleType, *, cell: str = "lstm", ahead: bool = False, hidden_size: int = 8) -> NextToken:
+def task(
+    representation: ModuleType, *, cell: str = "lstm", ahead: bool = False, hidden_size: int = 8, intervals: bool = True
+) -> NextToken:
     """A network of that representation in float64, with weights that are all off their initial zeros."""
     columns = [size + 1 for size in representation.VOCABULARY]
     listener = Recurrent(len(columns) * 4, hidden_size=5, num_layers=1) if ahead else None
     front = EventFront([*columns, *representation.TOLD_SIZES, *CONDITIONS], 4, columns if ahead else (), listener)
     recurrent = Recurrent(front.output_size, cell=cell, hidden_size=hidden_size, num_layers=2, bidirectional=False)
-    made = NextToken(Crnn(front, recurrent, ChainHead(hidden_size, representation.VOCABULARY, hidden_size=7)))
+    voices = pitch_columns(representation, front) if intervals else ()
+    made = NextToken(Crnn(front, recurrent, ChainHead(hidden_size, representation.VOCABULARY, 7, voices=voices)))
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -111,7 +115,7 @@ SMALL = {
     "chorale": {
         "task": {"kind": "next_token", "given_share": 0.5},
         "data": {"corpus": "chorales", "representation": "chorale", "batch_rows": 8, "transpose": 1},
-        "model": {"embedding_size": 6, "listener": {"hidden_size": 8}, "head_size": 12},
+        "model": {"embedding_size": 6, "listener": {"hidden_size": 8}, "head_size": 12, "intervals": True},
     },
     "melody": {
         "task": {"kind": "next_token", "untold_share": 0.2},

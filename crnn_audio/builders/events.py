@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.representation import PitchColumn, Representation
 from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.types import EventBatch
 
@@ -143,8 +144,15 @@ def next_token(recipe: EventRecipe, known: Conditions) -> NextToken:
         listener,
     )
     recurrent = Recurrent(front.output_size, **model.recurrent.model_dump())
-    head = ChainHead(recurrent.output_size, representation.VOCABULARY, model.head_size, model.head_dropout)
+    voices = pitch_columns(representation, front) if model.intervals else ()
+    head = ChainHead(recurrent.output_size, representation.VOCABULARY, model.head_size, model.head_dropout, voices)
     return NextToken(Crnn(front, recurrent, head), mixed=recipe.precision == "bf16")
+
+
+def pitch_columns(representation: Representation, front: EventFront) -> list[PitchColumn]:
+    """Where in what the front reads the pitches stand; those that are given come last."""
+    first = front.num_known if front.num_ahead else None
+    return [replace(one, given=None if first is None else first + one.place) for one in representation.PITCHED]
 
 
 def composing(run: Run) -> NextToken:

@@ -87,6 +87,8 @@ class EventModel(Section):
     head_size: Count = 128
     """Units of the hidden layer of each column."""
     head_dropout: Probability = 0.0
+    intervals: bool = False
+    """Pitches are weighed by their distances from the last note, the other voices and what is recalled, too."""
 
     @model_validator(mode="after")
     def _hears_only_the_past(self) -> Self:

@@ -55,7 +55,7 @@ class EventFront(nn.Module):
         super().__init__()
         if bool(ahead) != (listener is not None):
             raise ValueError("given voices need layers that read them, and these layers voices")
-        self.num_ahead = len(ahead)
+        self.num_known, self.num_ahead = len(sizes), len(ahead)
         self.now = Embedding(sizes, size)
         self.ahead = Embedding(ahead, size) if ahead else None
         self.listener = listener
@@ -104,5 +104,4 @@ class EventFront(nn.Module):
         return torch.cat([frames, now], dim=-1), (heard[:, count:],)
 
     def _split(self, columns: Tensor) -> tuple[Tensor, Tensor]:
-        at = columns.shape[2] - self.num_ahead
-        return columns[:, :, :at], columns[:, :, at:]
+        return columns[:, :, : self.num_known], columns[:, :, self.num_known :]

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import Bars, bars_of
-from crnn_audio.symbolic.representation import told_at
+from crnn_audio.symbolic.representation import PitchColumn, told_at
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
 STEPS_PER_QUARTER = 4
@@ -59,6 +59,10 @@ TOLD_SIZES = (
 bar's number; of each voice the token of the pitch that sounds before the row, 1 + its semitones above the tonic without
 octaves, and for how many rows it has sounded or rested; of two voices 1 + the interval between them without octaves.
 Where a voice is silent stands 0, and in the place of degrees where no key is known."""
+PITCHED = tuple(
+    PitchColumn(place, FIRST_PITCH, before=len(COLUMNS) + TOLD.index(name), goes_on=GOES_ON)
+    for place, name in enumerate(VOICES, 1)
+)
 
 Tokens = Int[np.ndarray, "T 5"]
 Voice = Int[np.ndarray, " T"]

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Int
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import Bar, Bars, bars_of
-from crnn_audio.symbolic.representation import told_at
+from crnn_audio.symbolic.representation import PitchColumn, told_at
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
 BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4
@@ -40,6 +40,7 @@ TOLD = ("passed", "left", "bar", "pitch", "degree")
 TOLD_SIZES = (LONGEST_BAR + 1, LONGEST_BAR + 1, BARS, VOCABULARY[0] + 1, 13)
 """How many ids, from 0 on: of twenty-fourths of a quarter note that have passed or are left, of bar numbers, of the
 last note's event, and of 1 + its semitones above the tonic, without octaves; 0 without a note, or a key."""
+PITCHED = (PitchColumn(0, FIRST_PITCH, before=len(COLUMNS) + TOLD.index("pitch")),)
 
 Tokens = Int[np.ndarray, "T 2"]
 Row = tuple[int, int]

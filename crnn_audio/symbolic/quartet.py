@@ -26,7 +26,7 @@ from crnn_audio.symbolic import chorales
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.chorales import STEP, STEPS_PER_QUARTER, VOICES
 from crnn_audio.symbolic.recall import Recall
-from crnn_audio.symbolic.representation import told_at
+from crnn_audio.symbolic.representation import PitchColumn, told_at
 from crnn_audio.symbolic.score import Score
 
 GOES_ON, END = 1, 2
@@ -61,6 +61,10 @@ TOLD_SIZES = (
 """How many ids, from 0 on: of the sixteenth, of rows that a pitch is held, of semitones above the bass without octaves
 (after 0, where either is silent), of tokens that came, and of the quarters that were the same before."""
 RECALLED = slice(TOLD.index(f"{VOICES[0]} recalled"), TOLD.index(f"{VOICES[-1]} recalled") + 1)
+PITCHED = tuple(
+    PitchColumn(place, FIRST_PITCH, before=place, recalled=(len(COLUMNS) + TOLD.index(f"{name} recalled"),))
+    for place, name in enumerate(VOICES, 1)
+)
 
 Tokens = Int[np.ndarray, "T 5"]
 Row = tuple[int, ...]

@@ -4,6 +4,7 @@ Each is a module: `chorales`, `events`, `quartet`. Token ids are 1 and up in eve
 before the first row, or for a voice that is not given.
 """
 
+from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -13,6 +14,29 @@ from crnn_audio.symbolic.score import Score
 
 Row = tuple[int, ...]
 Rows = Int[np.ndarray, "T P"]
+
+
+@dataclass(frozen=True)
+class PitchColumn:
+    """A column of a row whose tokens from `first_pitch` on are pitches, from one to the next a semitone.
+
+    Columns of what is known before a row are counted from those of the row before it on, `told` after them.
+
+    Args:
+        place: which column of a row.
+        first_pitch: the token of the lowest pitch; smaller ones are none.
+        before: the column there with the token of the pitch that sounds before the row.
+        recalled: columns there with tokens of pitches that it may come back to.
+        goes_on: the token by which the pitch before sounds on; 0 where there is none.
+        given: the column with its token in the row that is drawn, 0 where it is not given; None if it never is.
+    """
+
+    place: int
+    first_pitch: int
+    before: int
+    recalled: tuple[int, ...] = ()
+    goes_on: int = 0
+    given: int | None = None
 
 
 @runtime_checkable
@@ -60,6 +84,11 @@ class Representation(Protocol):
     @property
     def TOLD_SIZES(self) -> tuple[int, ...]:
         """Ids, from 0, of each column that is known before a row is drawn."""
+        ...
+
+    @property
+    def PITCHED(self) -> tuple[PitchColumn, ...]:
+        """Which columns are pitches, and where in what is known before a row the pitches before them stand."""
         ...
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from crnn_audio.decoding.sampling import Chance, Sampling, draw
+from crnn_audio.models.chain import Drawing
 from crnn_audio.models.crnn import Carry
 from crnn_audio.symbolic.representation import Place, Representation, Row, Rows
 from crnn_audio.symbolic.score import Score
@@ -108,11 +110,14 @@ def compose(
     conditions = np.array([one.condition for one in requests], dtype=np.int64).reshape(len(pieces), -1)
     given = _given(requests, width)
     carry = _listened(task, given) if task.front.listener is not None else None
-    while not all(piece.is_over() for piece in pieces):
+    for step in count():
+        if all(piece.is_over() for piece in pieces):
+            break
         told = np.array([piece.place.told for piece in pieces], dtype=np.int64)
-        columns = np.concatenate([before, told, conditions, np.zeros_like(before[:, : task.front.num_ahead])], axis=1)
-        drive, carry = task.model.step(_on(task, columns).unsqueeze(1), carry)
-        before = _row(task, drive, pieces, chance, sampling)
+        now = [given[:, step] if step < given.shape[1] else np.zeros_like(before)] if task.front.num_ahead else []
+        columns = _on(task, np.concatenate([before, told, conditions, *now], axis=1)).unsqueeze(1)
+        drive, carry = task.model.step(columns, carry)
+        before = _row(task, task.head.begun(drive, columns), pieces, chance, sampling)
         for piece in pieces:
             _go_on(piece)
     return [_drawn(piece, width) for piece in pieces]
@@ -137,22 +142,21 @@ def _on(task: NextToken, array: np.ndarray) -> Tensor:
 
 
 def _row(
-    task: NextToken, drive: Tensor, pieces: Sequence[_Piece], chance: Chance, sampling: Sampling
+    task: NextToken, drawing: Drawing, pieces: Sequence[_Piece], chance: Chance, sampling: Sampling
 ) -> Int[np.ndarray, "B P"]:
     """The next row of each piece, column by column; pieces that are over get one that nobody reads."""
-    hidden = task.head.begun(drive)
     for piece in pieces:
         piece.row = ()
         piece.nats.append([])
     for column in range(len(task.head.sizes)):
-        log_probs = task.head.log_probs(hidden, column)[:, 0].cpu()
+        log_probs = task.head.log_probs(drawing, column)[:, 0].cpu()
         allowed = np.stack([piece.allowed()[1:] for piece in pieces])
         tokens = draw(log_probs, chance.numbers(), sampling, torch.from_numpy(allowed))
         costs = -log_probs.gather(1, tokens.unsqueeze(1))[:, 0]
         for piece, token, cost in zip(pieces, (tokens + 1).tolist(), costs.tolist(), strict=True):
             piece.row = (*piece.row, token)
             piece.nats[-1].append(cost)
-        hidden = task.head.told(hidden, column, (tokens + 1).unsqueeze(1).to(hidden.device))
+        drawing = task.head.told(drawing, column, (tokens + 1).unsqueeze(1).to(drawing.hidden.device))
     return np.array([piece.row for piece in pieces], dtype=np.int64)
 
 

@@ -45,7 +45,7 @@ class NextToken(nn.Module):
         """Negative log-likelihood of each token of whole pieces; zero past the lengths."""
         with torch.autocast(columns.device.type, torch.bfloat16, enabled=self.mixed and columns.is_cuda):
             drive = self.model(columns, lengths).frames
-        return masked(self.head.losses(drive.float() if self.mixed else drive, following), lengths)
+        return masked(self.head.losses(drive.float() if self.mixed else drive, columns, following), lengths)
 
     def advance(self, batch: EventBatch, carry: Carry | None) -> tuple[Tensor, Carry | None]:
         """The loss summed over the batch's drawn tokens, and the state that its rows go on with.
@@ -62,4 +62,5 @@ class NextToken(nn.Module):
         rounded = self.mixed and (self.training or batch.columns.is_cuda)
         with torch.autocast(batch.columns.device.type, torch.bfloat16, enabled=rounded):
             drive, after = self.model.step(batch.columns, carry.restarted(batch.begins) if carry else None)
-        return masked(self.head.losses(drive.float() if self.mixed else drive, batch.next), batch.lengths), after
+        losses = self.head.losses(drive.float() if self.mixed else drive, batch.columns, batch.next)
+        return masked(losses, batch.lengths), after

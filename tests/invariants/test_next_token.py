@@ -161,10 +161,10 @@ def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> 
     place = kind.Place.first(made.ABOUT)
     batch = whole([as_piece(kind, drawn)])
     with torch.inference_mode():
-        hidden = task.head.begun(task.model(batch.columns, batch.lengths).frames)
+        drawing = task.head.begun(task.model(batch.columns, batch.lengths).frames, batch.columns)
         for column in range(len(kind.COLUMNS)):
-            log_probs = task.head.log_probs(hidden, column)[0]
-            hidden = task.head.told(hidden, column, batch.next[..., column])
+            log_probs = task.head.log_probs(drawing, column)[0]
+            drawing = task.head.told(drawing, column, batch.next[..., column])
             place = kind.Place.first(made.ABOUT)
             for row, likely in zip(drawn.rows.tolist(), log_probs, strict=True):
                 allowed = torch.from_numpy(place.allowed(tuple(row[:column])))[1:]

@@ -15,6 +15,11 @@ def head() -> ChainHead:
     return ChainHead(5, SIZES, hidden_size=6).double().eval()
 
 
+def nothing(batch: int = 1, rows: int = 1) -> torch.Tensor:
+    """What is known before rows: heads without voices look for nothing in it."""
+    return torch.zeros(batch, rows, 0, dtype=torch.long)
+
+
 def drive_of(head: ChainHead, batch: int = 1, rows: int = 1) -> torch.Tensor:
     return head(torch.randn(batch, rows, 5, dtype=torch.float64))
 
@@ -22,7 +27,7 @@ def drive_of(head: ChainHead, batch: int = 1, rows: int = 1) -> torch.Tensor:
 def test_all_rows_together_have_probability_one(head: ChainHead) -> None:
     drive = drive_of(head)
     every = torch.tensor(list(product(*(range(1, size + 1) for size in SIZES)))).unsqueeze(1)
-    probs = (-head.losses(drive.expand(len(every), -1, -1), every).sum(dim=-1)).exp()
+    probs = (-head.losses(drive.expand(len(every), -1, -1), nothing(len(every)), every).sum(dim=-1)).exp()
     assert len(every) == 24
     assert probs.sum().item() == pytest.approx(1, abs=1e-12)
     assert probs.min() > 0
@@ -35,26 +40,29 @@ def test_a_column_hears_those_before_it_and_none_after(head: ChainHead) -> None:
         other = row.clone()
         other[..., changed] = 2
         same = [
-            bool(a == b) for a, b in zip(head.losses(drive, row)[0, 0], head.losses(drive, other)[0, 0], strict=True)
+            bool(a == b)
+            for a, b in zip(
+                head.losses(drive, nothing(), row)[0, 0], head.losses(drive, nothing(), other)[0, 0], strict=True
+            )
         ]
         assert [place for place in range(3) if place != changed and not same[place]] == list(heard)
 
 
 def test_log_probs_drawn_column_by_column_are_the_losses(head: ChainHead) -> None:
     drive, rows = drive_of(head, 2, 4), torch.stack([torch.randint(1, size + 1, (2, 4)) for size in SIZES], dim=-1)
-    losses, hidden = head.losses(drive, rows), head.begun(drive)
+    losses, drawing = head.losses(drive, nothing(2, 4), rows), head.begun(drive, nothing(2, 4))
     for place in range(3):
-        log_probs = head.log_probs(hidden, place)
+        log_probs = head.log_probs(drawing, place)
         assert log_probs.shape == (2, 4, SIZES[place])
         torch.testing.assert_close(log_probs.exp().sum(dim=-1), torch.ones(2, 4, dtype=torch.float64))
         picked = log_probs.gather(-1, rows[..., place : place + 1] - 1)[..., 0]
         torch.testing.assert_close(-picked, losses[..., place])
-        hidden = head.told(hidden, place, rows[..., place])
+        drawing = head.told(drawing, place, rows[..., place])
 
 
 def test_padding_costs_nothing(head: ChainHead) -> None:
     rows = torch.tensor([[[1, 2, 1], [0, 0, 0]]])
-    losses = head.losses(drive_of(head, 1, 2), rows)
+    losses = head.losses(drive_of(head, 1, 2), nothing(1, 2), rows)
     assert (losses[0, 0] > 0).all()
     assert (losses[0, 1] == 0).all()
 
@@ -63,5 +71,5 @@ def test_one_column_alone_is_a_softmax() -> None:
     head = ChainHead(5, (4,), hidden_size=6).double().eval()
     drive = drive_of(head)
     every = torch.arange(1, 5).reshape(4, 1, 1)
-    losses = head.losses(drive.expand(4, -1, -1), every)
+    losses = head.losses(drive.expand(4, -1, -1), nothing(4), every)
     assert (-losses).exp().sum().item() == pytest.approx(1, abs=1e-12)
