@@ -52,7 +52,7 @@ def train(
     *,
     total_steps: int,
     device: torch.device,
-    judge: Callable[[], Judgement] | None,
+    judge: Callable[[int], Judgement] | None,
     keep_best: Callable[[], None],
     checkpoint_path: Path,
     observer: Observer,
@@ -61,7 +61,8 @@ def train(
 ) -> Progress:
     """Trains from where `progress` stands until the last epoch, early stopping, or `stop()`; always saves at the end.
 
-    Of several processes the first alone judges and saves; all stop where one of them is told to.
+    Of several processes the first alone judges and saves; all stop where one of them is told to. `judge` is told how
+    many epochs have passed.
 
     Raises:
         RunError: the loss or the gradient is not finite; with the step, the cuts and the first such parameter.
@@ -118,7 +119,7 @@ def _due(options: Options, progress: Progress, since_saved: float) -> bool:
 
 
 def _evaluate(
-    judge: Callable[[], Judgement],
+    judge: Callable[[int], Judgement],
     average: optim.AveragedWeights | None,
     progress: Progress,
     options: Options,
@@ -127,7 +128,7 @@ def _evaluate(
 ) -> None:
     if average:
         average.swap()
-    judgement = judge()
+    judgement = judge(progress.epoch)
     better = progress.best_score is None or judgement.score < progress.best_score
     best = better or judgement.score == progress.best_score  # of equals the later one, which has learned longer
     progress.worse_evaluations = 0 if better else progress.worse_evaluations + 1

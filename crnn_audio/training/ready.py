@@ -81,7 +81,7 @@ class Ready:
     run: Run
     task: Recognition | NextFrame | NextToken | Language
     feed: PlannedFeed
-    judge: Callable[[], Judgement] | None
+    judge: Callable[[int], Judgement] | None
     unit: str
     seen: object
 
@@ -141,7 +141,7 @@ def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) ->
     feed = build.feed(recipe, usable, pin_memory=device.type == "cuda", rank=ranks.rank, ranks=ranks.count)
     held_out = None if recipe.data.dev_as_train else splits.get("dev")
     development = build.cuts(recipe, held_out, run.vocabulary) if held_out else None
-    judged = (lambda: judge(task, development, device, 2 * recipe.data.batch_seconds)) if development else None
+    judged = (lambda _: judge(task, development, device, 2 * recipe.data.batch_seconds)) if development else None
     return Ready(run, task, feed, judged, "s", [(cut.id, cut.duration, cut.text) for cut in usable.cuts])
 
 
@@ -180,7 +180,7 @@ def _rolls(recipe: RollRecipe, beginning: Beginning, preparing: Preparing) -> Re
     task.to(device)
     feed = build.roll_feed(recipe, training, rank=ranks.rank, ranks=ranks.count)
     development = pieces["dev"]
-    judged = (lambda: _judge_rolls(task, development, device)) if development else None
+    judged = (lambda _: _judge_rolls(task, development, device)) if development else None
     return Ready(run, task, feed, judged, "frames", [(piece.id, len(piece.roll)) for piece in training])
 
 
@@ -207,7 +207,7 @@ def _events(recipe: EventRecipe, beginning: Beginning, preparing: Preparing) -> 
     task = build.composing(run)
     task.to(device)
     feed = build.event_feed(recipe, usable.pieces, known, rank=ranks.rank, ranks=ranks.count)
-    judged = (lambda: _judge_events(recipe, task, development.pieces, known, device)) if development.pieces else None
+    judged = (lambda _: _judge_events(recipe, task, development.pieces, known, device)) if development.pieces else None
     return Ready(run, task, feed, judged, "rows", [(piece.id, len(piece.rows)) for piece in usable.pieces])
 
 
@@ -256,13 +256,19 @@ def _about(recipe: LanguageRecipe, dev: str, vocabulary: Vocabulary) -> list[str
 
 
 def _judge_text(
-    recipe: LanguageRecipe, task: Language, dev: Int[np.ndarray, " T"], num_characters: int, vocabulary: Vocabulary
+    recipe: LanguageRecipe,
+    task: Language,
+    dev: Int[np.ndarray, " T"],
+    num_characters: int,
+    vocabulary: Vocabulary,
+    epoch: int,
 ) -> Judgement:
-    """Dev, and what the model writes after some of it: a place drawn by the recipe's seed, the same each time."""
+    """Dev, and what the model writes after some of it: from a place that the seed and the epoch decide."""
     size = min(task.window or PRIMER_TOKENS, len(dev))
-    start = int(np.random.default_rng(recipe.seed).integers(len(dev) - size + 1))
+    generator = np.random.default_rng(plan.key(recipe.seed, epoch, "sample"))
+    start = int(generator.integers(len(dev) - size + 1))
     primer = dev[start : start + size].tolist()
-    stream = drawn(task, primer, [recipe.seed], Sampling())
+    stream = drawn(task, primer, [int(generator.integers(2**31))], Sampling())
     sample = [int(token) for token, _ in islice(stream, recipe.task.sample_tokens)]
     return judge_language(
         task,

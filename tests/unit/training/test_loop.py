@@ -114,7 +114,8 @@ def fitted(
     heard, kept, judged = trainings.Heard(), [], []
     left = iter(scores or [])
 
-    def judge() -> Scored:
+    def judge(epoch: int) -> Scored:
+        assert epoch == progress.epoch
         judged.append(task.weight)
         return Scored(next(left))
 
