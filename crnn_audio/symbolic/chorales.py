@@ -2,7 +2,8 @@
 
 A mark tells an ordinary row, one where a note with a fermata begins, or the end, which is a row of its own in which all
 voices rest. So a note that is held and one that is struck again differ. Before each row is drawn, its place in the bar
-is told. In all columns token 0 is nothing: what stands before the first row, or for a voice that is not given.
+is told, what sounds, and what came where each voice was longest as it is now, since phrases come back. In all columns
+token 0 is nothing: what stands before the first row, or for a voice that is not given.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from jaxtyping import Bool, Int
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import Bars, bars_of
+from crnn_audio.symbolic.recall import Recall
 from crnn_audio.symbolic.representation import PitchColumn, told_at
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
@@ -34,6 +36,8 @@ COLUMNS = ("mark", *VOICES)
 VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
 """The largest token of each column; the smallest is 1."""
 LONGEST_HELD = 16
+LONGEST_RECALLED = 48
+"""Rows up to which an earlier place is known to have been as it is now."""
 BARS = 32
 """Bars after which their numbers begin anew."""
 PAIRS = tuple(combinations(range(len(VOICES)), 2))
@@ -45,6 +49,8 @@ TOLD = (
     *(f"{voice} degree" for voice in VOICES),
     *(f"{voice} held" for voice in VOICES),
     *(f"{VOICES[upper]} to {VOICES[lower]}" for upper, lower in PAIRS),
+    *(f"{voice} recalled" for voice in VOICES),
+    *(f"{voice} agreed" for voice in VOICES),
 )
 TOLD_SIZES = (
     LONGEST_BAR,
@@ -54,13 +60,23 @@ TOLD_SIZES = (
     *(13 for _ in VOICES),
     *(LONGEST_HELD + 1 for _ in VOICES),
     *(13 for _ in PAIRS),
+    *(size + 1 for size in VOCABULARY[1:]),
+    *(LONGEST_RECALLED // STEPS_PER_QUARTER + 1 for _ in VOICES),
 )
 """How many ids, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them, and the
 bar's number; of each voice the token of the pitch that sounds before the row, 1 + its semitones above the tonic without
-octaves, and for how many rows it has sounded or rested; of two voices 1 + the interval between them without octaves.
-Where a voice is silent stands 0, and in the place of degrees where no key is known."""
+octaves, and for how many rows it has sounded or rested; of two voices 1 + the interval between them without octaves; of
+each voice the token that came, and the quarters that were the same before it. Where a voice is silent stands 0, and in
+the place of degrees where no key is known."""
+RECALLED = slice(TOLD.index(f"{VOICES[0]} recalled"), TOLD.index(f"{VOICES[-1]} recalled") + 1)
 PITCHED = tuple(
-    PitchColumn(place, FIRST_PITCH, before=len(COLUMNS) + TOLD.index(name), goes_on=GOES_ON)
+    PitchColumn(
+        place,
+        FIRST_PITCH,
+        before=len(COLUMNS) + TOLD.index(name),
+        recalled=(len(COLUMNS) + TOLD.index(f"{name} recalled"),),
+        goes_on=GOES_ON,
+    )
     for place, name in enumerate(VOICES, 1)
 )
 
@@ -173,15 +189,16 @@ def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens 
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 21"]:
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 29"]:
     """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
     return told_at(Place.first(about), tokens, len(TOLD))
 
 
-def retold(told: Int[np.ndarray, "T 21"], semitones: int) -> Int[np.ndarray, "T 21"]:
+def retold(told: Int[np.ndarray, "T 29"], semitones: int) -> Int[np.ndarray, "T 29"]:
     """What is told of the same piece transposed; its key is, too."""
     moved, pitches = told.copy(), slice(3, 3 + len(VOICES))
     moved[:, pitches][told[:, pitches] > 0] += semitones
+    moved[:, RECALLED][told[:, RECALLED] >= FIRST_PITCH] += semitones
     return moved
 
 
@@ -227,13 +244,14 @@ class Sounding:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the next row stands, for writing row after row: its step, what sounds before it, the key if it is known.
+    """Where the next row stands, for writing row after row: what sounds before it, and the key if it is known.
 
+    `recall` knows notes that go on as their pitches below zero, so that only the same ones agree.
     `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
 
     bars: Bars
-    step: int = 0
+    recall: Recall
     sounding: Sounding = Sounding()
     key: Key | None = None
 
@@ -244,7 +262,13 @@ class Place:
         Raises:
             DataError: bars are too long or no whole sixteenths, or the pickup is.
         """
-        return cls(_bars(about, about.title or "the piece"), key=next(iter(about.keys), None))
+        recall = Recall.of_nothing(len(VOICES), STEPS_PER_QUARTER)
+        return cls(_bars(about, about.title or "the piece"), recall, key=next(iter(about.keys), None))
+
+    @property
+    def step(self) -> int:
+        """Rows before it."""
+        return len(self.recall.rows)
 
     @property
     def quarters(self) -> float:
@@ -256,7 +280,10 @@ class Place:
         """What `told` has in the next row."""
         bar = self.bars.at(self.step * STEP)
         passed, left = self.step - bar.start // STEP, bar.end // STEP - self.step
-        return passed, left, bar.number % BARS, *self.sounding.told(self.key)
+        came, agreed = self.recall.found
+        quarters = (min(rows, LONGEST_RECALLED) // STEPS_PER_QUARTER for rows in agreed)
+        tokens = (GOES_ON if token < 0 else token for token in came)
+        return passed, left, bar.number % BARS, *self.sounding.told(self.key), *tokens, *quarters
 
     @property
     def closes(self) -> bool:
@@ -268,7 +295,10 @@ class Place:
 
     def next(self, row: Row) -> "Place":
         """After this row."""
-        return replace(self, step=self.step + 1, sounding=self.sounding.after(row))
+        heard = (
+            -pitch if token == GOES_ON else token for token, pitch in zip(row[1:], self.sounding.pitches, strict=True)
+        )
+        return replace(self, recall=self.recall.after(tuple(heard)), sounding=self.sounding.after(row))
 
     def allowed(self, drawn: Row = ()) -> Bool[np.ndarray, " V"]:
         """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""

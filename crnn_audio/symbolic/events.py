@@ -2,9 +2,9 @@
 
 A bar line stands wherever a bar is full, and a note that sounds on across it goes on after it; so does a note of a
 length that is not in the list, which becomes several. The end stands in place of the last bar line, or before it where
-the piece began with a pickup. Before each row is drawn five things are told: how much of the bar has passed, how much
-is left, the bar's number, the last note, and how high above the tonic it is. In both columns token 0 is nothing, what
-stands before the first row.
+the piece began with a pickup. Before each row is drawn it is told how much of the bar has passed, how much is left, the
+bar's number, the last note, how high above the tonic it is, and what came where the melody was longest as it is now,
+since tunes repeat what they have said. In both columns token 0 is nothing, what stands before the first row.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from jaxtyping import Bool, Int
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import Bar, Bars, bars_of
+from crnn_audio.symbolic.recall import Recall
 from crnn_audio.symbolic.representation import PitchColumn, told_at
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
@@ -36,11 +37,26 @@ BARS = 32
 COLUMNS = ("event", "duration")
 VOCABULARY = (FIRST_PITCH + HIGHEST - LOWEST, NO_TIME + len(DURATIONS))
 """The largest token of each column; the smallest is 1."""
-TOLD = ("passed", "left", "bar", "pitch", "degree")
-TOLD_SIZES = (LONGEST_BAR + 1, LONGEST_BAR + 1, BARS, VOCABULARY[0] + 1, 13)
+LONGEST_RECALLED = 24
+"""Rows up to which an earlier place is known to have been as it is now."""
+TOLD = ("passed", "left", "bar", "pitch", "degree", "recalled event", "recalled duration", "agreed")
+TOLD_SIZES = (
+    LONGEST_BAR + 1,
+    LONGEST_BAR + 1,
+    BARS,
+    VOCABULARY[0] + 1,
+    13,
+    *(1 + one for one in VOCABULARY),
+    LONGEST_RECALLED + 1,
+)
 """How many ids, from 0 on: of twenty-fourths of a quarter note that have passed or are left, of bar numbers, of the
-last note's event, and of 1 + its semitones above the tonic, without octaves; 0 without a note, or a key."""
-PITCHED = (PitchColumn(0, FIRST_PITCH, before=len(COLUMNS) + TOLD.index("pitch")),)
+last note's event, of 1 + its semitones above the tonic, without octaves (0 without a note, or a key), of the row that
+came, and of how many rows were the same before it."""
+_PITCH, _RECALLED = TOLD.index("pitch"), TOLD.index("recalled event")
+PITCHED = (PitchColumn(0, FIRST_PITCH, before=len(COLUMNS) + _PITCH, recalled=(len(COLUMNS) + _RECALLED,)),)
+
+_ROW = 1 + VOCABULARY[1]
+"""A row as one number is its event times this, and its duration."""
 
 Tokens = Int[np.ndarray, "T 2"]
 Row = tuple[int, int]
@@ -165,15 +181,16 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 5"]:
+def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 8"]:
     """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
     return told_at(Place.first(about), tokens, len(TOLD))
 
 
-def retold(told: Int[np.ndarray, "T 5"], semitones: int) -> Int[np.ndarray, "T 5"]:
+def retold(told: Int[np.ndarray, "T 8"], semitones: int) -> Int[np.ndarray, "T 8"]:
     """What is told of the same melody transposed; its key is, too."""
     moved = told.copy()
-    moved[told[:, 3] > 0, 3] += semitones
+    for column in (_PITCH, _RECALLED):
+        moved[told[:, column] >= FIRST_PITCH, column] += semitones
     return moved
 
 
@@ -191,12 +208,13 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 2"]:
 class Place:
     """Where the next row stands, for writing row after row: in which bar, at which tick.
 
-    `sounding` is whether a note can go on, `pitch` the last note's event; `key` is None where none is known.
-    `Place.first(about)` stands before the first row; `.next(row)` after each.
+    `sounding` is whether a note can go on, `pitch` the last note's event; `key` is None where none is known; `recall`
+    knows each row so far by one number. `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
 
     bars: Bars
     bar: Bar
+    recall: Recall
     now: int = 0
     sounding: bool = False
     pitch: int = 0
@@ -210,7 +228,7 @@ class Place:
             DataError: bars are too long, or the pickup is.
         """
         bars = _bars(about, about.title or "the piece")
-        return cls(bars, bars.bar(0), key=next(iter(about.keys), None))
+        return cls(bars, bars.bar(0), Recall.of_nothing(1, 1), key=next(iter(about.keys), None))
 
     @property
     def quarters(self) -> float:
@@ -218,11 +236,13 @@ class Place:
         return self.now / TICKS_PER_QUARTER
 
     @property
-    def told(self) -> tuple[int, int, int, int, int]:
+    def told(self) -> tuple[int, ...]:
         """What `told` has in the next row."""
         passed, left = self.now - self.bar.start, self.bar.end - self.now
         degree = 1 + (self._pitch_class - self.key.tonic_pitch_class) % 12 if self.pitch and self.key else 0
-        return _units(passed), _units(left), self.bar.number % BARS, self.pitch, degree
+        (came,), (agreed,) = self.recall.found
+        recalled = (*divmod(came, _ROW), min(agreed, LONGEST_RECALLED))
+        return _units(passed), _units(left), self.bar.number % BARS, self.pitch, degree, *recalled
 
     @property
     def closes(self) -> bool:
@@ -236,11 +256,13 @@ class Place:
     def next(self, row: Row) -> "Place":
         """After this row."""
         event, duration = row
+        recall = self.recall.after([event * _ROW + duration])
         if event == BAR_LINE:
-            return replace(self, bar=self.bars.bar(self.bar.number + 1))
+            return replace(self, bar=self.bars.bar(self.bar.number + 1), recall=recall)
         length = _ticks(event, duration)
         return replace(
             self,
+            recall=recall,
             now=self.now + length,
             sounding=_sounds(event, length, self.sounding),
             pitch=event if event >= FIRST_PITCH else self.pitch,

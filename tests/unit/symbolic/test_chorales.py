@@ -119,6 +119,19 @@ def test_a_pickup_is_the_end_of_its_bar() -> None:
     assert [row[:2] for row in told[:6]] == [[8, 4], [9, 3], [10, 2], [11, 1], [0, 12], [1, 11]]
 
 
+def test_what_came_where_a_voice_was_as_it_is_now_is_told() -> None:
+    soprano = [(quarter, 1, pitch) for quarter, pitch in enumerate((60, 62, 64, 60, 62))]
+    score = piece(soprano, [(0, 5, 55)], [], [(0, 1, 40), (1, 4, 43)])
+    recalled = chorales.told(chorales.encode(score), score)[:, chorales.RECALLED]
+    agreed = chorales.told(chorales.encode(score), score)[:, chorales.RECALLED.stop :]
+    d, e = (chorales.FIRST_PITCH + pitch - chorales.LOWEST for pitch in (62, 64))
+    assert recalled[:13, 0].tolist() == [0] * 13, "nothing came twice"
+    assert recalled[16:21, 0].tolist() == [d, *[chorales.GOES_ON] * 3, e]
+    assert agreed[16:21, 0].tolist() == [1, 1, 1, 1, 2], "quarters of C, then of C and D"
+    assert recalled[20].tolist() == [e, chorales.GOES_ON, chorales.REST, chorales.GOES_ON]
+    assert agreed[20].tolist() == [2, 4, 4, 3]
+
+
 def test_what_sounds_before_a_row_is_told() -> None:
     score = piece([(0, 0.5, 60), (0.75, 0.25, 62)], [(0, 1, 55)], [], [(0.25, 0.25, 40)])
     told = [row[3:7] for row in chorales.told(chorales.encode(score), score).tolist()]
@@ -129,7 +142,7 @@ def test_what_sounds_before_a_row_is_told() -> None:
     in_c = replace(score, keys=(Key(0.0, 0, "major"),))
     after_two = chorales.told(chorales.encode(score), in_c)[2].tolist()
     assert after_two[7:11] == [1 + 0, 1 + 7, 0, 1 + 4], "C, G, nothing, E"
-    assert after_two[15:] == [1 + 5, 0, 1 + 8, 0, 1 + 3, 0], "of C, G, nothing and E, the upper one first"
+    assert after_two[15:21] == [1 + 5, 0, 1 + 8, 0, 1 + 3, 0], "of C, G, nothing and E, the upper one first"
     in_a = chorales.told(chorales.encode(score), replace(score, keys=(Key(0.0, 0, "minor"),)))[2].tolist()
     assert in_a[7:11] == [1 + 3, 1 + 10, 0, 1 + 7]
     assert not any(chorales.told(chorales.encode(score), score)[2, 7:11]), "no key, no degrees"
