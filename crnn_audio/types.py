@@ -74,12 +74,12 @@ class SpeechBatch:
 
 @dataclass(frozen=True)
 class RollBatch:
-    """Piano rolls, a piece or a part of one a row: the frames that are heard, and the one that follows each of them.
+    """Piano rolls, a piece or a part of one a row: what is heard of frames, and the keys of the one that follows each.
 
     `begins` says which rows are at the beginning of a piece.
     """
 
-    heard: Float[Tensor, "B T K"]
+    heard: Float[Tensor, "B T F"]
     next: Float[Tensor, "B T K"]
     lengths: Int[Tensor, " B"]
     begins: Bool[Tensor, " B"]

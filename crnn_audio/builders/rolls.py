@@ -37,7 +37,8 @@ def next_frame(recipe: RollRecipe) -> NextFrame:
     torch.manual_seed(recipe.seed)
     head = recipe.model.head
     options = head.model_dump(exclude={"kind"})
-    network = model(recipe.model, NUM_KEYS, lambda size: KEYS_HEADS[head.kind](size, NUM_KEYS, **options))
+    num_heard = NUM_KEYS + (rolls.NUM_RECALLED if recipe.data.recall else 0)
+    network = model(recipe.model, num_heard, lambda size: KEYS_HEADS[head.kind](size, NUM_KEYS, **options))
     return NextFrame(network, mixed=recipe.precision == "bf16")
 
 
@@ -53,9 +54,10 @@ def roll_feed(recipe: RollRecipe, training: Sequence[Piece], rank: int = 0, rank
             "cannot save together. Train with one process, or whole pieces (chunk_frames=0)."
         )
     played, names = [piece.roll for piece in training], [piece.id for piece in training]
+    heard = rolls.all_heard(played, recipe.data.recall)
     return RowFeed(
         [len(roll) for roll in played],
-        lambda spans, epoch: rolls.batch(played, names, spans),
+        lambda spans, epoch: rolls.batch(played, names, spans, heard),
         rows=recipe.data.batch_rows,
         chunk=recipe.data.chunk_frames,
         seed=recipe.seed,

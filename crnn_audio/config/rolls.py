@@ -26,6 +26,8 @@ class RollData(Section):
     chunk_frames: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Frames of a step, after which the state goes on without gradient (truncated back-propagation); 0 takes whole
     pieces."""
+    recall: bool = False
+    """The network hears, too, what came where the piece was longest as it is now."""
     accumulate: Count = 1
     """Parts that a batch is split into, one after the other, to fit in memory."""
 

@@ -81,6 +81,8 @@ class RollRecipe(Recipe):
             raise ValueError("task next_frame hears only the past, so model.recurrent.bidirectional must be false")
         if self.model.recurrent.look_ahead or (self.model.conv and self.model.conv_time != "causal"):
             raise ValueError("task next_frame hears only the past: look_ahead 0, and model.conv_time 'causal'")
+        if self.data.recall and self.model.conv:
+            raise ValueError("data.recall adds what is no key, over which no convolution goes: model.conv []")
         if any(layer.stride[0] != 1 for layer in self.model.conv):
             raise ValueError("task next_frame says something of every frame, so time strides in model.conv are 1")
         return self

@@ -55,9 +55,6 @@ came, and of how many rows were the same before it."""
 _PITCH, _RECALLED = TOLD.index("pitch"), TOLD.index("recalled event")
 PITCHED = (PitchColumn(0, FIRST_PITCH, before=len(COLUMNS) + _PITCH, recalled=(len(COLUMNS) + _RECALLED,)),)
 
-_ROW = 1 + VOCABULARY[1]
-"""A row as one number is its event times this, and its duration."""
-
 Tokens = Int[np.ndarray, "T 2"]
 Row = tuple[int, int]
 
@@ -208,8 +205,8 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 2"]:
 class Place:
     """Where the next row stands, for writing row after row: in which bar, at which tick.
 
-    `sounding` is whether a note can go on, `pitch` the last note's event; `key` is None where none is known; `recall`
-    knows each row so far by one number. `Place.first(about)` stands before the first row; `.next(row)` after each.
+    `sounding` is whether a note can go on, `pitch` the last note's event; `key` is None where none is known.
+    `Place.first(about)` stands before the first row; `.next(row)` after each.
     """
 
     bars: Bars
@@ -228,7 +225,7 @@ class Place:
             DataError: bars are too long, or the pickup is.
         """
         bars = _bars(about, about.title or "the piece")
-        return cls(bars, bars.bar(0), Recall.of_nothing(1, 1), key=next(iter(about.keys), None))
+        return cls(bars, bars.bar(0), Recall.of_nothing(len(COLUMNS), together=True), key=next(iter(about.keys), None))
 
     @property
     def quarters(self) -> float:
@@ -240,8 +237,8 @@ class Place:
         """What `told` has in the next row."""
         passed, left = self.now - self.bar.start, self.bar.end - self.now
         degree = 1 + (self._pitch_class - self.key.tonic_pitch_class) % 12 if self.pitch and self.key else 0
-        (came,), (agreed,) = self.recall.found
-        recalled = (*divmod(came, _ROW), min(agreed, LONGEST_RECALLED))
+        came, (agreed,) = self.recall.found
+        recalled = (*came, min(agreed, LONGEST_RECALLED))
         return _units(passed), _units(left), self.bar.number % BARS, self.pitch, degree, *recalled
 
     @property
@@ -256,7 +253,7 @@ class Place:
     def next(self, row: Row) -> "Place":
         """After this row."""
         event, duration = row
-        recall = self.recall.after([event * _ROW + duration])
+        recall = self.recall.after(row)
         if event == BAR_LINE:
             return replace(self, bar=self.bars.bar(self.bar.number + 1), recall=recall)
         length = _ticks(event, duration)

@@ -1,4 +1,4 @@
-"""Where a piece was before as it is now, and what came then: voice by voice, row by row."""
+"""Where a piece was before as it is now, and what came then: row by row, voice by voice or all of a row together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,28 +11,34 @@ from jaxtyping import Int
 class Recall:
     """What a piece has been so far, row by row, for knowing what came where it went on as it does now.
 
-    `agreeing[u]` of a voice is how many rows before row u are, one by one, the last rows of the piece.
+    `agreeing[u]` of a voice is how many rows before row u are, one by one, the last rows of the piece. Where voices are
+    compared together there is one number for all of them.
 
     Args:
         period: rows by which earlier places are apart from now; others are not compared.
     """
 
     rows: Int[np.ndarray, "T V"]
-    agreeing: Int[np.ndarray, "T V"]
+    agreeing: Int[np.ndarray, "T A"]
     period: int
 
     @classmethod
-    def of_nothing(cls, num_voices: int, period: int) -> "Recall":
+    def of_nothing(cls, num_voices: int, period: int = 1, *, together: bool = False) -> "Recall":
         """Before the first row."""
         nothing = np.zeros((0, num_voices), dtype=np.int64)
-        return cls(nothing, nothing, period)
+        return cls(nothing, nothing[:, :1] if together else nothing, period)
 
     def after(self, row: Sequence[int]) -> "Recall":
         """Once this row has come, too."""
         now = np.array(row, dtype=np.int64)
-        agreeing = np.where(self.rows == now, self.agreeing + 1, 0)
+        same = self.rows == now
+        if self.agreeing.shape[1] < len(now):
+            same = same.all(axis=1, keepdims=True)
+        agreeing = np.where(same, self.agreeing + 1, 0)
         return Recall(
-            np.concatenate([self.rows, now[None]]), np.concatenate([np.zeros_like(now)[None], agreeing]), self.period
+            np.concatenate([self.rows, now[None]]),
+            np.concatenate([np.zeros((1, agreeing.shape[1]), dtype=np.int64), agreeing]),
+            self.period,
         )
 
     @property
@@ -44,8 +50,7 @@ class Recall:
         begin = len(self.rows) % self.period
         agreeing, came = self.agreeing[begin :: self.period], self.rows[begin :: self.period]
         if not len(agreeing):
-            return (0,) * self.rows.shape[1], (0,) * self.rows.shape[1]
+            return (0,) * self.rows.shape[1], (0,) * self.agreeing.shape[1]
         best = len(agreeing) - 1 - agreeing[::-1].argmax(axis=0)
-        voices = np.arange(self.rows.shape[1])
-        length = agreeing[best, voices]
-        return tuple((came[best, voices] * (length > 0)).tolist()), tuple(length.tolist())
+        length = agreeing[best, np.arange(agreeing.shape[1])]
+        return tuple((came[best, np.arange(came.shape[1])] * (length > 0)).tolist()), tuple(length.tolist())

@@ -33,13 +33,13 @@ class NextFrame(nn.Module):
         assert isinstance(self.model.head, SigmoidHead | NadeHead), "the builder gives it one"
         return self.model.head
 
-    def forward(self, heard: Float[Tensor, "B T K"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T D"]:
+    def forward(self, heard: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T D"]:
         """What the head tells the keys of the frame after each frame from, of whole pieces."""
         with torch.autocast(heard.device.type, torch.bfloat16, enabled=self.mixed and heard.is_cuda):
             frames: Tensor = self.model(heard, lengths).frames
         return frames
 
-    def step(self, heard: Float[Tensor, "B t K"], carry: Carry | None = None) -> tuple[Float[Tensor, "B t D"], Carry]:
+    def step(self, heard: Float[Tensor, "B t F"], carry: Carry | None = None) -> tuple[Float[Tensor, "B t D"], Carry]:
         """The same of the next frames of running pieces."""
         rounded = self.mixed and (self.training or heard.is_cuda)
         with torch.autocast(heard.device.type, torch.bfloat16, enabled=rounded):

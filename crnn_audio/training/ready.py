@@ -180,12 +180,13 @@ def _rolls(recipe: RollRecipe, beginning: Beginning, preparing: Preparing) -> Re
     task.to(device)
     feed = build.roll_feed(recipe, training, rank=ranks.rank, ranks=ranks.count)
     development = pieces["dev"]
-    judged = (lambda _: _judge_rolls(task, development, device)) if development else None
+    judged = (lambda _: _judge_rolls(task, development, device, recipe.data.recall)) if development else None
     return Ready(run, task, feed, judged, "frames", [(piece.id, len(piece.roll)) for piece in training])
 
 
-def _judge_rolls(task: NextFrame, pieces: Sequence[Piece], device: torch.device) -> Judgement:
-    whole = rolls.whole_batches([piece.roll for piece in pieces], [piece.id for piece in pieces], JUDGED_ROWS)
+def _judge_rolls(task: NextFrame, pieces: Sequence[Piece], device: torch.device, recall: bool) -> Judgement:
+    played, names = [piece.roll for piece in pieces], [piece.id for piece in pieces]
+    whole = rolls.whole_batches(played, names, JUDGED_ROWS, recall=recall)
     return judge_next_frame(task, (one.to(device) for one in whole))
 
 

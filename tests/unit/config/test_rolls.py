@@ -45,6 +45,11 @@ MISTAKES = {
     TASK + DATA + "model: {conv: [{stride: [2, 1]}], conv_time: causal, recurrent: {bidirectional: false}}": (
         "recipe: task next_frame says something of every frame, so time strides in model.conv are 1"
     ),
+    TASK
+    + DATA.replace("}", ", recall: true}")
+    + "model: {conv: [{}], conv_time: causal, recurrent: {bidirectional: false}}": (
+        "recipe: data.recall adds what is no key, over which no convolution goes: model.conv []"
+    ),
     TASK + DATA + MODEL + "init: an4": (
         "recipe: init is for recognition; a piano roll is quickly learned from the start"
     ),

@@ -34,10 +34,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return rolls.folder(tmp_path_factory.mktemp("rolls") / "piano_rolls", pieces=4)
 
 
-def untrained(path: Path, root: Path, cell: str = "lstm", *, conv: bool = True, head: str = "sigmoid") -> runs.Run:
+def untrained(
+    path: Path, root: Path, cell: str = "lstm", *, conv: bool = True, head: str = "sigmoid", recall: bool = False
+) -> runs.Run:
     """A finished run as training leaves it, whose best weights are random and whose last are zero."""
     changes = {"model.recurrent.cell": cell, "model.recurrent.dropout": 0.5, "model.recurrent.input_dropout": 0.5}
     changes |= {"model.conv": CONV if conv else [], "model.conv_time": "causal", "model.head": {"kind": head}}
+    changes |= {"data.recall": recall}
     run = runs.create(path, rolls.small(root, changes), None, None, {"command": "crnn-audio train small.yaml"})
     weights = checkpoint.weights(moved(build.next_frame(run.rolls).model))
     run.save_weights("best", weights)
@@ -46,9 +49,12 @@ def untrained(path: Path, root: Path, cell: str = "lstm", *, conv: bool = True, 
     return run
 
 
-@pytest.fixture(scope="module", params=["sigmoid", "nade"])
+@pytest.fixture(scope="module", params=["sigmoid", "nade", "recalling"])
 def run(root: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    return untrained(tmp_path_factory.mktemp("run") / "jsb", root, head=request.param).path
+    path = tmp_path_factory.mktemp("run") / "jsb"
+    if request.param == "recalling":
+        return untrained(path, root, conv=False, recall=True).path
+    return untrained(path, root, head=request.param).path
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +111,11 @@ def test_weights_of_another_shape_are_refused(root: Path, tmp_path: Path) -> Non
 
 
 def test_a_piece_is_scored_frame_by_frame(predictor: Predictor) -> None:
-    piece, carry = rolls.tune(3, 20), None
+    piece, running = rolls.tune(3, 20), None
     scores = predictor.score(piece)
     assert scores.shape == (19,)
     for frame in range(19):
-        chances, carry = predictor.step(piece[frame : frame + 1], carry)
+        chances, running = predictor.step(piece[frame : frame + 1], running)
         assert chances.shape == (1, 88)
         if predictor.run.rolls.model.head.kind == "nade":
             continue  # whose keys are not independent
@@ -121,15 +127,15 @@ def test_steps_of_any_size_say_the_same_and_leave_no_trace(predictor: Predictor)
     piece = rolls.tune(3, 20)
     whole, after = predictor.step(piece)
     assert ((whole > 0) & (whole < 1)).all()
-    first, carry = predictor.step(piece[:7])
-    nothing, carry = predictor.step(piece[:0], carry)
+    first, running = predictor.step(piece[:7])
+    nothing, running = predictor.step(piece[:0], running)
     assert nothing.shape == (0, 88)
     for _ in range(2):
-        second, ended = predictor.step(piece[7:], carry)
+        second, ended = predictor.step(piece[7:], running)
         np.testing.assert_allclose(np.concatenate([first, second]), whole, rtol=1e-4)
-    for one, other in zip(ended.recurrent, after.recurrent, strict=True):
+    for one, other in zip(ended.carry.recurrent, after.carry.recurrent, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
-    assert not after.recurrent[0].requires_grad
+    assert not after.carry.recurrent[0].requires_grad
 
 
 def test_the_shortest_pieces(predictor: Predictor) -> None:
@@ -158,7 +164,10 @@ def test_a_split_is_evaluated_beside_its_floors(predictor: Predictor, root: Path
         "nats_per_frame": found.nats_per_frame, "independent_key": found.independent_key,
         "key_markov": found.key_markov, "pieces": 4, "frames": frames,
     }  # fmt: skip
-    judged = judge_next_frame(predictor.task, whole_batches(chosen, [piece.id for piece in pieces[split]], 4))
+    judged = judge_next_frame(
+        predictor.task,
+        whole_batches(chosen, [piece.id for piece in pieces[split]], 4, recall=predictor.run.rolls.data.recall),
+    )
     assert found.nats_per_frame == pytest.approx(judged.score, rel=1e-6)
 
 

@@ -32,6 +32,17 @@ def test_it_finds_what_a_search_finds(seed: int, period: int) -> None:
     assert len(lengths) > 5
 
 
+@pytest.mark.parametrize("period", [1, 2])
+def test_voices_together_agree_where_all_of_them_do(period: int) -> None:
+    rows = np.random.default_rng(0).integers(1, 3, size=(80, 2))
+    together, one = Recall.of_nothing(2, period, together=True), Recall.of_nothing(1, period)
+    for row in rows.tolist():
+        both, (length,) = together.found
+        (came,), (expected,) = one.found
+        assert (both, length) == (divmod(came, 10), expected)
+        together, one = together.after(row), one.after([10 * row[0] + row[1]])
+
+
 def test_a_repeat_is_known_from_its_second_row_on() -> None:
     recall, theme = Recall.of_nothing(1, 1), [5, 6, 7, 8]
     found = []
