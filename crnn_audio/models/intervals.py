@@ -18,6 +18,8 @@ from crnn_audio.symbolic.representation import PitchColumn
 OCTAVE = 12
 CLASSES = OCTAVE + 1
 """Intervals without octaves, after 0 where one of two pitches is missing."""
+GAIN = 4.0
+"""How much a weight of a step counts: what is rare and never allowed is learned as soon as what is common."""
 MOTIONS = 4
 """Of a voice into the new row: not known (or silent), held or repeated, up, down."""
 
@@ -125,7 +127,7 @@ class Intervals(nn.Module):
         pitches = torch.arange(self.num_pitches, device=chord.now.device)
         for weights, place, ids in zip(self.steps, self.others, self._moves(chord), strict=True):
             now = chord.now[:, :, place].unsqueeze(-1)
-            found = found + weights[ids].gather(-1, (pitches - now) % OCTAVE) * (now >= 0)
+            found = found + GAIN * weights[ids].gather(-1, (pitches - now) % OCTAVE) * (now >= 0)
         return found
 
 
