@@ -72,22 +72,19 @@ class Intervals(nn.Module):
         self.others = [place for place in range(len(voices)) if place != index]
         self.pairs = list(combinations(self.others, 2))
         self.num_references = 1 + len(self.others) + len(self.voice.recalled)
-        self.moves = nn.Embedding(max(len(self.others), 1) * CLASSES * MOTIONS, hidden_size)
-        self.chords = nn.Embedding(max(len(self.pairs), 1) * CLASSES, hidden_size)
-        for vectors in (self.moves, self.chords):
-            nn.init.normal_(vectors.weight, std=0.3)
+        self.moves = _vectors(len(self.others), CLASSES * MOTIONS, hidden_size)
+        self.chords = _vectors(len(self.pairs), CLASSES, hidden_size)
         self.distances = nn.Linear(hidden_size, self.num_references * (2 * self.num_pitches - 1), bias=False)
-        self.steps = nn.Parameter(torch.zeros(len(self.others), CLASSES * MOTIONS, OCTAVE))
+        self.steps = nn.ParameterList(torch.zeros(CLASSES * MOTIONS, OCTAVE) for _ in self.others)
 
     def heard(self, chord: Chord) -> Float[Tensor, "B U M"] | float:
         """What the hidden layer is told: how the known voices moved against this one, and the chord that they make."""
-        found: Tensor | float = 0.0
-        for place, ids in enumerate(self._moves(chord)):
-            found = found + self.moves(ids + place * CLASSES * MOTIONS)
-        for place, (one, other) in enumerate(self.pairs):
-            ids = _interval(chord.now[:, :, one], chord.now[:, :, other])
-            found = found + self.chords(ids + place * CLASSES)
-        return found
+        moved = [vectors(ids) for vectors, ids in zip(self.moves, self._moves(chord), strict=True)]
+        sounding = [
+            vectors(_interval(chord.now[:, :, one], chord.now[:, :, other]))
+            for vectors, (one, other) in zip(self.chords, self.pairs, strict=True)
+        ]
+        return sum([*moved, *sounding], start=0.0)
 
     def gains(self, hidden: Float[Tensor, "B U M"], chord: Chord) -> Float[Tensor, "B U V"]:
         """What is added to the logits of the voice's tokens; a held note counts as its pitch does, among the others."""
@@ -129,6 +126,14 @@ class Intervals(nn.Module):
             now = chord.now[:, :, place].unsqueeze(-1)
             found = found + GAIN * weights[ids].gather(-1, (pitches - now) % OCTAVE) * (now >= 0)
         return found
+
+
+def _vectors(count: int, num_ids: int, size: int) -> nn.ModuleList:
+    """So many tables of small vectors."""
+    tables = nn.ModuleList(nn.Embedding(num_ids, size) for _ in range(count))
+    for vectors in tables.parameters():
+        nn.init.normal_(vectors, std=0.3)
+    return tables
 
 
 def _interval(upper: Int[Tensor, "B U"], lower: Int[Tensor, "B U"]) -> Int[Tensor, "B U"]:

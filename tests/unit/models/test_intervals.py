@@ -47,7 +47,7 @@ def brute(own: Intervals, hidden: Tensor, chord: Chord) -> list[float]:
                 1 + (before[own.index] - before[other]) % 12 if min(before[own.index], before[other]) >= 0 else 0
             )
             motion = 1 if now[other] == before[other] else 2 if now[other] > before[other] else 3
-            total += GAIN * float(own.steps.detach()[place, came_from * 4 + motion, (pitch - now[other]) % 12])
+            total += GAIN * float(own.steps[place].detach()[came_from * 4 + motion, (pitch - now[other]) % 12])
         return total
 
     def alone(pitch: int) -> float:
