@@ -20,7 +20,8 @@ ROLLS_INTRO = """## What sounds next: piano rolls
 
 Frame negative log-likelihood of piano rolls: the binary cross-entropies of the 88 keys summed, in nats, over all frames
 but the first of each piece; at the epoch that is best on dev. With the head `sigmoid` each key is foretold by itself,
-with `joint` given the keys below it in its frame. Lower is better.
+with `joint` given the keys below it in its frame. Recipes named `recall` (and `nade` of Nottingham) hear, beside each
+frame, what came where the piece was longest as it is now. Lower is better.
 """
 EVENTS_INTRO = """## What sounds next: notes
 
