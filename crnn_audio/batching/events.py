@@ -32,11 +32,13 @@ class Variation:
 
     Args:
         given_share: probability that some columns of a piece are given.
+        melody: the column that is given most.
         untold_share: probability that a condition is not told.
     """
 
     seed: int
     given_share: float = 0.0
+    melody: int = 0
     untold_share: float = 0.0
 
     def piece(self, variants: Sequence[EventPiece], epoch: int) -> tuple[EventPiece, Bool[np.ndarray, " P"]]:
@@ -45,16 +47,19 @@ class Variation:
         piece = variants[int(generator.integers(len(variants)))]
         told = generator.random(len(piece.condition)) >= self.untold_share
         given = generator.random() < self.given_share
-        drawn = _some(piece.rows.shape[1], generator) if given else np.ones(piece.rows.shape[1], dtype=bool)
+        drawn = (
+            _some(piece.rows.shape[1], self.melody, generator) if given else np.ones(piece.rows.shape[1], dtype=bool)
+        )
         return EventPiece(piece.id, piece.rows, piece.told, piece.condition * told), drawn
 
 
-def _some(count: int, generator: np.random.Generator) -> Bool[np.ndarray, " P"]:
-    """Some columns, neither none nor all; in half of all cases those after a place, since melodies come first."""
-    given = int(generator.integers(1, count))
-    places = np.arange(count) if generator.random() < 0.5 else generator.permutation(count)
+def _some(count: int, melody: int, generator: np.random.Generator) -> Bool[np.ndarray, " P"]:
+    """Some columns, neither none nor all: in half of all cases one alone, half the time the melody; else any subset."""
     drawn = np.ones(count, dtype=bool)
-    drawn[places[:given]] = False
+    if generator.random() < 0.5:
+        drawn[melody if generator.random() < 0.5 else int(generator.integers(count))] = False
+    else:
+        drawn[generator.permutation(count)[: int(generator.integers(1, count))]] = False
     return drawn
 
 

@@ -170,7 +170,8 @@ def event_feed(
 ) -> RowFeed[EventBatch]:
     """The training split as global batches, and their order in each epoch; a rank reads its share of each."""
     choices, data = variants(recipe, training, known), recipe.data
-    variation = Variation(recipe.seed, recipe.task.given_share, recipe.task.untold_share)
+    melody = REPRESENTATIONS[data.representation].PITCHED[0].place
+    variation = Variation(recipe.seed, recipe.task.given_share, melody, recipe.task.untold_share)
     ahead = recipe.model.listener is not None
 
     def gather(spans: Sequence[Span], epoch: int) -> EventBatch:
