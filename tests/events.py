@@ -115,7 +115,7 @@ SMALL = {
     "chorale": {
         "task": {"kind": "next_token", "given_share": 0.5},
         "data": {"corpus": "chorales", "representation": "chorale", "batch_rows": 8, "transpose": 1},
-        "model": {"embedding_size": 6, "listener": {"hidden_size": 8}, "head_size": 12, "intervals": True},
+        "model": {"embedding_size": 6, "listener": {"hidden_size": 8}, "head_size": 12},
     },
     "melody": {
         "task": {"kind": "next_token", "untold_share": 0.2},

@@ -17,7 +17,7 @@ from tests import trainings
 from tests.trainings import killed_after_steps, quietly
 
 KINDS: dict[str, dict[str, Any]] = {
-    "chorale": {"task.given_share": 0.5, "data.transpose": 1},
+    "chorale": {"task.given_share": 0.5, "data.transpose": 1, "model.intervals": True},
     "melody": {"data.chunk_rows": 6, "data.keys": "home", "data.transpose": 0},
 }
 """Given voices, and transpositions; truncated back-propagation, and home keys."""
