@@ -76,7 +76,8 @@ def read_anew(task: NextToken, rows: np.ndarray) -> float:
     piece = batches.EventPiece("", rows, representation.told(rows, about), np.array([1, 1]))
     drawn = np.ones(rows.shape[1], dtype=bool)
     batch = batches.batch([(piece, drawn)], [Span(0, 0, len(rows))], ahead=task.front.listener is not None)
-    return timed(lambda: task.head.losses(task.model(batch.columns, batch.lengths).frames[:, -1:], batch.next[:, -1:]))
+    columns, last = batch.columns, batch.next[:, -1:]
+    return timed(lambda: task.head.losses(task.model(columns, batch.lengths).frames[:, -1:], columns[:, -1:], last))
 
 
 def lines(found: dict[str, Any]) -> list[str]:
