@@ -79,12 +79,11 @@ class Intervals(nn.Module):
 
     def heard(self, chord: Chord) -> Float[Tensor, "B U M"] | float:
         """What the hidden layer is told: how the known voices moved against this one, and the chord that they make."""
-        moved = [vectors(ids) for vectors, ids in zip(self.moves, self._moves(chord), strict=True)]
-        sounding = [
-            vectors(_interval(chord.now[:, :, one], chord.now[:, :, other]))
-            for vectors, (one, other) in zip(self.chords, self.pairs, strict=True)
-        ]
-        return sum([*moved, *sounding], start=0.0)
+        upper, lower = ([pair[place] for pair in self.pairs] for place in (0, 1))
+        sounding = _interval(chord.now[:, :, upper], chord.now[:, :, lower])
+        told = [*zip(self.moves, self._moves(chord).unbind(-1), strict=True)]
+        told += zip(self.chords, sounding.unbind(-1), strict=True)
+        return sum((vectors(ids) for vectors, ids in told), start=0.0)
 
     def gains(self, hidden: Float[Tensor, "B U M"], chord: Chord) -> Float[Tensor, "B U V"]:
         """What is added to the logits of the voice's tokens; a held note counts as its pitch does, among the others."""
@@ -100,14 +99,12 @@ class Intervals(nn.Module):
             rest[self.voice.goes_on - 1] = torch.where(own >= 0, held, 0.0)
         return torch.cat([torch.stack(rest, dim=-1), pitches], dim=-1)
 
-    def _moves(self, chord: Chord) -> list[Int[Tensor, "B U"]]:
+    def _moves(self, chord: Chord) -> Int[Tensor, "B U O"]:
         """For each other voice from which interval it moved, and whither."""
-        found = []
-        for place in self.others:
-            before, now = chord.before[:, :, place], chord.now[:, :, place]
-            motion = torch.where(now == before, 1, torch.where(now > before, 2, 3))
-            found.append(_interval(chord.before[:, :, self.index], before) * MOTIONS + torch.where(now >= 0, motion, 0))
-        return found
+        before, now = chord.before[:, :, self.others], chord.now[:, :, self.others]
+        motion = torch.where(now == before, 1, torch.where(now > before, 2, 3))
+        interval = _interval(chord.before[:, :, self.index].unsqueeze(-1), before)
+        return interval * MOTIONS + torch.where(now >= 0, motion, 0)
 
     def _by_distance(
         self, weights: Float[Tensor, "B U W"], references: Int[Tensor, "B U R"]
@@ -120,12 +117,14 @@ class Intervals(nn.Module):
 
     def _by_step(self, chord: Chord) -> Float[Tensor, "B U K"] | float:
         """Each pitch's weight by the intervals that it makes with others, and those that they come from."""
-        found: Tensor | float = 0.0
-        pitches = torch.arange(self.num_pitches, device=chord.now.device)
-        for weights, place, ids in zip(self.steps, self.others, self._moves(chord), strict=True):
-            now = chord.now[:, :, place].unsqueeze(-1)
-            found = found + GAIN * weights[ids].gather(-1, (pitches - now) % OCTAVE) * (now >= 0)
-        return found
+        if not self.others:
+            return 0.0
+        now = chord.now[:, :, self.others].unsqueeze(-1)
+        weights = torch.stack(
+            [table[ids] for table, ids in zip(self.steps, self._moves(chord).unbind(-1), strict=True)], dim=2
+        )
+        apart = (torch.arange(self.num_pitches, device=now.device) - now) % OCTAVE
+        return GAIN * (weights.gather(-1, apart) * (now >= 0)).sum(dim=2)
 
 
 def _vectors(count: int, num_ids: int, size: int) -> nn.ModuleList:
@@ -136,5 +135,5 @@ def _vectors(count: int, num_ids: int, size: int) -> nn.ModuleList:
     return tables
 
 
-def _interval(upper: Int[Tensor, "B U"], lower: Int[Tensor, "B U"]) -> Int[Tensor, "B U"]:
+def _interval(upper: Int[Tensor, "B U _"], lower: Int[Tensor, "B U N"]) -> Int[Tensor, "B U N"]:
     return torch.where((upper >= 0) & (lower >= 0), 1 + (upper - lower) % OCTAVE, 0)
