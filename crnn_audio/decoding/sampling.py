@@ -8,9 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
 from crnn_audio.errors import DataError
 
@@ -57,41 +55,45 @@ class Chance:
     def __init__(self, seeds: Sequence[int]) -> None:
         self.generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
 
-    def numbers(self) -> Float[Tensor, " B"]:
-        """The next number of each, in [0, 1)."""
-        return torch.tensor([generator.random() for generator in self.generators], dtype=torch.float64)
+    def numbers(self, count: int) -> Float[np.ndarray, "B N"]:
+        """The next numbers of each, in [0, 1)."""
+        return np.stack([generator.random(count) for generator in self.generators])
 
 
 def draw(
-    log_probs: Float[Tensor, "B V"],
-    chance: Float[Tensor, " B"],
+    log_probs: Float[np.ndarray, "B V"],
+    chance: Float[np.ndarray, " B"],
     sampling: Sampling,
-    allowed: Bool[Tensor, "B V"] | None = None,
-) -> Int[Tensor, " B"]:
+    allowed: Bool[np.ndarray, "B V"] | None = None,
+) -> Int[np.ndarray, " B"]:
     """The index of a token for each row, by the inverse of its cumulative distribution at `chance`.
 
     `allowed` says what may be drawn: one token at least in each row.
     """
-    scores = log_probs.double()
+    scores = log_probs.astype(np.float64)
     if allowed is not None:
-        scores = scores.masked_fill(~allowed, -math.inf)
+        scores[~allowed] = -math.inf
     if sampling.temperature == 0:
-        return scores.argmax(dim=-1)
-    probs = (scores / sampling.temperature).softmax(dim=-1)
+        likeliest: np.ndarray = scores.argmax(axis=1)
+        return likeliest
+    probs = np.exp((scores - scores.max(axis=1, keepdims=True)) / sampling.temperature)
     if sampling.top_k or sampling.top_p < 1:
-        probs = _likeliest(probs, sampling)
-    heights = probs.cumsum(dim=-1)
-    level = chance.to(heights).unsqueeze(-1) * heights[:, -1:]
-    place = torch.searchsorted(heights, level, right=True).squeeze(-1)
-    last = (probs > 0).long().cumsum(dim=-1).argmax(dim=-1)  # rounding may lift a level to the full height
-    return torch.minimum(place, last)
+        probs = _likeliest(probs / probs.sum(axis=1, keepdims=True), sampling)
+    heights = probs.cumsum(axis=1)
+    full = heights[:, -1:]
+    level = np.minimum(chance[:, np.newaxis] * full, np.nextafter(full, 0))  # rounding may lift it to the full height
+    found: np.ndarray = (heights <= level).sum(axis=1)
+    return found
 
 
-def _likeliest(probs: Float[Tensor, "B V"], sampling: Sampling) -> Float[Tensor, "B V"]:
+def _likeliest(probs: Float[np.ndarray, "B V"], sampling: Sampling) -> Float[np.ndarray, "B V"]:
     """The same with zeros for what is left out."""
-    ordered, tokens = probs.sort(dim=-1, descending=True, stable=True)
+    tokens = np.argsort(-probs, axis=1, kind="stable")
+    ordered = np.take_along_axis(probs, tokens, axis=1)
     if sampling.top_k:
         ordered[:, sampling.top_k :] = 0
-    before = ordered.cumsum(dim=-1) - ordered
-    kept = ordered.masked_fill(before >= sampling.top_p * ordered.sum(dim=-1, keepdim=True), 0)
-    return torch.zeros_like(probs).scatter(-1, tokens, kept)
+    before = ordered.cumsum(axis=1) - ordered
+    ordered[before >= sampling.top_p * ordered.sum(axis=1, keepdims=True)] = 0
+    kept = np.zeros_like(probs)
+    np.put_along_axis(kept, tokens, ordered, axis=1)
+    return kept

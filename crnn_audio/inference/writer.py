@@ -203,11 +203,8 @@ class Writer:
         _refuse(num=num)
         ids, _ = self._primer(text)
         log_probs, _ = begun(self.task, ids.tolist())
-        best = log_probs[0].double().sort(descending=True, stable=True)
-        return [
-            Likely(self.vocabulary.tokens[int(index) + 1], exp(float(value)))
-            for value, index in zip(best.values[:num], best.indices[:num], strict=True)
-        ]
+        best = np.argsort(-log_probs[0], kind="stable")[:num].tolist()
+        return [Likely(self.vocabulary.tokens[index + 1], exp(float(log_probs[0, index]))) for index in best]
 
 
 def _refuse(**counts: int) -> None:

@@ -75,8 +75,9 @@ class ChainHead(nn.Module):
         if intervals is None or chord is None:
             logits: Tensor = self.softmax[place](self.dropout(F.relu(hidden)))
         else:
-            hidden = self.dropout(F.relu(hidden + intervals.heard(chord)))
-            logits = self.softmax[place](hidden) + intervals.gains(hidden, chord)
+            rows = intervals.rows_of(chord)
+            hidden = self.dropout(F.relu(hidden + intervals.heard(rows)))
+            logits = self.softmax[place](hidden) + intervals.gains(hidden, chord, rows)
         return logits.log_softmax(dim=-1)
 
     def told(self, drawing: Drawing, place: int, tokens: Int[Tensor, "B U"]) -> Drawing:

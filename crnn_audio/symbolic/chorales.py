@@ -79,6 +79,8 @@ PITCHED = tuple(
     )
     for place, name in enumerate(VOICES, 1)
 )
+_EVERY = tuple(np.arange(size + 1) > 0 for size in VOCABULARY)
+"""All tokens of each column."""
 
 Tokens = Int[np.ndarray, "T 5"]
 Voice = Int[np.ndarray, " T"]
@@ -226,10 +228,10 @@ class Sounding:
 
     def told(self, key: Key | None) -> Row:
         """What `TOLD` has of it."""
-        above = LOWEST - FIRST_PITCH - (key.tonic_pitch_class if key else 0)
-        degrees = (1 + (pitch + above) % 12 if pitch and key else 0 for pitch in self.pitches)
-        both = ((self.pitches[upper], self.pitches[lower]) for upper, lower in PAIRS)
-        intervals = (1 + (upper - lower) % 12 if upper and lower else 0 for upper, lower in both)
+        above, pitches = LOWEST - FIRST_PITCH - (key.tonic_pitch_class if key else 0), self.pitches
+        degrees = [1 + (pitch + above) % 12 if pitch and key else 0 for pitch in pitches]
+        both = [(pitches[upper], pitches[lower]) for upper, lower in PAIRS]
+        intervals = [1 + (upper - lower) % 12 if upper and lower else 0 for upper, lower in both]
         return *self.pitches, *degrees, *self.held, *intervals
 
     def after(self, row: Sequence[int]) -> "Sounding":
@@ -281,8 +283,8 @@ class Place:
         bar = self.bars.at(self.step * STEP)
         passed, left = self.step - bar.start // STEP, bar.end // STEP - self.step
         came, agreed = self.recall.found
-        quarters = (min(rows, LONGEST_RECALLED) // STEPS_PER_QUARTER for rows in agreed)
-        tokens = (GOES_ON if token < 0 else token for token in came)
+        quarters = [min(rows, LONGEST_RECALLED) // STEPS_PER_QUARTER for rows in agreed]
+        tokens = [GOES_ON if token < 0 else token for token in came]
         return passed, left, bar.number % BARS, *self.sounding.told(self.key), *tokens, *quarters
 
     @property
@@ -295,15 +297,14 @@ class Place:
 
     def next(self, row: Row) -> "Place":
         """After this row."""
-        heard = (
+        heard = [
             -pitch if token == GOES_ON else token for token, pitch in zip(row[1:], self.sounding.pitches, strict=True)
-        )
-        return replace(self, recall=self.recall.after(tuple(heard)), sounding=self.sounding.after(row))
+        ]
+        return replace(self, recall=self.recall.after(heard), sounding=self.sounding.after(row))
 
     def allowed(self, drawn: Row = ()) -> Bool[np.ndarray, " V"]:
         """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""
-        may = np.ones(VOCABULARY[len(drawn)] + 1, dtype=bool)
-        may[0] = False
+        may = _EVERY[len(drawn)].copy()
         if not drawn:
             may[END] = self.step > 0
         elif drawn[0] == END:

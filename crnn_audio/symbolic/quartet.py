@@ -65,6 +65,8 @@ PITCHED = tuple(
     PitchColumn(place, FIRST_PITCH, before=place, recalled=(len(COLUMNS) + TOLD.index(f"{name} recalled"),))
     for place, name in enumerate(VOICES, 1)
 )
+_EVERY = tuple(np.arange(size + 1) > 0 for size in VOCABULARY)
+"""All tokens of each column."""
 
 Tokens = Int[np.ndarray, "T 5"]
 Row = tuple[int, ...]
@@ -207,8 +209,7 @@ class Place:
 
     def allowed(self, drawn: Sequence[int] = ()) -> Bool[np.ndarray, " V"]:
         """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""
-        may = np.ones(VOCABULARY[len(drawn)] + 1, dtype=bool)
-        may[0] = False
+        may = _EVERY[len(drawn)].copy()
         if not drawn:
             may[END] = self.step > 0
         elif drawn[0] == END:

@@ -11,15 +11,15 @@ from jaxtyping import Int
 class Recall:
     """What a piece has been so far, row by row, for knowing what came where it went on as it does now.
 
-    `agreeing[u]` of a voice is how many rows before row u are, one by one, the last rows of the piece. Where voices are
-    compared together there is one number for all of them.
-
     Args:
+        agreeing: of each voice how many rows before an earlier place are, one by one, the last rows of the piece, for
+            the places from which the end is a number of periods apart. Where voices are compared together there is one
+            number for all of them.
         period: rows by which earlier places are apart from now; others are not compared.
     """
 
     rows: Int[np.ndarray, "T V"]
-    agreeing: Int[np.ndarray, "T A"]
+    agreeing: Int[np.ndarray, "U A"]
     period: int
 
     @classmethod
@@ -29,17 +29,20 @@ class Recall:
         return cls(nothing, nothing[:, :1] if together else nothing, period)
 
     def after(self, row: Sequence[int]) -> "Recall":
-        """Once this row has come, too."""
-        now = np.array(row, dtype=np.int64)
-        same = self.rows == now
-        if self.agreeing.shape[1] < len(now):
+        """Once this row has come, too: every place moves on by a row."""
+        now = np.array([row], dtype=np.int64)
+        same = self._places == now
+        if self.agreeing.shape[1] < now.shape[1]:
             same = same.all(axis=1, keepdims=True)
-        agreeing = np.where(same, self.agreeing + 1, 0)
-        return Recall(
-            np.concatenate([self.rows, now[None]]),
-            np.concatenate([np.zeros((1, agreeing.shape[1]), dtype=np.int64), agreeing]),
-            self.period,
-        )
+        agreeing = (self.agreeing + 1) * same
+        if (len(self.rows) + 1) % self.period == 0:
+            agreeing = np.concatenate([np.zeros_like(agreeing, shape=(1, agreeing.shape[1])), agreeing])
+        return Recall(np.concatenate([self.rows, now]), agreeing, self.period)
+
+    @property
+    def _places(self) -> Int[np.ndarray, "U V"]:
+        """What came at each place that is compared with now."""
+        return self.rows[len(self.rows) % self.period :: self.period]
 
     @property
     def found(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -47,10 +50,9 @@ class Recall:
 
         Zeros where there is no earlier place, or none that agrees in its last row.
         """
-        begin = len(self.rows) % self.period
-        agreeing, came = self.agreeing[begin :: self.period], self.rows[begin :: self.period]
-        if not len(agreeing):
+        if not len(self.agreeing):
             return (0,) * self.rows.shape[1], (0,) * self.agreeing.shape[1]
-        best = len(agreeing) - 1 - agreeing[::-1].argmax(axis=0)
-        length = agreeing[best, np.arange(agreeing.shape[1])]
-        return tuple((came[best, np.arange(came.shape[1])] * (length > 0)).tolist()), tuple(length.tolist())
+        best = len(self.agreeing) - 1 - self.agreeing[::-1].argmax(axis=0)
+        length = self.agreeing[best, np.arange(self.agreeing.shape[1])]
+        came = self._places[best, np.arange(self.rows.shape[1])] * (length > 0)
+        return tuple(came.tolist()), tuple(length.tolist())

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from crnn_audio.decoding.sampling import Chance, Sampling, draw
-from crnn_audio.models.chain import Drawing
+from crnn_audio.models import drawing
 from crnn_audio.models.crnn import Carry
 from crnn_audio.symbolic.representation import Place, Representation, Row, Rows
 from crnn_audio.symbolic.score import Score
@@ -59,35 +59,39 @@ class _Piece:
     request: Request
     place: Place
     end: int
-    row: tuple[int, ...]
+    row: Row
     rows: list[Row]
     nats: list[list[float]]
     ended: bool = False
+    forced: Sequence[int] = ()
 
     def is_over(self) -> bool:
         return self.ended or len(self.rows) >= self.request.max_rows
 
-    def forced(self, column: int) -> int:
-        """The token that must stand in a column of the next row, 0 if any may."""
-        at, asked = len(self.rows), self.request
+    def begin_row(self, num_columns: int) -> None:
+        """Finds the tokens that must stand in the next row, 0 for those that are drawn."""
+        self.row, at, asked = (), len(self.rows), self.request
+        self.nats.append([])
+        self.forced = [0] * num_columns
+        if self.is_over():
+            return
         if at < len(asked.primer):
-            return int(asked.primer[at, column])
-        if asked.kept is not None:
-            return self.end if column == 0 and at == len(asked.kept) - 1 else int(asked.kept[at, column])
-        if column == 0 and asked.quarters is not None and self.place.quarters >= asked.quarters:
-            return self.end if self.place.allowed()[self.end] else 0
-        return 0
+            self.forced = asked.primer[at].tolist()
+        elif asked.kept is not None:
+            last = at == len(asked.kept) - 1
+            self.forced = [self.end if last else int(asked.kept[at, 0]), *asked.kept[at, 1:].tolist()]
+        elif asked.quarters is not None and self.place.quarters >= asked.quarters:
+            self.forced = [self.end if self.place.allowed()[self.end] else 0, *self.forced[1:]]
 
     def allowed(self) -> Bool[np.ndarray, " V"]:
         """What may stand in the next column."""
         column, may = len(self.row), self.place.allowed(self.row)
         if self.is_over():
             return np.ones_like(may)
-        if token := self.forced(column):
-            may = np.zeros_like(may)
+        if token := self.forced[column]:
+            may[:] = False
             may[token] = True
-            return may
-        if column == 0 and not self._may_end() and may.sum() > 1:
+        elif column == 0 and not self._may_end() and may.sum() > 1:
             may[self.end] = False
         return may
 
@@ -105,7 +109,7 @@ def compose(
     task.eval()
     pieces = [_Piece(one, representation.Place.first(one.about), representation.END, (), [], []) for one in requests]
     chance = Chance([one.seed for one in requests])
-    width = len(representation.COLUMNS)
+    width, drawer = len(representation.COLUMNS), drawing.Drawer(task.head)
     before = np.zeros((len(pieces), width), dtype=np.int64)
     conditions = np.array([one.condition for one in requests], dtype=np.int64).reshape(len(pieces), -1)
     given = _given(requests, width)
@@ -115,9 +119,9 @@ def compose(
             break
         told = np.array([piece.place.told for piece in pieces], dtype=np.int64)
         now = [given[:, step] if step < given.shape[1] else np.zeros_like(before)] if task.front.num_ahead else []
-        columns = _on(task, np.concatenate([before, told, conditions, *now], axis=1)).unsqueeze(1)
-        drive, carry = task.model.step(columns, carry)
-        before = _row(task, task.head.begun(drive, columns), pieces, chance, sampling)
+        columns = np.concatenate([before, told, conditions, *now], axis=1)
+        drive, carry = task.model.step(_on(task, columns).unsqueeze(1), carry)
+        before = _row(drawer.begin(drive[:, 0].cpu().numpy(), columns), pieces, chance, sampling)
         for piece in pieces:
             _go_on(piece)
     return [_drawn(piece, width) for piece in pieces]
@@ -141,22 +145,19 @@ def _on(task: NextToken, array: np.ndarray) -> Tensor:
     return torch.from_numpy(array).to(next(task.model.parameters()).device)
 
 
-def _row(
-    task: NextToken, drawing: Drawing, pieces: Sequence[_Piece], chance: Chance, sampling: Sampling
-) -> Int[np.ndarray, "B P"]:
+def _row(drawn: drawing.Row, pieces: Sequence[_Piece], chance: Chance, sampling: Sampling) -> Int[np.ndarray, "B P"]:
     """The next row of each piece, column by column; pieces that are over get one that nobody reads."""
     for piece in pieces:
-        piece.row = ()
-        piece.nats.append([])
-    for column in range(len(task.head.sizes)):
-        log_probs = task.head.log_probs(drawing, column)[:, 0].cpu()
+        piece.begin_row(drawn.num_columns)
+    for numbers in chance.numbers(drawn.num_columns).T:
+        log_probs = drawn.log_probs()
         allowed = np.stack([piece.allowed()[1:] for piece in pieces])
-        tokens = draw(log_probs, chance.numbers(), sampling, torch.from_numpy(allowed))
-        costs = -log_probs.gather(1, tokens.unsqueeze(1))[:, 0]
+        tokens = draw(log_probs, numbers, sampling, allowed)
+        costs = -log_probs[np.arange(len(tokens)), tokens]
         for piece, token, cost in zip(pieces, (tokens + 1).tolist(), costs.tolist(), strict=True):
             piece.row = (*piece.row, token)
             piece.nats[-1].append(cost)
-        drawing = task.head.told(drawing, column, (tokens + 1).unsqueeze(1).to(drawing.hidden.device))
+        drawn.tell(tokens + 1)
     return np.array([piece.row for piece in pieces], dtype=np.int64)
 
 

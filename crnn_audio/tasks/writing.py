@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
 from crnn_audio.decoding.sampling import Chance, Sampling, draw
 from crnn_audio.models.crnn import Carry
@@ -18,25 +17,25 @@ UNKNOWN_ID = 1
 
 def drawn(
     task: Language, primer: Sequence[int], seeds: Sequence[int], sampling: Sampling
-) -> Iterator[tuple[Int[Tensor, " B"], Float[Tensor, " B"]]]:
+) -> Iterator[tuple[Int[np.ndarray, " B"], Float[np.ndarray, " B"]]]:
     """Goes on from a primer for as long as it is asked: the next token for each seed, and the nats that it cost."""
     chance = Chance(seeds)
     history = np.tile(np.array(primer, dtype=np.int64), (len(seeds), 1))
     log_probs, carry = begun(task, primer, len(seeds))
-    allowed = torch.ones_like(log_probs, dtype=torch.bool)
+    allowed = np.ones(log_probs.shape, dtype=bool)
     allowed[:, UNKNOWN_ID - 1] = False
     while True:
-        picked = draw(log_probs, chance.numbers(), sampling, allowed)
-        yield picked + 1, -log_probs.gather(1, picked.unsqueeze(1))[:, 0]
-        tokens = (picked + 1).unsqueeze(1)
+        picked = draw(log_probs, chance.numbers(1)[:, 0], sampling, allowed)
+        yield picked + 1, -log_probs[np.arange(len(picked)), picked]
+        tokens = (picked + 1)[:, np.newaxis]
         if task.window:
-            history = np.concatenate([history, tokens.numpy()], axis=1)[:, -task.window :]
+            history = np.concatenate([history, tokens], axis=1)[:, -task.window :]
             log_probs, _ = _heard(task, _padded(history, task.window), None)
         else:
             log_probs, carry = _heard(task, tokens, carry)
 
 
-def begun(task: Language, primer: Sequence[int], rows: int = 1) -> tuple[Float[Tensor, "B V"], Carry]:
+def begun(task: Language, primer: Sequence[int], rows: int = 1) -> tuple[Float[np.ndarray, "B V"], Carry]:
     """Log-probabilities of the token after a primer, the same in each row, and the state to go on with."""
     history = np.tile(np.array(primer, dtype=np.int64), (rows, 1))
     if task.window:
@@ -45,15 +44,17 @@ def begun(task: Language, primer: Sequence[int], rows: int = 1) -> tuple[Float[T
 
 
 @torch.inference_mode()
-def _heard(task: Language, tokens: Int[Tensor, "B t"], carry: Carry | None) -> tuple[Float[Tensor, "B V"], Carry]:
+def _heard(
+    task: Language, tokens: Int[np.ndarray, "B t"], carry: Carry | None
+) -> tuple[Float[np.ndarray, "B V"], Carry]:
     """Log-probabilities of the token after these, and the state then."""
-    log_probs, after = task.eval().step(tokens.to(_device(task)), carry)
-    return log_probs[:, -1].cpu(), after
+    log_probs, after = task.eval().step(torch.from_numpy(tokens).to(_device(task)), carry)
+    return log_probs[:, -1].cpu().numpy(), after
 
 
-def _padded(history: Int[np.ndarray, "B T"], size: int) -> Int[Tensor, "B W"]:
+def _padded(history: Int[np.ndarray, "B T"], size: int) -> Int[np.ndarray, "B W"]:
     """With zeros before the beginning."""
-    return torch.from_numpy(np.pad(history, ((0, 0), (size - history.shape[1], 0))))
+    return np.pad(history, ((0, 0), (size - history.shape[1], 0)))
 
 
 def _device(task: Language) -> torch.device:

@@ -2,32 +2,34 @@
 
 import math
 
+import numpy as np
 import pytest
-import torch
 
 from crnn_audio.decoding.sampling import Chance, Sampling, draw
 from crnn_audio.errors import DataError
 
-PROBS = torch.tensor([0.35, 0.05, 0.25, 0.2, 0.1, 0.05])
+PROBS = np.array([0.35, 0.05, 0.25, 0.2, 0.1, 0.05])
 DRAWS = 10_000
 CHI_SQUARE_999 = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
 """The 99.9 % point of the chi-square distribution by degrees of freedom (any table)."""
 
 
-def counts(sampling: Sampling, allowed: torch.Tensor | None = None) -> torch.Tensor:
-    chance = Chance([sampling.seed])
-    numbers = torch.cat([chance.numbers() for _ in range(DRAWS)])
-    log_probs = PROBS.log().expand(DRAWS, -1)
-    tokens = draw(log_probs, numbers, sampling, None if allowed is None else allowed.expand(DRAWS, -1))
-    return tokens.bincount(minlength=len(PROBS))
+def counts(sampling: Sampling, allowed: np.ndarray | None = None) -> np.ndarray:
+    numbers = Chance([sampling.seed]).numbers(DRAWS)[0]
+    tokens = draw(every(np.log(PROBS)), numbers, sampling, None if allowed is None else every(allowed))
+    return np.bincount(tokens, minlength=len(PROBS))
 
 
-def tempered(temperature: float) -> torch.Tensor:
+def every(row: np.ndarray, draws: int = DRAWS) -> np.ndarray:
+    return np.tile(row, (draws, 1))
+
+
+def tempered(temperature: float) -> np.ndarray:
     return PROBS ** (1 / temperature)
 
 
-def only(*kept: int) -> torch.Tensor:
-    return torch.zeros(len(PROBS)).index_fill(0, torch.tensor(kept), 1) * PROBS
+def only(*kept: int) -> np.ndarray:
+    return np.isin(np.arange(len(PROBS)), kept) * PROBS
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def only(*kept: int) -> torch.Tensor:
         (Sampling(top_k=4, top_p=0.9), only(0, 2, 3, 4)),
     ],
 )
-def test_ten_thousand_draws_by_chi_square(sampling: Sampling, wanted: torch.Tensor) -> None:
+def test_ten_thousand_draws_by_chi_square(sampling: Sampling, wanted: np.ndarray) -> None:
     found, expected = counts(sampling), DRAWS * wanted / wanted.sum()
     assert (found[expected == 0] == 0).all(), "drawn though it was left out"
     possible = expected > 0
@@ -52,36 +54,38 @@ def test_ten_thousand_draws_by_chi_square(sampling: Sampling, wanted: torch.Tens
 
 
 def test_what_is_not_allowed_is_never_drawn_and_the_rest_keeps_its_shares() -> None:
-    found = counts(Sampling(), torch.tensor([False, True, True, False, True, False]))
+    found = counts(Sampling(), np.array([False, True, True, False, True, False]))
     expected = DRAWS * only(1, 2, 4) / 0.4
     assert (found[expected == 0] == 0).all()
     assert ((found - expected)[expected > 0] ** 2 / expected[expected > 0]).sum() < CHI_SQUARE_999[2]
 
 
 def test_temperature_0_is_the_likeliest_that_is_allowed() -> None:
-    numbers = torch.rand(50, dtype=torch.float64)
-    assert (draw(PROBS.log().expand(50, -1), numbers, Sampling(temperature=0)) == 0).all()
-    allowed = torch.tensor([False, True, False, True, True, True]).expand(50, -1)
-    assert (draw(PROBS.log().expand(50, -1), numbers, Sampling(temperature=0), allowed) == 3).all()
+    numbers, log_probs = np.random.default_rng(0).random(50), every(np.log(PROBS), 50)
+    assert (draw(log_probs, numbers, Sampling(temperature=0)) == 0).all()
+    allowed = every(np.array([False, True, False, True, True, True]), 50)
+    assert (draw(log_probs, numbers, Sampling(temperature=0), allowed) == 3).all()
 
 
 def test_a_small_temperature_comes_to_the_same() -> None:
-    numbers = torch.rand(50, dtype=torch.float64)
-    assert (draw(PROBS.log().expand(50, -1), numbers, Sampling(temperature=0.01)) == 0).all()
+    numbers = np.random.default_rng(0).random(50)
+    assert (draw(every(np.log(PROBS), 50), numbers, Sampling(temperature=0.01)) == 0).all()
 
 
 @pytest.mark.parametrize("chance", [0.0, 1 - 2**-53])
 def test_the_ends_of_chance(chance: float) -> None:
-    impossible_last = torch.tensor([[math.log(0.5), math.log(0.5), -math.inf]])
-    token = draw(impossible_last, torch.tensor([chance], dtype=torch.float64), Sampling())
-    assert token.item() == (0 if chance == 0 else 1)
+    for thirds in (0.5, 1 / 3, 0.1):
+        impossible = np.array([[-math.inf, math.log(thirds), math.log(thirds), -math.inf]])
+        (token,) = draw(impossible, np.array([chance]), Sampling())
+        assert token == (1 if chance == 0 else 2)
 
 
 def test_a_piece_has_its_own_numbers_alone_or_beside_others() -> None:
-    alone, beside = Chance([7]), Chance([3, 7])
-    for _ in range(20):
-        assert alone.numbers()[0] == beside.numbers()[1]
-    assert len(set(torch.cat([Chance([seed]).numbers() for seed in range(100)]).tolist())) == 100
+    alone, beside, at_once = Chance([7]), Chance([3, 7]), Chance([7]).numbers(20)
+    for index in range(20):
+        number = alone.numbers(1)[0, 0]
+        assert number == beside.numbers(1)[1, 0] == at_once[0, index]
+    assert len(set(Chance(range(100)).numbers(1)[:, 0].tolist())) == 100
 
 
 @pytest.mark.parametrize(

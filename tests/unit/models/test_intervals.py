@@ -39,7 +39,7 @@ def brute(own: Intervals, hidden: Tensor, chord: Chord) -> list[float]:
 
     def among_others(pitch: int) -> float:
         total = 0.0
-        for place, other in enumerate(own.others):
+        for place, other in enumerate(own.others.tolist()):
             if now[other] < 0:
                 continue
             total += float(weights[1 + place, pitch - now[other] + PITCHES - 1])
@@ -47,11 +47,11 @@ def brute(own: Intervals, hidden: Tensor, chord: Chord) -> list[float]:
                 1 + (before[own.index] - before[other]) % 12 if min(before[own.index], before[other]) >= 0 else 0
             )
             motion = 1 if now[other] == before[other] else 2 if now[other] > before[other] else 3
-            total += GAIN * float(own.steps[place].detach()[came_from * 4 + motion, (pitch - now[other]) % 12])
+            total += GAIN * float(own.steps.detach()[place * 52 + came_from * 4 + motion, (pitch - now[other]) % 12])
         return total
 
     def alone(pitch: int) -> float:
-        references = [(0, before[own.index]), (1 + len(own.others), int(chord.recalled[own.index][0, 0, 0]))]
+        references = [(0, before[own.index]), (1 + own.num_others, int(chord.recalled[own.index][0, 0, 0]))]
         return sum(float(weights[row, pitch - one + PITCHES - 1]) for row, one in references if one >= 0)
 
     held = among_others(before[own.index]) if before[own.index] >= 0 else 0.0
@@ -66,7 +66,7 @@ def test_gains_are_those_of_a_loop_over_pitches(head: ChainHead, before: list[in
         own = head.intervals[index]
         assert isinstance(own, Intervals)
         hidden = torch.rand(1, 1, 6, dtype=torch.float64)
-        found = own.gains(hidden, chord)[0, 0].tolist()
+        found = own.gains(hidden, chord, own.rows_of(chord))[0, 0].tolist()
         assert found == pytest.approx(brute(own, hidden, chord), abs=1e-12)
         chord = chord.with_voice(index, voice, torch.tensor([[now[index]]]))
 
@@ -97,10 +97,10 @@ def test_the_same_chord_higher_has_the_same_gains_higher(head: ChainHead) -> Non
         found = Chord.of(known(before, recalled), VOICES).with_voice(0, VOICES[0], torch.tensor([[6 + semitones]]))
         return found.with_voice(1, VOICES[1], torch.tensor([[GOES_ON]]))
 
-    low = own.gains(hidden, chord(0))[0, 0]
+    low = own.gains(hidden, chord(0), own.rows_of(chord(0)))[0, 0]
     for semitones in (1, 4):
-        torch.testing.assert_close(own.heard(chord(semitones)), own.heard(chord(0)))
-        high = own.gains(hidden, chord(semitones))[0, 0]
+        torch.testing.assert_close(own.heard(own.rows_of(chord(semitones))), own.heard(own.rows_of(chord(0))))
+        high = own.gains(hidden, chord(semitones), own.rows_of(chord(semitones)))[0, 0]
         torch.testing.assert_close(high[FIRST - 1 + semitones :], low[FIRST - 1 : -semitones])
         torch.testing.assert_close(high[: FIRST - 1], low[: FIRST - 1])
 

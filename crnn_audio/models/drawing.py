@@ -1,0 +1,158 @@
+"""A chain head in plain arrays, to draw one row after another: what `ChainHead` computes for whole pieces at once.
+
+A row needs some hundred small operations one after the other. On these PyTorch spends more time than they take, and on
+a GPU each would wait for the one before; here a row leaves the network once and is drawn on the CPU.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.intervals import GAIN, MOTIONS, OCTAVE, Intervals
+
+Pitches = Int[np.ndarray, "*B"]
+"""Counted from the lowest, 0; -1 is none."""
+
+
+class Drawer:
+    """Draws rows as a head says; of its weights it keeps copies, or shares them."""
+
+    def __init__(self, head: ChainHead) -> None:
+        self.hidden_size = head.hidden_size
+        self.earlier = [_array(one.weight) for one in head.earlier if isinstance(one, nn.Embedding)]
+        self.softmax = [Linear(one) for one in head.softmax if isinstance(one, nn.Linear)]
+        self.voices = [Voice(one) for one in head.intervals if isinstance(one, Intervals)]
+        self.voice_at = {one.column.place: one for one in self.voices}
+
+    def begin(self, drive: Float[np.ndarray, "B D"], known: Int[np.ndarray, "B N"]) -> "Row":
+        """The next row of each piece: what the network says to the head, and what its front reads before the row."""
+        return Row(self, drive.reshape(len(drive), -1, self.hidden_size).copy(), known)
+
+
+class Row:
+    """The next row of each piece while it is drawn, column by column."""
+
+    def __init__(self, drawer: Drawer, hidden: Float[np.ndarray, "B P M"], known: Int[np.ndarray, "B N"]) -> None:
+        self._drawer, self._hidden = drawer, hidden
+        self._place = 0
+        self._chord = Chord(drawer.voices, known) if drawer.voices else None
+
+    @property
+    def num_columns(self) -> int:
+        """That a row has."""
+        return len(self._drawer.softmax)
+
+    def log_probs(self) -> Float[np.ndarray, "B V"]:
+        """Of the tokens of the next column, the first of which has id 1."""
+        hidden, voice = self._hidden[:, self._place], self._drawer.voice_at.get(self._place)
+        if voice is None or self._chord is None:
+            logits = self._drawer.softmax[self._place].of(np.maximum(hidden, 0))
+        else:
+            rows = voice.rows(self._chord)
+            hidden = np.maximum(hidden + voice.vectors.take(rows, axis=0).sum(axis=1), 0)
+            logits = self._drawer.softmax[self._place].of(hidden)
+            voice.add_gains(logits, hidden, self._chord, rows)
+        logits -= logits.max(axis=1, keepdims=True)
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return logits
+
+    def tell(self, tokens: Int[np.ndarray, " B"]) -> None:
+        """That these stand in the column; the next is the one after it."""
+        voice = self._drawer.voice_at.get(self._place)
+        if voice is not None and self._chord is not None:
+            self._chord.tell(voice, tokens)
+        if self._place < len(self._drawer.earlier):
+            later = self._drawer.earlier[self._place][tokens]
+            self._hidden[:, self._place + 1 :] += later.reshape(len(tokens), -1, self._drawer.hidden_size)
+        self._place += 1
+
+
+class Chord:
+    """Of each voice the pitch before the row, that in it as far as it is known, and those recalled.
+
+    `came` has the interval of each voice with each other before the row, `motion` where each has gone since.
+    """
+
+    def __init__(self, voices: Sequence["Voice"], known: Int[np.ndarray, "B N"]) -> None:
+        first, columns = voices[0].column.first_pitch, [one.column for one in voices]
+        self.before: Pitches = np.maximum(known[:, [one.before for one in columns]] - first, -1)
+        self.recalled: list[Pitches] = [np.maximum(known[:, one.recalled] - first, -1) for one in columns]
+        self.came = _interval(self.before[:, :, np.newaxis], self.before[:, np.newaxis])
+        self.now: Pitches = np.full_like(self.before, -1)
+        self.motion = np.zeros_like(self.before)
+        for voice in voices:
+            if voice.column.given is not None:
+                self.tell(voice, known[:, voice.column.given])
+
+    def tell(self, voice: "Voice", tokens: Int[np.ndarray, " B"]) -> None:
+        """A voice's token in the row."""
+        before, pitches = self.before[:, voice.index], np.maximum(tokens - voice.column.first_pitch, -1)
+        if voice.column.goes_on:
+            pitches = np.where(tokens == voice.column.goes_on, before, pitches)
+        self.now[:, voice.index] = pitches
+        self.motion[:, voice.index] = (1 + (pitches != before) + (pitches < before)) * (pitches >= 0)
+
+
+class Voice:
+    """`Intervals` of one voice."""
+
+    def __init__(self, own: Intervals) -> None:
+        self.column, self.index = own.voice, own.index
+        self.others, self.uppers, self.lowers = map(_array, (own.others, own.uppers, own.lowers))
+        self.starts, self.apart = _array(own.table_starts), _array(own.apart)
+        self.vectors = _array(own.vectors)
+        self.distances = Linear(own.distances)
+        self.steps = GAIN * _array(own.steps)[:, _array(own.classes)]
+
+    def rows(self, chord: Chord) -> Int[np.ndarray, "B W"]:
+        """Of the tables, for how each other voice moves against this one, and for the chord that each two make."""
+        moves = chord.came[:, self.index, self.others] * MOTIONS + chord.motion[:, self.others]
+        sounding = _interval(chord.now[:, self.uppers], chord.now[:, self.lowers])
+        found: np.ndarray = np.concatenate([moves, sounding], axis=1) + self.starts
+        return found
+
+    def add_gains(
+        self,
+        logits: Float[np.ndarray, "B V"],
+        hidden: Float[np.ndarray, "B M"],
+        chord: Chord,
+        rows: Int[np.ndarray, "B W"],
+    ) -> None:
+        """Adds to the logits what the voice's tokens gain by their distances from the references that there are."""
+        own, harmony = chord.before[:, self.index], slice(1, 1 + len(self.others))
+        references = np.concatenate([own[:, np.newaxis], chord.now[:, self.others], chord.recalled[self.index]], axis=1)
+        weights = self.distances.of(hidden).reshape(*references.shape, -1)
+        weights[:, harmony] += self.steps[rows[:, : len(self.others)]]
+        lines = np.arange(0, weights.size, weights.shape[2]).reshape(*references.shape, 1)
+        places = lines + self.apart - np.maximum(references, 0)[:, :, np.newaxis]
+        found = weights.take(places) * (references >= 0)[:, :, np.newaxis]
+        logits[:, self.column.first_pitch - 1 :] += found.sum(axis=1)
+        if self.column.goes_on:
+            held = found[np.arange(len(own)), harmony, np.maximum(own, 0)].sum(axis=1)
+            logits[:, self.column.goes_on - 1] += held * (own >= 0)
+
+
+class Linear:
+    """A product with weights that lie as a few rows want to read them."""
+
+    def __init__(self, layer: nn.Linear) -> None:
+        self.weight = np.ascontiguousarray(_array(layer.weight).T)
+        self.bias = 0.0 if layer.bias is None else _array(layer.bias)
+
+    def of(self, numbers: Float[np.ndarray, "B M"]) -> Float[np.ndarray, "B V"]:
+        """The product, with the bias if there is one."""
+        found: np.ndarray = numbers @ self.weight + self.bias
+        return found
+
+
+def _array(parameter: Tensor) -> np.ndarray:
+    found: np.ndarray = parameter.detach().cpu().numpy()
+    return found
+
+
+def _interval(upper: Int[np.ndarray, "..."], lower: Int[np.ndarray, "..."]) -> Int[np.ndarray, "..."]:
+    found: np.ndarray = (1 + (upper - lower) % OCTAVE) * (np.minimum(upper, lower) >= 0)
+    return found
