@@ -168,9 +168,9 @@ def test_the_gradient_stops_at_the_border_of_a_chunk() -> None:
 def test_token_by_token_with_carry_equals_one_pass(cell: str, options: dict, sampling: Sampling) -> None:
     task, primer = made.task(cell=cell, **options), [3, 4, 5]
     steps = list(itertools.islice(drawn(task, primer, [7], sampling), 12))
-    text = np.array([*primer, *(int(token) for token, _ in steps)])
+    text = np.array([*primer, *(int(token) for (token,), _ in steps)])
     costly = by_hand(task, text)[3:]
-    np.testing.assert_allclose([float(nats) for _, nats in steps], costly, **CLOSE)
+    np.testing.assert_allclose([float(nats) for _, (nats,) in steps], costly, **CLOSE)
 
 
 @each_model
@@ -178,7 +178,7 @@ def test_a_seed_writes_the_same_alone_and_beside_others(options: dict) -> None:
     task, seeds = made.task(**options), [3, 9, 4, 100]
     together = [token for token, _ in itertools.islice(drawn(task, [3, 4], seeds, Sampling()), 30)]
     for row, seed in enumerate(seeds):
-        alone = [token for token, _ in itertools.islice(drawn(task, [3, 4], [seed], Sampling()), 30)]
+        alone = [token for (token,), _ in itertools.islice(drawn(task, [3, 4], [seed], Sampling()), 30)]
         assert [int(one[row]) for one in together] == [int(one) for one in alone]
     assert len({tuple(int(one[row]) for one in together) for row in range(4)}) == 4, "seeds differ"
 
@@ -187,8 +187,8 @@ def test_a_seed_writes_the_same_alone_and_beside_others(options: dict) -> None:
 def test_temperature_0_takes_the_likeliest_that_is_known(options: dict) -> None:
     task = made.task(**options)
     text = [3]
-    for token, _ in itertools.islice(drawn(task, text, [1], Sampling(temperature=0.0)), 15):
-        log_probs = begun(task, text)[0][0].clone()
+    for (token,), _ in itertools.islice(drawn(task, text, [1], Sampling(temperature=0.0)), 15):
+        log_probs = begun(task, text)[0][0].copy()
         log_probs[UNKNOWN_ID - 1] = -math.inf
         assert int(token) == int(log_probs.argmax()) + 1
         text = [*text, int(token)]
@@ -198,7 +198,7 @@ def test_the_unknown_token_is_never_written() -> None:
     task = made.task()
     with torch.no_grad():
         task.model.head.linear.bias[UNKNOWN_ID - 1] = 50
-    assert all(int(token) != UNKNOWN_ID for token, _ in itertools.islice(drawn(task, [], [1], Sampling()), 50))
+    assert all(int(token) != UNKNOWN_ID for (token,), _ in itertools.islice(drawn(task, [], [1], Sampling()), 50))
 
 
 # ----------------------------------------------------------------------------------------- runs
