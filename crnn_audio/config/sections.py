@@ -54,6 +54,8 @@ class RecurrentLayers(Section):
     bidirectional: bool = True
     kernel_size: Extent = 3
     """Taps of the TCN's convolutions."""
+    activation: Literal["relu", "gelu"] = "relu"
+    """After each of the TCN's convolutions."""
     norm: Literal["none", "layer"] = "layer"
     """After the input projection and after each layer, over the units of one frame."""
     dropout: Probability = 0.25
@@ -75,6 +77,8 @@ class RecurrentLayers(Section):
             raise ValueError("look_ahead is for one-directional layers; bidirectional ones hear the whole sequence")
         if self.nonlinearity != "tanh" and self.cell != "rnn":
             raise ValueError(f"nonlinearity '{self.nonlinearity}' is for cell 'rnn', but cell is '{self.cell}'")
+        if self.activation != "relu" and self.cell != "tcn":
+            raise ValueError(f"activation '{self.activation}' is for cell 'tcn', but cell is '{self.cell}'")
         if self.cell == "tcn" and (self.bidirectional or self.zoneout or not self.projection):
             raise ValueError(
                 "cell 'tcn' hears only the past, has no state to keep, and adds its input to its output: bidirectional "

@@ -57,7 +57,7 @@ class Chance:
 
     def numbers(self, count: int) -> Float[np.ndarray, "B N"]:
         """The next numbers of each, in [0, 1)."""
-        return np.stack([generator.random(count) for generator in self.generators])
+        return np.array([generator.random(count) for generator in self.generators])
 
 
 def draw(
@@ -72,7 +72,7 @@ def draw(
     """
     scores = log_probs.astype(np.float64)
     if allowed is not None:
-        scores[~allowed] = -math.inf
+        scores = np.where(allowed, scores, -math.inf)
     if sampling.temperature == 0:
         likeliest: np.ndarray = scores.argmax(axis=1)
         return likeliest

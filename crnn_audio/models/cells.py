@@ -68,10 +68,10 @@ class Direction(nn.Module):
 
     def _by_frames(self, frames: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """In plain operations; the inputs' products are taken for all frames at once."""
-        own, outputs = dict(self.cell.named_parameters()), []
+        cell, outputs = self.cell, []
         now = tuple(one.squeeze(0) for one in state)
-        for driven in F.linear(frames, own["weight_ih_l0"], own["bias_ih_l0"]).unbind(dim=1):
-            fed_back = F.linear(now[0], own["weight_hh_l0"], own["bias_hh_l0"])
+        for driven in F.linear(frames, cell.weight_ih_l0, cell.bias_ih_l0).unbind(dim=1):
+            fed_back = F.linear(now[0], cell.weight_hh_l0, cell.bias_hh_l0)
             after = self._equations(driven, fed_back, now)
             now = tuple(map(self._zoned, after, now)) if self.zoneout else after
             outputs.append(now[0])

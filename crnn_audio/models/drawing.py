@@ -7,6 +7,8 @@ a GPU each would wait for the one before; here a row leaves the network once and
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -18,7 +20,7 @@ Pitches = Int[np.ndarray, "*B"]
 
 
 class Drawer:
-    """Draws rows as a head says; of its weights it keeps copies, or shares them."""
+    """Draws rows as a head says; it shares its weights where they lie on the CPU."""
 
     def __init__(self, head: ChainHead) -> None:
         self.hidden_size = head.hidden_size
@@ -78,13 +80,15 @@ class Chord:
 
     def __init__(self, voices: Sequence["Voice"], known: Int[np.ndarray, "B N"]) -> None:
         first, columns = voices[0].column.first_pitch, [one.column for one in voices]
-        self.before: Pitches = np.maximum(known[:, [one.before for one in columns]] - first, -1)
-        self.recalled: list[Pitches] = [np.maximum(known[:, one.recalled] - first, -1) for one in columns]
+        pitches = np.maximum(known - first, -1)
+        self.before: Pitches = pitches[:, [one.before for one in columns]]
+        self.recalled: list[Pitches] = [pitches[:, one.recalled] for one in columns]
         self.came = _interval(self.before[:, :, np.newaxis], self.before[:, np.newaxis])
         self.now: Pitches = np.full_like(self.before, -1)
         self.motion = np.zeros_like(self.before)
-        for voice in voices:
-            if voice.column.given is not None:
+        given = [one.column.given for one in voices if one.column.given is not None]
+        if given and known[:, given].any():
+            for voice in voices:
                 self.tell(voice, known[:, voice.column.given])
 
     def tell(self, voice: "Voice", tokens: Int[np.ndarray, " B"]) -> None:
@@ -136,15 +140,15 @@ class Voice:
 
 
 class Linear:
-    """A product with weights that lie as a few rows want to read them."""
+    """A product by PyTorch, whose number of threads is the one that was asked for."""
 
     def __init__(self, layer: nn.Linear) -> None:
-        self.weight = np.ascontiguousarray(_array(layer.weight).T)
-        self.bias = 0.0 if layer.bias is None else _array(layer.bias)
+        self.weight = layer.weight.detach().cpu()
+        self.bias = None if layer.bias is None else layer.bias.detach().cpu()
 
     def of(self, numbers: Float[np.ndarray, "B M"]) -> Float[np.ndarray, "B V"]:
         """The product, with the bias if there is one."""
-        found: np.ndarray = numbers @ self.weight + self.bias
+        found: np.ndarray = F.linear(torch.from_numpy(numbers), self.weight, self.bias).numpy()
         return found
 
 

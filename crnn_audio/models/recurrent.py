@@ -35,7 +35,7 @@ class Recurrent(nn.Module):
             whose dilation doubles from layer to layer.
         nonlinearity: of the simple RNN: "tanh", "relu" or "sigmoid".
         projection: whether there is one; without it the first layer reads the frames as they come.
-        kernel_size: taps of the TCN's convolutions.
+        kernel_size, activation: taps of the TCN's convolutions, and "relu" or "gelu" after each.
         norm: "layer" (over the units of one frame) or "none".
         dropout, input_dropout: on each layer's output, and on the frames that come in.
         variational: dropout takes the same units of a sequence at every frame.
@@ -56,6 +56,7 @@ class Recurrent(nn.Module):
         projection: bool = True,
         bidirectional: bool = True,
         kernel_size: int = 3,
+        activation: str = "relu",
         norm: str = "layer",
         dropout: float = 0.0,
         input_dropout: float = 0.0,
@@ -80,8 +81,13 @@ class Recurrent(nn.Module):
         def layer(index: int) -> "RecurrentLayer | TcnLayer":
             size = self.output_size if index else hidden_size if projection else input_size
             if cell == TCN:
-                spread = {"kernel_size": kernel_size, "dilation": 2**index}
-                return TcnLayer(hidden_size, **spread, norm=norm, dropout=dropout, variational=variational)
+                spread = {
+                    "kernel_size": kernel_size,
+                    "dilation": 2**index,
+                    "dropout": dropout,
+                    "variational": variational,
+                }
+                return TcnLayer(hidden_size, **spread, activation=activation, norm=norm)
             direction = partial(Direction, size, hidden_size, cell, nonlinearity, zoneout)
             return RecurrentLayer(
                 direction(), direction() if bidirectional else None, norm, dropout, variational, residual

@@ -5,22 +5,26 @@ taps, so a frame costs the same however long the sequence has been. What lies fu
 layers reach together is forgotten.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from crnn_audio.models.dropout import TimeDropout
 
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "gelu": F.gelu}
+
 
 class TcnLayer(nn.Module):
-    """One residual block: two causal convolutions of one dilation, each with norm, ReLU and dropout, and the input.
+    """One residual block: the input and two causal convolutions, each with norm, activation and dropout.
 
     Args:
         size: numbers in a frame, in and out.
         kernel_size: taps of a convolution.
         dilation: frames between taps; the block hears `reach` frames before its own.
+        activation: "relu" or "gelu"; the block ends in a ReLU in any case.
         norm: "layer" (over the units of one frame) or "none".
     """
 
@@ -30,6 +34,7 @@ class TcnLayer(nn.Module):
         *,
         kernel_size: int,
         dilation: int,
+        activation: str = "relu",
         norm: str = "none",
         dropout: float = 0.0,
         variational: bool = False,
@@ -38,6 +43,7 @@ class TcnLayer(nn.Module):
         self.convs = nn.ModuleList(CausalConv(size, kernel_size, dilation) for _ in range(2))
         self.norms = nn.ModuleList(nn.LayerNorm(size) if norm == "layer" else nn.Identity() for _ in range(2))
         self.dropouts = nn.ModuleList(TimeDropout(dropout, variational=variational) for _ in range(2))
+        self.activation = ACTIVATIONS[activation]
         self.reach = 2 * (kernel_size - 1) * dilation
 
     def forward(self, frames: Float[Tensor, "B T D"], lengths: Tensor) -> Float[Tensor, "B T D"]:
@@ -51,7 +57,7 @@ class TcnLayer(nn.Module):
         inside, kept = frames, list[Tensor]()
         for conv, norm, dropout in zip(self.convs, self.norms, self.dropouts, strict=True):
             inside, taps = conv(inside, next(states) if states else None)
-            inside = dropout(norm(inside).relu())
+            inside = dropout(self.activation(norm(inside)))
             kept.append(taps)
         return (inside + frames).relu(), tuple(kept)
 

@@ -270,7 +270,7 @@ class Place:
     @property
     def step(self) -> int:
         """Rows before it."""
-        return len(self.recall.rows)
+        return self.recall.length
 
     @property
     def quarters(self) -> float:
@@ -300,7 +300,7 @@ class Place:
         heard = [
             -pitch if token == GOES_ON else token for token, pitch in zip(row[1:], self.sounding.pitches, strict=True)
         ]
-        return replace(self, recall=self.recall.after(heard), sounding=self.sounding.after(row))
+        return Place(self.bars, self.recall.after(heard), self.sounding.after(row), self.key)
 
     def allowed(self, drawn: Row = ()) -> Bool[np.ndarray, " V"]:
         """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""

@@ -175,7 +175,7 @@ class Place:
     @property
     def step(self) -> int:
         """Rows before it."""
-        return len(self.recall.rows)
+        return self.recall.length
 
     @property
     def quarters(self) -> float:
@@ -191,7 +191,7 @@ class Place:
 
     @property
     def _last(self) -> Row:
-        return tuple(self.recall.rows[-1].tolist()) if self.step else (0,) * len(VOICES)
+        return self.recall.last if self.step else (0,) * len(VOICES)
 
     @property
     def closes(self) -> bool:

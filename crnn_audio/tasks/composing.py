@@ -71,7 +71,6 @@ class _Piece:
     def begin_row(self, num_columns: int) -> None:
         """Finds the tokens that must stand in the next row, 0 for those that are drawn."""
         self.row, at, asked = (), len(self.rows), self.request
-        self.nats.append([])
         self.forced = [0] * num_columns
         if self.is_over():
             return
@@ -149,15 +148,17 @@ def _row(drawn: drawing.Row, pieces: Sequence[_Piece], chance: Chance, sampling:
     """The next row of each piece, column by column; pieces that are over get one that nobody reads."""
     for piece in pieces:
         piece.begin_row(drawn.num_columns)
+    costs = list[np.ndarray]()
     for numbers in chance.numbers(drawn.num_columns).T:
         log_probs = drawn.log_probs()
-        allowed = np.stack([piece.allowed()[1:] for piece in pieces])
+        allowed = np.concatenate([piece.allowed() for piece in pieces]).reshape(len(pieces), -1)[:, 1:]
         tokens = draw(log_probs, numbers, sampling, allowed)
-        costs = -log_probs[np.arange(len(tokens)), tokens]
-        for piece, token, cost in zip(pieces, (tokens + 1).tolist(), costs.tolist(), strict=True):
-            piece.row = (*piece.row, token)
-            piece.nats[-1].append(cost)
+        costs.append(-log_probs[np.arange(len(tokens)), tokens])
         drawn.tell(tokens + 1)
+        for piece, token in zip(pieces, (tokens + 1).tolist(), strict=True):
+            piece.row = (*piece.row, token)
+    for piece, nats in zip(pieces, np.stack(costs, axis=1).tolist(), strict=True):
+        piece.nats.append(nats)
     return np.array([piece.row for piece in pieces], dtype=np.int64)
 
 

@@ -6,7 +6,6 @@ import os
 import sys
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, as on the command line
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's, before it is imported, as there
 
 import torch
 
