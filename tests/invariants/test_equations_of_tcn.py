@@ -30,11 +30,21 @@ def relu(z: Tensor) -> Tensor:
     return z * (z > 0)
 
 
-def block_by_hand(layer: TcnLayer, frames: list[Tensor], dilation: int, taps: tuple[list[Tensor], ...]) -> list[Tensor]:
-    """One sequence through a residual block: o = Activation(x + F(x))."""
+def gelu(z: Tensor) -> Tensor:
+    """z times the chance that a standard normal number is below it (Hendrycks and Gimpel 2016)."""
+    return z * (1 + torch.erf(z / 2**0.5)) / 2
+
+
+BY_HAND = {"relu": relu, "gelu": gelu}
+
+
+def block_by_hand(
+    layer: TcnLayer, frames: list[Tensor], dilation: int, taps: tuple[list[Tensor], ...], activation: str = "relu"
+) -> list[Tensor]:
+    """One sequence through a residual block: o = ReLU(x + F(x))."""
     inside = frames
     for conv, norm, before in zip(layer.convs, layer.norms, taps, strict=True):
-        inside = [relu(layer_norm(one, norm)) for one in convolved(conv, inside, before, dilation)]
+        inside = [BY_HAND[activation](layer_norm(one, norm)) for one in convolved(conv, inside, before, dilation)]
     return [relu(one + frame) for one, frame in zip(inside, frames, strict=True)]
 
 
@@ -51,12 +61,13 @@ def assert_same_gradients(found: Tensor, wanted: Tensor, sources: list[Tensor]) 
 
 
 @pytest.mark.parametrize("from_taps", [False, True], ids=["from_silence", "from_taps"])
-@pytest.mark.parametrize("norm", ["none", "layer"])
+@pytest.mark.parametrize(("norm", "activation"), [("none", "relu"), ("layer", "relu"), ("layer", "gelu")])
 @pytest.mark.parametrize(("kernel_size", "dilation"), [(1, 1), (2, 1), (3, 1), (2, 4), (3, 2), (5, 3)])
 def test_a_layer_and_its_gradients_are_its_equations(
-    kernel_size: int, dilation: int, norm: str, from_taps: bool
+    kernel_size: int, dilation: int, norm: str, activation: str, from_taps: bool
 ) -> None:
-    layer = moved(TcnLayer(SIZE, kernel_size=kernel_size, dilation=dilation, norm=norm)).double()
+    shape = {"kernel_size": kernel_size, "dilation": dilation, "norm": norm, "activation": activation}
+    layer = moved(TcnLayer(SIZE, **shape)).double()
     frames = torch.randn(1, 13, SIZE, dtype=torch.float64, requires_grad=True)
     span = (kernel_size - 1) * dilation
     given = [torch.randn(1, span, SIZE, dtype=torch.float64, requires_grad=True) for _ in range(2)]
@@ -66,7 +77,7 @@ def test_a_layer_and_its_gradients_are_its_equations(
         outputs, kept = layer.step(frames, None)
         assert torch.equal(outputs, layer(frames, torch.tensor([13])))
     taps = tuple(list(one[0]) if from_taps else [] for one in given)
-    wanted = torch.stack(block_by_hand(layer, list(frames[0]), dilation, taps))
+    wanted = torch.stack(block_by_hand(layer, list(frames[0]), dilation, taps, activation))
     torch.testing.assert_close(outputs[0], wanted, **EXACT)
     assert [one.shape for one in kept] == [(1, span, SIZE)] * 2
     assert layer.reach == 2 * span
@@ -74,9 +85,9 @@ def test_a_layer_and_its_gradients_are_its_equations(
     assert_same_gradients(outputs[0], wanted, [frames, *layer.parameters(), *reached])
 
 
-@pytest.mark.parametrize("norm", ["none", "layer"])
-def test_a_stack_over_a_padded_batch_is_its_equations_and_dilations_double(norm: str) -> None:
-    shape = {"hidden_size": SIZE, "num_layers": 3, "kernel_size": 3, "norm": norm}
+@pytest.mark.parametrize(("norm", "activation"), [("none", "relu"), ("layer", "gelu")])
+def test_a_stack_over_a_padded_batch_is_its_equations_and_dilations_double(norm: str, activation: str) -> None:
+    shape = {"hidden_size": SIZE, "num_layers": 3, "kernel_size": 3, "norm": norm, "activation": activation}
     stack = moved(Recurrent(5, cell="tcn", bidirectional=False, **shape)).double()
     items = [torch.randn(length, 5, dtype=torch.float64, requires_grad=True) for length in (4, 29, 1)]
     batch, lengths = padded(items)
@@ -86,7 +97,7 @@ def test_a_stack_over_a_padded_batch_is_its_equations_and_dilations_double(norm:
         linear, first = stack.projection
         frames = [layer_norm(linear.weight @ x + linear.bias, first) for x in item]
         for layer, dilation in zip(stack.layers, (1, 2, 4), strict=True):
-            frames = block_by_hand(layer, frames, dilation, ([], []))
+            frames = block_by_hand(layer, frames, dilation, ([], []), activation)
         wanted.append(torch.stack(frames))
     for row, one in enumerate(wanted):
         torch.testing.assert_close(together[row, : len(one)], one, **EXACT)

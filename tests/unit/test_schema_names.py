@@ -16,7 +16,7 @@ from crnn_audio.config import rolls, sections, speech
 from crnn_audio.corpora import CORPORA
 from crnn_audio.features.normalize import GlobalNorm, NoNorm, UtteranceNorm
 from crnn_audio.inference import show
-from crnn_audio.models import cells, conv, recurrent
+from crnn_audio.models import cells, conv, recurrent, tcn
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import loop, optim
@@ -97,6 +97,7 @@ def test_corpora() -> None:
 
 def test_activations() -> None:
     assert allowed(sections.Model, "conv_activation") == conv.ACTIVATIONS.keys()
+    assert allowed(sections.RecurrentLayers, "activation") == tcn.ACTIVATIONS.keys()
 
 
 def test_time_paddings() -> None:

@@ -102,6 +102,9 @@ MISTAKES = {
     ),
     TASK + DATA + "model: {conv: [], recurrent: {cell: tcn}}": TCN_ASKS,
     TASK + DATA + "model: {conv: [], recurrent: {cell: tcn, bidirectional: false, zoneout: 0.1}}": TCN_ASKS,
+    TASK + DATA + "model: {conv: [], recurrent: {activation: gelu, bidirectional: false}}": (
+        "model.recurrent: activation 'gelu' is for cell 'tcn', but cell is 'lstm'"
+    ),
     TASK + DATA + "model: {conv: [], recurrent: {bidirectional: false, input_dropout: 1}}": (
         "model.recurrent.input_dropout: input should be below 1 (found 1)"
     ),
