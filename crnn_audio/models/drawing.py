@@ -86,10 +86,9 @@ class Chord:
         self.came = _interval(self.before[:, :, np.newaxis], self.before[:, np.newaxis])
         self.now: Pitches = np.full_like(self.before, -1)
         self.motion = np.zeros_like(self.before)
-        given = [one.column.given for one in voices if one.column.given is not None]
-        if given and known[:, given].any():
-            for voice in voices:
-                self.tell(voice, known[:, voice.column.given])
+        for voice in voices:
+            if voice.column.given is not None and (given := known[:, voice.column.given]).any():
+                self.tell(voice, given)
 
     def tell(self, voice: "Voice", tokens: Int[np.ndarray, " B"]) -> None:
         """A voice's token in the row."""
