@@ -81,13 +81,8 @@ class Recurrent(nn.Module):
         def layer(index: int) -> "RecurrentLayer | TcnLayer":
             size = self.output_size if index else hidden_size if projection else input_size
             if cell == TCN:
-                spread = {
-                    "kernel_size": kernel_size,
-                    "dilation": 2**index,
-                    "dropout": dropout,
-                    "variational": variational,
-                }
-                return TcnLayer(hidden_size, **spread, activation=activation, norm=norm)
+                kind = {"kernel_size": kernel_size, "dilation": 2**index, "activation": activation}
+                return TcnLayer(hidden_size, **kind, norm=norm, dropout=dropout, variational=variational)
             direction = partial(Direction, size, hidden_size, cell, nonlinearity, zoneout)
             return RecurrentLayer(
                 direction(), direction() if bidirectional else None, norm, dropout, variational, residual

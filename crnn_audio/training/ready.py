@@ -270,7 +270,7 @@ def _judge_text(
     start = int(generator.integers(len(dev) - size + 1))
     primer = dev[start : start + size].tolist()
     stream = drawn(task, primer, [int(generator.integers(2**31))], Sampling())
-    sample = [int(token[0]) for token, _ in islice(stream, recipe.task.sample_tokens)]
+    sample = [int(token) for (token,), _ in islice(stream, recipe.task.sample_tokens)]
     return judge_language(
         task,
         texts.running(dev, task.window),
