@@ -1,6 +1,7 @@
 """Small networks that read and write music as tokens, and pieces made up on the spot."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,6 +19,7 @@ from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.embedding import EventFront
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.symbolic import chorales, events, quartet
+from crnn_audio.symbolic.representation import Places
 from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
 from crnn_audio.tasks.next_token import NextToken
 from tests import trainings
@@ -80,6 +82,12 @@ def piece(representation: ModuleType, seed: int, bars: int = 2) -> EventPiece:
     rows = representation.encode(score)
     condition = np.array([seed % CONDITIONS[0], seed % CONDITIONS[1]])
     return EventPiece(f"piece-{seed}", rows, representation.told(rows, score), condition)
+
+
+def allowed(places: Places, drawn: Sequence[int]) -> np.ndarray:
+    """Which tokens of the next column may stand in the one piece that these are places of."""
+    found: np.ndarray = places.allowed(np.array([drawn], dtype=np.int64))[0]
+    return found
 
 
 def quartets(path: Path, count: int = 30) -> Path:

@@ -18,7 +18,7 @@ NUM_RECALLED = NUM_KEYS + 1
 
 def nothing_yet() -> Recall:
     """What is recalled before a piece."""
-    return Recall.of_nothing(NUM_KEYS, together=True)
+    return Recall.of_nothing(1, NUM_KEYS, together=True)
 
 
 def hear(frames: Roll, recall: Recall | None = None) -> tuple[Heard, Recall | None]:
@@ -30,10 +30,10 @@ def hear(frames: Roll, recall: Recall | None = None) -> tuple[Heard, Recall | No
     if recall is None:
         return frames.astype(np.float32), None
     found = np.zeros((len(frames), NUM_RECALLED), dtype=np.float32)
-    for time, frame in enumerate(frames.tolist()):
-        recall = recall.after(frame)
-        came, (agreed,) = recall.found
-        found[time] = (*came, np.log1p(agreed))
+    for time in range(len(frames)):
+        recall = recall.after(frames[time : time + 1])
+        came, agreed = recall.found
+        found[time, :NUM_KEYS], found[time, NUM_KEYS:] = came[0], np.log1p(agreed[0])
     return np.concatenate([frames.astype(np.float32), found], axis=1), recall
 
 

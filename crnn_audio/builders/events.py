@@ -25,7 +25,8 @@ from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
-from crnn_audio.symbolic.representation import PitchColumn, Representation
+from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, told_of_all
+from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.types import EventBatch
 
@@ -95,17 +96,19 @@ def known_conditions(recipe: EventRecipe, training: Sequence[Tune]) -> Condition
 def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> Encoded:
     """Pieces as tokens; a condition that the model does not know is not told."""
     representation = REPRESENTATIONS[recipe.data.representation]
-    found, left_out = list[EventPiece](), dict[str, str]()
+    held, left_out = list[tuple[Tune, Rows, Score]](), dict[str, str]()
     for tune in chosen:
         try:
             piece, _ = keyed(recipe.data, tune.score)
-            rows = rows_of(recipe.data, piece)
-            told = representation.told(rows, as_rows(recipe.data, piece))
+            held.append((tune, rows_of(recipe.data, piece), as_rows(recipe.data, piece)))
         except DataError as error:
             left_out[tune.id] = str(error)
-            continue
-        found.append(EventPiece(tune.id, rows, told, _ids(known, condition_of(tune))))
-    return Encoded(found, left_out)
+    told = told_of_all(representation, [rows for _, rows, _ in held], [about for *_, about in held])
+    pieces = [
+        EventPiece(tune.id, rows, known_before, _ids(known, condition_of(tune)))
+        for (tune, rows, _), known_before in zip(held, told, strict=True)
+    ]
+    return Encoded(pieces, left_out)
 
 
 def _ids(known: Conditions, condition: Mapping[str, str]) -> np.ndarray:

@@ -25,7 +25,8 @@ class Drawer:
     def __init__(self, head: ChainHead) -> None:
         self.hidden_size = head.hidden_size
         self.earlier = [_array(one.weight) for one in head.earlier if isinstance(one, nn.Embedding)]
-        self.softmax = [Linear(one) for one in head.softmax if isinstance(one, nn.Linear)]
+        layers = [one for one in head.softmax if isinstance(one, nn.Linear)]
+        self.softmax = [(one.weight.detach().cpu(), one.bias.detach().cpu()) for one in layers]
         self.voices = [Voice(one) for one in head.intervals if isinstance(one, Intervals)]
         self.voice_at = {one.column.place: one for one in self.voices}
 
@@ -51,11 +52,11 @@ class Row:
         """Of the tokens of the next column, the first of which has id 1."""
         hidden, voice = self._hidden[:, self._place], self._drawer.voice_at.get(self._place)
         if voice is None or self._chord is None:
-            logits = self._drawer.softmax[self._place].of(np.maximum(hidden, 0))
+            logits = product(np.maximum(hidden, 0), *self._drawer.softmax[self._place])
         else:
             rows = voice.rows(self._chord)
             hidden = np.maximum(hidden + voice.vectors.take(rows, axis=0).sum(axis=1), 0)
-            logits = self._drawer.softmax[self._place].of(hidden)
+            logits = product(hidden, *self._drawer.softmax[self._place])
             voice.add_gains(logits, hidden, self._chord, rows)
         logits -= logits.max(axis=1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -100,15 +101,21 @@ class Chord:
 
 
 class Voice:
-    """`Intervals` of one voice."""
+    """`Intervals` of one voice; its references are put so that those of voices that are drawn later come last.
+
+    What is not known yet then costs nothing.
+    """
 
     def __init__(self, own: Intervals) -> None:
         self.column, self.index = own.voice, own.index
         self.others, self.uppers, self.lowers = map(_array, (own.others, own.uppers, own.lowers))
         self.starts, self.apart = _array(own.table_starts), _array(own.apart)
         self.vectors = _array(own.vectors)
-        self.distances = Linear(own.distances)
         self.steps = GAIN * _array(own.steps)[:, _array(own.classes)]
+        self.num_own = own.num_references - len(self.others)
+        order = [0, *range(1 + len(self.others), own.num_references), *range(1, 1 + len(self.others))]
+        weight = own.distances.weight.detach().cpu()
+        self.distances = weight.reshape(own.num_references, -1, weight.shape[1])[order].flatten(0, 1)
 
     def rows(self, chord: Chord) -> Int[np.ndarray, "B W"]:
         """Of the tables, for how each other voice moves against this one, and for the chord that each two make."""
@@ -125,30 +132,38 @@ class Voice:
         rows: Int[np.ndarray, "B W"],
     ) -> None:
         """Adds to the logits what the voice's tokens gain by their distances from the references that there are."""
-        own, harmony = chord.before[:, self.index], slice(1, 1 + len(self.others))
-        references = np.concatenate([own[:, np.newaxis], chord.now[:, self.others], chord.recalled[self.index]], axis=1)
-        weights = self.distances.of(hidden).reshape(*references.shape, -1)
-        weights[:, harmony] += self.steps[rows[:, : len(self.others)]]
+        own = chord.before[:, self.index]
+        references = np.concatenate([own[:, np.newaxis], chord.recalled[self.index], chord.now[:, self.others]], axis=1)
+        known = np.logical_or.reduce(references >= 0, axis=0)
+        if not known.any():
+            return
+        references = references[:, : len(known) - known[::-1].argmax()]
+        weights = self._weights(hidden, references, rows)
         lines = np.arange(0, weights.size, weights.shape[2]).reshape(*references.shape, 1)
         places = lines + self.apart - np.maximum(references, 0)[:, :, np.newaxis]
         found = weights.take(places) * (references >= 0)[:, :, np.newaxis]
         logits[:, self.column.first_pitch - 1 :] += found.sum(axis=1)
         if self.column.goes_on:
-            held = found[np.arange(len(own)), harmony, np.maximum(own, 0)].sum(axis=1)
+            held = found[np.arange(len(own)), self.num_own :, np.maximum(own, 0)].sum(axis=1)
             logits[:, self.column.goes_on - 1] += held * (own >= 0)
 
+    def _weights(
+        self, hidden: Float[np.ndarray, "B M"], references: Int[np.ndarray, "B R"], rows: Int[np.ndarray, "B W"]
+    ) -> Float[np.ndarray, "B R D"]:
+        """Of each distance from each of these references."""
+        count, width = references.shape[1], self.steps.shape[1]
+        weights = product(hidden, self.distances[: count * width]).reshape(*references.shape, width)
+        if count > self.num_own:
+            weights[:, self.num_own :] += self.steps[rows[:, : count - self.num_own]]
+        return weights
 
-class Linear:
-    """A product by PyTorch, whose number of threads is the one that was asked for."""
 
-    def __init__(self, layer: nn.Linear) -> None:
-        self.weight = layer.weight.detach().cpu()
-        self.bias = None if layer.bias is None else layer.bias.detach().cpu()
-
-    def of(self, numbers: Float[np.ndarray, "B M"]) -> Float[np.ndarray, "B V"]:
-        """The product, with the bias if there is one."""
-        found: np.ndarray = F.linear(torch.from_numpy(numbers), self.weight, self.bias).numpy()
-        return found
+def product(
+    numbers: Float[np.ndarray, "B M"], weight: Float[Tensor, "V M"], bias: Float[Tensor, " V"] | None = None
+) -> Float[np.ndarray, "B V"]:
+    """By PyTorch, whose number of threads is the one that was asked for."""
+    found: np.ndarray = F.linear(torch.from_numpy(numbers), weight, bias).numpy()
+    return found
 
 
 def _array(parameter: Tensor) -> np.ndarray:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.counting import Bars, bars_of
 from crnn_audio.symbolic.recall import Recall
-from crnn_audio.symbolic.representation import PitchColumn, told_at
+from crnn_audio.symbolic.representation import PitchColumn, told_before
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
 STEPS_PER_QUARTER = 4
@@ -41,6 +41,7 @@ LONGEST_RECALLED = 48
 BARS = 32
 """Bars after which their numbers begin anew."""
 PAIRS = tuple(combinations(range(len(VOICES)), 2))
+UPPER, LOWER = zip(*PAIRS, strict=True)
 TOLD = (
     "passed",
     "left",
@@ -79,12 +80,9 @@ PITCHED = tuple(
     )
     for place, name in enumerate(VOICES, 1)
 )
-_EVERY = tuple(np.arange(size + 1) > 0 for size in VOCABULARY)
-"""All tokens of each column."""
 
 Tokens = Int[np.ndarray, "T 5"]
 Voice = Int[np.ndarray, " T"]
-Row = tuple[int, ...]
 
 
 def encode(score: Score) -> Tokens:
@@ -193,7 +191,8 @@ def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens 
 
 def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 29"]:
     """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
-    return told_at(Place.first(about), tokens, len(TOLD))
+    found: np.ndarray = told_before(Places.first([about]), tokens[np.newaxis], len(TOLD))[0]
+    return found
 
 
 def retold(told: Int[np.ndarray, "T 29"], semitones: int) -> Int[np.ndarray, "T 29"]:
@@ -215,100 +214,108 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 5"]:
 
 
 @dataclass(frozen=True)
-class Sounding:
-    """The token of the pitch that sounds in each voice, 0 where none does, and for how many rows that has been so."""
+class Places:
+    """Where the next row of each piece stands, for writing them row after row.
 
-    pitches: tuple[int, ...] = (0,) * len(VOICES)
-    held: tuple[int, ...] = (0,) * len(VOICES)
+    `Places.first(abouts)` stands before the first row; `.next(rows)` after each.
 
-    @property
-    def classes(self) -> frozenset[int]:
-        """The pitch classes."""
-        return frozenset((LOWEST + pitch - FIRST_PITCH) % 12 for pitch in self.pitches if pitch)
-
-    def told(self, key: Key | None) -> Row:
-        """What `TOLD` has of it."""
-        above, pitches = LOWEST - FIRST_PITCH - (key.tonic_pitch_class if key else 0), self.pitches
-        degrees = [1 + (pitch + above) % 12 if pitch and key else 0 for pitch in pitches]
-        both = [(pitches[upper], pitches[lower]) for upper, lower in PAIRS]
-        intervals = [1 + (upper - lower) % 12 if upper and lower else 0 for upper, lower in both]
-        return *self.pitches, *degrees, *self.held, *intervals
-
-    def after(self, row: Sequence[int]) -> "Sounding":
-        """What sounds once this row has begun."""
-        pitches, held = list[int](), list[int]()
-        for token, before, rows in zip(row[1:], self.pitches, self.held, strict=True):
-            pitches.append(token if token >= FIRST_PITCH else before if token == GOES_ON else 0)
-            goes_on = token == GOES_ON or (token == REST and not before)
-            held.append(min(rows + 1, LONGEST_HELD) if goes_on else 1)
-        return Sounding(tuple(pitches), tuple(held))
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the next row stands, for writing row after row: what sounds before it, and the key if it is known.
-
-    `recall` knows notes that go on as their pitches below zero, so that only the same ones agree.
-    `Place.first(about)` stands before the first row; `.next(row)` after each.
+    Args:
+        bars, keys: of each piece; None where no key is known.
+        tonics: the keys' pitch classes, below 0 where none is known.
+        recall: of the rows so far; notes that go on are known as their pitches below zero, so that only the same ones
+            agree.
+        bar: the row's bar: its number, its first row and the one after its last.
+        pitches, held: of each voice the token of the pitch that sounds before the row, 0 where none does, and for how
+            many rows that has been so.
     """
 
-    bars: Bars
+    bars: tuple[Bars, ...]
+    keys: tuple[Key | None, ...]
+    tonics: Int[np.ndarray, "B 1"]
     recall: Recall
-    sounding: Sounding = Sounding()
-    key: Key | None = None
+    bar: Int[np.ndarray, "B 3"]
+    pitches: Int[np.ndarray, "B 4"]
+    held: Int[np.ndarray, "B 4"]
 
     @classmethod
-    def first(cls, about: Score) -> "Place":
-        """Before the first row of a piece of the metres, the pickup and the key of `about`.
+    def first(cls, abouts: Sequence[Score]) -> "Places":
+        """Before the first row of pieces of the metres, the pickups and the keys of these.
 
         Raises:
-            DataError: bars are too long or no whole sixteenths, or the pickup is.
+            DataError: bars are too long or no whole sixteenths, or a pickup is.
         """
-        recall = Recall.of_nothing(len(VOICES), STEPS_PER_QUARTER)
-        return cls(_bars(about, about.title or "the piece"), recall, key=next(iter(about.keys), None))
+        bars = tuple(_bars(about, about.title or "the piece") for about in abouts)
+        keys = tuple(next(iter(about.keys), None) for about in abouts)
+        tonics = np.array([[key.tonic_pitch_class if key else -1] for key in keys])
+        recall = Recall.of_nothing(len(bars), len(VOICES), STEPS_PER_QUARTER)
+        silent = np.zeros((len(bars), len(VOICES)), dtype=np.int64)
+        return cls(bars, keys, tonics, recall, np.array([_bar_of_row(one, 0) for one in bars]), silent, silent)
 
     @property
-    def step(self) -> int:
-        """Rows before it."""
-        return self.recall.length
-
-    @property
-    def quarters(self) -> float:
+    def quarters(self) -> Float[np.ndarray, " B"]:
         """Quarter notes from the beginning of the piece."""
-        return self.step / STEPS_PER_QUARTER
+        return np.full(len(self.bars), self.recall.length / STEPS_PER_QUARTER)
 
     @property
-    def told(self) -> Row:
+    def told(self) -> Int[np.ndarray, "B 29"]:
         """What `told` has in the next row."""
-        bar = self.bars.at(self.step * STEP)
-        passed, left = self.step - bar.start // STEP, bar.end // STEP - self.step
+        (number, start, end), step, pitches = self.bar.T, self.recall.length, self.pitches
+        place = np.stack([step - start, end - step, number % BARS], axis=1)
+        degrees = (1 + (pitches + (LOWEST - FIRST_PITCH) - self.tonics) % 12) * ((pitches > 0) & (self.tonics >= 0))
+        upper, lower = pitches[:, UPPER], pitches[:, LOWER]
+        intervals = (1 + (upper - lower) % 12) * ((upper > 0) & (lower > 0))
         came, agreed = self.recall.found
-        quarters = [min(rows, LONGEST_RECALLED) // STEPS_PER_QUARTER for rows in agreed]
-        tokens = [GOES_ON if token < 0 else token for token in came]
-        return passed, left, bar.number % BARS, *self.sounding.told(self.key), *tokens, *quarters
+        came = np.where(came < 0, GOES_ON, came)
+        agreed = np.minimum(agreed, LONGEST_RECALLED) // STEPS_PER_QUARTER
+        return np.concatenate([place, pitches, degrees, self.held, intervals, came, agreed], axis=1)
 
     @property
-    def closes(self) -> bool:
+    def closes(self) -> Bool[np.ndarray, " B"]:
         """Whether the tonic's chord has filled the bar, or any has where no key is known."""
-        now, chord = self.step * STEP, self.sounding.classes
-        if not chord or not self.bars.is_full(self.bars.at(now - 1), now):
+        return np.array([self._closes(piece) for piece in range(len(self.bars))])
+
+    def _closes(self, piece: int) -> bool:
+        bars, key, now = self.bars[piece], self.keys[piece], self.recall.length * STEP
+        chord = {(LOWEST + pitch - FIRST_PITCH) % 12 for pitch in self.pitches[piece].tolist() if pitch}
+        if not chord or not bars.is_full(bars.at(now - 1), now):
             return False
-        return self.key is None or self.key.has_chord(chord)
+        return key is None or key.has_chord(chord)
 
-    def next(self, row: Row) -> "Place":
-        """After this row."""
-        heard = [
-            -pitch if token == GOES_ON else token for token, pitch in zip(row[1:], self.sounding.pitches, strict=True)
-        ]
-        return Place(self.bars, self.recall.after(heard), self.sounding.after(row), self.key)
+    def next(self, rows: Int[np.ndarray, "B 5"]) -> "Places":
+        """After these rows."""
+        tokens, before, step = rows[:, 1:], self.pitches, self.recall.length + 1
+        goes_on = tokens == GOES_ON
+        pitches = np.where(goes_on, before, tokens * (tokens >= FIRST_PITCH))
+        same = goes_on | ((tokens == REST) & (before == 0))
+        return replace(
+            self,
+            recall=self.recall.after(np.where(goes_on, -before, tokens)),
+            bar=self._bar_at(step),
+            pitches=pitches,
+            held=np.where(same, np.minimum(self.held + 1, LONGEST_HELD), 1),
+        )
 
-    def allowed(self, drawn: Row = ()) -> Bool[np.ndarray, " V"]:
-        """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""
-        may = _EVERY[len(drawn)].copy()
-        if not drawn:
-            may[END] = self.step > 0
-        elif drawn[0] == END:
-            may[GOES_ON:] = False
+    def _bar_at(self, step: int) -> Int[np.ndarray, "B 3"]:
+        over = self.bar[:, 2] <= step
+        if not over.any():
+            return self.bar
+        later = self.bar.copy()
+        later[over] = [_bar_of_row(self.bars[piece], step) for piece in np.flatnonzero(over)]
+        return later
+
+    def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
+        """Which tokens of the next column make sense, 0 never; `drawn` are the rows' columns before it."""
+        column = drawn.shape[1]
+        may = np.ones((len(drawn), 1 + VOCABULARY[column]), dtype=bool)
+        may[:, 0] = False
+        if column == 0:
+            may[:, END] = self.recall.length > 0
         else:
-            may[GOES_ON] = self.sounding.pitches[len(drawn) - 1] > 0
+            may[:, GOES_ON] = self.pitches[:, column - 1] > 0
+            may[drawn[:, 0] == END, GOES_ON:] = False
         return may
+
+
+def _bar_of_row(bars: Bars, step: int) -> tuple[int, int, int]:
+    bar = bars.at(step * STEP)
+    return bar.number, bar.start // STEP, bar.end // STEP

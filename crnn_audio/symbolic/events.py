@@ -7,16 +7,18 @@ bar's number, the last note, how high above the tonic it is, and what came where
 since tunes repeat what they have said. In both columns token 0 is nothing, what stands before the first row.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.counting import Bar, Bars, bars_of
+from crnn_audio.symbolic.counting import Bars, bars_of
 from crnn_audio.symbolic.recall import Recall
-from crnn_audio.symbolic.representation import PitchColumn, told_at
+from crnn_audio.symbolic.representation import PitchColumn, told_before
 from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
 
 BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4
@@ -57,6 +59,7 @@ PITCHED = (PitchColumn(0, FIRST_PITCH, before=len(COLUMNS) + _PITCH, recalled=(l
 
 Tokens = Int[np.ndarray, "T 2"]
 Row = tuple[int, int]
+_Numbers: TypeAlias = int | np.ndarray
 
 
 def encode(score: Score) -> Tokens:
@@ -145,8 +148,7 @@ def decode(tokens: Tokens, about: Score) -> Score:
     """
     spans: list[tuple[int, int, int]] = []
     now, sounding = 0, False
-    for event, duration in tokens.tolist():
-        length = _ticks(event, duration)
+    for event, length in zip(tokens[:, 0].tolist(), _ticks(tokens).tolist(), strict=True):
         if event == END:
             break
         if event == GOES_ON and sounding:
@@ -161,13 +163,16 @@ def decode(tokens: Tokens, about: Score) -> Score:
     return replace(about, parts=(replace(part, notes=tuple(notes)),))
 
 
-def _sounds(event: int, length: int, sounding: bool) -> bool:
-    """Whether a note sounds after the row, which another may let go on."""
-    return (event >= FIRST_PITCH or (event == GOES_ON and sounding)) if length else sounding
+def _sounds(event: _Numbers, length: _Numbers, sounding: _Numbers) -> Any:
+    """Whether a note sounds after a row, which another may let go on; of many rows at once, too."""
+    return ((event >= FIRST_PITCH) | ((event == GOES_ON) & sounding)) & (length > 0) | sounding & (length == 0)
 
 
-def _ticks(event: int, duration: int) -> int:
-    return DURATIONS[duration - NO_TIME - 1] if event >= REST and duration > NO_TIME else 0
+def _ticks(rows: Int[np.ndarray, "B 2"]) -> Int[np.ndarray, " B"]:
+    """Of each row; none of what lasts no time."""
+    ticks_of = np.array([0] * (NO_TIME + 1) + list(DURATIONS))
+    lengths: np.ndarray = ticks_of[rows[:, 1]] * (rows[:, 0] >= REST)
+    return lengths
 
 
 def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
@@ -180,7 +185,8 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
 
 def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 8"]:
     """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
-    return told_at(Place.first(about), tokens, len(TOLD))
+    found: np.ndarray = told_before(Places.first([about]), tokens[np.newaxis], len(TOLD))[0]
+    return found
 
 
 def retold(told: Int[np.ndarray, "T 8"], semitones: int) -> Int[np.ndarray, "T 8"]:
@@ -202,83 +208,108 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 2"]:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the next row stands, for writing row after row: in which bar, at which tick.
+class Places:
+    """Where the next row of each piece stands, for writing them row after row.
 
-    `sounding` is whether a note can go on, `pitch` the last note's event; `key` is None where none is known.
-    `Place.first(about)` stands before the first row; `.next(row)` after each.
+    `Places.first(abouts)` stands before the first row; `.next(rows)` after each.
+
+    Args:
+        bars, keys: of each piece; None where no key is known.
+        tonics: the keys' pitch classes, below 0 where none is known.
+        recall: of the rows so far.
+        bar: the row's bar: its number, the tick it begins at and that of its bar line.
+        now: the row's tick.
+        sounding: whether a note can go on.
+        pitch: the last note's event, 0 before the first.
     """
 
-    bars: Bars
-    bar: Bar
+    bars: tuple[Bars, ...]
+    keys: tuple[Key | None, ...]
+    tonics: Int[np.ndarray, " B"]
     recall: Recall
-    now: int = 0
-    sounding: bool = False
-    pitch: int = 0
-    key: Key | None = None
+    bar: Int[np.ndarray, "B 3"]
+    now: Int[np.ndarray, " B"]
+    sounding: Bool[np.ndarray, " B"]
+    pitch: Int[np.ndarray, " B"]
 
     @classmethod
-    def first(cls, about: Score) -> "Place":
-        """Before the first row of a melody of the metres, the pickup and the key of `about`.
+    def first(cls, abouts: Sequence[Score]) -> "Places":
+        """Before the first row of melodies of the metres, the pickups and the keys of these.
 
         Raises:
-            DataError: bars are too long, or the pickup is.
+            DataError: bars are too long, or a pickup is.
         """
-        bars = _bars(about, about.title or "the piece")
-        return cls(bars, bars.bar(0), Recall.of_nothing(len(COLUMNS), together=True), key=next(iter(about.keys), None))
+        bars = tuple(_bars(about, about.title or "the piece") for about in abouts)
+        keys = tuple(next(iter(about.keys), None) for about in abouts)
+        tonics = np.array([key.tonic_pitch_class if key else -1 for key in keys])
+        recall, zero = Recall.of_nothing(len(bars), len(COLUMNS), together=True), np.zeros(len(bars), dtype=np.int64)
+        return cls(bars, keys, tonics, recall, np.array([_bar(one, 0) for one in bars]), zero, zero > 0, zero)
 
     @property
-    def quarters(self) -> float:
+    def quarters(self) -> Float[np.ndarray, " B"]:
         """Quarter notes from the beginning of the piece."""
-        return self.now / TICKS_PER_QUARTER
+        quarters: np.ndarray = self.now / TICKS_PER_QUARTER
+        return quarters
 
     @property
-    def told(self) -> tuple[int, ...]:
+    def told(self) -> Int[np.ndarray, "B 8"]:
         """What `told` has in the next row."""
-        passed, left = self.now - self.bar.start, self.bar.end - self.now
-        degree = 1 + (self._pitch_class - self.key.tonic_pitch_class) % 12 if self.pitch and self.key else 0
-        came, (agreed,) = self.recall.found
-        recalled = (*came, min(agreed, LONGEST_RECALLED))
-        return _units(passed), _units(left), self.bar.number % BARS, self.pitch, degree, *recalled
+        number, start, end = self.bar.T
+        degree = (1 + (self._pitch_class - self.tonics) % 12) * ((self.pitch > 0) & (self.tonics >= 0))
+        told = [_units(self.now - start), _units(end - self.now), number % BARS, self.pitch, degree]
+        came, agreed = self.recall.found
+        return np.concatenate([np.stack(told, axis=1), came, np.minimum(agreed, LONGEST_RECALLED)], axis=1)
 
     @property
-    def closes(self) -> bool:
+    def closes(self) -> Bool[np.ndarray, " B"]:
         """Whether a note has filled the bar that is of the tonic's chord, or of any where no key is known."""
-        return self.sounding and (self.key is None or self.key.has_chord({self._pitch_class}))
+        pitches = zip(self.keys, self._pitch_class.tolist(), strict=True)
+        return self.sounding & [key is None or key.has_chord({pitch}) for key, pitch in pitches]
 
     @property
-    def _pitch_class(self) -> int:
-        return (LOWEST + self.pitch - FIRST_PITCH) % 12
+    def _pitch_class(self) -> Int[np.ndarray, " B"]:
+        pitch_class: np.ndarray = (LOWEST + self.pitch - FIRST_PITCH) % 12
+        return pitch_class
 
-    def next(self, row: Row) -> "Place":
-        """After this row."""
-        event, duration = row
-        recall = self.recall.after(row)
-        if event == BAR_LINE:
-            return replace(self, bar=self.bars.bar(self.bar.number + 1), recall=recall)
-        length = _ticks(event, duration)
+    def next(self, rows: Int[np.ndarray, "B 2"]) -> "Places":
+        """After these rows."""
+        event, lengths, bar = rows[:, 0], _ticks(rows), self.bar.copy()
+        for piece in np.flatnonzero(event == BAR_LINE).tolist():
+            bar[piece] = _bar(self.bars[piece], int(bar[piece, 0]) + 1)
         return replace(
             self,
-            recall=recall,
-            now=self.now + length,
-            sounding=_sounds(event, length, self.sounding),
-            pitch=event if event >= FIRST_PITCH else self.pitch,
+            recall=self.recall.after(rows),
+            bar=bar,
+            now=self.now + lengths,
+            sounding=_sounds(event, lengths, self.sounding),
+            pitch=np.where(event >= FIRST_PITCH, event, self.pitch),
         )
 
-    def allowed(self, drawn: tuple[int, ...] = ()) -> Bool[np.ndarray, " V"]:
-        """Which tokens of the next column keep every bar full, 0 never; `drawn` are the row's columns before it."""
-        may = np.zeros(VOCABULARY[len(drawn)] + 1, dtype=bool)
-        left = self.bar.end - self.now
-        if not drawn:
-            may[REST:] = left > 0
-            may[GOES_ON] = left > 0 and self.sounding
-            may[BAR_LINE], may[END] = left <= 0, self.now > 0 and self.bars.is_full(self.bar, self.now)
-        elif drawn[0] in (BAR_LINE, END):
-            may[NO_TIME] = True
+    def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
+        """Which tokens of the next column keep every bar full, 0 never; `drawn` are the rows' columns before it."""
+        may = np.zeros((len(drawn), 1 + VOCABULARY[drawn.shape[1]]), dtype=bool)
+        left = self.bar[:, 2] - self.now
+        if drawn.shape[1] == 0:
+            may[:, REST:] = left[:, np.newaxis] > 0
+            may[:, GOES_ON] &= self.sounding
+            may[:, BAR_LINE], may[:, END] = left <= 0, self._may_end
         else:
-            may[NO_TIME + 1 :] = np.array(DURATIONS) <= left
+            timeless = drawn[:, :1] <= END
+            may[:, NO_TIME] = timeless[:, 0]
+            may[:, NO_TIME + 1 :] = ~timeless & (left[:, np.newaxis] >= DURATIONS)
         return may
 
+    @property
+    def _may_end(self) -> Bool[np.ndarray, " B"]:
+        places = zip(self.bars, self.bar[:, 0].tolist(), self.now.tolist(), strict=True)
+        return np.array([now > 0 and bars.is_full(bars.bar(number), now) for bars, number, now in places])
 
-def _units(span: int) -> int:
-    return min(max(span // UNIT, 0), LONGEST_BAR)
+
+def _bar(bars: Bars, number: int) -> tuple[int, int, int]:
+    bar = bars.bar(number)
+    return bar.number, bar.start, bar.end
+
+
+def _units(spans: Int[np.ndarray, " B"]) -> Int[np.ndarray, " B"]:
+    units: np.ndarray = np.clip(spans // UNIT, 0, LONGEST_BAR)
+    return units

@@ -25,7 +25,7 @@ def to_melody(score: Score) -> tuple[Score, list[str]]:
     part = max(named, key=lambda part: sum(note.pitch for note in part.notes) / len(part.notes))
     remarks = [] if len(named) == 1 else [f"of {len(named)} parts the highest is taken, {part.name or 'unnamed'}"]
     notes, changes = _one_voice(part.notes, events.UNIT, events.LOWEST + MARGIN, events.HIGHEST - MARGIN)
-    score, uncounted = _counted(score, events.Place.first)
+    score, uncounted = _counted(score, events.Places.first)
     return replace(score, parts=(replace(part, notes=notes),)), [*remarks, *changes, *uncounted]
 
 
@@ -46,11 +46,11 @@ def to_chorale(score: Score) -> tuple[Score, list[str]]:
     last = max(ticks(part.end) for part in settled)
     begins = sorted({_nearest(ticks(start), chorales.STEP) for start in score.fermatas})
     fermatas = tuple(begin / TICKS_PER_QUARTER for begin in begins if 0 <= begin < last)
-    score, uncounted = _counted(score, chorales.Place.first)
+    score, uncounted = _counted(score, chorales.Places.first)
     return replace(score, parts=tuple(settled), fermatas=fermatas), [*remarks, *uncounted]
 
 
-def _counted(score: Score, first: Callable[[Score], object]) -> tuple[Score, list[str]]:
+def _counted(score: Score, first: Callable[[Sequence[Score]], object]) -> tuple[Score, list[str]]:
     """The piece with those of its metres, and its pickup, by which bars can be counted out, as `first` finds."""
     kept = replace(score, metres=(), pickup=0.0)
     for metre in score.metres:
@@ -67,9 +67,9 @@ def _counted(score: Score, first: Callable[[Score], object]) -> tuple[Score, lis
     return kept, remarks
 
 
-def _is_held(score: Score, first: Callable[[Score], object]) -> bool:
+def _is_held(score: Score, first: Callable[[Sequence[Score]], object]) -> bool:
     try:
-        first(score)
+        first([score])
     except DataError:
         return False
     return True

@@ -19,14 +19,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.chorales import STEP, STEPS_PER_QUARTER, VOICES
 from crnn_audio.symbolic.recall import Recall
-from crnn_audio.symbolic.representation import PitchColumn, told_at
+from crnn_audio.symbolic.representation import PitchColumn, told_before
 from crnn_audio.symbolic.score import Score
 
 GOES_ON, END = 1, 2
@@ -65,11 +65,8 @@ PITCHED = tuple(
     PitchColumn(place, FIRST_PITCH, before=place, recalled=(len(COLUMNS) + TOLD.index(f"{name} recalled"),))
     for place, name in enumerate(VOICES, 1)
 )
-_EVERY = tuple(np.arange(size + 1) > 0 for size in VOCABULARY)
-"""All tokens of each column."""
 
 Tokens = Int[np.ndarray, "T 5"]
-Row = tuple[int, ...]
 
 
 def encode(score: Score) -> Tokens:
@@ -134,7 +131,8 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
 
 def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 17"]:
     """What is told before each row is drawn; `about` says nothing."""
-    return told_at(Place.first(about), tokens, len(TOLD))
+    found: np.ndarray = told_before(Places.first([about]), tokens[np.newaxis], len(TOLD))[0]
+    return found
 
 
 def retold(told: Int[np.ndarray, "T 17"], semitones: int) -> Int[np.ndarray, "T 17"]:
@@ -158,65 +156,58 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 5"]:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the next row stands, for writing row after row.
+class Places:
+    """Where the next row of each piece stands, for writing them row after row.
 
-    `Place.first(about)` stands before the first row; `.next(row)` after each.
+    `Places.first(abouts)` stands before the first row; `.next(rows)` after each.
     """
 
     recall: Recall
-    held: tuple[int, ...] = (0,) * len(VOICES)
+    held: Int[np.ndarray, "B 4"]
 
     @classmethod
-    def first(cls, about: Score) -> "Place":
-        """Before the first row; `about` says nothing."""
-        return cls(Recall.of_nothing(len(VOICES), STEPS_PER_QUARTER))
+    def first(cls, abouts: Sequence[Score]) -> "Places":
+        """Before the first row of as many pieces; what they are about says nothing."""
+        recall = Recall.of_nothing(len(abouts), len(VOICES), STEPS_PER_QUARTER)
+        return cls(recall, np.zeros((len(abouts), len(VOICES)), dtype=np.int64))
 
     @property
-    def step(self) -> int:
-        """Rows before it."""
-        return self.recall.length
-
-    @property
-    def quarters(self) -> float:
+    def quarters(self) -> Float[np.ndarray, " B"]:
         """Quarter notes from the beginning of the piece."""
-        return self.step / STEPS_PER_QUARTER
+        return np.full(len(self.held), self.recall.length / STEPS_PER_QUARTER)
 
     @property
-    def told(self) -> Row:
+    def told(self) -> Int[np.ndarray, "B 17"]:
         """What `told` has in the next row."""
-        came, agreed = self.recall.found
-        quarters = (min(length, LONGEST_RECALLED) // STEPS_PER_QUARTER for length in agreed)
-        return self.step % 16, self.step % 12, *self.held, *_above_the_bass(self._last), *came, *quarters
+        step, (came, agreed) = self.recall.length, self.recall.found
+        place = np.broadcast_to([step % 16, step % 12], (len(self.held), 2))
+        quarters = np.minimum(agreed, LONGEST_RECALLED) // STEPS_PER_QUARTER
+        return np.concatenate([place, self.held, _above_the_bass(self.recall.last), came, quarters], axis=1)
 
     @property
-    def _last(self) -> Row:
-        return self.recall.last if self.step else (0,) * len(VOICES)
-
-    @property
-    def closes(self) -> bool:
+    def closes(self) -> Bool[np.ndarray, " B"]:
         """Always: it knows no key."""
-        return True
+        return np.ones(len(self.held), dtype=bool)
 
-    def next(self, row: Sequence[int]) -> "Place":
-        """After this row."""
-        voices = row[1:]
-        held = (
-            min(count + 1, LONGEST_HELD) if now == before else 1
-            for now, before, count in zip(voices, self._last, self.held, strict=True)
-        )
-        return Place(self.recall.after(voices), tuple(held))
+    def next(self, rows: Int[np.ndarray, "B 5"]) -> "Places":
+        """After these rows."""
+        voices = rows[:, 1:]
+        held = np.where(voices == self.recall.last, np.minimum(self.held + 1, LONGEST_HELD), 1)
+        return Places(self.recall.after(voices), held)
 
-    def allowed(self, drawn: Sequence[int] = ()) -> Bool[np.ndarray, " V"]:
-        """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""
-        may = _EVERY[len(drawn)].copy()
-        if not drawn:
-            may[END] = self.step > 0
-        elif drawn[0] == END:
-            may[FIRST_PITCH:] = False
+    def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
+        """Which tokens of the next column make sense, 0 never; `drawn` are the rows' columns before it."""
+        column = drawn.shape[1]
+        may = np.ones((len(drawn), 1 + VOCABULARY[column]), dtype=bool)
+        may[:, 0] = False
+        if column == 0:
+            may[:, END] = self.recall.length > 0
+        else:
+            may[drawn[:, 0] == END, FIRST_PITCH:] = False
         return may
 
 
-def _above_the_bass(voices: Row) -> Row:
-    *higher, bass = voices
-    return tuple(1 + (one - bass) % 12 if min(one, bass) >= FIRST_PITCH else 0 for one in higher)
+def _above_the_bass(voices: Int[np.ndarray, "B 4"]) -> Int[np.ndarray, "B 3"]:
+    higher, bass = voices[:, :-1], voices[:, -1:]
+    above: np.ndarray = (1 + (higher - bass) % 12) * ((higher >= FIRST_PITCH) & (bass >= FIRST_PITCH))
+    return above

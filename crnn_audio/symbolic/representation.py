@@ -4,13 +4,17 @@ Each is a module: `chorales`, `events`, `quartet`. Token ids are 1 and up in eve
 before the first row, or for a voice that is not given.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from crnn_audio.symbolic.score import Score
+
+TOGETHER = 32
+"""Pieces that are read side by side."""
 
 Row = tuple[int, ...]
 Rows = Int[np.ndarray, "T P"]
@@ -40,30 +44,30 @@ class PitchColumn:
 
 
 @runtime_checkable
-class Place(Protocol):
-    """Where the next row of a piece stands, for writing row after row."""
+class Places(Protocol):
+    """Where the next row of each of several pieces stands, for writing them side by side, row after row."""
 
     @property
-    def told(self) -> Row:
+    def told(self) -> Int[np.ndarray, "B Q"]:
         """What is known before the row is drawn."""
         ...
 
     @property
-    def quarters(self) -> float:
+    def quarters(self) -> Float[np.ndarray, " B"]:
         """Quarter notes from the beginning of the piece."""
         ...
 
     @property
-    def closes(self) -> bool:
+    def closes(self) -> Bool[np.ndarray, " B"]:
         """Whether notes of the tonic's chord have filled the bar, or any have where no key is known."""
         ...
 
-    def next(self, row: Any) -> Self:
-        """After this row."""
+    def next(self, rows: Int[np.ndarray, "B P"]) -> Self:
+        """After these rows."""
         ...
 
-    def allowed(self, drawn: Any = ()) -> Bool[np.ndarray, " V"]:
-        """Which tokens of the next column make sense, 0 never; `drawn` are the row's columns before it."""
+    def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
+        """Which tokens of the next column make sense, 0 never; `drawn` are the rows' columns before it."""
         ...
 
 
@@ -97,8 +101,8 @@ class Representation(Protocol):
         ...
 
     @property
-    def Place(self) -> Any:
-        """Its `Place`; `Place.first(about)` stands before the first row."""
+    def Places(self) -> Any:
+        """Its `Places`; `Places.first(abouts)` stands before the first row of a piece each."""
         ...
 
     def encode(self, score: Score) -> Rows:
@@ -134,10 +138,32 @@ class Representation(Protocol):
         ...
 
 
-def told_at(place: Place, rows: Rows, width: int) -> Int[np.ndarray, "T Q"]:
-    """What is told before each of these rows, from `place` on; so many numbers."""
-    found = list[Row]()
-    for row in rows.tolist():
-        found.append(place.told)
-        place = place.next(tuple(row))
-    return np.array(found, dtype=np.int64).reshape(-1, width)
+def side_by_side(pieces: Sequence[Int[np.ndarray, "_ P"]]) -> Int[np.ndarray, "B longest P"]:
+    """Rows of pieces, padded with zeros and followed by a row of them."""
+    padded = np.zeros((len(pieces), 1 + max(map(len, pieces)), pieces[0].shape[1]), dtype=np.int64)
+    for piece, rows in zip(padded, pieces, strict=True):
+        piece[: len(rows)] = rows
+    return padded
+
+
+def told_before(places: Places, pieces: Int[np.ndarray, "B T P"], width: int) -> Int[np.ndarray, "B T Q"]:
+    """What is told before each row of pieces that begin at `places`; so many numbers."""
+    found = np.zeros((*pieces.shape[:2], width), dtype=np.int64)
+    for time in range(pieces.shape[1]):
+        found[:, time] = places.told
+        places = places.next(pieces[:, time])
+    return found
+
+
+def told_of_all(
+    representation: Representation, pieces: Sequence[Int[np.ndarray, "_ P"]], abouts: Sequence[Score]
+) -> list[Int[np.ndarray, "_ Q"]]:
+    """What `told` has of each of these pieces, many at once: far quicker than one by one."""
+    found, width = dict[int, np.ndarray](), len(representation.TOLD_SIZES)
+    by_length = sorted(range(len(pieces)), key=lambda piece: len(pieces[piece]))
+    for start in range(0, len(pieces), TOGETHER):
+        chosen = by_length[start : start + TOGETHER]
+        places = representation.Places.first([abouts[piece] for piece in chosen])
+        told = told_before(places, side_by_side([pieces[piece] for piece in chosen]), width)
+        found |= {piece: one[: len(pieces[piece])] for piece, one in zip(chosen, told, strict=True)}
+    return [found[piece] for piece in range(len(pieces))]

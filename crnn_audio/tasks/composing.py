@@ -13,7 +13,7 @@ from torch import Tensor
 from crnn_audio.decoding.sampling import Chance, Sampling, draw
 from crnn_audio.models import drawing
 from crnn_audio.models.crnn import Carry
-from crnn_audio.symbolic.representation import Place, Representation, Row, Rows
+from crnn_audio.symbolic.representation import Places, Representation, Row, Rows, side_by_side
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.next_token import NextToken
 
@@ -52,52 +52,84 @@ class Drawn:
     ended: bool
 
 
-@dataclass
-class _Piece:
-    """A piece while it is written."""
+class _Pieces:
+    """Pieces while they are written side by side; those that are over get rows that nobody reads."""
 
-    request: Request
-    place: Place
-    end: int
-    row: Row
-    rows: list[Row]
-    nats: list[list[float]]
-    ended: bool = False
-    forced: Sequence[int] = ()
+    def __init__(self, representation: Representation, requests: Sequence[Request]) -> None:
+        self.places: Places = representation.Places.first([one.about for one in requests])
+        self.rows, self.nats = list[np.ndarray](), list[np.ndarray]()
+        self.lengths = np.zeros(len(requests), dtype=np.int64)
+        self.ended = np.zeros(len(requests), dtype=bool)
+        self._end = representation.END
+        self._fixed = side_by_side([_fixed(one, self._end) for one in requests])
+        self._primed = np.array([len(one.primer) for one in requests])
+        self._max_rows = np.array([one.max_rows for one in requests])
+        kept = np.array([one.kept is not None for one in requests])
+        quarters = np.array([np.inf if one.quarters is None else one.quarters for one in requests])
+        self._quarters = np.where(kept, np.inf, quarters)
+        self._ends_itself = np.array([one.quarters is None for one in requests]) & ~kept
+        self._closing = np.array([one.closing for one in requests])
 
-    def is_over(self) -> bool:
-        return self.ended or len(self.rows) >= self.request.max_rows
+    @property
+    def over(self) -> Bool[np.ndarray, " B"]:
+        """Which of them need no more rows."""
+        return self.ended | (self.lengths >= self._max_rows)
 
-    def begin_row(self, num_columns: int) -> None:
-        """Finds the tokens that must stand in the next row, 0 for those that are drawn."""
-        self.row, at, asked = (), len(self.rows), self.request
-        self.forced = [0] * num_columns
-        if self.is_over():
-            return
-        if at < len(asked.primer):
-            self.forced = asked.primer[at].tolist()
-        elif asked.kept is not None:
-            last = at == len(asked.kept) - 1
-            self.forced = [self.end if last else int(asked.kept[at, 0]), *asked.kept[at, 1:].tolist()]
-        elif asked.quarters is not None and self.place.quarters >= asked.quarters:
-            self.forced = [self.end if self.place.allowed()[self.end] else 0, *self.forced[1:]]
+    @property
+    def forced(self) -> Int[np.ndarray, "B P"]:
+        """The tokens that must stand in the next row, 0 for those that are drawn."""
+        time = len(self.rows)
+        forced = self._fixed[:, time].copy() if time < self._fixed.shape[1] else np.zeros_like(self._fixed[:, 0])
+        full = (self.places.quarters >= self._quarters) & (time >= self._primed)
+        if full.any():
+            forced[full, 0] = self._end * self.places.allowed(forced[:, :0])[full, self._end]
+        return forced
 
-    def allowed(self) -> Bool[np.ndarray, " V"]:
+    def allowed(self, drawn: Int[np.ndarray, "B _"], forced: Int[np.ndarray, " B"]) -> Bool[np.ndarray, "B V"]:
         """What may stand in the next column."""
-        column, may = len(self.row), self.place.allowed(self.row)
-        if self.is_over():
-            return np.ones_like(may)
-        if token := self.forced[column]:
-            may[:] = False
-            may[token] = True
-        elif column == 0 and not self._may_end() and may.sum() > 1:
-            may[self.end] = False
+        may = self.places.allowed(drawn)
+        if drawn.shape[1] == 0:
+            goes_on = ~self._may_end & (may.sum(axis=1) > 1)
+            may[goes_on, self._end] = False
+        if forced.any():
+            may[forced > 0] = False
+            may[forced > 0, forced[forced > 0]] = True
+        may[self.over] = True
         return may
 
-    def _may_end(self) -> bool:
-        if self.request.quarters is not None or self.request.kept is not None:
-            return False
-        return self.place.closes or not self.request.closing
+    @property
+    def _may_end(self) -> Bool[np.ndarray, " B"]:
+        may: np.ndarray = self._ends_itself
+        if (may & self._closing).any():
+            may = may & (self.places.closes | ~self._closing)
+        return may
+
+    def go_on(self, rows: Int[np.ndarray, "B P"], nats: Float[np.ndarray, "B P"]) -> None:
+        """With these rows, one of each piece."""
+        going_on = ~self.over
+        self.rows.append(rows)
+        self.nats.append(nats)
+        self.lengths += going_on
+        self.ended |= going_on & (rows[:, 0] == self._end)
+        self.places = self.places.next(rows)
+
+    def drawn(self) -> list[Drawn]:
+        """Each piece as it is now."""
+        shape = (-1, *self._fixed[:, 0].shape)
+        rows, nats = np.array(self.rows, dtype=np.int64).reshape(shape), np.array(self.nats, dtype=float).reshape(shape)
+        return [
+            Drawn(rows[:length, piece], nats[:length, piece], ended)
+            for piece, (length, ended) in enumerate(zip(self.lengths.tolist(), self.ended.tolist(), strict=True))
+        ]
+
+
+def _fixed(asked: Request, end: int) -> Rows:
+    """The tokens that are not drawn, 0 where one is: the primer's, then those of kept voices."""
+    if asked.kept is None or not len(asked.kept):
+        return asked.primer
+    fixed = asked.kept.copy()
+    fixed[-1, 0] = end
+    return np.concatenate([asked.primer, fixed[len(asked.primer) :]])
 
 
 @torch.inference_mode()
@@ -106,35 +138,26 @@ def compose(
 ) -> list[Drawn]:
     """Writes pieces side by side; each comes out as it would alone."""
     task.eval()
-    pieces = [_Piece(one, representation.Place.first(one.about), representation.END, (), [], []) for one in requests]
+    pieces, drawer = _Pieces(representation, requests), drawing.Drawer(task.head)
     chance = Chance([one.seed for one in requests])
-    width, drawer = len(representation.COLUMNS), drawing.Drawer(task.head)
-    before = np.zeros((len(pieces), width), dtype=np.int64)
-    conditions = np.array([one.condition for one in requests], dtype=np.int64).reshape(len(pieces), -1)
-    given = _given(requests, width)
+    width = len(representation.COLUMNS)
+    before = np.zeros((len(requests), width), dtype=np.int64)
+    conditions = np.array([one.condition for one in requests], dtype=np.int64).reshape(len(requests), -1)
+    given = side_by_side([before[:0] if one.kept is None else one.kept for one in requests])
     carry = _listened(task, given) if task.front.listener is not None else None
     for step in count():
-        if all(piece.is_over() for piece in pieces):
+        if pieces.over.all():
             break
-        told = np.array([piece.place.told for piece in pieces], dtype=np.int64)
-        now = [given[:, step] if step < given.shape[1] else np.zeros_like(before)] if task.front.num_ahead else []
-        columns = np.concatenate([before, told, conditions, *now], axis=1)
+        now = [given[:, min(step, given.shape[1] - 1)]] if task.front.num_ahead else []
+        columns = np.concatenate([before, pieces.places.told, conditions, *now], axis=1)
         drive, carry = task.model.step(_on(task, columns).unsqueeze(1), carry)
-        before = _row(drawer.begin(drive[:, 0].cpu().numpy(), columns), pieces, chance, sampling)
-        for piece in pieces:
-            _go_on(piece)
-    return [_drawn(piece, width) for piece in pieces]
-
-
-def _given(requests: Sequence[Request], width: int) -> Int[np.ndarray, "B T P"]:
-    """The kept voices side by side, padded with zeros."""
-    kept = [one.kept if one.kept is not None else np.zeros((0, width), dtype=np.int64) for one in requests]
-    longest = max(len(one) for one in kept)
-    return np.stack([np.pad(one, ((0, longest - len(one)), (0, 0))) for one in kept]).astype(np.int64)
+        before, nats = _row(drawer.begin(drive[:, 0].cpu().numpy(), columns), pieces, chance, sampling)
+        pieces.go_on(before, nats)
+    return pieces.drawn()
 
 
 def _listened(task: NextToken, given: Int[np.ndarray, "B T P"]) -> Carry | None:
-    if not given.shape[1]:
+    if not given.any():
         return None
     lengths = torch.from_numpy((given != 0).any(axis=2).sum(axis=1))
     return Carry((task.front.listen(_on(task, given), lengths),), ())
@@ -144,36 +167,19 @@ def _on(task: NextToken, array: np.ndarray) -> Tensor:
     return torch.from_numpy(array).to(next(task.model.parameters()).device)
 
 
-def _row(drawn: drawing.Row, pieces: Sequence[_Piece], chance: Chance, sampling: Sampling) -> Int[np.ndarray, "B P"]:
-    """The next row of each piece, column by column; pieces that are over get one that nobody reads."""
-    for piece in pieces:
-        piece.begin_row(drawn.num_columns)
-    costs = list[np.ndarray]()
-    for numbers in chance.numbers(drawn.num_columns).T:
+def _row(
+    drawn: drawing.Row, pieces: _Pieces, chance: Chance, sampling: Sampling
+) -> tuple[Int[np.ndarray, "B P"], Float[np.ndarray, "B P"]]:
+    """The next row of each piece, column by column, and the nats of its tokens."""
+    forced, every = pieces.forced, np.arange(len(pieces.lengths))
+    rows, nats = np.zeros_like(forced), np.zeros(forced.shape)
+    for column, numbers in enumerate(chance.numbers(drawn.num_columns).T):
         log_probs = drawn.log_probs()
-        allowed = np.concatenate([piece.allowed() for piece in pieces]).reshape(len(pieces), -1)[:, 1:]
-        tokens = draw(log_probs, numbers, sampling, allowed)
-        costs.append(-log_probs[np.arange(len(tokens)), tokens])
-        drawn.tell(tokens + 1)
-        for piece, token in zip(pieces, (tokens + 1).tolist(), strict=True):
-            piece.row = (*piece.row, token)
-    for piece, nats in zip(pieces, np.stack(costs, axis=1).tolist(), strict=True):
-        piece.nats.append(nats)
-    return np.array([piece.row for piece in pieces], dtype=np.int64)
-
-
-def _go_on(piece: _Piece) -> None:
-    if piece.is_over():
-        piece.nats.pop()
-        return
-    piece.rows.append(piece.row)
-    piece.ended = piece.row[0] == piece.end
-    piece.place = piece.place.next(piece.row)
-
-
-def _drawn(piece: _Piece, width: int) -> Drawn:
-    rows = np.array(piece.rows, dtype=np.int64).reshape(-1, width)
-    return Drawn(rows, np.array(piece.nats, dtype=np.float64).reshape(-1, width), piece.ended)
+        allowed = pieces.allowed(rows[:, :column], forced[:, column])
+        tokens = draw(log_probs, numbers, sampling, allowed[:, 1:])
+        rows[:, column], nats[:, column] = tokens + 1, -log_probs[every, tokens]
+        drawn.tell(rows[:, column])
+    return rows, nats
 
 
 def scored(task: NextToken, batch: Any) -> list[Float[np.ndarray, "T P"]]:

@@ -12,6 +12,8 @@ from crnn_audio.batching.events import EventPiece, Variation
 from crnn_audio.batching.rows import RowFeed, Span
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.symbolic import chorales, events, quartet
+from crnn_audio.symbolic.representation import told_of_all
+from crnn_audio.symbolic.score import Key, Metre, Score
 from crnn_audio.tasks.composing import Drawn, Request, compose, scored
 from crnn_audio.tasks.next_token import NextToken
 from tests import events as made
@@ -156,32 +158,56 @@ def test_a_seed_writes_the_same_piece_alone_and_beside_others(kind: ModuleType, 
 
 
 @each_kind
+def test_a_piece_is_told_the_same_alone_and_beside_others(kind: ModuleType) -> None:
+    abouts = [made.ABOUT, Score(()), Score((), metres=(Metre(0.0, 6, 8),), keys=(Key(0.0, -2),), pickup=0.5)]
+    drawn = np.random.default_rng(1).integers(1, 1 + np.array(kind.VOCABULARY), size=(40, 3, len(kind.COLUMNS)))
+    together, alone = kind.Places.first(abouts), [kind.Places.first([about]) for about in abouts]
+    for rows in drawn:
+        for told in ("told", "quarters", "closes"):
+            found = np.concatenate([getattr(places, told) for places in alone])
+            assert np.array_equal(getattr(together, told), found)
+        for column in range(len(kind.COLUMNS)):
+            found = np.stack([made.allowed(one, row[:column].tolist()) for one, row in zip(alone, rows, strict=True)])
+            assert np.array_equal(together.allowed(rows[:, :column]), found)
+        together, alone = together.next(rows), [one.next(row[None]) for one, row in zip(alone, rows, strict=True)]
+
+
+@each_kind
+def test_pieces_are_told_the_same_one_by_one_and_all_at_once(kind: ModuleType) -> None:
+    scores = [made.MADE[kind](seed, 1 + seed % 4) for seed in range(40)]
+    pieces = [kind.encode(score) for score in scores]
+    for rows, score, told in zip(pieces, scores, told_of_all(kind, pieces, scores), strict=True):
+        assert np.array_equal(told, kind.told(rows, score))
+    assert told_of_all(kind, [], []) == []
+
+
+@each_kind
 def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> None:
     task = made.task(kind)
     (drawn,) = compose(task, kind, [asked(kind, 3)], Sampling(temperature=0.0))
-    place = kind.Place.first(made.ABOUT)
+    place = kind.Places.first([made.ABOUT])
     batch = whole([as_piece(kind, drawn)])
     with torch.inference_mode():
         drawing = task.head.begun(task.model(batch.columns, batch.lengths).frames, batch.columns)
         for column in range(len(kind.COLUMNS)):
             log_probs = task.head.log_probs(drawing, column)[0]
             drawing = task.head.told(drawing, column, batch.next[..., column])
-            place = kind.Place.first(made.ABOUT)
+            place = kind.Places.first([made.ABOUT])
             for row, likely in zip(drawn.rows.tolist(), log_probs, strict=True):
-                allowed = torch.from_numpy(place.allowed(tuple(row[:column])))[1:]
+                allowed = torch.from_numpy(made.allowed(place, row[:column]))[1:]
                 assert row[column] == int(likely.masked_fill(~allowed, -torch.inf).argmax()) + 1
-                place = place.next(tuple(row))
+                place = place.next(np.array([row]))
 
 
 @each_kind
 def test_every_token_is_allowed_and_the_piece_can_be_read_back(kind: ModuleType) -> None:
     task = made.task(kind)
     for drawn in compose(task, kind, [asked(kind, seed, max_rows=60) for seed in range(6)], Sampling()):
-        place = kind.Place.first(made.ABOUT)
+        place = kind.Places.first([made.ABOUT])
         for row in drawn.rows.tolist():
             for column in range(len(row)):
-                assert place.allowed(tuple(row[:column]))[row[column]]
-            place = place.next(tuple(row))
+                assert made.allowed(place, row[:column])[row[column]]
+            place = place.next(np.array([row]))
         assert kind.decode(drawn.rows, made.ABOUT).parts
 
 
@@ -199,9 +225,9 @@ def test_a_length_in_quarters_is_kept_to(kind: ModuleType) -> None:
     task = made.task(kind)
     for drawn in compose(task, kind, [asked(kind, seed, quarters=8.0, max_rows=400) for seed in range(5)], Sampling()):
         assert drawn.ended
-        place = kind.Place.first(made.ABOUT)
+        place = kind.Places.first([made.ABOUT])
         for row in drawn.rows.tolist():
-            place = place.next(tuple(row))
+            place = place.next(np.array([row]))
         assert place.quarters >= 8
         assert (drawn.rows[:-1, 0] != kind.END).all()
 

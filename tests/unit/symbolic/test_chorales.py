@@ -7,9 +7,10 @@ import pytest
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales
-from crnn_audio.symbolic.chorales import END, FERMATA, GOES_ON, ORDINARY, REST, VOICES, Place
+from crnn_audio.symbolic.chorales import END, FERMATA, GOES_ON, ORDINARY, REST, VOICES, Places
 from crnn_audio.symbolic.counting import bars_of
 from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from tests.events import allowed
 from tests.unit.symbolic.pieces import chorale, many
 
 COUNT = len(VOICES)
@@ -77,10 +78,10 @@ def test_parts_that_are_not_there_are_named() -> None:
 def test_a_piece_may_close_where_the_tonics_chord_fills_a_bar() -> None:
     voices = [(0, 1, 67), (1, 1, 65), (2, 1, 67)], [(0, 3, 64)], [(0, 3, 60)], [(0, 3, 48)]
     chord = piece(*voices, metre=(1, 4))
-    place, closes = Place.first(replace(chord, keys=(Key(0.0, 0, "major"),))), []
-    unkeyed = Place.first(chord)
+    place, closes = Places.first([replace(chord, keys=(Key(0.0, 0, "major"),))]), []
+    unkeyed = Places.first([chord])
     for row in chorales.encode(chord)[:-1].tolist():
-        place, unkeyed = place.next(tuple(row)), unkeyed.next(tuple(row))
+        place, unkeyed = place.next(np.array([row])), unkeyed.next(np.array([row]))
         closes.append(place.closes)
         assert unkeyed.closes == (len(closes) % 4 == 0)
     assert [step for step, may in enumerate(closes, 1) if may] == [4, 12], "C, then F with C and E, then C"
@@ -92,12 +93,12 @@ def test_a_piece_may_close_where_the_tonics_chord_fills_a_bar() -> None:
 @many
 def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
     score = chorale(seed)
-    tokens, place = chorales.encode(score), Place.first(score)
+    tokens, place = chorales.encode(score), Places.first([score])
     told = chorales.told(tokens, score)
     for row, expected in zip(tokens.tolist(), told.tolist(), strict=True):
-        assert place.told == tuple(expected)
-        assert all(place.allowed(tuple(row[:column]))[row[column]] for column in range(1 + COUNT))
-        place = place.next(tuple(row))
+        assert place.told[0].tolist() == expected
+        assert all(allowed(place, row[:column])[row[column]] for column in range(1 + COUNT))
+        place = place.next(np.array([row]))
     assert (told >= 0).all()
     assert (told < chorales.TOLD_SIZES).all()
 
@@ -151,15 +152,15 @@ def test_what_sounds_before_a_row_is_told() -> None:
 @many
 def test_rows_of_allowed_tokens_are_those_of_their_piece(seed: int) -> None:
     random, about = np.random.default_rng(seed), piece([], [], [], [])
-    place, rows = Place.first(about), []
+    place, rows = Places.first([about]), []
     while len(rows) < 12:
         row: tuple[int, ...] = ()
         for column in range(1 + COUNT):
-            may = place.allowed(row)
+            may = allowed(place, row)
             may[END] &= bool(column) or len(rows) == 11
             row = (*row, int(random.choice(np.flatnonzero(may))))
         rows.append(row)
-        place = place.next(row)
+        place = place.next(np.array([row]))
     notes = chorales.decode(np.array(rows), about)
     last = rows[-1][0] == END
     again = chorales.encode(notes) if notes.end else np.zeros((0, 5))
@@ -175,10 +176,10 @@ def test_any_tokens_at_all_can_be_decoded_and_told(seed: int) -> None:
     decoded = chorales.decode(tokens, about)
     assert all(note.duration > 0 for note in decoded.notes)
     assert decoded.end <= len(tokens) / 4
-    place = Place.first(about)
+    place = Places.first([about])
     for row, told in zip(tokens.tolist(), chorales.told(tokens, about).tolist(), strict=True):
-        assert place.told == tuple(told)
-        place = place.next(tuple(row))
+        assert place.told[0].tolist() == told
+        place = place.next(np.array([row]))
 
 
 # ---------------------------------------------------------------------------------------- transposing

@@ -9,8 +9,9 @@ import pytest
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import events
 from crnn_audio.symbolic.counting import bars_of
-from crnn_audio.symbolic.events import BAR_LINE, END, GOES_ON, NO_TIME, REST, Place
+from crnn_audio.symbolic.events import BAR_LINE, END, GOES_ON, NO_TIME, REST, Places
 from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from tests.events import allowed
 from tests.unit.symbolic.pieces import many, melody
 
 
@@ -97,12 +98,12 @@ def test_bar_lines_stand_where_bars_are_full_and_nowhere_else(seed: int) -> None
 @many
 def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
     score = melody(seed)
-    tokens, place = events.encode(score), Place.first(score)
+    tokens, place = events.encode(score), Places.first([score])
     told = events.told(tokens, score)
     for row, expected in zip(tokens.tolist(), told.tolist(), strict=True):
-        assert place.told == tuple(expected)
-        assert all(place.allowed(tuple(row[:column]))[row[column]] for column in range(2))
-        place = place.next(tuple(row))
+        assert place.told[0].tolist() == expected
+        assert all(allowed(place, row[:column])[row[column]] for column in range(2))
+        place = place.next(np.array([row]))
     assert (told >= 0).all()
     assert (told < events.TOLD_SIZES).all()
 
@@ -136,12 +137,12 @@ def _a_third_up(note: Note) -> Note:
 
 def test_a_melody_may_close_on_a_note_of_the_tonics_chord() -> None:
     score = replace(tune((0, 1, 67), (1, 1, 69), (2, 1, 74)), keys=(Key(0.0, 1, "major"),))
-    place, closes = Place.first(score), []
+    place, closes = Places.first([score]), []
     for row in events.encode(score)[:4].tolist():
         closes.append(place.closes)
-        place = place.next(tuple(row))
+        place = place.next(np.array([row]))
     assert [*closes, place.closes] == [False, True, False, True, False], "nothing, G, A, D, a rest"
-    assert Place.first(tune()).next((events.FIRST_PITCH, 2)).closes, "no key"
+    assert Places.first([tune()]).next(np.array([[events.FIRST_PITCH, 2]])).closes, "no key"
 
 
 def test_bar_numbers_begin_anew() -> None:
@@ -154,13 +155,13 @@ def test_bar_numbers_begin_anew() -> None:
 def test_any_rows_of_allowed_tokens_fill_their_bars(seed: int) -> None:
     random = np.random.default_rng(seed)
     about = tune(metre=[(4, 4), (6, 8), (9, 8), (5, 8)][seed % 4], pickup=seed % 5 / 2)
-    place, rows = Place.first(about), []
+    place, rows = Places.first([about]), []
     while not rows or (rows[-1][0] != END and len(rows) < 60):
         row: tuple[int, ...] = ()
         for _ in events.COLUMNS:
-            row = (*row, int(random.choice(np.flatnonzero(place.allowed(row)))))
+            row = (*row, int(random.choice(np.flatnonzero(allowed(place, row)))))
         rows.append((row[0], row[1]))
-        place = place.next(rows[-1])
+        place = place.next(np.array(rows[-1:]))
     bars, now, number = bars_of(about), 0, 0
     for event, duration in rows:
         if event in (BAR_LINE, END):
@@ -177,11 +178,11 @@ def test_any_tokens_at_all_can_be_decoded_and_told(seed: int) -> None:
     notes = events.decode(tokens, about).parts[0].notes
     assert all(note.duration > 0 for note in notes)
     assert all(one.end <= two.start + 1e-9 for one, two in pairwise(notes))
-    place = Place.first(about)
+    place = Places.first([about])
     for row, told in zip(tokens.tolist(), events.told(tokens, about).tolist(), strict=True):
-        assert place.told == tuple(told)
+        assert place.told[0].tolist() == told
         assert all(0 <= value < size for value, size in zip(told, events.TOLD_SIZES, strict=True))
-        place = place.next(tuple(row))
+        place = place.next(np.array([row]))
 
 
 # ---------------------------------------------------------------------------------------- transposing
@@ -232,4 +233,4 @@ def test_what_cannot_be_held_is_said(score: Score, message: str) -> None:
 
 def test_a_piece_cannot_begin_in_bars_that_cannot_be_told() -> None:
     with pytest.raises(DataError, match="bars of 9 quarters"):
-        Place.first(tune(metre=(9, 4)))
+        Places.first([tune(metre=(9, 4))])

@@ -7,8 +7,9 @@ import pytest
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales, quartet
-from crnn_audio.symbolic.quartet import END, GOES_ON, SILENCE, TOLD, VOICES, Place
+from crnn_audio.symbolic.quartet import END, GOES_ON, SILENCE, TOLD, VOICES, Places
 from crnn_audio.symbolic.score import Note, Part, Score
+from tests.events import allowed
 from tests.unit.symbolic.pieces import chorale, many
 
 NO_PITCH = len(VOICES) * [-1]
@@ -113,21 +114,21 @@ def test_what_is_told_row_by_row_hears_no_row_to_come(seed: int) -> None:
     other = tokens.copy()
     other[cut:, 1:] = 40
     assert np.array_equal(quartet.told(other, Score(()))[: cut + 1], told[: cut + 1])
-    place = Place.first(Score(()))
+    place = Places.first([Score(())])
     for row, expected in zip(tokens.tolist(), told.tolist(), strict=True):
-        assert place.told == tuple(expected)
-        assert all(place.allowed(tuple(row[:column]))[row[column]] for column in range(5))
-        place = place.next(tuple(row))
+        assert place.told[0].tolist() == expected
+        assert all(allowed(place, row[:column])[row[column]] for column in range(5))
+        place = place.next(np.array([row]))
     assert place.quarters == len(tokens) / 4
 
 
 def test_a_piece_does_not_end_before_it_begins_and_ends_in_silence() -> None:
-    place = Place.first(Score(()))
-    assert np.flatnonzero(place.allowed()).tolist() == [GOES_ON]
-    later = place.next((GOES_ON, 40, 40, 40, 40))
-    assert np.flatnonzero(later.allowed()).tolist() == [GOES_ON, END]
-    assert np.flatnonzero(later.allowed((END,))).tolist() == [SILENCE]
-    assert later.allowed((GOES_ON, 40)).sum() == quartet.VOCABULARY[2]
+    place = Places.first([Score(())])
+    assert np.flatnonzero(allowed(place, ())).tolist() == [GOES_ON]
+    later = place.next(np.array([[GOES_ON, 40, 40, 40, 40]]))
+    assert np.flatnonzero(allowed(later, ())).tolist() == [GOES_ON, END]
+    assert np.flatnonzero(allowed(later, (END,))).tolist() == [SILENCE]
+    assert allowed(later, (GOES_ON, 40)).sum() == quartet.VOCABULARY[2]
 
 
 # ---------------------------------------------------------------------------------------- transposing

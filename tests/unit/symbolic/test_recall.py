@@ -21,39 +21,47 @@ def searched(voice: list[int], period: int) -> tuple[int, int]:
 @pytest.mark.parametrize("period", [1, 3, 4])
 @pytest.mark.parametrize("seed", range(4))
 def test_it_finds_what_a_search_finds(seed: int, period: int) -> None:
-    rows = np.random.default_rng(seed).integers(1, 3, size=(60, 2))
-    recall, lengths = Recall.of_nothing(2, period), set()
-    for time, row in enumerate(rows.tolist()):
+    rows = np.random.default_rng(seed).integers(1, 3, size=(60, 3, 2))
+    recall, lengths = Recall.of_nothing(3, 2, period), set()
+    for time, row in enumerate(rows):
         came, agreed = recall.found
-        for voice in range(2):
-            assert (came[voice], agreed[voice]) == searched(rows[:time, voice].tolist(), period)
-            lengths.add(agreed[voice])
+        for piece, voice in np.ndindex(3, 2):
+            wanted = searched(rows[:time, piece, voice].tolist(), period)
+            assert (came[piece, voice], agreed[piece, voice]) == wanted
+            lengths.add(wanted[1])
         recall = recall.after(row)
+        assert np.array_equal(recall.last, row)
     assert len(lengths) > 5
 
 
 @pytest.mark.parametrize("period", [1, 2])
 def test_voices_together_agree_where_all_of_them_do(period: int) -> None:
-    rows = np.random.default_rng(0).integers(1, 3, size=(80, 2))
-    together, one = Recall.of_nothing(2, period, together=True), Recall.of_nothing(1, period)
-    for row in rows.tolist():
-        both, (length,) = together.found
-        (came,), (expected,) = one.found
-        assert (both, length) == (divmod(came, 10), expected)
-        together, one = together.after(row), one.after([10 * row[0] + row[1]])
+    rows = np.random.default_rng(0).integers(1, 3, size=(80, 3, 2))
+    together, one = Recall.of_nothing(3, 2, period, together=True), Recall.of_nothing(3, 1, period)
+    for row in rows:
+        both, lengths = together.found
+        came, expected = one.found
+        assert np.array_equal(both, np.concatenate(np.divmod(came, 10), axis=1))
+        assert np.array_equal(lengths, expected)
+        together, one = together.after(row), one.after(10 * row[:, :1] + row[:, 1:])
+    assert expected.max() > 3
 
 
 def test_a_repeat_is_known_from_its_second_row_on() -> None:
     recall, theme = Recall.of_nothing(1, 1), [5, 6, 7, 8]
     found = []
     for token in theme * 2:
-        found.append(recall.found[0][0])
-        recall = recall.after([token])
+        found.append(int(recall.found[0][0, 0]))
+        recall = recall.after(np.array([[token]]))
     assert found == [0, 0, 0, 0, 0, 6, 7, 8]
 
 
+def test_before_the_first_row_nothing_came() -> None:
+    assert not Recall.of_nothing(2, 3, 4).last.any()
+
+
 def test_the_place_before_stays_as_it_was() -> None:
-    first = Recall.of_nothing(1, 1).after([5])
-    assert first.after([5]).found == ((5,), (1,))
-    assert first.after([6]).found == ((0,), (0,))
-    assert first.found == ((0,), (0,))
+    five, six = np.array([[5]]), np.array([[6]])
+    first = Recall.of_nothing(1, 1).after(five)
+    for recall, wanted in ((first.after(five), (5, 1)), (first.after(six), (0, 0)), (first, (0, 0))):
+        assert tuple(found.item() for found in recall.found) == wanted
