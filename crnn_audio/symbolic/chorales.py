@@ -2,8 +2,8 @@
 
 A mark tells an ordinary row, one where a note with a fermata begins, or the end, which is a row of its own in which all
 voices rest. So a note that is held and one that is struck again differ. Before each row is drawn, its place in the bar
-is told, what sounds, and what came where each voice was longest as it is now, since phrases come back. In all columns
-token 0 is nothing: what stands before the first row, or for a voice that is not given.
+is told, what sounds, and what came where each voice was longest as it is now, since phrases come back, if once. In all
+columns token 0 is nothing: what stands before the first row, or for a voice that is not given.
 """
 
 from collections.abc import Sequence
@@ -38,6 +38,9 @@ VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
 LONGEST_HELD = 16
 LONGEST_RECALLED = 48
 """Rows up to which an earlier place is known to have been as it is now."""
+SHORTEST_REPEATED = 2 * STEPS_PER_QUARTER
+"""Rows from which on nothing is told of what came before where all voices have just sung the same twice: in chorales
+what comes next is something else, and a model that heard it go on would go round for ever."""
 BARS = 32
 """Bars after which their numbers begin anew."""
 PAIRS = tuple(combinations(range(len(VOICES)), 2))
@@ -265,8 +268,9 @@ class Places:
         upper, lower = pitches[:, UPPER], pitches[:, LOWER]
         intervals = (1 + (upper - lower) % 12) * ((upper > 0) & (lower > 0))
         came, agreed = self.recall.found
-        came = np.where(came < 0, GOES_ON, came)
-        agreed = np.minimum(agreed, LONGEST_RECALLED) // STEPS_PER_QUARTER
+        fresh = ~self.recall.came_twice(SHORTEST_REPEATED)[:, np.newaxis]
+        came = np.where(came < 0, GOES_ON, came) * fresh
+        agreed = np.minimum(agreed, LONGEST_RECALLED) // STEPS_PER_QUARTER * fresh
         return np.concatenate([place, pitches, degrees, self.held, intervals, came, agreed], axis=1)
 
     @property

@@ -133,6 +133,18 @@ def test_what_came_where_a_voice_was_as_it_is_now_is_told() -> None:
     assert agreed[20].tolist() == [2, 3, 4, 2], "a note that began is none that goes on"
 
 
+def test_what_all_voices_have_just_sung_twice_is_not_told_again() -> None:
+    bar = [(0, 1, 60), (1, 1, 62), (2, 2, 64)]
+    soprano = [(4 * place + quarter, duration, pitch) for place in range(3) for quarter, duration, pitch in bar]
+    score = piece(soprano, [(4 * place, 4, 55) for place in range(3)], [], [])
+    told = chorales.told(chorales.encode(score), score)[:, chorales.RECALLED.start :]
+    assert told[20:32].any(axis=1).all(), "in the second bar the first may come again"
+    assert not told[32:48].any(), "but not a third time"
+    other = replace(score, parts=(*score.parts[:2], Part("tenor", (Note(5.0, 1.0, 50),)), score.parts[3]))
+    told = chorales.told(chorales.encode(other), other)[:, chorales.RECALLED.start :]
+    assert told[32:44].any(axis=1).all(), "where a voice differs it was not the same"
+
+
 def test_what_sounds_before_a_row_is_told() -> None:
     score = piece([(0, 0.5, 60), (0.75, 0.25, 62)], [(0, 1, 55)], [], [(0.25, 0.25, 40)])
     told = [row[3:7] for row in chorales.told(chorales.encode(score), score).tolist()]

@@ -65,3 +65,24 @@ def test_the_place_before_stays_as_it_was() -> None:
     first = Recall.of_nothing(1, 1).after(five)
     for recall, wanted in ((first.after(five), (5, 1)), (first.after(six), (0, 0)), (first, (0, 0))):
         assert tuple(found.item() for found in recall.found) == wanted
+
+
+def came_twice(piece: list[list[int]], shortest: int, period: int) -> bool:
+    """By comparing the last rows with those before them."""
+    lengths = range(period, len(piece) // 2 + 1, period)
+    return any(piece[-length:] == piece[-2 * length : -length] for length in lengths if length >= shortest)
+
+
+@pytest.mark.parametrize(("period", "shortest"), [(1, 1), (1, 3), (2, 4), (4, 8)])
+@pytest.mark.parametrize("together", [False, True])
+def test_what_came_twice_is_known(period: int, shortest: int, together: bool) -> None:
+    random = np.random.default_rng(period)
+    bars = random.integers(1, 3, size=(2, 4, 2))
+    pieces = np.stack([bars[random.integers(2, size=20)].reshape(80, 2) for _ in range(3)])
+    recall, found = Recall.of_nothing(3, 2, period, together=together), []
+    for time in range(80):
+        wanted = [came_twice(piece[:time].tolist(), shortest, period) for piece in pieces]
+        assert recall.came_twice(shortest).tolist() == wanted
+        found += wanted
+        recall = recall.after(pieces[:, time])
+    assert 0 < sum(found) < len(found)
