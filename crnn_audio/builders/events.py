@@ -148,7 +148,14 @@ def next_token(recipe: EventRecipe, known: Conditions) -> NextToken:
     )
     recurrent = Recurrent(front.output_size, **model.recurrent.model_dump())
     voices = pitch_columns(representation, front) if model.intervals else ()
-    head = ChainHead(recurrent.output_size, representation.VOCABULARY, model.head_size, model.head_dropout, voices)
+    head = ChainHead(
+        recurrent.output_size,
+        representation.VOCABULARY,
+        model.head_size,
+        model.head_dropout,
+        voices,
+        model.interval_gain,
+    )
     return NextToken(Crnn(front, recurrent, head), mixed=recipe.precision == "bf16")
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from crnn_audio.config.sections import Count, Probability, RecurrentLayers, Section
+from crnn_audio.config.sections import Count, Positive, Probability, RecurrentLayers, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -89,6 +89,8 @@ class EventModel(Section):
     head_dropout: Probability = 0.0
     intervals: bool = False
     """Pitches are weighed by their distances from the last note, the other voices and what is recalled, too."""
+    interval_gain: Positive = 4.0
+    """How much the weight of a step from one interval to another counts; the higher, the sooner it is learned."""
 
     @model_validator(mode="after")
     def _hears_only_the_past(self) -> Self:

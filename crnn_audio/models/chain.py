@@ -32,7 +32,8 @@ class ChainHead(nn.Module):
     Args:
         sizes: tokens of each column, whose ids are 1 to that number.
         hidden_size: units of each column's hidden layer.
-        voices: columns of pitches whose intervals count (see `Intervals`), in the order of their places.
+        voices: columns of pitches whose intervals count, in the order of their places.
+        interval_gain: of these (see `Intervals`).
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ChainHead(nn.Module):
         hidden_size: int = 128,
         dropout: float = 0.0,
         voices: Sequence[PitchColumn] = (),
+        interval_gain: float = 4.0,
     ) -> None:
         super().__init__()
         count = len(sizes)
@@ -55,7 +57,8 @@ class ChainHead(nn.Module):
         self.softmax = nn.ModuleList(nn.Linear(hidden_size, size) for size in sizes)
         self.voices = tuple(voices)
         self.intervals = nn.ModuleList(
-            Intervals(self.voices, index, sizes[voice.place], hidden_size) for index, voice in enumerate(self.voices)
+            Intervals(self.voices, index, sizes[voice.place], hidden_size, interval_gain)
+            for index, voice in enumerate(self.voices)
         )
 
     def forward(self, frames: Float[Tensor, "B U H"]) -> Float[Tensor, "B U D"]:

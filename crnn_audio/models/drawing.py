@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from crnn_audio.models.chain import ChainHead
-from crnn_audio.models.intervals import GAIN, MOTIONS, OCTAVE, Intervals
+from crnn_audio.models.intervals import MOTIONS, OCTAVE, Intervals
 
 Pitches = Int[np.ndarray, "*B"]
 """Counted from the lowest, 0; -1 is none."""
@@ -111,7 +111,7 @@ class Voice:
         self.others, self.uppers, self.lowers = map(_array, (own.others, own.uppers, own.lowers))
         self.starts, self.apart = _array(own.table_starts), _array(own.apart)
         self.vectors = _array(own.vectors)
-        self.steps = GAIN * _array(own.steps)[:, _array(own.classes)]
+        self.steps = own.gain * _array(own.steps)[:, _array(own.classes)]
         self.num_own = own.num_references - len(self.others)
         order = [0, *range(1 + len(self.others), own.num_references), *range(1, 1 + len(self.others))]
         weight = own.distances.weight.detach().cpu()

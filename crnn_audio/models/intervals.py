@@ -19,8 +19,6 @@ from crnn_audio.symbolic.representation import PitchColumn
 OCTAVE = 12
 CLASSES = OCTAVE + 1
 """Intervals without octaves, after 0 where one of two pitches is missing."""
-GAIN = 4.0
-"""How much a weight of a step counts: what is rare and never allowed is learned as soon as what is common."""
 MOTIONS = 4
 """Of a voice into the new row: not known (or silent), held or repeated, up, down."""
 
@@ -71,6 +69,7 @@ class Intervals(nn.Module):
         index: which of them this is.
         num_tokens: of its column.
         hidden_size: units of its hidden layer.
+        gain: how much a weight of a step counts: the higher, the sooner is learned what is rare and never allowed.
     """
 
     others: Tensor
@@ -80,9 +79,11 @@ class Intervals(nn.Module):
     apart: Tensor
     classes: Tensor
 
-    def __init__(self, voices: Sequence[PitchColumn], index: int, num_tokens: int, hidden_size: int) -> None:
+    def __init__(
+        self, voices: Sequence[PitchColumn], index: int, num_tokens: int, hidden_size: int, gain: float = 4.0
+    ) -> None:
         super().__init__()
-        self.voice, self.index = voices[index], index
+        self.voice, self.index, self.gain = voices[index], index, gain
         num_pitches = num_tokens - self.voice.first_pitch + 1
         others = [place for place in range(len(voices)) if place != index]
         self.num_others, self.num_references = len(others), len(voices) + len(self.voice.recalled)
@@ -126,7 +127,7 @@ class Intervals(nn.Module):
         references = torch.cat([own, chord.now.index_select(-1, self.others), chord.recalled[self.index]], dim=-1)
         weights = self.distances(hidden).reshape(*references.shape, -1)
         steps = F.embedding(rows[:, :, : self.num_others], self.steps).index_select(-1, self.classes)
-        weights = weights + F.pad(GAIN * steps, (0, 0, 1, self.num_references - 1 - self.num_others))
+        weights = weights + F.pad(self.gain * steps, (0, 0, 1, self.num_references - 1 - self.num_others))
         distances = self.apart - references.clamp(min=0).unsqueeze(-1)
         found = weights.gather(-1, distances) * (references >= 0).unsqueeze(-1)
         gains = F.pad(found.sum(dim=2), (self.voice.first_pitch - 1, 0))

@@ -27,7 +27,8 @@ def heads() -> dict[str, ChainHead]:
     def made(count: int, **options: object) -> ChainHead:
         found = voices(count, int(options.get("goes_on", GOES_ON)), given=bool(options.get("given")))
         sizes = (MARKS, *[TOKENS] * count, 5)
-        return ChainHead(5, sizes, hidden_size=8, dropout=0.5, voices=found if options.get("hears", True) else ())
+        heard = found if options.get("hears", True) else ()
+        return ChainHead(5, sizes, hidden_size=8, dropout=0.5, voices=heard, interval_gain=7.0)
 
     return {
         "four voices": made(4),

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from crnn_audio.models.chain import ChainHead
-from crnn_audio.models.intervals import GAIN, Chord, Intervals
+from crnn_audio.models.intervals import Chord, Intervals
 from crnn_audio.symbolic.representation import PitchColumn
 
 FIRST, GOES_ON, PITCHES = 3, 2, 10
@@ -47,7 +47,9 @@ def brute(own: Intervals, hidden: Tensor, chord: Chord) -> list[float]:
                 1 + (before[own.index] - before[other]) % 12 if min(before[own.index], before[other]) >= 0 else 0
             )
             motion = 1 if now[other] == before[other] else 2 if now[other] > before[other] else 3
-            total += GAIN * float(own.steps.detach()[place * 52 + came_from * 4 + motion, (pitch - now[other]) % 12])
+            total += own.gain * float(
+                own.steps.detach()[place * 52 + came_from * 4 + motion, (pitch - now[other]) % 12]
+            )
         return total
 
     def alone(pitch: int) -> float:
