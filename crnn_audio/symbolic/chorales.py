@@ -39,8 +39,8 @@ LONGEST_HELD = 16
 LONGEST_RECALLED = 48
 """Rows up to which an earlier place is known to have been as it is now."""
 SHORTEST_REPEATED = 2 * STEPS_PER_QUARTER
-"""Rows from which on nothing is told of what came before where all voices have just sung the same twice: in chorales
-what comes next is something else, and a model that heard it go on would go round for ever."""
+"""Rows from which on a voice that has just sung the same twice is told nothing of what came: a model that heard it go on
+would go round for ever. In chorales it is one row in a hundred."""
 BARS = 32
 """Bars after which their numbers begin anew."""
 PAIRS = tuple(combinations(range(len(VOICES)), 2))
@@ -268,7 +268,7 @@ class Places:
         upper, lower = pitches[:, UPPER], pitches[:, LOWER]
         intervals = (1 + (upper - lower) % 12) * ((upper > 0) & (lower > 0))
         came, agreed = self.recall.found
-        fresh = ~self.recall.came_twice(SHORTEST_REPEATED)[:, np.newaxis]
+        fresh = ~self.recall.came_twice(SHORTEST_REPEATED)
         came = np.where(came < 0, GOES_ON, came) * fresh
         agreed = np.minimum(agreed, LONGEST_RECALLED) // STEPS_PER_QUARTER * fresh
         return np.concatenate([place, pitches, degrees, self.held, intervals, came, agreed], axis=1)

@@ -15,8 +15,8 @@ class Recall:
         phases: the rows from the first one on by the period, those from the second one on, and so on, of each piece
             voice by voice and the last row first. Earlier places are compared with now where they are whole periods
             before it: those of one phase.
-        agreeing: of these places how many rows before each of them are, one by one, the last rows of the piece: of
-            each voice, unless they are compared together, and of all of them.
+        agreeing: of these places how many rows before each of them are, one by one, the last rows of the piece, voice
+            by voice; where voices are compared together there is one number for all of them.
     """
 
     length: int
@@ -27,17 +27,15 @@ class Recall:
     def of_nothing(cls, num_pieces: int, num_voices: int, period: int = 1, *, together: bool = False) -> "Recall":
         """Before the first row."""
         nothing = np.zeros((num_pieces, num_voices, 0), dtype=np.int32)
-        agreeing = np.zeros((num_pieces, 1 if together else num_voices + 1, 0), dtype=np.int32)
-        return cls(0, (nothing,) * period, agreeing)
+        return cls(0, (nothing,) * period, nothing[:, :1] if together else nothing)
 
     def after(self, rows: Integer[np.ndarray, "B V"]) -> "Recall":
         """Once these rows have come, too, one of each piece: every place moves on by a row."""
         now, place = rows.astype(np.int32)[:, :, np.newaxis], self.length % len(self.phases)
         same = self.phases[place] == now
-        alike = same.all(axis=1, keepdims=True)
-        agreeing = (self.agreeing + 1) * (
-            alike if self.agreeing.shape[1] == 1 else np.concatenate([same, alike], axis=1)
-        )
+        if self.agreeing.shape[1] < rows.shape[1]:
+            same = same.all(axis=1, keepdims=True)
+        agreeing = (self.agreeing + 1) * same
         if place == len(self.phases) - 1:
             agreeing = np.concatenate([agreeing, np.zeros_like(agreeing, shape=(*agreeing.shape[:2], 1))], axis=2)
         heard = np.concatenate([now, self.phases[place]], axis=2)
@@ -57,16 +55,14 @@ class Recall:
         Zeros where there is no earlier place, or none that agrees in its last row.
         """
         came = self.phases[self.length % len(self.phases)]
-        agreeing = self.agreeing[:, : max(self.agreeing.shape[1] - 1, 1)]
-        if not agreeing.shape[2]:
-            return np.zeros(came.shape[:2], dtype=np.int32), np.zeros(agreeing.shape[:2], dtype=np.int32)
-        best, length = agreeing.argmax(axis=2), agreeing.max(axis=2)
+        if not self.agreeing.shape[2]:
+            return np.zeros(came.shape[:2], dtype=np.int32), np.zeros(self.agreeing.shape[:2], dtype=np.int32)
+        best, length = self.agreeing.argmax(axis=2), self.agreeing.max(axis=2)
         picked = came[np.arange(came.shape[0])[:, np.newaxis], np.arange(came.shape[1]), best]
         return picked * (length > 0), length
 
-    def came_twice(self, shortest: int) -> Bool[np.ndarray, " B"]:
-        """Whether the last rows, so many or more, are in all voices the same as those right before them."""
-        together = self.agreeing[:, -1]
-        back = len(self.phases) * np.arange(1, 1 + together.shape[1])
-        twice: np.ndarray = np.logical_or.reduce((together >= back) & (back >= shortest), axis=1)
+    def came_twice(self, shortest: int) -> Bool[np.ndarray, "B A"]:
+        """Of which voices the last rows, so many or more, are the same as those right before them."""
+        back = len(self.phases) * np.arange(1, 1 + self.agreeing.shape[2])
+        twice: np.ndarray = np.logical_or.reduce((self.agreeing >= back) & (back >= shortest), axis=2)
         return twice

@@ -67,8 +67,8 @@ def test_the_place_before_stays_as_it_was() -> None:
         assert tuple(found.item() for found in recall.found) == wanted
 
 
-def came_twice(piece: list[list[int]], shortest: int, period: int) -> bool:
-    """By comparing the last rows with those before them."""
+def came_twice(piece: list, shortest: int, period: int) -> bool:
+    """By comparing a voice's last rows, or all voices', with those before them."""
     lengths = range(period, len(piece) // 2 + 1, period)
     return any(piece[-length:] == piece[-2 * length : -length] for length in lengths if length >= shortest)
 
@@ -81,8 +81,9 @@ def test_what_came_twice_is_known(period: int, shortest: int, together: bool) ->
     pieces = np.stack([bars[random.integers(2, size=20)].reshape(80, 2) for _ in range(3)])
     recall, found = Recall.of_nothing(3, 2, period, together=together), []
     for time in range(80):
-        wanted = [came_twice(piece[:time].tolist(), shortest, period) for piece in pieces]
+        voices = [[piece] if together else piece.T for piece in pieces[:, :time]]
+        wanted = [[came_twice(np.array(one).tolist(), shortest, period) for one in piece] for piece in voices]
         assert recall.came_twice(shortest).tolist() == wanted
-        found += wanted
+        found += [twice for piece in wanted for twice in piece]
         recall = recall.after(pieces[:, time])
     assert 0 < sum(found) < len(found)
