@@ -39,8 +39,8 @@ LONGEST_HELD = 16
 LONGEST_RECALLED = 48
 """Rows up to which an earlier place is known to have been as it is now."""
 SHORTEST_REPEATED = 2 * STEPS_PER_QUARTER
-"""Rows from which on a voice that has just sung the same twice is told nothing of what came: a model that heard it go on
-would go round for ever. In chorales it is one row in a hundred."""
+"""Rows from which on a voice that has just sung the same twice is told nothing of what came: a model that heard it go
+on would go round for ever. In chorales it is one row in a hundred."""
 BARS = 32
 """Bars after which their numbers begin anew."""
 PAIRS = tuple(combinations(range(len(VOICES)), 2))
