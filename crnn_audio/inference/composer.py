@@ -123,7 +123,8 @@ class Composer:
         Args:
             primer: what it begins with.
             condition: what is asked for, such as {"key": "G", "metre": "6/8"}.
-            bars, seconds: how long it becomes; by default the model ends it.
+            bars, seconds: how long it becomes. By default it ends on the tonic's chord, after as many bars as its
+                condition tells, or where the model ends it.
             tokens: at most so many.
             keep: voices that stand as they are, by name; the others are written to them.
 
@@ -183,7 +184,9 @@ class Composer:
         self, begun: Beginning, kept: Rows | None, bars: int | None, seconds: float | None, tokens: int | None
     ) -> Request:
         about, width = begun.about, len(self.representation.COLUMNS)
-        quarters = bars * about.metres[0].bar if bars is not None else None  # the last one is short of the pickup
+        free = bars is None and seconds is None
+        told = begun.condition.get("bars") if free else bars
+        quarters = int(told) * about.metres[0].bar if told is not None else None  # the last one is short of the pickup
         if seconds is not None:
             quarters = min(quarters or np.inf, seconds * about.tempo / 60)
         return Request(
@@ -194,7 +197,7 @@ class Composer:
             kept=kept,
             quarters=quarters,
             max_rows=LONGEST if tokens is None else max(tokens // width, 1),
-            closing=begun.condition.get("close") == "tonic",
+            closing=free and begun.condition.get("close") == "tonic",
         )
 
     def _composed(self, begun: Beginning, request: Request, drawn: Drawn, sampling: Sampling) -> Composed:

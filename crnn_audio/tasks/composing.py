@@ -30,7 +30,7 @@ class Request:
         kept: rows with the tokens of voices that are kept, 0 where they are drawn; the piece ends with the last.
         quarters: it ends at the first row that may end it so many quarter notes on; None lets the model end it.
         max_rows: rows after which it ends in any case.
-        closing: the model may end it on the tonic's chord alone.
+        closing: it may end on the tonic's chord alone.
     """
 
     about: Score
@@ -82,6 +82,7 @@ class _Pieces:
         forced = self._fixed[:, time].copy() if time < self._fixed.shape[1] else np.zeros_like(self._fixed[:, 0])
         full = (self.places.quarters >= self._quarters) & (time >= self._primed)
         if full.any():
+            full &= self.places.closes | ~self._closing
             forced[full, 0] = self._end * self.places.allowed(forced[:, :0])[full, self._end]
         return forced
 

@@ -232,6 +232,20 @@ def test_a_length_in_quarters_is_kept_to(kind: ModuleType) -> None:
         assert (drawn.rows[:-1, 0] != kind.END).all()
 
 
+@each_kind
+def test_a_piece_that_closes_ends_on_the_tonics_chord_once_it_is_long_enough(kind: ModuleType) -> None:
+    requests = [asked(kind, seed, quarters=8.0, max_rows=400, closing=True) for seed in range(8)]
+    ended = 0
+    for drawn in compose(made.task(kind), kind, requests, Sampling()):
+        place = kind.Places.first([made.ABOUT])
+        for time, row in enumerate(drawn.rows):
+            closes = place.closes[0] and place.quarters[0] >= 8 and made.allowed(place, ())[kind.END]
+            assert (row[0] == kind.END) == closes, time
+            place = place.next(row[None])
+        ended += drawn.ended
+    assert ended or kind is chorales, "noise in four voices seldom is the tonic's chord"
+
+
 def test_a_kept_voice_is_kept_and_heard_ahead() -> None:
     task, one = made.task(chorales, ahead=True), made.piece(chorales, 5)
     kept = np.zeros_like(one.rows)

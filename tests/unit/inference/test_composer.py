@@ -102,6 +102,16 @@ def test_a_piece_that_closes_on_the_tonic_ends_nowhere_else(one: Composer) -> No
         assert not piece.ended or endings(piece.score).on_tonic_chord
 
 
+def test_a_piece_is_as_long_as_its_condition_tells(composer: Composer) -> None:
+    """Where it must close on the tonic, up to the first place where it does."""
+    asked, open_end = {"bars": "2", "key": "G", "metre": "4/4"}, not composer.run.conditions.knows("close", "tonic")
+    for seed in range(6):
+        piece = composer.generate(condition=asked, tokens=3000, sampling=Sampling(seed=seed))
+        assert piece.score.end > 4
+        assert not open_end or (piece.ended and piece.score.end <= 8)
+        assert open_end or not piece.ended or endings(piece.score).on_tonic_chord
+
+
 def test_a_pickup_that_is_none(composer: Composer) -> None:
     with pytest.raises(DataError, match="pickup 'much'"):
         build.about({"pickup": "much"})
