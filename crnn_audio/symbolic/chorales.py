@@ -230,6 +230,7 @@ class Places:
         bar: the row's bar: its number, its first row and the one after its last.
         pitches, held: of each voice the token of the pitch that sounds before the row, 0 where none does, and for how
             many rows that has been so.
+        fermata, marked: whether the soprano's note has one, and whether any note had.
     """
 
     bars: tuple[Bars, ...]
@@ -239,6 +240,8 @@ class Places:
     bar: Int[np.ndarray, "B 3"]
     pitches: Int[np.ndarray, "B 4"]
     held: Int[np.ndarray, "B 4"]
+    fermata: Bool[np.ndarray, " B"]
+    marked: Bool[np.ndarray, " B"]
 
     @classmethod
     def first(cls, abouts: Sequence[Score]) -> "Places":
@@ -252,7 +255,8 @@ class Places:
         tonics = np.array([[key.tonic_pitch_class if key else -1] for key in keys])
         recall = Recall.of_nothing(len(bars), len(VOICES), STEPS_PER_QUARTER)
         silent = np.zeros((len(bars), len(VOICES)), dtype=np.int64)
-        return cls(bars, keys, tonics, recall, np.array([_bar_of_row(one, 0) for one in bars]), silent, silent)
+        at = np.array([_bar_of_row(one, 0) for one in bars])
+        return cls(bars, keys, tonics, recall, at, silent, silent, *np.zeros((2, len(bars)), dtype=bool))
 
     @property
     def quarters(self) -> Float[np.ndarray, " B"]:
@@ -275,8 +279,13 @@ class Places:
 
     @property
     def closes(self) -> Bool[np.ndarray, " B"]:
-        """Whether the tonic's chord has filled the bar, or any has where no key is known."""
-        return np.array([self._closes(piece) for piece in range(len(self.bars))])
+        """Whether the tonic's chord has filled the bar, or any has where no key is known.
+
+        Where there are fermatas it has one, as chorales end.
+        """
+        may = np.array([self._closes(piece) for piece in range(len(self.bars))])
+        found: np.ndarray = may & (self.fermata | ~self.marked)
+        return found
 
     def _closes(self, piece: int) -> bool:
         bars, key, now = self.bars[piece], self.keys[piece], self.recall.length * STEP
@@ -291,12 +300,15 @@ class Places:
         goes_on = tokens == GOES_ON
         pitches = np.where(goes_on, before, tokens * (tokens >= FIRST_PITCH))
         same = goes_on | ((tokens == REST) & (before == 0))
+        begins = rows[:, 0] == FERMATA
         return replace(
             self,
             recall=self.recall.after(np.where(goes_on, -before, tokens)),
             bar=self._bar_at(step),
             pitches=pitches,
             held=np.where(same, np.minimum(self.held + 1, LONGEST_HELD), 1),
+            fermata=begins | (self.fermata & same[:, 0]),
+            marked=self.marked | begins,
         )
 
     def _bar_at(self, step: int) -> Int[np.ndarray, "B 3"]:

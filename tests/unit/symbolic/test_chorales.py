@@ -87,6 +87,16 @@ def test_a_piece_may_close_where_the_tonics_chord_fills_a_bar() -> None:
     assert [step for step, may in enumerate(closes, 1) if may] == [4, 12], "C, then F with C and E, then C"
 
 
+def test_where_there_are_fermatas_a_piece_may_close_on_one() -> None:
+    voices = [(bar, 1, 67) for bar in range(4)], [(0, 4, 64)], [(0, 4, 60)], [(0, 4, 48)]
+    chord = replace(piece(*voices, metre=(1, 4)), fermatas=(1.0, 3.0))
+    place, closes = Places.first([chord]), []
+    for row in chorales.encode(chord)[:-1]:
+        place = place.next(row[None])
+        closes.append(place.closes)
+    assert [step for step, may in enumerate(closes, 1) if may] == [4, 8, 16], "before the first anywhere"
+
+
 # ---------------------------------------------------------------------------------------- what is told
 
 
