@@ -26,7 +26,7 @@ from crnn_audio.symbolic import chorales
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.chorales import STEP, STEPS_PER_QUARTER, VOICES
 from crnn_audio.symbolic.recall import Recall
-from crnn_audio.symbolic.representation import PitchColumn, told_before
+from crnn_audio.symbolic.representation import PitchColumn, every_token, told_before
 from crnn_audio.symbolic.score import Score
 
 GOES_ON, END = 1, 2
@@ -197,9 +197,7 @@ class Places:
 
     def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
         """Which tokens of the next column make sense, 0 never; `drawn` are the rows' columns before it."""
-        column = drawn.shape[1]
-        may = np.ones((len(drawn), 1 + VOCABULARY[column]), dtype=bool)
-        may[:, 0] = False
+        column, may = drawn.shape[1], every_token(drawn, VOCABULARY)
         if column == 0:
             may[:, END] = self.recall.length > 0
         else:

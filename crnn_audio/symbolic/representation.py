@@ -138,6 +138,13 @@ class Representation(Protocol):
         ...
 
 
+def every_token(drawn: Int[np.ndarray, "B _"], vocabulary: Sequence[int]) -> Bool[np.ndarray, "B V"]:
+    """All tokens of the column after those drawn; 0 is none."""
+    may = np.ones((len(drawn), 1 + vocabulary[drawn.shape[1]]), dtype=bool)
+    may[:, 0] = False
+    return may
+
+
 def side_by_side(pieces: Sequence[Int[np.ndarray, "_ P"]]) -> Int[np.ndarray, "B longest P"]:
     """Rows of pieces, padded with zeros and followed by a row of them."""
     padded = np.zeros((len(pieces), 1 + max(map(len, pieces)), pieces[0].shape[1]), dtype=np.int64)
