@@ -59,6 +59,8 @@ PITCHED = (PitchColumn(0, FIRST_PITCH, before=len(COLUMNS) + _PITCH, recalled=(l
 
 Tokens = Int[np.ndarray, "T 2"]
 Row = tuple[int, int]
+_TICKS_OF = np.array([0] * (NO_TIME + 1) + list(DURATIONS))
+"""Of each duration's token."""
 _Numbers: TypeAlias = int | np.ndarray
 
 
@@ -170,8 +172,7 @@ def _sounds(event: _Numbers, length: _Numbers, sounding: _Numbers) -> Any:
 
 def _ticks(rows: Int[np.ndarray, "B 2"]) -> Int[np.ndarray, " B"]:
     """Of each row; none of what lasts no time."""
-    ticks_of = np.array([0] * (NO_TIME + 1) + list(DURATIONS))
-    lengths: np.ndarray = ticks_of[rows[:, 1]] * (rows[:, 0] >= REST)
+    lengths: np.ndarray = _TICKS_OF[rows[:, 1]] * (rows[:, 0] >= REST)
     return lengths
 
 

@@ -28,7 +28,7 @@ def generate(
     keep: Annotated[
         list[str] | None, typer.Option(metavar="VOICE=FILE", help="Keeps a voice and writes the others to it.")
     ] = None,
-    bars: Annotated[int | None, typer.Option(min=1, help="How long; by default about as a training piece.")] = None,
+    bars: Annotated[int | None, typer.Option(min=1, help="How long; by default up to a close.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="How long, when it is played.")] = None,
     tokens: Annotated[int | None, typer.Option(min=1, help="At most so many tokens.")] = None,
     temperature: Annotated[float, typer.Option(help="Below 1 surer, above 1 bolder; 0 takes the likeliest.")] = 1.0,
