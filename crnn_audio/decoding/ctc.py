@@ -1,4 +1,4 @@
-"""Connectionist temporal classification (Graves et al. 2006): what a target needs, and the greedy path.
+"""Connectionist temporal classification (Graves et al. 2006): what a target needs, and greedy decoding.
 
 The greedy path takes the likeliest token of every frame. It is the best of all paths, so it is also the best path of
 its own transcript: the frames it names are that transcript's forced alignment, and times come with it at no cost.
@@ -12,24 +12,11 @@ from itertools import pairwise
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from crnn_audio.decoding.decoder import Path
 from crnn_audio.errors import DIVERGED, RunError
 
 BLANK_ID = 0
-
-
-@dataclass(frozen=True)
-class Path:
-    """A decoded token sequence; token i holds frames `starts[i]` to `ends[i]` (exclusive) with probability `probs[i]`.
-
-    `blank_prob` is the lowest probability among the frames taken as blank (1 if there are none): how sure it is that
-    nothing was left out.
-    """
-
-    tokens: tuple[int, ...]
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-    probs: tuple[float, ...]
-    blank_prob: float
+NO_TOKENS = Path((), (), (), (), 1.0)
 
 
 def needed_frames(tokens: Sequence[int]) -> int:
@@ -37,76 +24,64 @@ def needed_frames(tokens: Sequence[int]) -> int:
     return len(tokens) + sum(one == next_one for one, next_one in pairwise(tokens))
 
 
-def greedy(log_probs: Float[Tensor, "B U V"], lengths: Int[Tensor, " B"]) -> list[Path]:
-    """The likeliest token of each frame, repeats merged, blanks dropped; frames past `lengths` are not looked at.
+@dataclass(frozen=True)
+class GreedyState:
+    """A greedy path so far; `last_id` is the token or blank of the last frame, from an earlier utterance too."""
 
-    Raises:
-        RunError: a log-probability is NaN.
-    """
-    best, ids = log_probs.max(dim=-1)
-    frame_probs, frame_ids = best.exp().tolist(), ids.tolist()
-    paths = []
-    for item, length in enumerate(lengths.tolist()):
-        decoder = GreedyDecoder()
-        decoder.feed(frame_ids[item][:length], frame_probs[item][:length])
-        paths.append(decoder.path())
-    return paths
+    path: Path = NO_TOKENS
+    num_frames: int = 0
+    num_blanks: int = 0
+    last_id: int = BLANK_ID
 
 
-class GreedyDecoder:
-    """The greedy path of frames that arrive piece by piece; it only ever appends, so what it has said stands."""
+class Greedy:
+    """The likeliest token of each frame, repeats merged, blanks dropped; all of its output is stable at once."""
 
-    def __init__(self) -> None:
-        self.frames = 0
-        self.blanks = 0
-        self._previous = BLANK_ID
-        self._begin()
-
-    def _begin(self) -> None:
-        self._tokens: list[int] = []
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        self._probs: list[float] = []
-        self._blank_prob = 1.0
-
-    def feed(self, ids: Sequence[int], probs: Sequence[float]) -> None:
-        """The likeliest token of each of the next frames, and its probability.
+    def decode(self, log_probs: Float[Tensor, "B U V"], lengths: Int[Tensor, " B"]) -> list[Path]:
+        """The path of each utterance; frames past `lengths` are not looked at.
 
         Raises:
-            RunError: a probability is NaN, which weights that are finite can give too.
+            RunError: a log-probability is NaN.
         """
-        for token, prob in zip(ids, probs, strict=True):
-            if math.isnan(prob):
-                raise RunError(DIVERGED)
-            self.blanks = self.blanks + 1 if token == BLANK_ID else 0
-            if token == BLANK_ID:
-                self._blank_prob = min(self._blank_prob, prob)
-            elif token != self._previous:
-                self._tokens.append(token)
-                self._starts.append(self.frames)
-                self._ends.append(self.frames + 1)
-                self._probs.append(prob)
-            elif self._tokens:  # else it was cut off, and has been said
-                self._ends[-1], self._probs[-1] = self.frames + 1, max(self._probs[-1], prob)
-            self._previous = token
-            self.frames += 1
+        best, ids = log_probs.max(dim=-1)
+        frame_probs, frame_ids = best.exp().tolist(), ids.tolist()
+        return [
+            _extended(GreedyState(), frame_ids[item][:length], frame_probs[item][:length]).path
+            for item, length in enumerate(lengths.tolist())
+        ]
 
-    @property
-    def first_frame(self) -> int | None:
-        """Where the first token since the last `cut` began."""
-        return self._starts[0] if self._starts else None
+    def step(self, log_probs: Float[Tensor, "u V"], state: GreedyState | None) -> GreedyState:
+        """The state after the next frames of a stream; None begins one.
 
-    @property
-    def last_token(self) -> int | None:
-        """The latest token since the last `cut`."""
-        return self._tokens[-1] if self._tokens else None
+        Raises:
+            RunError: a log-probability is NaN.
+        """
+        best, ids = log_probs.max(dim=-1)
+        return _extended(state or GreedyState(), ids.tolist(), best.exp().tolist())
 
-    def path(self) -> Path:
-        """What has been decoded since the last `cut`; frames count from the first that was fed."""
-        return Path(tuple(self._tokens), tuple(self._starts), tuple(self._ends), tuple(self._probs), self._blank_prob)
+    def finish(self, state: GreedyState) -> tuple[Path, GreedyState]:
+        """The path of the open utterance, and the state that begins the next: a token that goes on is not repeated."""
+        return state.path, GreedyState(NO_TOKENS, state.num_frames, state.num_blanks, state.last_id)
 
-    def cut(self) -> Path:
-        """The path so far, which is then forgotten; a token that goes on is not said again."""
-        path = self.path()
-        self._begin()
-        return path
+
+def _extended(state: GreedyState, ids: Sequence[int], probs: Sequence[float]) -> GreedyState:
+    """The state after these frames, each with its likeliest token and that token's probability."""
+    path = state.path
+    tokens, starts, ends, token_probs = list(path.tokens), list(path.starts), list(path.ends), list(path.probs)
+    blank_prob, num_blanks, last_id = path.blank_prob, state.num_blanks, state.last_id
+    for frame, (token, prob) in enumerate(zip(ids, probs, strict=True), start=state.num_frames):
+        if math.isnan(prob):  # weights that are finite can give it too
+            raise RunError(DIVERGED)
+        num_blanks = num_blanks + 1 if token == BLANK_ID else 0
+        if token == BLANK_ID:
+            blank_prob = min(blank_prob, prob)
+        elif token != last_id:
+            tokens.append(token)
+            starts.append(frame)
+            ends.append(frame + 1)
+            token_probs.append(prob)
+        elif tokens:  # else its utterance was finished before
+            ends[-1], token_probs[-1] = frame + 1, max(token_probs[-1], prob)
+        last_id = token
+    extended = Path(tuple(tokens), tuple(starts), tuple(ends), tuple(token_probs), blank_prob)
+    return GreedyState(extended, state.num_frames + len(ids), num_blanks, last_id)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from crnn_audio.decoding.ctc import Path
+from crnn_audio.decoding.decoder import Path
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import Word
 

@@ -136,7 +136,8 @@ def evaluate_speech(
     planned = plan.in_order([cut.duration for cut in chosen], budget=BATCH_SECONDS)
     loaded = loader.batches(cuts, [(0, batch) for batch in planned])
     references = {cut.id: cut.text for cut in chosen}
-    judged = judge_recognition(recognizer.task, (one.to(recognizer.device) for one in loaded), references)
+    batches = (one.to(recognizer.device) for one in loaded)
+    judged = judge_recognition(recognizer.task, batches, references, recognizer.decoder)
     return Evaluation(
         run=run.path,
         corpus=recipe.data.name,

@@ -1,21 +1,23 @@
 """Recordings of any length in bounded memory: read, turned into features and convolved block by block.
 
-One-directional layers carry their state from block to block, which changes nothing. Bidirectional ones hear windows of
-`WINDOW` seconds in one pass each, which is exact for what fits into one; the windows of a longer recording overlap by
-twice `CONTEXT` seconds and are joined near the middle of that, at a frame where both hear a blank. How far off sound
-still moves a bidirectional layer was measured (see DECISIONS.md), and `CONTEXT` lies well beyond.
+One-directional layers carry their state from block to block, which changes nothing. Bidirectional ones process windows
+of `WINDOW` seconds in one pass each, which is exact for what fits into one; the windows of a longer recording overlap
+by twice `CONTEXT` seconds and are joined near the middle of the overlap, at a frame where both have a blank. How far
+away sound still changes the output of a bidirectional layer was measured (see DECISIONS.md); `CONTEXT` is well above.
 """
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from crnn_audio.audio import OnLoss, Sound
-from crnn_audio.decoding.ctc import BLANK_ID, GreedyDecoder, Path
+from crnn_audio.decoding.ctc import BLANK_ID
+from crnn_audio.decoding.decoder import Decoder, Path
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.normalize import GlobalNorm, Normalizer, Statistics
 from crnn_audio.features.stream import SoundCarry
@@ -25,14 +27,12 @@ from crnn_audio.tasks.recognition import Recognition
 BLOCK = 60.0
 """Seconds that are read, and convolved, at once."""
 WINDOW = 900.0
-"""Seconds of a recording that a bidirectional stack hears in one pass, besides the context."""
+"""Seconds of a recording that a bidirectional stack processes in one pass, besides the context."""
 CONTEXT = 60.0
 """Seconds that a window begins before and ends after what is taken from it."""
 SURE = 0.9
-"""Probability from which on a blank is good to join at."""
+"""Lowest probability of a blank at which windows are joined."""
 
-Best = tuple[Int[Tensor, " _"], Float[Tensor, " _"]]
-"""The likeliest token of each frame, and its probability."""
 Progress = Callable[[float], None]
 Item = TypeVar("Item")
 
@@ -40,8 +40,8 @@ Item = TypeVar("Item")
 class LongRecording:
     """An open recording as normalised features, equal to those of the whole, block by block.
 
-    `num_samples` counts what has been read so far, at the features' sample rate; `progress` is told after each block or
-    window how many seconds have been heard.
+    `num_samples` counts what has been read so far, at the features' sample rate; `progress` is called after each block
+    or window with the seconds that are done.
     """
 
     def __init__(self, task: Recognition, sound: Sound, on_loss: OnLoss, progress: Progress | None = None) -> None:
@@ -79,47 +79,66 @@ class LongRecording:
 
 
 @torch.inference_mode()
-def path(recording: LongRecording) -> Path:
-    """The greedy path of a recording, as of its log-probabilities in one piece."""
-    task, decoder = recording.task, GreedyDecoder()
+def decode(recording: LongRecording, decoder: Decoder[Any]) -> Path:
+    """The decoder's path of a recording, as of its log-probabilities in one piece."""
+    state = None
     with one_thread(recording.device):
-        for ids, probs in _windowed(recording) if task.model.recurrent.bidirectional else _carried(recording):
-            decoder.feed(ids.tolist(), probs.tolist())
-    return decoder.path()
+        for log_probs in log_probs_of(recording):
+            state = decoder.step(log_probs, state)
+        path, _ = decoder.finish(state)
+    return path
+
+
+_lock = threading.Lock()
+_single_threaded: list[int] = []
+"""For each pass that runs on one thread now, the number of threads that torch had before the first of them."""
 
 
 @contextmanager
 def one_thread(device: torch.device) -> Iterator[None]:
-    """On a CPU, where a layer hears a single sequence quicker by one thread than by two, which wait at every frame."""
-    before = torch.get_num_threads()
+    """On a CPU one thread computes a single sequence faster than two, which wait for each other at every frame.
+
+    A Python thread that begins while another is in here finds torch at one thread, so all restore what the first found.
+    """
+    if device.type != "cpu":
+        yield
+        return
+    with _lock:
+        before = _single_threaded[0] if _single_threaded else torch.get_num_threads()
+        _single_threaded.append(before)
+        torch.set_num_threads(1)
     try:
-        if device.type == "cpu":
-            torch.set_num_threads(1)
         yield
     finally:
-        torch.set_num_threads(before)
+        with _lock:
+            _single_threaded.pop()
+            torch.set_num_threads(before)
 
 
-def _carried(recording: LongRecording) -> Iterator[Best]:
+def log_probs_of(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:
+    """Log-probabilities of a recording, piece by piece."""
+    return _windowed(recording) if recording.task.model.recurrent.bidirectional else _carried(recording)
+
+
+def _carried(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:
     carry: Carry | None = None
     for features, last in recording:
         log_probs, carry = recording.task.step(features, carry, last=last)
         recording.progress(recording.num_samples / recording.task.front_end.sample_rate)
-        yield _best(log_probs)
+        yield log_probs[0]
 
 
-def _windowed(recording: LongRecording) -> Iterator[Best]:
+def _windowed(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:
     task = recording.task
     frame = task.model.subsampling_factor * task.front_end.hop_length / task.front_end.sample_rate
-    stretches = windows(_convolved(recording), round(WINDOW / frame), round(CONTEXT / frame))
 
-    def heard() -> Iterator[tuple[int, Best]]:
-        for first, frames in stretches:
-            best = _best(task.recognize_convolved(frames))
+    def outputs() -> Iterator[tuple[int, Float[Tensor, "_ V"]]]:
+        for first, frames in windows(_convolved(recording), round(WINDOW / frame), round(CONTEXT / frame)):
+            log_probs = task.recognize_convolved(frames)[0]
             recording.progress((first + frames.shape[1]) * frame)
-            yield first, best
+            yield first, log_probs
 
-    return joined(heard())
+    return joined(outputs())
 
 
 def _convolved(recording: LongRecording) -> Iterator[Float[Tensor, "1 U D"]]:
@@ -129,17 +148,12 @@ def _convolved(recording: LongRecording) -> Iterator[Float[Tensor, "1 U D"]]:
         yield frames
 
 
-def _best(log_probs: Float[Tensor, "1 U V"]) -> Best:
-    best, ids = log_probs[0].max(dim=-1)
-    return ids.cpu(), best.exp().cpu()
-
-
 def windows(
     pieces: Iterable[Float[Tensor, "1 _ _"]], size: int, context: int
 ) -> Iterator[tuple[int, Float[Tensor, "1 _ _"]]]:
-    """Stretches of frames and where each begins: `size` frames and `context` more on each side, as far as there are.
+    """Windows of frames and where each begins: `size` frames and `context` more on each side, as far as there are.
 
-    What is no longer than the first of them, `size + context`, is one.
+    What is no longer than the first of them, `size + context`, is one window.
     """
     held, count, first, middle = list[Tensor](), 0, 0, 0
     for piece in pieces:
@@ -154,24 +168,32 @@ def windows(
     yield first, torch.cat(held, dim=1)
 
 
-def joined(heard: Iterable[tuple[int, Best]]) -> Iterator[Best]:
-    """Overlapping windows as one: the frames of each up to where it is joined to the next."""
-    rest = iter(heard)
-    begin, (ids, probs) = next(rest)
-    for first, (next_ids, next_probs) in rest:
-        overlap = ids[first - begin :], probs[first - begin :]
-        cut = join(overlap, (next_ids[: len(overlap[0])], next_probs[: len(overlap[0])]))
-        yield ids[: first - begin + cut], probs[: first - begin + cut]
-        begin, ids, probs = first + cut, next_ids[cut:], next_probs[cut:]
-    yield ids, probs
+def joined(outputs: Iterable[tuple[int, Float[Tensor, "_ V"]]]) -> Iterator[Float[Tensor, "_ V"]]:
+    """Log-probabilities of overlapping windows as of one: the frames of each up to where it is joined to the next."""
+    rest = iter(outputs)
+    begin, log_probs = next(rest)
+    for first, following in rest:
+        overlap = log_probs[first - begin :]
+        cut = join(overlap, following[: len(overlap)])
+        yield log_probs[: first - begin + cut]
+        begin, log_probs = first + cut, following[cut:]
+    yield log_probs
 
 
-def join(one: Best, other: Best) -> int:
-    """The frame nearest to the middle that both take as blank and are sure of; the middle where there is none."""
-    blank = (one[0] == BLANK_ID) & (other[0] == BLANK_ID) & (torch.minimum(one[1], other[1]) >= SURE)
+def join(one: Float[Tensor, "U V"], other: Float[Tensor, "U V"]) -> int:
+    """The frame nearest to the middle where the blank is the likeliest token of both, with at least `SURE`.
+
+    The middle where there is none.
+    """
+    blank = _sure_blank(one) & _sure_blank(other)
     middle = len(blank) // 2
     candidates = blank.nonzero().flatten()
     return int(candidates[(candidates - middle).abs().argmin()]) if len(candidates) else middle
+
+
+def _sure_blank(log_probs: Float[Tensor, "U V"]) -> Bool[Tensor, " U"]:
+    best, ids = log_probs.max(dim=-1)
+    return (ids == BLANK_ID) & (best.exp() >= SURE)
 
 
 def _marked(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:

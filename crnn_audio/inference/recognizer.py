@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ from crnn_audio import audio
 from crnn_audio.audio import Loss, Sound, Source
 from crnn_audio.batching.loader import pad_waveforms
 from crnn_audio.batching.plan import Batch, in_order
-from crnn_audio.decoding.ctc import Path as TokenPath
-from crnn_audio.decoding.ctc import greedy
+from crnn_audio.decoding.ctc import Greedy
+from crnn_audio.decoding.decoder import Decoder
+from crnn_audio.decoding.decoder import Path as TokenPath
 from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
 from crnn_audio.inference import long, plots
@@ -43,11 +44,12 @@ class Read:
 
 
 class Recognizer:
-    """A trained speech recogniser; `crnn_audio.load` makes one."""
+    """A trained speech recogniser; `crnn_audio.load` makes one. It decodes greedily unless given a decoder."""
 
-    def __init__(self, run: Run, task: Recognition) -> None:
+    def __init__(self, run: Run, task: Recognition, decoder: Decoder[Any] | None = None) -> None:
         self.run = run
         self.task = task.eval()
+        self.decoder = decoder or Greedy()
         self.device = next(task.model.parameters()).device
         self.sample_rate = run.speech.features.sample_rate
 
@@ -119,7 +121,7 @@ class Recognizer:
             self._refuse_shortest(len(waveform), source)
             return next(self._recognized([Read(source, waveform, losses)]))
         recording = long.LongRecording(self.task, sound, losses.append, within)
-        path = long.path(recording)
+        path = long.decode(recording, self.decoder)
         self._refuse_shortest(recording.num_samples, source)
         return self._named(path, recording.num_samples, source, losses)
 
@@ -143,7 +145,7 @@ class Recognizer:
     @torch.inference_mode()
     def _recognized(self, batch: Sequence[Read]) -> Iterator[Hypothesis]:
         encoded = self.task(self._on_device([one.waveform for one in batch]))
-        for one, path in zip(batch, greedy(encoded.frames, encoded.lengths), strict=True):
+        for one, path in zip(batch, self.decoder.decode(encoded.frames, encoded.lengths), strict=True):
             yield self._named(path, len(one.waveform), one.source, one.losses)
 
     def _on_device(self, waveforms: Sequence[np.ndarray]) -> AudioBatch:
@@ -207,7 +209,8 @@ class Recognizer:
         Raises:
             StreamError: the model is bidirectional, or its features need the whole recording.
         """
-        return Stream(self.task, self.hypothesis, self.frame_seconds, sample_rate, endpoint or Endpoint())
+        endpoint = endpoint or Endpoint()
+        return Stream(self.task, self.decoder, self.hypothesis, self.frame_seconds, sample_rate, endpoint)
 
     @property
     def frame_seconds(self) -> float:

@@ -7,14 +7,15 @@ utterance. What comes out equals transcribing the whole, however the sound is cu
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import Tensor
 
 from crnn_audio import audio
-from crnn_audio.decoding.ctc import GreedyDecoder, Path
+from crnn_audio.decoding.decoder import Decoder, DecoderState, Path
 from crnn_audio.errors import StreamError
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.stream import SoundCarry
@@ -53,6 +54,7 @@ class Stream:
     def __init__(
         self,
         task: Recognition,
+        decoder: Decoder[Any],
         hypothesis: Callable[[Path, float], Hypothesis],
         frame_seconds: float,
         sample_rate: int,
@@ -75,7 +77,8 @@ class Stream:
         self._sound: SoundCarry | None = None
         self._carry: Carry | None = None
         self._separator = task.vocabulary.separator_id
-        self._decoder = GreedyDecoder()
+        self._decoder = decoder
+        self._decoded: DecoderState | None = None
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -116,31 +119,38 @@ class Stream:
         lengths = torch.tensor([features.shape[1]], device=features.device)
         normalized = self.task.normalizer(features, lengths)
         log_probs, self._carry = self.task.step(normalized, self._carry, last=last)
-        best, ids = log_probs[0].max(dim=-1)
-        finals = self._decode(ids.tolist(), best.exp().tolist())
-        open_utterance = self._hypothesis(self._decoder.path(), self._seconds)
-        if last and open_utterance.words:
-            finals.append(open_utterance)
-        return Heard("" if last else open_utterance.text, tuple(finals), self._seconds)
+        finals = self._decode(log_probs[0])
+        if not last:
+            return Heard(self._open_text(), tuple(finals), self._seconds)
+        return Heard("", (*finals, *self._finish(self._seconds)), self._seconds)
 
-    def _decode(self, ids: list[int], probs: list[float]) -> list[Hypothesis]:
-        """Takes in frames, one by one, so that where utterances end does not depend on the blocks; finished ones."""
+    def _decode(self, log_probs: Float[Tensor, "u V"]) -> list[Hypothesis]:
+        """Decodes frame by frame, so that the ends of utterances do not depend on the blocks; finished utterances."""
         finals = []
-        for token, prob in zip(ids, probs, strict=True):
-            self._decoder.feed([token], [prob])
-            if self._at_endpoint():
-                said = self._hypothesis(self._decoder.cut(), self._decoder.frames * self._frame_seconds)
-                finals.extend([said] if said.words else [])  # separators alone say nothing
+        for frame in range(len(log_probs)):
+            self._decoded = self._decoder.step(log_probs[frame : frame + 1], self._decoded)
+            if self._at_endpoint(self._decoded):
+                finals.extend(self._finish(self._decoded.num_frames * self._frame_seconds))
         return finals
 
-    def _at_endpoint(self) -> bool:
-        decoder = self._decoder
-        if decoder.first_frame is None:
+    def _at_endpoint(self, state: DecoderState) -> bool:
+        if not state.path.tokens:
             return False
-        lasted, longest = decoder.frames - decoder.first_frame, self.endpoint.longest / self._frame_seconds
-        between_words = decoder.blanks > 0 if self._separator is None else decoder.last_token == self._separator
-        silent = decoder.blanks >= max(self.endpoint.silence / self._frame_seconds, 1)
+        lasted, longest = state.num_frames - state.path.starts[0], self.endpoint.longest / self._frame_seconds
+        between_words = state.num_blanks > 0 if self._separator is None else state.path.tokens[-1] == self._separator
+        silent = state.num_blanks >= max(self.endpoint.silence / self._frame_seconds, 1)
         return silent or (between_words and lasted >= longest) or lasted >= 2 * longest
+
+    def _finish(self, seconds: float) -> list[Hypothesis]:
+        """The open utterance, unless it holds no words: separators alone are none."""
+        if self._decoded is None:
+            return []
+        path, self._decoded = self._decoder.finish(self._decoded)
+        final = self._hypothesis(path, seconds)
+        return [final] if final.words else []
+
+    def _open_text(self) -> str:
+        return self._hypothesis(self._decoded.path, self._seconds).text if self._decoded else ""
 
     @property
     def _seconds(self) -> float:

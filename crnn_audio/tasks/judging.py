@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from crnn_audio.decoding.ctc import Path, greedy
+from crnn_audio.decoding.decoder import Decoder, Path
 from crnn_audio.decoding.words import words
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, right_words, word_errors
 from crnn_audio.metrics.music import figures
@@ -139,18 +139,20 @@ class RecognitionJudgement:
 
 @torch.inference_mode()
 def judge_recognition(
-    task: Recognition, batches: Iterable[SpeechBatch], references: dict[str, str]
+    task: Recognition, batches: Iterable[SpeechBatch], references: dict[str, str], decoder: Decoder[Any]
 ) -> RecognitionJudgement:
-    """Transcribes every batch greedily and counts errors against `references`, the texts by cut id, in their order."""
+    """Transcribes every batch and counts errors against `references`, the texts by cut id, in their order."""
     task.eval()
-    utterances = {one.cut_id: one for batch in batches for one in _transcribe(task, batch, references)}
+    utterances = {one.cut_id: one for batch in batches for one in _transcribe(task, batch, references, decoder)}
     return RecognitionJudgement(tuple(utterances[cut_id] for cut_id in references))
 
 
-def _transcribe(task: Recognition, batch: SpeechBatch, references: dict[str, str]) -> list[Transcribed]:
+def _transcribe(
+    task: Recognition, batch: SpeechBatch, references: dict[str, str], decoder: Decoder[Any]
+) -> list[Transcribed]:
     encoded = task(batch.audio)
     losses = ctc_losses(encoded, batch.targets).tolist()
-    paths = greedy(encoded.frames, encoded.lengths)
+    paths = decoder.decode(encoded.frames, encoded.lengths)
     return [
         _compared(task, cut_id, references[cut_id], path, loss)
         for cut_id, path, loss in zip(batch.cut_ids, paths, losses, strict=True)

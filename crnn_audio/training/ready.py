@@ -19,6 +19,7 @@ from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.schema import EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe
 from crnn_audio.corpora.piano_rolls import Piece
+from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.runs import Run
@@ -166,7 +167,8 @@ def judge(task: Recognition, cuts: Cuts, device: torch.device, budget: float, wo
     """One pass over a split."""
     planned = plan.in_order([cut.duration for cut in cuts.cuts], budget=budget)
     batches = loader.batches(cuts, [(0, batch) for batch in planned], workers=workers)
-    return judge_recognition(task, (one.to(device) for one in batches), {cut.id: cut.text for cut in cuts.cuts})
+    references = {cut.id: cut.text for cut in cuts.cuts}
+    return judge_recognition(task, (one.to(device) for one in batches), references, Greedy())
 
 
 def _rolls(recipe: RollRecipe, beginning: Beginning, preparing: Preparing) -> Ready:

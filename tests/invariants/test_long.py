@@ -38,9 +38,8 @@ def heard(model: Recognizer, content: bytes) -> tuple[torch.Tensor, torch.Tensor
     """The likeliest token of each frame and its probability, the long way."""
     with audio.opened(content) as opened:
         recording = LongRecording(model.task, opened, lambda loss: None)
-        both = model.task.model.recurrent.bidirectional
-        found = list(long._windowed(recording) if both else long._carried(recording))
-    return torch.cat([ids for ids, _ in found]), torch.cat([probs for _, probs in found])
+        best, ids = torch.cat(list(long.log_probs_of(recording))).max(dim=-1)
+    return ids, best.exp()
 
 
 @torch.inference_mode()

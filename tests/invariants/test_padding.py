@@ -12,7 +12,7 @@ from torch import Tensor
 from crnn_audio import build, runs
 from crnn_audio.config.load import loads
 from crnn_audio.config.schema import Recipe
-from crnn_audio.decoding.ctc import greedy
+from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference import recognizer
 from crnn_audio.inference.recognizer import Recognizer
@@ -154,8 +154,8 @@ def shuffled(encoded: Encoded, order: list[int]) -> Encoded:
 
 
 def assert_same_paths(encoded: Encoded, alone: list[Encoded], relative: float) -> None:
-    for found, one in zip(greedy(encoded.frames, encoded.lengths), alone, strict=True):
-        (wanted,) = greedy(one.frames, one.lengths)
+    for found, one in zip(Greedy().decode(encoded.frames, encoded.lengths), alone, strict=True):
+        (wanted,) = Greedy().decode(one.frames, one.lengths)
         assert (found.tokens, found.starts, found.ends) == (wanted.tokens, wanted.starts, wanted.ends)
         assert [*found.probs, found.blank_prob] == pytest.approx([*wanted.probs, wanted.blank_prob], rel=relative)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crnn_audio import audio
 from crnn_audio.config.schema import Recipe
-from crnn_audio.decoding.ctc import greedy
+from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.errors import StreamError
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.inference.show import show
@@ -173,7 +173,7 @@ def test_streams_on_one_model_do_not_disturb_each_other(monkeypatch, front: str)
     for listener, waveform in zip(listeners, waveforms, strict=True):
         whole = offline(model.task, torch.from_numpy(waveform).double())
         torch.testing.assert_close(torch.cat(listener.log_probs), whole, rtol=0, atol=1e-9)
-        paths = greedy(whole.unsqueeze(0), torch.tensor([len(whole)]))
+        paths = Greedy().decode(whole.unsqueeze(0), torch.tensor([len(whole)]))
         assert same(listener.finals[0], model.hypothesis(paths[0], len(waveform) / RATE))
 
 

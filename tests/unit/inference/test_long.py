@@ -1,12 +1,16 @@
 """Windows over frames and the places where they are joined."""
 
+import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from crnn_audio.inference.long import Best, join, joined, one_thread, windows
+from crnn_audio.inference.long import join, joined, one_thread, windows
 
 
 def numbered(count: int) -> Tensor:
@@ -31,8 +35,11 @@ def test_windows_are_stretches_of_the_whole(total: int, sizes: list[int], size: 
     assert total <= size + context or len(found) > 1
 
 
-def best(ids: list[int], probs: list[float] | None = None) -> Best:
-    return torch.tensor(ids, dtype=torch.long), torch.tensor(probs or [0.95] * len(ids))
+def best(ids: list[int], probs: list[float] | None = None) -> Tensor:
+    """Log-probabilities of ten tokens in which these are the likeliest."""
+    log_probs = torch.full((len(ids), 10), -math.inf)
+    log_probs[range(len(ids)), ids] = torch.tensor(probs or [0.95] * len(ids)).log()
+    return log_probs
 
 
 @pytest.mark.parametrize(
@@ -47,32 +54,30 @@ def best(ids: list[int], probs: list[float] | None = None) -> Best:
         (best([]), best([]), 0),
     ],
 )
-def test_windows_are_joined_at_the_sure_blank_nearest_to_the_middle(one: Best, other: Best, at: int) -> None:
+def test_windows_are_joined_at_the_sure_blank_nearest_to_the_middle(one: Tensor, other: Tensor, at: int) -> None:
     assert join(one, other) == at
 
 
 def test_each_window_gives_what_lies_between_its_joins() -> None:
-    heard = [
+    outputs = [
         (0, best([1, 1, 0, 2, 2, 9])),
         (3, best([9, 2, 0, 3, 0, 9, 9])),
         (7, best([9, 9, 4, 0, 5])),
     ]
     # Overlaps: [2, 2, 9] with [9, 2, 0], joined in the middle; [0, 9, 9] with [9, 9, 4] too.
-    found = [(ids.tolist(), len(probs)) for ids, probs in joined(heard)]
-    assert found == [([1, 1, 0, 2], 4), ([2, 0, 3, 0], 4), ([9, 4, 0, 5], 4)]
+    found = [log_probs.argmax(dim=-1).tolist() for log_probs in joined(outputs)]
+    assert found == [[1, 1, 0, 2], [2, 0, 3, 0], [9, 4, 0, 5]]
 
 
 def test_windows_that_agree_are_the_whole() -> None:
     torch.manual_seed(0)
-    ids, probs = torch.randint(0, 3, (200,)), torch.rand(200)
-    frames = windows(torch.stack([ids, probs], dim=-1).unsqueeze(0).split(13, dim=1), 40, 11)
-    found = list(joined((first, (one[0, :, 0].long(), one[0, :, 1])) for first, one in frames))
+    whole = torch.randn(200, 3).log_softmax(dim=-1)
+    found = list(joined((first, one[0]) for first, one in windows(whole.unsqueeze(0).split(13, dim=1), 40, 11)))
     assert len(found) == 5
-    assert torch.cat([one for one, _ in found]).tolist() == ids.tolist()
-    torch.testing.assert_close(torch.cat([one for _, one in found]), probs)
+    assert torch.equal(torch.cat(found), whole)
 
 
-def test_a_cpu_hears_a_single_sequence_by_one_thread_and_gets_the_others_back() -> None:
+def test_on_a_cpu_a_single_sequence_has_one_thread_and_torch_gets_the_others_back() -> None:
     torch.set_num_threads(2)
     try:
         with one_thread(torch.device("cpu")):
@@ -80,5 +85,31 @@ def test_a_cpu_hears_a_single_sequence_by_one_thread_and_gets_the_others_back() 
         assert torch.get_num_threads() == 2
         with one_thread(torch.device("meta")):
             assert torch.get_num_threads() == 2, "a device that computes by itself"
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_two_recordings_at_once_leave_torch_its_threads() -> None:
+    """The second begins, in a thread of its own, while the first runs, and ends after it."""
+    second_runs, first_ended = threading.Event(), threading.Event()
+
+    def second() -> int:
+        with one_thread(torch.device("cpu")):
+            assert torch.get_num_threads() == 1
+            second_runs.set()
+            assert first_ended.wait(20)
+        return torch.get_num_threads()
+
+    torch.set_num_threads(2)
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            with one_thread(torch.device("cpu")):
+                running = pool.submit(second)
+                assert second_runs.wait(20)
+            assert torch.get_num_threads() == 2
+            first_ended.set()
+            assert running.result(20) == 2
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result(20) == 2, "a thread that begins afterwards"
     finally:
         torch.set_num_threads(1)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from crnn_audio import build
 from crnn_audio.config.schema import SpeechRecipe
-from crnn_audio.decoding.ctc import greedy
+from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.inference.stream import Endpoint, Heard, Stream
 from crnn_audio.models.crnn import Carry
@@ -70,7 +70,7 @@ class Script:
         return opened
 
     def offline(self) -> Hypothesis:
-        (path,) = greedy(self.probs.log().unsqueeze(0), torch.tensor([len(self.probs)]))
+        (path,) = Greedy().decode(self.probs.log().unsqueeze(0), torch.tensor([len(self.probs)]))
         return self.model.hypothesis(path, len(self.probs) * FRAME / 16000)
 
     def listen(self, monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, blocks: Sequence[int] = ()) -> list[Heard]:
@@ -286,7 +286,7 @@ def test_twenty_minutes_hold_as_much_as_one() -> None:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         minutes = pool.submit(listened, 20).result()
     first, warm, last = minutes[0], minutes[4], minutes[-1]
-    tensors = {name for name in first.held if "_decoder" not in name}
+    tensors = {name for name in first.held if "_decoded" not in name}
     assert len(tensors) > 5
     for one in minutes:
         assert {name: one.held[name] for name in tensors} == {name: first.held[name] for name in tensors}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from crnn_audio.decoding.ctc import greedy
+from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, word_errors
 from crnn_audio.tasks.judging import RecognitionJudgement, Transcribed, judge_recognition
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
@@ -21,13 +21,13 @@ def talkative() -> Recognition:
 def test_a_split_is_judged_utterance_by_utterance_in_the_order_of_its_references() -> None:
     task = talkative()
     references = {"cut-2": "cab", "cut-0": "ab ba", "cut-1": "c"}
-    judgement = judge_recognition(task, [speech(rows=(0, 1)), speech(rows=(2,))], references)
+    judgement = judge_recognition(task, [speech(rows=(0, 1)), speech(rows=(2,))], references, Greedy())
     assert [one.cut_id for one in judgement.utterances] == list(references)
     assert not task.training, "dropout would change what is heard"
     for one in judgement.utterances:
         batch = speech(rows=(int(one.cut_id[-1]),))
         encoded = task(batch.audio)
-        (path,) = greedy(encoded.frames, encoded.lengths)
+        (path,) = Greedy().decode(encoded.frames, encoded.lengths)
         reference = references[one.cut_id]
         assert (one.reference, one.hypothesis) == (reference, VOCABULARY.decode(path.tokens))
         assert one.words == word_errors(reference, one.hypothesis)
@@ -39,8 +39,8 @@ def test_a_split_is_judged_utterance_by_utterance_in_the_order_of_its_references
 
 def test_batches_and_their_order_change_nothing() -> None:
     task, references = talkative(), {f"cut-{row}": text for row, text in enumerate(TEXTS)}
-    whole = judge_recognition(task, [speech()], references)
-    parts = judge_recognition(task, [speech(rows=(2,)), speech(rows=(1, 0))], references)
+    whole = judge_recognition(task, [speech()], references, Greedy())
+    parts = judge_recognition(task, [speech(rows=(2,)), speech(rows=(1, 0))], references, Greedy())
     for one, other in zip(whole.utterances, parts.utterances, strict=True):
         assert (one.cut_id, one.hypothesis, one.words) == (other.cut_id, other.hypothesis, other.words)
         assert one.loss == pytest.approx(other.loss, rel=1e-9)
