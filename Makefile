@@ -8,11 +8,11 @@ SAMPLE  ?= $(firstword $(sort $(wildcard data/tiny/*.wav data/tiny/*.flac data/t
 TESTS   ?= tests
 CASES   ?= 1000
 NUM     ?= 1
-KIND     = $(shell grep -Eso "kind: (next_[a-z]*|language)" $(RECIPE))
+KIND     = $(shell grep -Eso "kind: (rolls|music|text)" $(RECIPE))
 
 # what a trained model is tried with
-AFTERWARDS = $(if $(findstring language,$(KIND)),$(CRNN_AUDIO) generate $(OUT),$(if $(findstring next_frame,$(KIND)),,\
-  $(if $(findstring next_token,$(KIND)),$(CRNN_AUDIO) generate $(OUT) --out $(OUT)/tunes,$(if $(SAMPLE),$(CRNN_AUDIO) transcribe $(OUT) $(SAMPLE)))))
+AFTERWARDS = $(if $(findstring text,$(KIND)),$(CRNN_AUDIO) generate $(OUT),$(if $(findstring rolls,$(KIND)),,\
+  $(if $(findstring music,$(KIND)),$(CRNN_AUDIO) generate $(OUT) --out $(OUT)/tunes,$(if $(SAMPLE),$(CRNN_AUDIO) transcribe $(OUT) $(SAMPLE)))))
 
 BIN        := .venv/bin
 CRNN_AUDIO := $(BIN)/crnn-audio

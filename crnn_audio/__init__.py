@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio import audio as audio
     from crnn_audio.build import prepare as prepare
+    from crnn_audio.config.kinds import load_recipe as load_recipe
     from crnn_audio.config.schema import Recipe as Recipe
     from crnn_audio.corpora.own import prepare_folder as prepare_folder
     from crnn_audio.decoding.sampling import Sampling as Sampling
@@ -38,6 +39,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
 
 _HOMES = {
     "Recipe": "config.schema",
+    "load_recipe": "config.kinds",
     "prepare": "build",
     "prepare_folder": "corpora.own",
     "check": "inference.doctor",

@@ -28,12 +28,17 @@ from torch import Tensor
 from crnn_audio import files
 from crnn_audio.config import commands
 from crnn_audio.config import load as recipes
-from crnn_audio.config.schema import EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.config.kinds import RECIPES
+from crnn_audio.config.music import MusicRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.rolls import RollsRecipe
+from crnn_audio.config.schema import Recipe
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.errors import CrnnAudioError, RunError
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.text.vocabulary import Vocabulary
 
-Kind = TypeVar("Kind", EventRecipe, LanguageRecipe, SpeechRecipe)
+Kind = TypeVar("Kind", MusicRecipe, TextRecipe, RecognitionRecipe)
 FORMAT = 1
 MAKING = "making"
 ZOO = Path(__file__).parent / "zoo"
@@ -57,14 +62,14 @@ class Run:
         return self.choices
 
     @property
-    def events(self) -> EventRecipe:
+    def events(self) -> MusicRecipe:
         """The recipe of a composer.
 
         Raises:
             RunError: the run is none.
         """
-        give = "Give a run of a recipe with task next_token, such as recipes/chorales/lstm.yaml."
-        return self._of_kind(EventRecipe, f"writes no music. {give}")
+        give = "Give a run of a recipe with task music, such as recipes/chorales/lstm.yaml."
+        return self._of_kind(MusicRecipe, f"writes no music. {give}")
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -73,22 +78,22 @@ class Run:
         return self.tokens
 
     @property
-    def language(self) -> LanguageRecipe:
+    def language(self) -> TextRecipe:
         """The recipe of a writer of text.
 
         Raises:
             RunError: the run is none.
         """
-        return self._of_kind(LanguageRecipe, "reads and writes no text. Give a run of a recipe with task language.")
+        return self._of_kind(TextRecipe, "reads and writes no text. Give a run of a recipe with task text.")
 
     @property
-    def speech(self) -> SpeechRecipe:
+    def speech(self) -> RecognitionRecipe:
         """The recipe of a recogniser.
 
         Raises:
             RunError: the run is none.
         """
-        return self._of_kind(SpeechRecipe, "hears no speech. Give a run of a recipe with task recognition.")
+        return self._of_kind(RecognitionRecipe, "hears no speech. Give a run of a recipe with task recognition.")
 
     def _of_kind(self, kind: type[Kind], lack: str) -> Kind:
         if not isinstance(self.recipe, kind):
@@ -97,9 +102,9 @@ class Run:
         return self.recipe
 
     @property
-    def rolls(self) -> RollRecipe:
+    def rolls(self) -> RollsRecipe:
         """The recipe of a model of piano rolls."""
-        assert isinstance(self.recipe, RollRecipe), "a Predictor has such a run"
+        assert isinstance(self.recipe, RollsRecipe), "a Predictor has such a run"
         return self.recipe
 
     @property
@@ -241,9 +246,10 @@ def open_run(model: str | Path) -> Run:
             f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
         )
     try:
-        recipe = recipes.loads((path / "recipe.yaml").read_text(encoding="utf-8"), source=str(path / "recipe.yaml"))
-        speech = recipe if isinstance(recipe, SpeechRecipe) else None
-        has_tokens = isinstance(recipe, SpeechRecipe | LanguageRecipe)
+        text = (path / "recipe.yaml").read_text(encoding="utf-8")
+        recipe = recipes.loads(text, (), RECIPES, source=str(path / "recipe.yaml"))
+        speech = recipe if isinstance(recipe, RecognitionRecipe) else None
+        has_tokens = isinstance(recipe, RecognitionRecipe | TextRecipe)
         vocabulary = Vocabulary.load(path / "vocabulary.json") if has_tokens else None
     except UnicodeDecodeError as error:
         raise _damaged(path / "recipe.yaml", error) from None
@@ -251,7 +257,7 @@ def open_run(model: str | Path) -> Run:
         raise RunError(f"{path}: damaged. {error}") from None
     normalized = speech is not None and speech.features.normalize == "global"
     statistics = _statistics(path / "statistics.json") if normalized else None
-    conditions = _conditions(path / "conditions.json", recipe) if isinstance(recipe, EventRecipe) else None
+    conditions = _conditions(path / "conditions.json", recipe) if isinstance(recipe, MusicRecipe) else None
     return Run(path, recipe, vocabulary, statistics, header, conditions)
 
 
@@ -276,9 +282,9 @@ def _statistics(path: Path) -> tuple[list[float], list[float]]:
         raise _damaged(path, repr(error)) from None
 
 
-def _conditions(path: Path, recipe: EventRecipe) -> Conditions:
+def _conditions(path: Path, recipe: MusicRecipe) -> Conditions:
     try:
-        return Conditions.from_json(_read_json(path), at_home=recipe.data.keys == "home")
+        return Conditions.from_json(_read_json(path), at_home=recipe.data.normalize_keys)
     except ValueError as error:
         raise _damaged(path, error) from None
 

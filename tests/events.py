@@ -11,7 +11,7 @@ import torch
 
 from crnn_audio.batching.events import EventPiece
 from crnn_audio.builders.events import pitch_columns
-from crnn_audio.config.schema import EventRecipe
+from crnn_audio.config.music import MusicRecipe
 from crnn_audio.corpora import jsb16, tunes
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.models.chain import ChainHead
@@ -121,28 +121,28 @@ def folder(path: Path, kind: str, count: int = 30) -> Path:
 
 SMALL = {
     "chorale": {
-        "task": {"kind": "next_token", "given_share": 0.5},
-        "data": {"corpus": "chorales", "representation": "chorale", "batch_rows": 8, "transpose": 1},
-        "model": {"embedding_size": 6, "listener": {"hidden_size": 8}, "head_size": 12},
+        "task": {"kind": "music", "fixed_voice_probability": 0.5},
+        "data": {"corpus": "chorales", "representation": "chorale", "batch_size": 8, "transpose": 1},
+        "model": {"embedding_size": 6, "encoder": {"hidden_size": 8}, "head_size": 12},
     },
     "melody": {
-        "task": {"kind": "next_token", "untold_share": 0.2},
-        "data": {"corpus": "folk_tunes", "batch_rows": 8, "transpose": 1},
+        "task": {"kind": "music", "condition_dropout": 0.2},
+        "data": {"corpus": "folk_tunes", "batch_size": 8, "transpose": 1},
         "model": {"embedding_size": 6, "head_size": 12},
     },
     "quartet": {
-        "task": {"kind": "next_token"},
-        "data": {"corpus": "jsb16", "representation": "quartet", "batch_rows": 8, "transpose": 1},
+        "task": {"kind": "music"},
+        "data": {"corpus": "jsb16", "representation": "quartet", "batch_size": 8, "transpose": 1},
         "model": {"embedding_size": 6, "head_size": 12},
     },
 }
 
 
-def small(kind: str, root: Path, changes: dict[str, Any] | None = None) -> EventRecipe:
+def small(kind: str, root: Path, changes: dict[str, Any] | None = None) -> MusicRecipe:
     """A small recipe over the corpus in `root`, changed by {"optim.lr": 1e-3}."""
     fields: dict[str, Any] = json.loads(json.dumps(SMALL[kind]))
     fields["data"]["root"] = str(root)
     recurrent = {"bidirectional": False, "hidden_size": 16, "num_layers": 1, "dropout": 0.0}
     rest = {"optim": {"lr": 1e-2, "max_epochs": 2}, "device": "cpu", "threads": 1}
     fields["model"]["recurrent"] = recurrent
-    return EventRecipe.model_validate(trainings.changed(fields | rest, changes or {}))
+    return MusicRecipe.model_validate(trainings.changed(fields | rest, changes or {}))

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from scipy.io import savemat
 
-from crnn_audio.config.schema import RollRecipe
+from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.corpora import piano_rolls
 from tests import trainings
 
 SMALL = {
-    "task": {"kind": "next_frame"},
-    "data": {"corpus": "piano_rolls", "collection": "jsb", "batch_rows": 2},
+    "task": {"kind": "rolls"},
+    "data": {"corpus": "piano_rolls", "collection": "jsb", "batch_size": 2},
     "model": {
         "conv": [],
         "recurrent": {"bidirectional": False, "norm": "none", "hidden_size": 8, "num_layers": 1, "dropout": 0.0},
@@ -55,8 +55,8 @@ def folder(path: Path, *, pieces: int = 5, num_frames: int = 20) -> Path:
     return path
 
 
-def small(root: Path, changes: dict[str, Any] | None = None) -> RollRecipe:
+def small(root: Path, changes: dict[str, Any] | None = None) -> RollsRecipe:
     """A recipe over the collections in `root`, changed by {"optim.lr": 1e-3}."""
     fields: dict[str, Any] = json.loads(json.dumps(SMALL))
     fields["data"]["root"] = str(root)
-    return RollRecipe.model_validate(trainings.changed(fields, changes or {}))
+    return RollsRecipe.model_validate(trainings.changed(fields, changes or {}))

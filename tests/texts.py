@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from crnn_audio.config.schema import LanguageRecipe
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import NextTokenHead
 from crnn_audio.models.recurrent import Recurrent
@@ -46,8 +46,8 @@ def task(*, cell: str = "lstm", size: int = 5, tied: bool = False, window: int =
 
 
 SMALL = {
-    "task": {"kind": "language", "sample_tokens": 20},
-    "data": {"corpus": "text_file", "batch_rows": 4, "chunk_tokens": 16},
+    "task": {"kind": "text", "sample_tokens": 20},
+    "data": {"corpus": "text_file", "batch_size": 4, "bptt": 16},
     "model": {
         "embedding_size": 8,
         "recurrent": {"bidirectional": False, "hidden_size": 12, "num_layers": 1, "dropout": 0.0},
@@ -58,8 +58,8 @@ SMALL = {
 }
 
 
-def small(root: Path, changes: dict[str, Any] | None = None) -> LanguageRecipe:
+def small(root: Path, changes: dict[str, Any] | None = None) -> TextRecipe:
     """A small recipe over the text in the file `root`, changed by {"optim.lr": 1e-3}."""
     fields: dict[str, Any] = json.loads(json.dumps(SMALL))
     fields["data"]["root"] = str(root)
-    return LanguageRecipe.model_validate(trainings.changed(fields, changes or {}))
+    return TextRecipe.model_validate(trainings.changed(fields, changes or {}))

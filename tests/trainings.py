@@ -12,7 +12,8 @@ import soundfile
 
 from crnn_audio.batching import manifests
 from crnn_audio.batching.manifests import Cut, Recording
-from crnn_audio.config.schema import Recipe, SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
@@ -39,8 +40,8 @@ EVERYTHING_RANDOM = {
     "data.accumulate": 2,
     "augment.speed": [0.9, 1.0, 1.1],
     "augment.gain_db": 6.0,
-    "augment.noise": {"share": 0.7},
-    "augment.rooms": {"share": 0.5},
+    "augment.noise": {"probability": 0.7},
+    "augment.reverberation": {"probability": 0.5},
     "augment.spec_augment": {"start_epoch": 1, "time_width": 4, "freq_width": 4},
     "model.conv_dropout": 0.1,
     "model.recurrent.num_layers": 2,
@@ -79,7 +80,7 @@ def small(root: Path, changes: dict[str, Any] | None = None) -> Recipe:
     """A recipe over the manifests in `root`, changed by {"optim.lr": 1e-3}."""
     fields: dict[str, Any] = json.loads(json.dumps(SMALL))
     fields["data"]["root"] = str(root)
-    return SpeechRecipe.model_validate(changed(fields, changes or {}))
+    return RecognitionRecipe.model_validate(changed(fields, changes or {}))
 
 
 def changed(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from crnn_audio.batching.events import EventPiece, Variation
 from crnn_audio.batching.rows import RowFeed, Span
 from crnn_audio.builders.parts import rebuilding
 from crnn_audio.builders.scores import REPRESENTATIONS, as_rows, keyed, own_condition, rows_of
-from crnn_audio.config.schema import EventRecipe
+from crnn_audio.config.music import MusicRecipe
 from crnn_audio.corpora import chorales as chorale_corpus
 from crnn_audio.corpora import folk_tunes, home, jsb16, midi_folder, nottingham
 from crnn_audio.corpora.tunes import Tune, divided
@@ -47,7 +47,7 @@ class Music:
     problems: tuple[str, ...] = ()
 
 
-def music(recipe: EventRecipe, progress: home.Progress | None = None) -> Music:
+def music(recipe: MusicRecipe, progress: home.Progress | None = None) -> Music:
     """The corpus's pieces: found, made or downloaded.
 
     Raises:
@@ -62,7 +62,7 @@ def music(recipe: EventRecipe, progress: home.Progress | None = None) -> Music:
     return Music(pieces(home.locate(corpus, Path(data.root) if data.root else None, progress)))
 
 
-def corpus_of_music(recipe: EventRecipe) -> home.Obtainable:
+def corpus_of_music(recipe: MusicRecipe) -> home.Obtainable:
     """What the recipe's pieces come from: home, licence, limits."""
     return midi_folder if recipe.data.corpus == midi_folder.NAME else TUNES[recipe.data.corpus][0]
 
@@ -80,7 +80,7 @@ def condition_of(tune: Tune) -> dict[str, str]:
     return conditions.transposed(tune.condition, 0) | own_condition(tune.score)
 
 
-def known_conditions(recipe: EventRecipe, training: Sequence[Tune]) -> Conditions:
+def known_conditions(recipe: MusicRecipe, training: Sequence[Tune]) -> Conditions:
     """All that may be asked for: what the training pieces say of themselves, transposed ones too."""
     told = [condition_of(tune) for tune in training]
     counts = Counter((name, one[name]) for one in told for name in COUNTED & one.keys())
@@ -90,10 +90,10 @@ def known_conditions(recipe: EventRecipe, training: Sequence[Tune]) -> Condition
     ]
     span = range(-recipe.data.transpose, recipe.data.transpose + 1)
     every = (conditions.transposed(one, semitones) for one in told for semitones in span)
-    return Conditions.of(every, told, at_home=recipe.data.keys == "home")
+    return Conditions.of(every, told, at_home=recipe.data.normalize_keys)
 
 
-def encoded(recipe: EventRecipe, chosen: Sequence[Tune], known: Conditions) -> Encoded:
+def encoded(recipe: MusicRecipe, chosen: Sequence[Tune], known: Conditions) -> Encoded:
     """Pieces as tokens; a condition that the model does not know is not told."""
     representation = REPRESENTATIONS[recipe.data.representation]
     held, left_out = list[tuple[Tune, Rows, Score]](), dict[str, str]()
@@ -115,12 +115,12 @@ def _ids(known: Conditions, condition: Mapping[str, str]) -> np.ndarray:
     return np.array(known.ids(known.usable(condition)), dtype=np.int64)
 
 
-def variants(recipe: EventRecipe, pieces: Sequence[EventPiece], known: Conditions) -> list[list[EventPiece]]:
+def variants(recipe: MusicRecipe, pieces: Sequence[EventPiece], known: Conditions) -> list[list[EventPiece]]:
     """Each piece in all transpositions that the recipe allows and the representation holds, the original among them."""
     return [_variants(recipe, piece, known) for piece in pieces]
 
 
-def _variants(recipe: EventRecipe, piece: EventPiece, known: Conditions) -> list[EventPiece]:
+def _variants(recipe: MusicRecipe, piece: EventPiece, known: Conditions) -> list[EventPiece]:
     representation = REPRESENTATIONS[recipe.data.representation]
     condition = known.named(piece.condition.tolist())
     found = []
@@ -132,14 +132,14 @@ def _variants(recipe: EventRecipe, piece: EventPiece, known: Conditions) -> list
     return found
 
 
-def next_token(recipe: EventRecipe, known: Conditions) -> NextToken:
+def next_token(recipe: MusicRecipe, known: Conditions) -> NextToken:
     """The whole model, with initial weights that depend on the seed alone."""
     torch.manual_seed(recipe.seed)
     representation, model = REPRESENTATIONS[recipe.data.representation], recipe.model
     columns = [size + 1 for size in representation.VOCABULARY]
     listener = None
-    if model.listener:
-        listener = Recurrent(len(columns) * model.embedding_size, **model.listener.model_dump(), bidirectional=True)
+    if model.encoder:
+        listener = Recurrent(len(columns) * model.embedding_size, **model.encoder.model_dump(), bidirectional=True)
     front = EventFront(
         [*columns, *representation.TOLD_SIZES, *known.sizes],
         model.embedding_size,
@@ -176,16 +176,16 @@ def composing(run: Run) -> NextToken:
 
 
 def event_feed(
-    recipe: EventRecipe, training: Sequence[EventPiece], known: Conditions, rank: int = 0, ranks: int = 1
+    recipe: MusicRecipe, training: Sequence[EventPiece], known: Conditions, rank: int = 0, ranks: int = 1
 ) -> RowFeed[EventBatch]:
     """The training split as global batches, and their order in each epoch; a rank reads its share of each."""
     choices, data = variants(recipe, training, known), recipe.data
     melody = REPRESENTATIONS[data.representation].PITCHED[0].place
-    variation = Variation(recipe.seed, recipe.task.given_share, melody, recipe.task.untold_share)
-    ahead = recipe.model.listener is not None
+    variation = Variation(recipe.seed, recipe.task.fixed_voice_probability, melody, recipe.task.condition_dropout)
+    ahead = recipe.model.encoder is not None
 
     def gather(spans: Sequence[Span], epoch: int) -> EventBatch:
         return batches.batch([variation.piece(choices[span.index], epoch) for span in spans], spans, ahead=ahead)
 
     lengths = [len(piece.rows) + 1 for piece in training]
-    return RowFeed(lengths, gather, data.batch_rows, data.chunk_rows, recipe.seed, data.accumulate, rank, ranks)
+    return RowFeed(lengths, gather, data.batch_size, data.bptt, recipe.seed, data.accumulate, rank, ranks)

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from crnn_audio.batching import texts as batches
 from crnn_audio.batching.rows import RowFeed
 from crnn_audio.builders.parts import rebuilding
-from crnn_audio.config.schema import LanguageRecipe
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.corpora import alice, home, text_file, texts, tinyshakespeare
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.models.crnn import Crnn
@@ -36,7 +36,7 @@ class Text:
     remarks: tuple[str, ...] = ()
 
 
-def text(recipe: LanguageRecipe, progress: home.Progress | None = None) -> Text:
+def text(recipe: TextRecipe, progress: home.Progress | None = None) -> Text:
     """The corpus's text: found or downloaded.
 
     Raises:
@@ -54,24 +54,24 @@ def text(recipe: LanguageRecipe, progress: home.Progress | None = None) -> Text:
     return Text({split: spelled(recipe, one) for split, one in found.items()}, remarks)
 
 
-def corpus_of_text(recipe: LanguageRecipe) -> home.Obtainable:
+def corpus_of_text(recipe: TextRecipe) -> home.Obtainable:
     """What the recipe's text comes from: home, licence, limits."""
     return text_file if recipe.data.corpus == text_file.NAME else TEXTS[recipe.data.corpus]
 
 
-def spelled(recipe: LanguageRecipe, found: str) -> str:
+def spelled(recipe: TextRecipe, found: str) -> str:
     """Any text as the recipe writes it."""
     return plain(found, lower_case=recipe.data.lower_case, ascii=recipe.data.ascii)
 
 
-def vocabulary_of_text(recipe: LanguageRecipe, training: str) -> Vocabulary:
+def vocabulary_of_text(recipe: TextRecipe, training: str) -> Vocabulary:
     """All characters of the training text, or its most frequent words."""
     if recipe.task.unit == "words":
         return words.most_frequent(words.split_words(training), recipe.task.vocabulary_size)
     return Vocabulary.build([training], "characters")
 
 
-def encoded_text(recipe: LanguageRecipe, found: Text, vocabulary: Vocabulary) -> dict[str, Int[np.ndarray, " T"]]:
+def encoded_text(recipe: TextRecipe, found: Text, vocabulary: Vocabulary) -> dict[str, Int[np.ndarray, " T"]]:
     """The tokens of each split.
 
     Raises:
@@ -79,22 +79,22 @@ def encoded_text(recipe: LanguageRecipe, found: Text, vocabulary: Vocabulary) ->
     """
     ids = {split: tokens.encode(one, vocabulary) for split, one in found.splits.items()}
     data, unit, length = recipe.data, recipe.task.unit, len(ids["train"])
-    if data.window and length < data.window:
+    if data.context_length and length < data.context_length:
         raise DataError(
-            f"{data.name}: its training part has {length} {unit}, fewer than a window of {data.window}. Take a longer "
-            "text or lower data.window."
+            f"{data.name}: its training part has {length} {unit}, fewer than a window of {data.context_length}. "
+            "Take a longer text or lower data.context_length."
         )
-    if not data.window and length < data.batch_rows * data.chunk_tokens:
+    if not data.context_length and length < data.batch_size * data.bptt:
         raise DataError(
-            f"{data.name}: its training part has {length} {unit}, fewer than {data.batch_rows} rows of a chunk of "
-            f"{data.chunk_tokens}. Take a longer text, or lower data.batch_rows or data.chunk_tokens."
+            f"{data.name}: its training part has {length} {unit}, fewer than {data.batch_size} rows of a chunk of "
+            f"{data.bptt}. Take a longer text, or lower data.batch_size or data.bptt."
         )
     if not len(ids["dev"]):
         raise DataError(f"{data.name}: its last tenth, which would be dev, holds no {unit}. Take a longer text.")
     return ids
 
 
-def language(recipe: LanguageRecipe, vocabulary: Vocabulary) -> Language:
+def language(recipe: TextRecipe, vocabulary: Vocabulary) -> Language:
     """The whole model, with initial weights that depend on the seed alone."""
     torch.manual_seed(recipe.seed)
     model = recipe.model
@@ -106,7 +106,7 @@ def language(recipe: LanguageRecipe, vocabulary: Vocabulary) -> Language:
         front if model.tied else None,
         projection=model.output_projection,
     )
-    return Language(Crnn(front, recurrent, head), window=recipe.data.window, mixed=recipe.precision == "bf16")
+    return Language(Crnn(front, recurrent, head), window=recipe.data.context_length, mixed=recipe.precision == "bf16")
 
 
 def writing(run: Run) -> Language:
@@ -119,29 +119,27 @@ def writing(run: Run) -> Language:
         return language(run.language, run.vocabulary)
 
 
-def text_feed(
-    recipe: LanguageRecipe, training: Int[np.ndarray, " T"], rank: int = 0, ranks: int = 1
-) -> RowFeed[TextBatch]:
+def text_feed(recipe: TextRecipe, training: Int[np.ndarray, " T"], rank: int = 0, ranks: int = 1) -> RowFeed[TextBatch]:
     """The training split as global batches, and their order in each epoch; a rank reads its share of each.
 
     Raises:
         RecipeError: several processes would each carry a state that only the first could save.
     """
     data = recipe.data
-    if ranks > 1 and not data.window:
+    if ranks > 1 and not data.context_length:
         raise RecipeError(
-            f"data.chunk_tokens: {data.chunk_tokens} carries a state from step to step, which {ranks} processes cannot "
-            "save together. Train with one process, or by windows (data.window)."
+            f"data.bptt: {data.bptt} carries a state from step to step, which {ranks} processes cannot "
+            "save together. Train with one process, or by windows (data.context_length)."
         )
     rows = (
-        batches.Windows(training, data.window)
-        if data.window
-        else batches.Stretches(training, data.batch_rows, recipe.seed)
+        batches.Windows(training, data.context_length)
+        if data.context_length
+        else batches.Stretches(training, data.batch_size, recipe.seed)
     )
     return batches.feed(
         rows,
-        batch_rows=data.batch_rows,
-        chunk=data.chunk_tokens,
+        batch_rows=data.batch_size,
+        chunk=data.bptt,
         seed=recipe.seed,
         accumulate=data.accumulate,
         rank=rank,

@@ -8,7 +8,7 @@ import torch
 from crnn_audio.batching import rolls
 from crnn_audio.batching.rows import RowFeed
 from crnn_audio.builders.parts import model
-from crnn_audio.config.schema import RollRecipe
+from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.corpora import home, piano_rolls
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.errors import RecipeError
@@ -21,7 +21,7 @@ from crnn_audio.types import RollBatch
 KEYS_HEADS: dict[str, Callable[..., KeysHead]] = {"sigmoid": SigmoidHead, "nade": NadeHead}
 
 
-def pieces(recipe: RollRecipe, progress: home.Progress | None = None) -> dict[str, list[Piece]]:
+def pieces(recipe: RollsRecipe, progress: home.Progress | None = None) -> dict[str, list[Piece]]:
     """The collection's pieces by split: found or downloaded.
 
     Raises:
@@ -32,34 +32,34 @@ def pieces(recipe: RollRecipe, progress: home.Progress | None = None) -> dict[st
     return piano_rolls.pieces(folder, data.collection)
 
 
-def next_frame(recipe: RollRecipe) -> NextFrame:
+def next_frame(recipe: RollsRecipe) -> NextFrame:
     """The whole model, with initial weights that depend on the seed alone."""
     torch.manual_seed(recipe.seed)
     head = recipe.model.head
     options = head.model_dump(exclude={"kind"})
-    num_heard = NUM_KEYS + (rolls.NUM_RECALLED if recipe.data.recall else 0)
+    num_heard = NUM_KEYS + (rolls.NUM_RECALLED if recipe.data.copy_context else 0)
     network = model(recipe.model, num_heard, lambda size: KEYS_HEADS[head.kind](size, NUM_KEYS, **options))
     return NextFrame(network, mixed=recipe.precision == "bf16")
 
 
-def roll_feed(recipe: RollRecipe, training: Sequence[Piece], rank: int = 0, ranks: int = 1) -> RowFeed[RollBatch]:
+def roll_feed(recipe: RollsRecipe, training: Sequence[Piece], rank: int = 0, ranks: int = 1) -> RowFeed[RollBatch]:
     """The training split as global batches, and their order in each epoch; a rank reads its share of each.
 
     Raises:
         RecipeError: several processes would each carry a state that only the first could save.
     """
-    if ranks > 1 and recipe.data.chunk_frames:
+    if ranks > 1 and recipe.data.bptt:
         raise RecipeError(
-            f"data.chunk_frames: {recipe.data.chunk_frames} carries a state from step to step, which {ranks} processes "
-            "cannot save together. Train with one process, or whole pieces (chunk_frames=0)."
+            f"data.bptt: {recipe.data.bptt} carries a state from step to step, which {ranks} processes "
+            "cannot save together. Train with one process, or whole pieces (data.bptt=0)."
         )
     played, names = [piece.roll for piece in training], [piece.id for piece in training]
-    heard = rolls.all_heard(played, recipe.data.recall)
+    heard = rolls.all_heard(played, recipe.data.copy_context)
     return RowFeed(
         [len(roll) for roll in played],
         lambda spans, epoch: rolls.batch(played, names, spans, heard),
-        rows=recipe.data.batch_rows,
-        chunk=recipe.data.chunk_frames,
+        rows=recipe.data.batch_size,
+        chunk=recipe.data.bptt,
         seed=recipe.seed,
         accumulate=recipe.data.accumulate,
         rank=rank,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Int
 
-from crnn_audio.config.events import EventData
+from crnn_audio.config.music import MusicData
 from crnn_audio.errors import DataError
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.symbolic import chorales, events, fitting, home_keys, quartet
@@ -24,15 +24,15 @@ FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
 """What makes a score one that the representation holds, and says what it changed."""
 
 
-def keyed(data: EventData, score: Score) -> tuple[Score, list[str]]:
+def keyed(data: MusicData, score: Score) -> tuple[Score, list[str]]:
     """The piece with a key, where that is needed and it tells none; and in a line which was heard."""
-    if data.keys == "own" or score.keys:
+    if not data.normalize_keys or score.keys:
         return score, []
     key = home_keys.heard_key(score)
     return replace(score, keys=(key,)), [f"it tells no key, and is heard as {key}"]
 
 
-def rows_of(data: EventData, score: Score) -> Rows:
+def rows_of(data: MusicData, score: Score) -> Rows:
     """A piece as tokens.
 
     Raises:
@@ -41,24 +41,24 @@ def rows_of(data: EventData, score: Score) -> Rows:
     return REPRESENTATIONS[data.representation].encode(home_keys.moved(score, _way(data, score)))
 
 
-def as_rows(data: EventData, about: Score) -> Score:
+def as_rows(data: MusicData, about: Score) -> Score:
     """A piece in the key that its rows are in: what is told beside them is of this."""
-    if data.keys == "own" or not about.keys:
+    if not data.normalize_keys or not about.keys:
         return about
     return replace(about, keys=tuple(home_keys.home(key) for key in about.keys))
 
 
-def score_of(data: EventData, rows: Rows, about: Score) -> Score:
+def score_of(data: MusicData, rows: Rows, about: Score) -> Score:
     """Tokens as a piece: `about` with these notes."""
     piece = REPRESENTATIONS[data.representation].decode(rows, about)
     return home_keys.moved(piece, -_way(data, about))
 
 
-def _way(data: EventData, score: Score) -> int:
-    return home_keys.way_home(score.keys[0]) if data.keys == "home" and score.keys else 0
+def _way(data: MusicData, score: Score) -> int:
+    return home_keys.way_home(score.keys[0]) if data.normalize_keys and score.keys else 0
 
 
-def voice_of(data: EventData, part: Part, about: Score, steps: int, where: str) -> Int[np.ndarray, " T"]:
+def voice_of(data: MusicData, part: Part, about: Score, steps: int, where: str) -> Int[np.ndarray, " T"]:
     """A chorale's voice that is kept, as its column of so many steps.
 
     Raises:

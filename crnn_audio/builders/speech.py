@@ -12,8 +12,7 @@ from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
 from crnn_audio.builders.parts import conv_front, model, rebuilding
-from crnn_audio.config.schema import SpeechRecipe
-from crnn_audio.config.speech import Augment, Features, RecognitionTask
+from crnn_audio.config.recognition import Augment, Features, RecognitionRecipe, RecognitionTask
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import RunError
 from crnn_audio.features import normalize, spectrogram
@@ -30,7 +29,7 @@ Splits = dict[str, list[Cut]]
 Statistics = tuple[list[float], list[float]]
 
 
-def splits(recipe: SpeechRecipe, progress: home.Progress | None = None) -> Splits:
+def splits(recipe: RecognitionRecipe, progress: home.Progress | None = None) -> Splits:
     """The corpus's cuts by split: found, made or downloaded; transcripts spelled as the task says.
 
     Raises:
@@ -90,7 +89,7 @@ def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
     return normalize.UtteranceNorm() if kind == "utterance" else normalize.NoNorm()
 
 
-def recognition(recipe: SpeechRecipe, tokens: Vocabulary, statistics: Statistics | None) -> Recognition:
+def recognition(recipe: RecognitionRecipe, tokens: Vocabulary, statistics: Statistics | None) -> Recognition:
     """The whole recogniser, from waveforms to its loss, with initial weights that depend on the seed alone.
 
     Raises:
@@ -128,7 +127,9 @@ def of_run(run: Run) -> Recognition:
         return recognition(run.speech, run.vocabulary, run.statistics)
 
 
-def cuts(recipe: SpeechRecipe, chosen: Sequence[Cut], tokens: Vocabulary, distortion: Distortion | None = None) -> Cuts:
+def cuts(
+    recipe: RecognitionRecipe, chosen: Sequence[Cut], tokens: Vocabulary, distortion: Distortion | None = None
+) -> Cuts:
     """Cuts with their token ids, ready to be read, and distorted where that is asked for."""
     targets = [tokens.encode(cut.text) for cut in chosen]
     rate = recipe.features.sample_rate
@@ -141,21 +142,21 @@ def distortion(augment: Augment, sample_rate: int) -> Distortion | None:
     Raises:
         DataError: a folder of noises or rooms is not there, or holds nothing that can be read.
     """
-    noise, rooms = augment.noise, augment.rooms
+    noise, rooms = augment.noise, augment.reverberation
     if not (augment.gain_db or noise or rooms):
         return None
     return Distortion(
         sample_rate,
         gain_db=augment.gain_db,
-        noise_share=noise.share if noise else 0.0,
+        noise_share=noise.probability if noise else 0.0,
         snr_db=noise.snr_db if noise else (0.0, 0.0),
         noises=home.sounds(noise.folder, sample_rate) if noise and noise.folder else (),
-        room_share=rooms.share if rooms else 0.0,
+        room_share=rooms.probability if rooms else 0.0,
         responses=home.sounds(rooms.folder, sample_rate) if rooms and rooms.folder else (),
     )
 
 
-def feed(recipe: SpeechRecipe, ready: Cuts, pin_memory: bool = False, rank: int = 0, ranks: int = 1) -> SpeechFeed:
+def feed(recipe: RecognitionRecipe, ready: Cuts, pin_memory: bool = False, rank: int = 0, ranks: int = 1) -> SpeechFeed:
     """The training split as global batches, and their order in each epoch; a rank reads its share of each."""
     ids, durations = [cut.id for cut in ready.cuts], [cut.duration for cut in ready.cuts]
 
@@ -173,12 +174,12 @@ def feed(recipe: SpeechRecipe, ready: Cuts, pin_memory: bool = False, rank: int 
     )
 
 
-def findings(recipe: SpeechRecipe, ready: Cuts) -> list[checks.Finding]:
+def findings(recipe: RecognitionRecipe, ready: Cuts) -> list[checks.Finding]:
     """What the cheap checks say of a training split: empty, infeasible or over-long cuts."""
     return [finding for found in findings_by_kind(recipe, ready).values() for finding in found]
 
 
-def findings_by_kind(recipe: SpeechRecipe, ready: Cuts) -> dict[str, list[checks.Finding]]:
+def findings_by_kind(recipe: RecognitionRecipe, ready: Cuts) -> dict[str, list[checks.Finding]]:
     """The same by what it is: "empty", "infeasible", "too long"."""
     sound = front_end(recipe.features)
     front = conv_front(recipe.model, sound.num_features)

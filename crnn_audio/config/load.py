@@ -7,32 +7,32 @@ import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 from pydantic import TypeAdapter, ValidationError
 
 from crnn_audio.config import flat_yaml
+from crnn_audio.config.explain import Problem, dotted, explain, nearest
 from crnn_audio.config.fields import TAG
 from crnn_audio.config.overrides import Override, apply
-from crnn_audio.config.problems import Problem, dotted, explain, nearest
-from crnn_audio.config.schema import ORDER, EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe, kind_of
+from crnn_audio.config.schema import ORDER, Kinds, Recipe, recipe_class
 from crnn_audio.errors import RecipeError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = (_PACKAGE.parent / "recipes", _PACKAGE / "recipes")  # of a source checkout, of an installed wheel
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+def load(path: str | Path, overrides: Sequence[str], kinds: Kinds) -> Recipe:
     """The recipe in a file (or of a shipped name, see `find`), changed by overrides such as `optim.lr=2e-4`.
 
     Raises:
         RecipeError: the file cannot be read, or something in it or in an override is wrong: all problems at once.
     """
     found = find(str(path))
-    return loads(_read(found), overrides, source=str(found))
+    return loads(_read(found), overrides, kinds, source=str(found))
 
 
-def loads(text: str, overrides: Sequence[str] = (), *, source: str = "recipe") -> Recipe:
+def loads(text: str, overrides: Sequence[str], kinds: Kinds, *, source: str = "recipe") -> Recipe:
     """The recipe in a text; `source` is what error messages call it.
 
     Raises:
@@ -40,13 +40,13 @@ def loads(text: str, overrides: Sequence[str] = (), *, source: str = "recipe") -
     """
     document = _parse(text, source)
     data, words = copy.deepcopy(document.value), dict(document.words)
-    applied, lines = _apply(overrides, data, words)
+    applied, lines = _apply(overrides, data, words, kinds)
     problems = [Problem(path, what) for path, what in document.twice.items()]
     try:
         # As JSON, because a strict tuple takes a JSON array but no Python list.
-        recipe = kind_of(data).model_validate_json(json.dumps(data), strict=True)
+        recipe = recipe_class(data, kinds).model_validate_json(json.dumps(data), strict=True)
     except ValidationError as error:
-        problems += explain(error, data, words)
+        problems += explain(error, data, words, kinds)
     lines += [f"{_label(problem, applied, document.value)}: {problem.text}" for problem in problems]
     if lines:
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
@@ -77,13 +77,15 @@ def _parse(text: str, source: str) -> flat_yaml.Document:
     return document
 
 
-def _apply(overrides: Sequence[str], data: Any, words: dict[flat_yaml.Path, str]) -> tuple[list[Override], list[str]]:
+def _apply(
+    overrides: Sequence[str], data: Any, words: dict[flat_yaml.Path, str], kinds: Kinds
+) -> tuple[list[Override], list[str]]:
     """Sets the overrides in `data`; gives those that could be set, and a line for each that could not."""
     applied: list[Override] = []
     lines: list[str] = []
     for text in overrides:
         try:
-            applied.append(apply(text, data, words))
+            applied.append(apply(text, data, words, kinds))
         except ValueError as error:
             lines.append(f"override '{text}': {error}")
     return applied, lines
@@ -117,10 +119,10 @@ def dump(recipe: Recipe) -> str:
     return flat_yaml.render(first | fields)
 
 
-def json_schema() -> str:
+def json_schema(kinds: Kinds) -> str:
     """The JSON Schema (draft 2020-12) by which an editor completes and checks recipes."""
-    every = SpeechRecipe | RollRecipe | EventRecipe | LanguageRecipe
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **TypeAdapter[Any](every).json_schema()}
+    every = TypeAdapter[Any](Union.__getitem__(tuple(kinds.values())))  # type: ignore[arg-type]  # classes of run time
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **every.json_schema()}
     sections = schema["$defs"]
     for alternatives in [field["oneOf"] for field in _parts(schema) if "discriminator" in field]:
         for alternative in alternatives:

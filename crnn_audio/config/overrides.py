@@ -7,10 +7,10 @@ where the recipe says nothing of `model`. Names are not checked here: the valida
 from dataclasses import dataclass
 from typing import Any
 
+from crnn_audio.config.explain import dotted, shown
 from crnn_audio.config.fields import TAG, item_of, section_of
 from crnn_audio.config.flat_yaml import Path, parse
-from crnn_audio.config.problems import dotted, shown
-from crnn_audio.config.schema import kind_of
+from crnn_audio.config.schema import Kinds, recipe_class
 from crnn_audio.config.sections import Section
 
 
@@ -22,7 +22,7 @@ class Override:
     path: Path
 
 
-def apply(text: str, data: dict[str, Any], words: dict[Path, str]) -> Override:
+def apply(text: str, data: dict[str, Any], words: dict[Path, str], kinds: Kinds) -> Override:
     """Sets one override in `data`, and in `words` what YAML read as booleans.
 
     Raises:
@@ -37,16 +37,15 @@ def apply(text: str, data: dict[str, Any], words: dict[Path, str]) -> Override:
         raise ValueError(f"the value is not YAML; {error}") from None
     for place, what in document.twice.items():
         raise ValueError(f"{dotted(place)} {what}")
-    path = _set(data, key.strip().split("."), document.value)
+    path = _set(data, key.strip().split("."), document.value, recipe_class(data, kinds))
     for stale in [place for place in words if place[: len(path)] == path]:
         del words[stale]
     words.update({path + place: word for place, word in document.words.items()})
     return Override(text, path)
 
 
-def _set(data: dict[str, Any], parts: list[str], value: Any) -> Path:
+def _set(data: dict[str, Any], parts: list[str], value: Any, annotation: Any) -> Path:
     holder: Any = data
-    annotation: Any = kind_of(data)
     path: Path = ()
     for part in parts[:-1]:
         key = _key(holder, part, path)

@@ -1,59 +1,77 @@
-"""The sections of recipes that read piano rolls frame by frame and say what sounds next."""
+"""Recipes of piano rolls: the keys of the next frame are predicted from the frames before."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from crnn_audio.config.sections import Count, Model, Probability, Section
-
-
-class NextFrameTask(Section):
-    """A piano roll to what sounds in its next frame."""
-
-    kind: Literal["next_frame"]
+from crnn_audio.config.schema import Recipe
+from crnn_audio.config.sections import Count, Data, Fraction, Model, Section, Task, check_causal
 
 
-class RollData(Section):
-    """Which rolls, and how they become batches."""
+class RollsTask(Task):
+    """Predict the next frame of a piano roll."""
+
+    kind: Literal["rolls"]
+
+
+class RollsData(Data):
+    """The piano rolls and how they are batched."""
 
     corpus: Literal["piano_rolls"]
     collection: Literal["jsb", "nottingham", "musedata", "piano_midi"]
-    """JSB chorales in quarter notes; Nottingham, MuseData and Piano-midi.de in eighths."""
+    """JSB chorales in quarter notes; Nottingham, MuseData and Piano-midi.de in eighth notes."""
     root: str | None = None
-    """Where the .mat files lie; by default $CRNN_AUDIO_DATA/piano_rolls, then data/piano_rolls, then their home."""
-    batch_rows: Count = 16
-    """Pieces side by side in one optimiser step's batch."""
-    chunk_frames: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Frames of a step, after which the state goes on without gradient (truncated back-propagation); 0 takes whole
-    pieces."""
-    recall: bool = False
-    """The network hears, too, what came where the piece was longest as it is now."""
-    accumulate: Count = 1
-    """Parts that a batch is split into, one after the other, to fit in memory."""
+    """Folder of the .mat files. Default: $CRNN_AUDIO_DATA/piano_rolls, then data/piano_rolls, then a download."""
+    batch_size: Count = 16
+    """Pieces per batch (one optimiser step)."""
+    bptt: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Frames per step of truncated back-propagation through time; 0 trains on whole pieces."""
+    copy_context: bool = False
+    """Add the frame that followed the longest earlier match of the current context to the input features."""
 
     @property
     def name(self) -> str:
-        """What messages call the corpus."""
+        """The corpus's name in messages."""
         return f"{self.corpus}/{self.collection}"
 
 
 class SigmoidKeys(Section):
-    """Every key by itself."""
+    """Keys that are independent of each other, given the past."""
 
     kind: Literal["sigmoid"] = "sigmoid"
 
 
 class NadeKeys(Section):
-    """One key after the other, from the lowest up: the joint distribution of a frame."""
+    """The joint distribution of the keys of a frame, factorised from the lowest key upwards (NADE)."""
 
     kind: Literal["nade"] = "nade"
     hidden_size: Count = 128
-    """Units of the hidden layer that hears the keys below."""
-    dropout: Probability = 0.0
-    """On that layer."""
+    """Units of the hidden layer, which reads the keys below."""
+    dropout: Fraction = 0.0
+    """Dropout on the hidden layer."""
 
 
-class RollModel(Model):
-    """The CRNN, and what says how likely a frame of keys is."""
+class RollsModel(Model):
+    """The CRNN, with the distribution of a frame as its head."""
 
     head: Annotated[SigmoidKeys | NadeKeys, Field(discriminator="kind")] = SigmoidKeys()
+
+
+class RollsRecipe(Recipe):
+    """Piano rolls, frame by frame."""
+
+    task: RollsTask
+    data: RollsData
+    model: RollsModel = RollsModel()
+
+    @model_validator(mode="after")
+    def _is_causal(self) -> Self:
+        self.check_no_init()
+        check_causal(self.model.recurrent)
+        if self.model.conv and self.model.conv_time != "causal":
+            raise ValueError("the next frame is predicted from the past, so model.conv_time must be 'causal'")
+        if self.data.copy_context and self.model.conv:
+            raise ValueError("data.copy_context adds features that are no keys to convolve over: model.conv must be []")
+        if any(layer.stride[0] != 1 for layer in self.model.conv):
+            raise ValueError("task rolls predicts every frame, so the time strides in model.conv must be 1")
+        return self

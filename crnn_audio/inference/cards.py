@@ -51,7 +51,7 @@ def _what(composer: Composer) -> str:
     model, recipe = composer.task.model, composer.run.events
     layers = recipe.model.recurrent
     form = FORMS[recipe.data.representation]
-    kept = " Voices that are kept are heard ahead by layers of both directions." if recipe.model.listener else ""
+    kept = " Voices that are kept are heard ahead by layers of both directions." if recipe.model.encoder else ""
     return (
         f"Writes {form}: {layers.num_layers} {layers.cell.upper()} layers of {layers.hidden_size} and a softmax for "
         f"each token of a row, one after the other.{kept} {model.num_parameters:,} parameters, kept in half precision."

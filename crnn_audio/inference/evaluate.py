@@ -7,8 +7,8 @@ from typing import cast
 
 from crnn_audio import build
 from crnn_audio.batching import loader, plan
-from crnn_audio.config import load as recipes
-from crnn_audio.config.schema import SpeechRecipe
+from crnn_audio.config.load import dump, loads
+from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.corpora import home
 from crnn_audio.errors import RunError
 from crnn_audio.features.distort import Distortion
@@ -156,7 +156,7 @@ def corpus_of(
     progress: home.Progress | None = None,
     *,
     corpus: str | None = None,
-) -> tuple[SpeechRecipe, build.Splits]:
+) -> tuple[RecognitionRecipe, build.Splits]:
     """A run's recipe, with another corpus or its own at `root` if these are given, and the corpus's cuts by split.
 
     Another corpus's texts are spelled in the case that the model writes.
@@ -169,7 +169,8 @@ def corpus_of(
     if corpus:
         case = f"task.case={case_of(run)}"
         place = [f"data.corpus={corpus}", "data.dev_as_train=false", case, *(place or ["data.root=null"])]
-    recipe = cast(SpeechRecipe, recipes.loads(recipes.dump(run.speech), place, source=str(run.path)))
+    kinds = {"recognition": RecognitionRecipe}
+    recipe = cast(RecognitionRecipe, loads(dump(run.speech), place, kinds, source=str(run.path)))
     return recipe, build.splits(recipe, progress)
 
 
@@ -181,7 +182,7 @@ def case_of(run: Run) -> str:
     return "upper" if letters.isupper() else "lower"
 
 
-def default_split(recipe: SpeechRecipe, splits: build.Splits) -> str:
+def default_split(recipe: RecognitionRecipe, splits: build.Splits) -> str:
     """Test; dev where there is no test, if the recipe did not train on it."""
     held_out = bool(splits.get("dev")) and not recipe.data.dev_as_train
     return "dev" if held_out and not splits.get("test") else "test"

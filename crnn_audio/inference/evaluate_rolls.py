@@ -84,7 +84,7 @@ def evaluate_rolls(
     found = build.pieces(recipe.model_copy(update={"data": data}), progress)
     chosen = build.required(found, split, data.name)
     train, rolls = [piece.roll for piece in found["train"]], [piece.roll for piece in chosen]
-    batches = whole_batches(rolls, [piece.id for piece in chosen], ROWS, recall=data.recall)
+    batches = whole_batches(rolls, [piece.id for piece in chosen], ROWS, recall=data.copy_context)
     judged = judge_next_frame(predictor.task, (one.to(predictor.device) for one in batches))
     if not math.isfinite(judged.score):
         raise RunError(f"{predictor.run.path}: {DIVERGED}")

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from crnn_audio import build, runs
-from crnn_audio.config.schema import EventRecipe, LanguageRecipe, RollRecipe
+from crnn_audio.config.music import MusicRecipe
+from crnn_audio.config.rolls import RollsRecipe
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.errors import RunError
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.predictor import Predictor
@@ -38,16 +40,16 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> M
         RunError: it is missing, unfinished without weights, damaged, or from a newer version.
     """
     run = runs.open_run(model)
-    if isinstance(run.recipe, RollRecipe):
+    if isinstance(run.recipe, RollsRecipe):
         with build.rebuilding(run):
             predicting = build.next_frame(run.recipe)
         _take_weights(run, predicting, weights)
         return Predictor(run, predicting.to(build.device(device)))
-    if isinstance(run.recipe, EventRecipe):
+    if isinstance(run.recipe, MusicRecipe):
         composing = build.composing(run)
         _take_weights(run, composing, weights)
         return Composer(run, composing.to(build.device(device)))
-    if isinstance(run.recipe, LanguageRecipe):
+    if isinstance(run.recipe, TextRecipe):
         writing = build.writing(run)
         _take_weights(run, writing, weights)
         return Writer(run, writing.to(build.device(device)))

@@ -36,7 +36,7 @@ class Predictor:
         """The negative log-likelihood in nats of each frame but the first, given all before it."""
         if len(roll) < 2:
             return np.zeros(0, dtype=np.float32)
-        heard = all_heard([roll], self.run.rolls.data.recall)
+        heard = all_heard([roll], self.run.rolls.data.copy_context)
         whole = batch([roll], [""], [Span(0, 0, len(roll) - 1)], heard).to(self.device)
         drive = self.task(whole.heard, whole.lengths)
         losses: np.ndarray = self.task.losses(drive, whole.next, whole.lengths)[0].cpu().numpy()
@@ -48,7 +48,7 @@ class Predictor:
 
         Of a joint head it is the chance whatever the other keys do, as far as 128 draws tell.
         """
-        begun = nothing_yet() if self.run.rolls.data.recall else None
+        begun = nothing_yet() if self.run.rolls.data.copy_context else None
         sound, recall = hear(frames, running.recall if running else begun)
         heard = torch.from_numpy(sound).to(self.device).unsqueeze(0)
         drive, carry = self.task.step(heard, running.carry if running else None)

@@ -11,7 +11,8 @@ from typing import Any
 
 from crnn_audio import files, runs
 from crnn_audio.config import commands
-from crnn_audio.config.schema import EventRecipe, LanguageRecipe
+from crnn_audio.config.music import MusicRecipe
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference import cards
@@ -100,9 +101,9 @@ def _judged(
 
 
 def _held_out(run: Run, root: str | Path | None, progress: home.Progress | None) -> tuple[str, ...]:
-    if isinstance(run.recipe, EventRecipe):
+    if isinstance(run.recipe, MusicRecipe):
         return music_splits(run, root)
-    if isinstance(run.recipe, LanguageRecipe):
+    if isinstance(run.recipe, TextRecipe):
         return text_splits(run, root)
     recipe, there = corpus_of(run, root, progress)
     unseen = ("test",) if recipe.data.dev_as_train else ("dev", "test")

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
-from crnn_audio.config import load as recipes
-from crnn_audio.config.schema import Recipe, RollRecipe
+from crnn_audio.config.kinds import load_recipe
+from crnn_audio.config.rolls import RollsRecipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.inference import tables
 from crnn_audio.inference.evaluate import Evaluation
@@ -25,7 +26,7 @@ from crnn_audio.inference.load import Model
 PER_RUN = {"data": {"root", "dev_as_train"}, "device": True, "threads": True, "seed": True}
 """What may differ between runs of one recipe; runs that were trained on dev as well have a row of their own."""
 
-HEADS = {"recognition": "ctc", "next_frame": "sigmoid", "next_token": "chain", "language": "softmax"}
+HEADS = {"recognition": "ctc", "rolls": "sigmoid", "music": "chain", "text": "softmax"}
 """The last layer, by kind of task; `joint` where the keys of a frame know of one another."""
 
 
@@ -60,7 +61,7 @@ def recordable(model: Model) -> Path:
     if not name or not Path(name).is_file() or Path(name).parts[0] != "recipes":
         raise RunError(f"{run.path}: trained from {name!r}, which is no recipe under recipes/ of this folder.")
     try:
-        asked = recipes.load(name).model_dump(exclude=PER_RUN)  # type: ignore[arg-type]
+        asked = load_recipe(name).model_dump(exclude=PER_RUN)  # type: ignore[arg-type]
     except RecipeError as error:
         raise RunError(f"{run.path}: its recipe cannot be read any more. {error}") from None
     if asked != run.recipe.model_dump(exclude=PER_RUN):  # type: ignore[arg-type]
@@ -104,7 +105,7 @@ def _row(
 
 
 def _head(recipe: Recipe) -> str:
-    joint = isinstance(recipe, RollRecipe) and recipe.model.head.kind == "nade"
+    joint = isinstance(recipe, RollsRecipe) and recipe.model.head.kind == "nade"
     return "joint" if joint else HEADS[recipe.task.kind]
 
 

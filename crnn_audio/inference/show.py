@@ -7,7 +7,11 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.config.schema import EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.config.music import MusicRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.rolls import RollsRecipe
+from crnn_audio.config.schema import Recipe
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError, enough_memory
 from crnn_audio.symbolic.conditions import Conditions
@@ -65,19 +69,19 @@ def show(recipe: Recipe) -> Summary | RollSummary | TextSummary:
         RecipeError, DataError: it cannot be built.
     """
     with enough_memory("take a smaller model, shorter windows or a lower sample rate"):
-        if isinstance(recipe, RollRecipe):
+        if isinstance(recipe, RollsRecipe):
             model = build.next_frame(recipe).model
             return RollSummary(model.num_parameters, model.past_frames)
-        if isinstance(recipe, EventRecipe):
+        if isinstance(recipe, MusicRecipe):
             model = build.next_token(recipe, Conditions({})).model
             return RollSummary(model.num_parameters, model.past_frames)
-        if isinstance(recipe, LanguageRecipe):
+        if isinstance(recipe, TextRecipe):
             return _text(recipe)
-        assert isinstance(recipe, SpeechRecipe), "the schema knows no other kind"
+        assert isinstance(recipe, RecognitionRecipe), "the schema knows no other kind"
         return _measured(recipe, *_vocabulary(recipe))
 
 
-def _text(recipe: LanguageRecipe) -> TextSummary:
+def _text(recipe: TextRecipe) -> TextSummary:
     here = recipe.data.root is not None or home.find(recipe.data.corpus) is not None
     try:
         vocabulary = build.vocabulary_of_text(recipe, build.text(recipe).splits["train"]) if here else None
@@ -88,11 +92,11 @@ def _text(recipe: LanguageRecipe) -> TextSummary:
         assumed = [f"word{number}" for number in range(recipe.task.vocabulary_size)]
     found = vocabulary or Vocabulary(recipe.task.unit, (BLANK, UNKNOWN, *assumed))
     model = build.language(recipe, found).model
-    reach = recipe.data.window - 1 if recipe.data.window else model.past_frames
+    reach = recipe.data.context_length - 1 if recipe.data.context_length else model.past_frames
     return TextSummary(model.num_parameters, len(found) - 1, vocabulary is None, reach)
 
 
-def _measured(recipe: SpeechRecipe, tokens: Vocabulary, assumed: bool) -> Summary:
+def _measured(recipe: RecognitionRecipe, tokens: Vocabulary, assumed: bool) -> Summary:
     num_features = build.front_end(recipe.features).num_features
     statistics = ([0.0] * num_features, [1.0] * num_features) if recipe.features.normalize == "global" else None
     task = build.recognition(recipe, tokens, statistics)
@@ -118,7 +122,7 @@ def look_ahead_ms(task: Recognition) -> float | None:
     return None if ahead is None else 1000 * (ahead * front.hop_length + front.look_ahead_samples) / front.sample_rate
 
 
-def _vocabulary(recipe: SpeechRecipe) -> tuple[Vocabulary, bool]:
+def _vocabulary(recipe: RecognitionRecipe) -> tuple[Vocabulary, bool]:
     data = recipe.data
     here = data.root is not None or (data.corpus in CORPORA and home.find(data.corpus) is not None)
     if here:
@@ -129,7 +133,7 @@ def _vocabulary(recipe: SpeechRecipe) -> tuple[Vocabulary, bool]:
     return Vocabulary.build([ASSUMED_TOKENS], "characters"), True
 
 
-def _step_bytes(recipe: SpeechRecipe, task: Recognition) -> int:
+def _step_bytes(recipe: RecognitionRecipe, task: Recognition) -> int:
     """Weights, gradients, optimiser and average, and what autograd keeps for a batch, scaled up from a short one."""
     weights = sum(one.numel() * one.element_size() for one in task.model.parameters())
     copies = 2 + OPTIMIZER_SLOTS[recipe.optim.name] + (1 if recipe.optim.ema else 0)
@@ -168,7 +172,7 @@ def lines(recipe: Recipe, summary: Summary | RollSummary | TextSummary) -> Seque
     if isinstance(summary, RollSummary):
         past = "all of the past" if summary.past_frames is None else f"its own frame and {summary.past_frames} before"
         return [f"parameters          {summary.num_parameters:,}", f"hears               {past}"]
-    assert isinstance(recipe, SpeechRecipe), "whose summary it is"
+    assert isinstance(recipe, RecognitionRecipe), "whose summary it is"
     assumed = " (assumed: the corpus is not here yet)" if summary.tokens_assumed else ""
     ahead = "the whole recording" if summary.look_ahead_ms is None else f"{summary.look_ahead_ms:.0f} ms"
     factor, field_ms = summary.subsampling_factor, summary.receptive_frames * summary.frame_ms

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int
 
 from crnn_audio import build
-from crnn_audio.config.events import EventData
+from crnn_audio.config.music import MusicData
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales, conditions, events, files, note_names
 from crnn_audio.symbolic.bars import ticks
@@ -51,7 +51,7 @@ def read(music: Score | str | Path) -> tuple[Score, tuple[str, ...]]:
 
 
 def beginning(
-    data: EventData,
+    data: MusicData,
     music: Score | str | Path | None,
     condition: dict[str, str],
     known: Conditions,
@@ -103,11 +103,11 @@ def _told(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[s
     return known.usable(dict(own) | key) | asked | known.usable(begun)
 
 
-def _no_rows(data: EventData) -> Rows:
+def _no_rows(data: MusicData) -> Rows:
     return np.zeros((0, len(build.REPRESENTATIONS[data.representation].COLUMNS)), dtype=np.int64)
 
 
-def _open_end(data: EventData, rows: Rows) -> Int[np.ndarray, "K P"]:
+def _open_end(data: MusicData, rows: Rows) -> Int[np.ndarray, "K P"]:
     """Rows up to the last note, so that the music can go on."""
     if data.representation != "melody":
         return rows[:-1]
@@ -116,7 +116,7 @@ def _open_end(data: EventData, rows: Rows) -> Int[np.ndarray, "K P"]:
 
 
 def kept_voices(
-    data: EventData, keep: Mapping[str, Score | str | Path], condition: dict[str, str], known: Conditions, longest: int
+    data: MusicData, keep: Mapping[str, Score | str | Path], condition: dict[str, str], known: Conditions, longest: int
 ) -> tuple[Beginning, Rows]:
     """The piece that these voices belong to, and their tokens in its rows, 0 where others are to be written.
 

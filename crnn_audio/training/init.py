@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from crnn_audio import runs
-from crnn_audio.config.schema import SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.errors import RunError
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training.start import differences
 
 
-def source(recipe: SpeechRecipe) -> Run | None:
+def source(recipe: RecognitionRecipe) -> Run | None:
     """The trained run that a recipe starts from, if it names one.
 
     Raises:
@@ -33,7 +33,7 @@ def source(recipe: SpeechRecipe) -> Run | None:
     return run
 
 
-def _shape(recipe: SpeechRecipe) -> dict[str, object]:
+def _shape(recipe: RecognitionRecipe) -> dict[str, object]:
     """The fields that its weights and statistics fit."""
     dropouts = {"conv_dropout": True, "recurrent": {"dropout"}}
     return {

@@ -17,7 +17,11 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.events import EventPiece
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.config.schema import EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe
+from crnn_audio.config.music import MusicRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.rolls import RollsRecipe
+from crnn_audio.config.schema import Recipe
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.decoding.sampling import Sampling
@@ -49,9 +53,9 @@ from crnn_audio.training.step import TrainingBatch
 
 METRICS = {
     "recognition": "wer",
-    "next_frame": "nats_per_frame",
-    "next_token": "nats_per_note",
-    "language": "nats_per_character",
+    "rolls": "nats_per_frame",
+    "music": "nats_per_note",
+    "text": "nats_per_character",
 }
 """What chooses between models, by kind of task."""
 SAMPLE_QUARTERS = 32.0
@@ -107,17 +111,17 @@ def ready(recipe: Recipe, beginning: Beginning) -> Ready:
         RecipeError, DataError, RunError: something to mend, said in the message.
     """
     with Preparing(shown=beginning.ranks.leads) as preparing:
-        if isinstance(recipe, SpeechRecipe):
+        if isinstance(recipe, RecognitionRecipe):
             return _speech(recipe, beginning, preparing)
-        if isinstance(recipe, RollRecipe):
+        if isinstance(recipe, RollsRecipe):
             return _rolls(recipe, beginning, preparing)
-        if isinstance(recipe, EventRecipe):
+        if isinstance(recipe, MusicRecipe):
             return _events(recipe, beginning, preparing)
-        assert isinstance(recipe, LanguageRecipe), "the schema knows no other kind"
+        assert isinstance(recipe, TextRecipe), "the schema knows no other kind"
         return _text(recipe, beginning, preparing)
 
 
-def _speech(recipe: SpeechRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
+def _speech(recipe: RecognitionRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
     run, device, ranks, say = beginning.run, beginning.device, beginning.ranks, beginning.say
     splits = build.splits(recipe, preparing)
     training = build.required(splits, "train", recipe.data.name)
@@ -157,7 +161,7 @@ def _begun(
     return start.begun(given.path, recipe, vocabulary, statistics, given.num_threads, given.recipe_path, conditions)
 
 
-def _vocabulary(recipe: SpeechRecipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:
+def _vocabulary(recipe: RecognitionRecipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:
     if source is None:
         return build.vocabulary(recipe.task, training)
     return init.grown(source.vocabulary, (cut.text for cut in training))
@@ -171,7 +175,7 @@ def judge(task: Recognition, cuts: Cuts, device: torch.device, budget: float, wo
     return judge_recognition(task, (one.to(device) for one in batches), references, Greedy())
 
 
-def _rolls(recipe: RollRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
+def _rolls(recipe: RollsRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
     pieces = build.pieces(recipe, preparing)
     training = build.required(pieces, "train", recipe.data.name)
     run, device, ranks = beginning.run, beginning.device, beginning.ranks
@@ -182,7 +186,7 @@ def _rolls(recipe: RollRecipe, beginning: Beginning, preparing: Preparing) -> Re
     task.to(device)
     feed = build.roll_feed(recipe, training, rank=ranks.rank, ranks=ranks.count)
     development = pieces["dev"]
-    judged = (lambda _: _judge_rolls(task, development, device, recipe.data.recall)) if development else None
+    judged = (lambda _: _judge_rolls(task, development, device, recipe.data.copy_context)) if development else None
     return Ready(run, task, feed, judged, "frames", [(piece.id, len(piece.roll)) for piece in training])
 
 
@@ -192,7 +196,7 @@ def _judge_rolls(task: NextFrame, pieces: Sequence[Piece], device: torch.device,
     return judge_next_frame(task, (one.to(device) for one in whole))
 
 
-def _events(recipe: EventRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
+def _events(recipe: MusicRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
     music = build.music(recipe, preparing)
     training = build.required(music.splits, "train", recipe.data.name)
     run, device, ranks = beginning.run, beginning.device, beginning.ranks
@@ -215,7 +219,7 @@ def _events(recipe: EventRecipe, beginning: Beginning, preparing: Preparing) -> 
 
 
 def _judge_events(
-    recipe: EventRecipe, task: NextToken, pieces: Sequence[EventPiece], known: Conditions, device: torch.device
+    recipe: MusicRecipe, task: NextToken, pieces: Sequence[EventPiece], known: Conditions, device: torch.device
 ) -> Judgement:
     representation = build.REPRESENTATIONS[recipe.data.representation]
     whole = events.whole_batches(pieces, JUDGED_ROWS, ahead=task.front.listener is not None)
@@ -223,7 +227,7 @@ def _judge_events(
     return judge_next_token(task, (one.to(device) for one in whole), representation, sample)
 
 
-def _sample(recipe: EventRecipe, task: NextToken, like: EventPiece, known: Conditions) -> Score:
+def _sample(recipe: MusicRecipe, task: NextToken, like: EventPiece, known: Conditions) -> Score:
     """A short piece in the key and so on of one of dev, always by the same random numbers."""
     representation = build.REPRESENTATIONS[recipe.data.representation]
     about = build.as_rows(recipe.data, build.about(known.named(like.condition.tolist()), title="sample"))
@@ -232,7 +236,7 @@ def _sample(recipe: EventRecipe, task: NextToken, like: EventPiece, known: Condi
     return build.score_of(recipe.data, drawn.rows, about)
 
 
-def _text(recipe: LanguageRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
+def _text(recipe: TextRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
     text = build.text(recipe, preparing)
     run, device, ranks = beginning.run, beginning.device, beginning.ranks
     vocabulary = run.vocabulary if run else build.vocabulary_of_text(recipe, text.splits["train"])
@@ -250,7 +254,7 @@ def _text(recipe: LanguageRecipe, beginning: Beginning, preparing: Preparing) ->
     return Ready(run, task, feed, judged, recipe.task.unit, plan.key(text.splits["train"]))
 
 
-def _about(recipe: LanguageRecipe, dev: str, vocabulary: Vocabulary) -> list[str]:
+def _about(recipe: TextRecipe, dev: str, vocabulary: Vocabulary) -> list[str]:
     unit, unknown = recipe.task.unit, tokens.unknown(dev, vocabulary)
     if not unknown:
         return []
@@ -259,7 +263,7 @@ def _about(recipe: LanguageRecipe, dev: str, vocabulary: Vocabulary) -> list[str
 
 
 def _judge_text(
-    recipe: LanguageRecipe,
+    recipe: TextRecipe,
     task: Language,
     dev: Int[np.ndarray, " T"],
     num_characters: int,

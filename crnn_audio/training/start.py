@@ -17,7 +17,8 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.config import commands
 from crnn_audio.config.load import named
-from crnn_audio.config.schema import Recipe, SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.corpora import home
 from crnn_audio.errors import RunError
 from crnn_audio.features.normalize import Statistics
@@ -59,7 +60,7 @@ def differences(stored: Any, asked: Any, path: str = "") -> Iterator[str]:
 
 
 def usable(
-    recipe: SpeechRecipe, vocabulary: Vocabulary, splits: build.Splits, progress: home.Progress, say: Say
+    recipe: RecognitionRecipe, vocabulary: Vocabulary, splits: build.Splits, progress: home.Progress, say: Say
 ) -> tuple[Cuts, list[Finding]]:
     """The training cuts that can be trained on, and what is wrong with the others; nothing is written yet.
 
@@ -109,7 +110,7 @@ def begun(
     return runs.create(path, settled, vocabulary, statistics, facts, conditions)
 
 
-def statistics(recipe: SpeechRecipe, cuts: Cuts, say: Say) -> build.Statistics | None:
+def statistics(recipe: RecognitionRecipe, cuts: Cuts, say: Say) -> build.Statistics | None:
     """Mean and deviation of each feature, of a random hour of the training split, every cut at its own speed.
 
     None where the recipe does not normalise by them.

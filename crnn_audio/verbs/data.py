@@ -90,7 +90,7 @@ def _print_music(names: dict[str, str], figures: dict[str, int], as_json: bool) 
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
-    from crnn_audio.config import suggest
+    from crnn_audio.config import next_steps
     from crnn_audio.corpora.own import prepare_folder
 
     speaker_folders, resplit, leave_out = ways
@@ -102,7 +102,7 @@ def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool],
     if prepared.left_out:
         say("\n".join([f"Left out {len(prepared.left_out)}:", *prepared.left_out]))
     say(f"Split {prepared.how}. Manifests are in {prepared.folder}. Next:")
-    say(f"  {suggest.doctor(prepared.folder)}\n  {suggest.train(prepared.folder, prepared.splits)}")
+    say(f"  {next_steps.doctor(prepared.folder)}\n  {next_steps.train(prepared.folder, prepared.splits)}")
     for split, cuts in prepared.splits.items():
         _print_split(split, cuts, [], as_json)
 

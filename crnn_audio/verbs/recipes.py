@@ -31,14 +31,15 @@ def show(
     Every default is filled in; nothing is trained.
     """
     from crnn_audio.config import load
+    from crnn_audio.config.kinds import RECIPES
 
     if json_schema:
-        print(load.json_schema(), end="")
+        print(load.json_schema(RECIPES), end="")
         return
     if recipe is None:
         say("Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
         raise typer.Exit(2)
-    resolved = load.load(recipe, overrides or [])
+    resolved = load.load(recipe, overrides or [], RECIPES)
     from crnn_audio.inference.show import lines, show
 
     print(load.dump(resolved))

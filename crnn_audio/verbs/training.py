@@ -26,11 +26,12 @@ def train(
 
     Ctrl-C stops after the current step and saves; the same command goes on, to the same bits.
     """
-    from crnn_audio.config import load
+    from crnn_audio.config.kinds import load_recipe
+    from crnn_audio.config.load import find
 
     with _told_once():
-        path = load.find(recipe)
-        resolved = load.load(path, overrides or [])
+        path = find(recipe)
+        resolved = load_recipe(path, *(overrides or []))
     out = out or Path("runs") / f"{path.parent.name}-{path.stem}"
     from crnn_audio.training.run import train
 

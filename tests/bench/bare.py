@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from crnn_audio import build
 from crnn_audio.batching.loader import Cuts, SpeechFeed, batches
-from crnn_audio.config.load import load
+from crnn_audio.config.kinds import load_recipe
 from crnn_audio.config.schema import Model, Recipe
 from crnn_audio.errors import CrnnAudioError
 from crnn_audio.models.heads import CtcHead
@@ -218,7 +218,7 @@ def main() -> None:
         if options.device == "auto":
             sys.exit(f"{LITTLE}. --device cpu measures it all the same.")
         print(LITTLE, file=sys.stderr)
-    recipe = load(options.recipe, [*OVERRIDES, *options.overrides])
+    recipe = load_recipe(options.recipe, *OVERRIDES, *options.overrides)
     torch.set_num_threads(build.threads(recipe.threads))
     found = figures(recipe, device, options.rounds, options.steps)
     print(*([json.dumps(found)] if options.json else lines(found)), sep="\n")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from crnn_audio import build
-from crnn_audio.config.load import load
+from crnn_audio.config.kinds import load_recipe
 from crnn_audio.symbolic.pianoroll import Roll
 from crnn_audio.training import optim
 from crnn_audio.training.checkpoint import Progress
@@ -82,7 +82,7 @@ class Watch:
 
 def ours() -> tuple[Callable[[], float], list[Roll], int]:
     """An epoch of the toolkit's own loop; the rolls and the rows of a batch that it trains on."""
-    recipe = load(RECIPE, OVERRIDES)
+    recipe = load_recipe(RECIPE, *OVERRIDES)
     training = build.pieces(recipe)["train"]
     task, feed, watch, progress = build.next_frame(recipe), build.roll_feed(recipe, training), Watch(), Progress()
     optimizer = optim.build_optimizer(task.model, name="adam")
@@ -103,7 +103,7 @@ def ours() -> tuple[Callable[[], float], list[Roll], int]:
         progress.epoch += 1
         return (watch.frames - before) / (time.perf_counter() - started)
 
-    return epoch, [piece.roll for piece in training], recipe.data.batch_rows
+    return epoch, [piece.roll for piece in training], recipe.data.batch_size
 
 
 def figures(num_rounds: int) -> dict:

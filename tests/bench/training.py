@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from crnn_audio import build
 from crnn_audio.batching.loader import Cuts, batches
 from crnn_audio.batching.plan import Batch, PlannedCut, key
-from crnn_audio.config.load import load
+from crnn_audio.config.kinds import load_recipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.training import optim, start
@@ -107,7 +107,7 @@ def step(task: Recognition, optimizer: torch.optim.Optimizer, batch: SpeechBatch
 
 def figures(num_rounds: int, steps: int) -> dict:
     """Trains both in turn; `summary` says what comes out."""
-    recipe = load(RECIPE, OVERRIDES)
+    recipe = load_recipe(RECIPE, *OVERRIDES)
     training = build.splits(recipe)["train"]
     vocabulary = build.vocabulary(recipe.task, training)
     cuts = build.cuts(recipe, training, vocabulary)

@@ -15,7 +15,7 @@ from tests.cli.conftest import Here, program
 RECIPE = "# Four voices. Not measured yet.\n" + json.dumps(
     made.SMALL["chorale"]
     | {
-        "data": {"corpus": "chorales", "representation": "chorale", "batch_rows": 8, "transpose": 1},
+        "data": {"corpus": "chorales", "representation": "chorale", "batch_size": 8, "transpose": 1},
         "optim": {"lr": 1e-2, "max_epochs": 2},
         "device": "cpu",
         "threads": 1,
@@ -172,7 +172,7 @@ def test_a_folder_of_files_is_trained_on_and_bad_ones_are_named(tree: Path, here
         files.write(made.melody(seed, 3, f"tune {seed}"), tree / "mine" / "more" / f"{seed}.{('mid', 'abc')[seed % 2]}")
     (tree / "mine" / "broken.mid").write_bytes(b"MThd rubbish")
     (tree / "mine.yaml").write_text(
-        "task: {kind: next_token}\ndata: {corpus: midi_folder, root: mine, batch_rows: 4, transpose: 0}\n"
+        "task: {kind: music}\ndata: {corpus: midi_folder, root: mine, batch_size: 4, transpose: 0}\n"
         "model: {embedding_size: 4, head_size: 8, recurrent: {bidirectional: false, hidden_size: 8, num_layers: 1}}\n"
         "optim: {max_epochs: 1}\ndevice: cpu\nthreads: 1\n",
         encoding="utf-8",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.config import load
+from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -88,7 +88,7 @@ def test_make_targets_exist(line: str) -> None:
 
 @pytest.mark.parametrize("body", blocks("yaml"))
 def test_recipes_are_valid(body: str) -> None:
-    assert load.loads(body).data.corpus == "spoken_digits"
+    assert loads(body).data.corpus == "spoken_digits"
 
 
 def test_links_lead_somewhere() -> None:

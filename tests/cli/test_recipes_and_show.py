@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from crnn_audio.config import load
+from crnn_audio.config.kinds import load_recipe
+from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -54,7 +56,7 @@ def test_recipes_of_the_working_directory_come_first_and_shipped_ones_else(cli, 
 
 def test_the_shown_recipe_is_the_recipe_with_its_figures(cli) -> None:
     text = cli("show", "tiny/lstm", "optim.lr=2e-4", cwd=ROOT).stdout
-    assert load.loads(text) == load.load(ROOT / "recipes" / "tiny" / "lstm.yaml", ["optim.lr=2e-4"])
+    assert loads(text) == load_recipe(ROOT / "recipes" / "tiny" / "lstm.yaml", *["optim.lr=2e-4"])
     assert {"case", "punctuation", "consistency"} < yaml.safe_load(text)["task"].keys(), "a default is not filled in"
     found = figures(text)
     assert list(found) == FIGURES
@@ -83,7 +85,7 @@ def test_the_json_schema_is_json_and_whole(cli) -> None:
     references = [part.split('"')[1] for part in text.split('"$ref": ')[1:]]
     assert references
     assert {reference.removeprefix("#/$defs/") for reference in references} <= schema["$defs"].keys()
-    kinds = [schema["$defs"][name]["properties"].keys() for name in ("SpeechRecipe", "RollRecipe")]
+    kinds = [schema["$defs"][name]["properties"].keys() for name in ("RecognitionRecipe", "RollsRecipe")]
     for path in SHIPPED:
         fields = yaml.safe_load((ROOT / path).read_text(encoding="utf-8")).keys()
         assert any(fields <= known for known in kinds)

@@ -16,7 +16,7 @@ FIRST_LINE = "# Chords that go up and down. Not measured yet."
 RECIPE = f"{FIRST_LINE}\n" + json.dumps(
     rolls.SMALL
     | {
-        "data": {"corpus": "piano_rolls", "collection": "jsb", "batch_rows": 2, "chunk_frames": 8},
+        "data": {"corpus": "piano_rolls", "collection": "jsb", "batch_size": 2, "bptt": 8},
         "optim": {"lr": 1e-2, "max_epochs": 4},
         "train": {"eval_epochs": 2},
     }
@@ -103,7 +103,7 @@ def test_a_score_is_recorded_in_row_table_and_first_line(tree: Path, here: Here)
 def test_a_recipe_is_shown(here: Here) -> None:
     done = here("show", "recipes/jsb/small.yaml", "model.recurrent.cell=tcn")
     assert "hears               its own frame and 4 before" in done.stdout
-    assert "chunk_frames: 8" in done.stdout
+    assert "bptt: 8" in done.stdout
     assert "features" not in done.stdout
 
 

@@ -12,9 +12,9 @@ from tests import texts as made
 from tests.cli.conftest import Here, environment, program
 
 RECIPE = "# A text. Not measured yet.\n" + json.dumps(
-    made.SMALL | {"data": {"corpus": "alice", "batch_rows": 4, "chunk_tokens": 16}}
+    made.SMALL | {"data": {"corpus": "alice", "batch_size": 4, "bptt": 16}}
 )
-WORDS = ["task.unit=words", "task.vocabulary_size=15", "data.chunk_tokens=8", "optim.max_epochs=1"]
+WORDS = ["task.unit=words", "task.vocabulary_size=15", "data.bptt=8", "optim.max_epochs=1"]
 
 
 @pytest.fixture(scope="module")
@@ -144,8 +144,12 @@ def test_recorded(tree: Path, here: Here) -> None:
         (["evaluate", "run", "--text", "missing.txt"], 4, "missing.txt: cannot be read"),
         (["evaluate", "run", "--text", "bad.txt"], 4, "bad.txt: not a UTF-8 text file (byte 3 is 0xff)"),
         (["evaluate", "run", "--text", "empty.txt"], 4, "empty.txt: an empty text"),
-        (["train", "recipes/alice/small.yaml", "data.window=5000", "--out", "x"], 4, "fewer than a window of 5000"),
-        (["train", "recipes/alice/small.yaml", "data.chunk_tokens=5000", "--out", "x"], 4, "rows of a chunk of 5000"),
+        (
+            ["train", "recipes/alice/small.yaml", "data.context_length=5000", "--out", "x"],
+            4,
+            "fewer than a window of 5000",
+        ),
+        (["train", "recipes/alice/small.yaml", "data.bptt=5000", "--out", "x"], 4, "rows of a chunk of 5000"),
         (["train", "recipes/alice/small.yaml", "task.vocabulary_size=0", "--out", "x"], 3, "at least 1 (found 0)"),
         (
             ["train", "own.yaml", "--out", "x", "data.root=bad.txt"],
@@ -159,7 +163,7 @@ def test_recorded(tree: Path, here: Here) -> None:
 def test_bad_asks_are_one_message(tree: Path, here: Here, words: list[str], exit_code: int, message: str) -> None:
     (tree / "bad.txt").write_bytes(b"bad\xff")
     (tree / "empty.txt").write_bytes(b" \n")
-    (tree / "own.yaml").write_text("task: {kind: language}\ndata: {corpus: text_file, root: x}\n", encoding="utf-8")
+    (tree / "own.yaml").write_text("task: {kind: text}\ndata: {corpus: text_file, root: x}\n", encoding="utf-8")
     done = here(*words, exit_code=exit_code)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -186,7 +190,7 @@ def test_a_text_of_ones_own_is_trained_on(tree: Path, here: Here) -> None:
     (tree / "own.txt").write_bytes(
         b"\xef\xbb\xbf" + made.text(1500).replace("\n", "\r\n").encode() + "caf\u00e9".encode()
     )
-    fields = made.SMALL | {"data": {"corpus": "text_file", "root": "own.txt", "window": 4, "batch_rows": 256}}
+    fields = made.SMALL | {"data": {"corpus": "text_file", "root": "own.txt", "context_length": 4, "batch_size": 256}}
     (tree / "own.yaml").write_text(json.dumps(fields | {"optim": {"max_epochs": 1}}), encoding="utf-8")
     done = here("train", "own.yaml", "--out", "own")
     assert "own: finished" in done.stdout

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.batching import manifests
-from crnn_audio.config import load
+from crnn_audio.config.kinds import load_recipe
 
 LASTED = r"\d+ s"
 QUICK = ["data.workers=0", "optim.max_epochs=2", "model.recurrent.hidden_size=8"]
@@ -61,7 +61,7 @@ def test_train_with_overrides_into_the_folder_of_its_name(cli, place: Path) -> N
     assert re.fullmatch(whole, done.stdout)
     assert "epoch 2/2  dev WER " in done.stderr
     run = place / "runs" / "tiny-lstm"
-    recipe = load.load(run / "recipe.yaml")
+    recipe = load_recipe(run / "recipe.yaml")
     assert (recipe.optim.lr, recipe.optim.max_epochs, recipe.model.recurrent.hidden_size) == (1e-3, 2, 8)
     facts = json.loads((run / "run.json").read_text())
     assert (facts["state"], facts["steps"], facts["recipe"]) == ("finished", 4, "recipes/tiny/lstm.yaml")

@@ -257,7 +257,8 @@ def _fields(root: Path) -> dict[str, Any]:
     fields: dict[str, Any] = json.loads(json.dumps(trainings.SMALL))
     fields["data"] |= {"root": str(root), "accumulate": 1, "first_epoch": "shuffled"}
     fields["augment"] = {
-        "speed": [0.9, 1.0], "gain_db": 3.0, "noise": {"share": 0.5, "snr_db": [5.0, 25.0]}, "rooms": {"share": 0.5},
+        "speed": [0.9, 1.0], "gain_db": 3.0, "noise": {"probability": 0.5, "snr_db": [5.0, 25.0]},
+        "reverberation": {"probability": 0.5},
         "spec_augment": {"time_masks": 1, "time_width": 4, "freq_masks": 1, "freq_width": 4},
     }  # fmt: skip
     fields["optim"] |= {"schedule": "one_cycle", "warmup": 0.1, "clip_norm": 5.0, "ema": 0.9, "betas": [0.9, 0.98]}

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.config.schema import Recipe, SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary
@@ -42,7 +43,7 @@ def recipe(front: str = "fbank", kind: str = "lstm", **fields: object) -> Recipe
         "recurrent": recurrent | {"look_ahead": 2} | fields.pop("recurrent", {}),
     }
     data = {"corpus": "manifests", "root": "data/tiny"}
-    return SpeechRecipe.model_validate(
+    return RecognitionRecipe.model_validate(
         {"data": data, "features": features | fields.pop("features", {}), "model": model, **fields}
     )
 

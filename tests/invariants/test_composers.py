@@ -9,7 +9,7 @@ import torch
 
 import crnn_audio as ca
 from crnn_audio import build, runs
-from crnn_audio.config.schema import EventRecipe
+from crnn_audio.config.music import MusicRecipe
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.training import display
 from tests import events as made
@@ -17,21 +17,21 @@ from tests import trainings
 from tests.trainings import killed_after_steps, quietly
 
 KINDS: dict[str, dict[str, Any]] = {
-    "chorale": {"task.given_share": 0.5, "data.transpose": 1, "model.intervals": True},
-    "melody": {"data.chunk_rows": 6, "data.keys": "home", "data.transpose": 0},
+    "chorale": {"task.fixed_voice_probability": 0.5, "data.transpose": 1, "model.intervals": True},
+    "melody": {"data.bptt": 6, "data.normalize_keys": True, "data.transpose": 0},
 }
 """Given voices, and transpositions; truncated back-propagation, and home keys."""
-RANDOM = {"model.recurrent.dropout": 0.3, "model.head_dropout": 0.2, "data.batch_rows": 5, "train.checkpoint_steps": 3}
+RANDOM = {"model.recurrent.dropout": 0.3, "model.head_dropout": 0.2, "data.batch_size": 5, "train.checkpoint_steps": 3}
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> EventRecipe:
+def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> MusicRecipe:
     folder = made.folder(tmp_path_factory.mktemp("composers") / "corpus", request.param, 16)
     return made.small(request.param, folder, RANDOM | KINDS[request.param])
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(recipe: EventRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(recipe: MusicRecipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("uninterrupted") / "run"
     quietly(recipe, out)
     return out
@@ -44,7 +44,7 @@ def _without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("steps", [2, 5])
 def test_a_killed_training_goes_on_to_the_same_bits(
-    recipe: EventRecipe, uninterrupted: Path, steps: int, tmp_path: Path
+    recipe: MusicRecipe, uninterrupted: Path, steps: int, tmp_path: Path
 ) -> None:
     out = tmp_path / "run"
     assert killed_after_steps(recipe, out, steps)
@@ -69,7 +69,7 @@ def test_a_moved_run_writes_and_judges_as_before(uninterrupted: Path, tmp_path: 
     assert not [path for path in elsewhere.rglob("*") if path.suffix in (".pt", ".pkl", ".bin")]
 
 
-def test_parts_of_a_batch_add_up_to_the_batch(recipe: EventRecipe, uninterrupted: Path) -> None:
+def test_parts_of_a_batch_add_up_to_the_batch(recipe: MusicRecipe, uninterrupted: Path) -> None:
     known = runs.open_run(uninterrupted).conditions
     training = build.encoded(recipe, build.music(recipe).splits["train"], known).pieces
     gradients = [_gradient(made_in_parts(recipe, parts), training, known) for parts in (1, 2)]
@@ -77,12 +77,12 @@ def test_parts_of_a_batch_add_up_to_the_batch(recipe: EventRecipe, uninterrupted
     assert gradients[0].abs().max() > 1e-3
 
 
-def made_in_parts(recipe: EventRecipe, parts: int) -> EventRecipe:
+def made_in_parts(recipe: MusicRecipe, parts: int) -> MusicRecipe:
     """The same recipe with each batch in so many parts."""
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"accumulate": parts})})
 
 
-def _gradient(recipe: EventRecipe, training: list, known: Any) -> torch.Tensor:
+def _gradient(recipe: MusicRecipe, training: list, known: Any) -> torch.Tensor:
     """Of the summed loss of the first step, without dropout, in float64."""
     task = build.next_token(recipe, known).double().eval()
     parts = next(iter(build.event_feed(recipe, training, known).steps(0, 0)))

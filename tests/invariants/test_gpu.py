@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.config.schema import SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.dropout import TimeDropout
@@ -103,7 +103,7 @@ def test_a_slip_in_one_weight_is_seen(dtype: torch.dtype, slip: float) -> None:
 def task_of(kind: str, normalize: str) -> Recognition:
     """Smaller than small, over one kind of features."""
     size = {"num_mels": 20} | ({"num_coefficients": 12} if kind == "mfcc" else {})
-    recipe = SpeechRecipe.model_validate(
+    recipe = RecognitionRecipe.model_validate(
         {
             "data": {"corpus": "an4"},
             "features": {"kind": kind, "sample_rate": 8000, "normalize": normalize} | size,
@@ -163,7 +163,7 @@ def test_bf16_never_means_float16(kind: str, device: torch.device) -> None:
 def recognizer(bidirectional: bool, device: torch.device) -> Recognizer:
     """Untrained, over words, its head sharpened so that it says some."""
     layers = {"hidden_size": 16, "num_layers": 1, "dropout": 0.0, "bidirectional": bidirectional}
-    recipe = SpeechRecipe.model_validate(
+    recipe = RecognitionRecipe.model_validate(
         {
             "data": {"corpus": "an4"},
             "features": {"kind": "fbank", "num_mels": 12},

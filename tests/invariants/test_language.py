@@ -217,15 +217,15 @@ EVERYTHING = {
         "train.checkpoint_steps": 5,
     },
     "windows": {
-        "data.window": 6,
-        "data.batch_rows": 128,
+        "data.context_length": 6,
+        "data.batch_size": 128,
         "model.embedding_size": 0,
         "model.recurrent.cell": "rnn",
         "model.recurrent.dropout": 0.2,
         "optim.name": "rmsprop",
         "train.checkpoint_steps": 5,
     },
-    "words": {"task.unit": "words", "task.vocabulary_size": 9, "data.chunk_tokens": 8, "train.checkpoint_steps": 5},
+    "words": {"task.unit": "words", "task.vocabulary_size": 9, "data.bptt": 8, "train.checkpoint_steps": 5},
 }
 
 

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build, runs
-from crnn_audio.config.load import loads
 from crnn_audio.config.schema import Recipe
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.features.normalize import Statistics
@@ -21,6 +20,7 @@ from crnn_audio.tasks.recognition import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
 from tests.invariants.small import STACKS, TIMES, crnn, each_way, features, moved, padded
+from tests.loading import loads
 
 GARBAGE = {"zeros": 0.0, "nan": math.nan, "huge": 1e30, "inf": -math.inf}
 FRAMES = [19, 0, 40, 3, 1, 27, 2]

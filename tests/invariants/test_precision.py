@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from crnn_audio import build
-from crnn_audio.config.load import loads
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
 from tests.invariants.small import CELLS, RECURRENT, TAPS, each_way, moved
+from tests.loading import loads
 
 TOLERANCE = 0.1
 """Nats that a log-probability of these networks may move; 0.02 is usual, 0.093 was the most in 120 random ones."""

@@ -51,7 +51,7 @@ WAYS = {
     "all that is drawn but dropout": {
         "augment.spec_augment": {"time_width": 5, "freq_width": 5},
         "augment.speed": [0.9, 1.1],
-        "augment.noise": {"share": 0.7},
+        "augment.noise": {"probability": 0.7},
         "augment.gain_db": 6.0,
         "task.consistency": 0.3,
     },

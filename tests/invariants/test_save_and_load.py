@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import crnn_audio
 from crnn_audio import build, runs
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.kinds import load_recipe
 from crnn_audio.errors import RunError
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.training import checkpoint
@@ -30,7 +30,7 @@ from tests.invariants.small import CELLS, crnn, moved
 def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An epoch on data/tiny, by a recipe that keeps averaged weights, statistics and an inner head."""
     folder = tmp_path_factory.mktemp("trained")
-    recipe = Recipe.load(
+    recipe = load_recipe(
         "tiny/lstm",
         f"data.root={tiny}",
         "data.workers=0",

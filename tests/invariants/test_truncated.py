@@ -185,8 +185,8 @@ def test_parts_of_a_batch_add_up_to_the_batch(kind: str, front: str, chunk: int,
 # ---------------------------------------------------------------------------------------- law 5
 
 RANDOM = {
-    "data.chunk_frames": 7,
-    "data.batch_rows": 3,
+    "data.bptt": 7,
+    "data.batch_size": 3,
     "data.accumulate": 2,
     "model.conv": FRONTS["conv"],
     "model.conv_time": "causal",
@@ -204,7 +204,7 @@ WAYS = {
     "gru in bf16": {"model.recurrent.cell": "gru", "precision": "bf16"},
     "tcn": {"model.recurrent.cell": "tcn"},
     "joint": {"model.head": HEADS["nade"] | {"dropout": 0.3}},
-    "whole pieces": {"data.chunk_frames": 0, "data.batch_rows": 4, "optim.max_epochs": 6},
+    "whole pieces": {"data.bptt": 0, "data.batch_size": 4, "optim.max_epochs": 6},
 }
 
 
@@ -267,7 +267,7 @@ def test_without_its_carry_a_run_would_go_elsewhere(
 
 @pytest.mark.parametrize("chunk", [0, 7])
 def test_a_finished_epoch_leaves_no_carry(chunk: int, root: Path, tmp_path: Path) -> None:
-    recipe = made.small(root, RANDOM | {"data.chunk_frames": chunk, "optim.max_epochs": 1})
+    recipe = made.small(root, RANDOM | {"data.bptt": chunk, "optim.max_epochs": 1})
     trainings.quietly(recipe, tmp_path / "run")
     assert carries_in(tmp_path / "run") == {}
 

@@ -5,25 +5,27 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.config import load
-from crnn_audio.config.schema import EventRecipe
+from crnn_audio.config.kinds import load_recipe
+from crnn_audio.config.load import dump
+from crnn_audio.config.music import MusicRecipe
 from crnn_audio.inference import show
 from crnn_audio.training.run import train
 from tests import events as made
+from tests.loading import loads
 from tests.recipes.test_recipes import RECIPES
 
-EVENTS = [path for path in RECIPES if isinstance(load.load(path), EventRecipe)]
+EVENTS = [path for path in RECIPES if isinstance(load_recipe(path), MusicRecipe)]
 each_recipe = pytest.mark.parametrize("path", EVENTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 
-def changed(path: Path, root: Path, *overrides: str) -> EventRecipe:
-    found = load.load(path, [f"data.root={root}", "device=cpu", "threads=1", *overrides])
-    assert isinstance(found, EventRecipe)
+def changed(path: Path, root: Path, *overrides: str) -> MusicRecipe:
+    found = load_recipe(path, *[f"data.root={root}", "device=cpu", "threads=1", *overrides])
+    assert isinstance(found, MusicRecipe)
     return found
 
 
 def corpus(path: Path, folder: Path, count: int) -> Path:
-    recipe = load.load(path)
+    recipe = load_recipe(path)
     return made.folder(folder / "corpus", recipe.data.representation, count)
 
 
@@ -38,8 +40,8 @@ def test_there_are_some() -> None:
 
 @each_recipe
 def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
-    recipe = load.load(path)
-    assert load.loads(load.dump(recipe)) == recipe
+    recipe = load_recipe(path)
+    assert loads(dump(recipe)) == recipe
     summary = show.show(recipe)
     assert 1_000_000 < summary.num_parameters < 4_500_000, "half precision is to fit into 10 MB"
     assert len(show.lines(recipe, summary)) == 2
@@ -50,7 +52,7 @@ def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
 
 @each_recipe
 def test_takes_two_steps_at_full_size(path: Path, tmp_path: Path) -> None:
-    recipe = changed(path, corpus(path, tmp_path, 8), "data.batch_rows=3", "optim.max_epochs=1")
+    recipe = changed(path, corpus(path, tmp_path, 8), "data.batch_size=3", "optim.max_epochs=1")
     trained = train(recipe, tmp_path / "run", say=lambda line: None)
     assert trained.finished
     assert trained.steps >= 2
@@ -59,17 +61,17 @@ def test_takes_two_steps_at_full_size(path: Path, tmp_path: Path) -> None:
 
 @each_recipe
 def test_made_small_it_learns_a_few_pieces_by_heart(path: Path, tmp_path: Path) -> None:
-    listener = load.load(path).model.listener is not None
+    listener = load_recipe(path).model.encoder is not None
     recipe = changed(
         path,
         corpus(path, tmp_path, 6),
-        "data.batch_rows=6",
+        "data.batch_size=6",
         "data.transpose=0",
         "model.recurrent.num_layers=1",
         "model.recurrent.hidden_size=64",
         "model.recurrent.dropout=0",
         "model.head_dropout=0",
-        *(["model.listener={hidden_size: 8, dropout: 0}", "task.given_share=0.01"] if listener else []),
+        *(["model.encoder={hidden_size: 8, dropout: 0}", "task.fixed_voice_probability=0.01"] if listener else []),
         "optim.lr=2e-2",
         "optim.weight_decay=0",
         "optim.ema=0",

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.kinds import load_recipe
 from crnn_audio.training.run import train
 
 DEV = 8.36
@@ -13,7 +13,7 @@ than another machine's arithmetic moves, still passes; twelve epochs came to 8.4
 
 def test_half_a_training_of_jsb_reaches_its_loss(corpus: Callable[[str], Path], tmp_path: Path) -> None:
     """About 40 seconds on one core."""
-    recipe = Recipe.load(
+    recipe = load_recipe(
         str(Path(__file__).resolve().parents[2] / "recipes" / "jsb" / "lstm.yaml"),
         f"data.root={corpus('piano_rolls')}",
         "optim.max_epochs=20",

@@ -9,11 +9,13 @@ import pytest
 
 from crnn_audio import build
 from crnn_audio.batching import manifests
-from crnn_audio.config import load
-from crnn_audio.config.schema import SpeechRecipe
+from crnn_audio.config.kinds import load_recipe
+from crnn_audio.config.load import dump
+from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.inference import show, tables
 from crnn_audio.inference.load import load as load_run
 from crnn_audio.training.run import train
+from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
@@ -26,16 +28,16 @@ METRICS = {"wer", "cer", "accuracy", "nats_per_frame", "nats_per_note", "nats_pe
 LEARNED_LOSS = 0.1
 """Nats a token, where an utterance is known by heart; an untrained model starts above 3."""
 
-SPEECH = [path for path in RECIPES if isinstance(load.load(path), SpeechRecipe)]
+SPEECH = [path for path in RECIPES if isinstance(load_recipe(path), RecognitionRecipe)]
 
 every_recipe = pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 each_recipe = pytest.mark.parametrize("path", SPEECH, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 
-def changed(path: Path, root: Path, *overrides: str) -> SpeechRecipe:
+def changed(path: Path, root: Path, *overrides: str) -> RecognitionRecipe:
     """A recipe on another corpus, in this process."""
     here = [f"data={{corpus: manifests, root: '{root}', workers: 0}}", "device=cpu", "threads=1"]
-    return load.load(path, [*here, *overrides])
+    return load_recipe(path, *[*here, *overrides])
 
 
 def losses(run: Path) -> list[float]:
@@ -54,8 +56,8 @@ def test_every_recipe_is_here() -> None:
 
 @each_recipe
 def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
-    recipe = load.load(path)
-    assert load.loads(load.dump(recipe)) == recipe
+    recipe = load_recipe(path)
+    assert loads(dump(recipe)) == recipe
     summary = show.show(recipe)
     assert summary.num_parameters > 0
     assert summary.step_bytes > 4 * summary.num_parameters
@@ -154,7 +156,7 @@ def test_rows_have_all_fields_and_add_up() -> None:
         assert row["sd"] == pytest.approx(statistics.stdev(row["values"]) if len(row["values"]) > 1 else 0)
         most = 100 if row["metric"].startswith("nats") else 2
         assert all(0 <= value < most for value in row["values"]), "a fraction, not per cent; or nats"
-        assert row["cell"] == load.load(ROOT / row["recipe"]).model.recurrent.cell
+        assert row["cell"] == load_recipe(ROOT / row["recipe"]).model.recurrent.cell
     names = [(row["recipe"], row["trained_on"], row["split"], row["metric"]) for row in ROWS]
     assert len(set(names)) == len(names)
     versions = {(row["recipe"], row["settings"]) for row in ROWS}

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.config import load
-from crnn_audio.config.schema import RollRecipe
+from crnn_audio.config.kinds import load_recipe
+from crnn_audio.config.load import dump
+from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.inference import show
 from crnn_audio.training.run import train
 from tests import rolls
+from tests.loading import loads
 from tests.recipes.test_recipes import RECIPES
 
-ROLLS = [path for path in RECIPES if isinstance(load.load(path), RollRecipe)]
+ROLLS = [path for path in RECIPES if isinstance(load_recipe(path), RollsRecipe)]
 each_recipe = pytest.mark.parametrize("path", ROLLS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 
@@ -21,9 +23,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return rolls.folder(tmp_path_factory.mktemp("rolls"))
 
 
-def changed(path: Path, root: Path, *overrides: str) -> RollRecipe:
-    found = load.load(path, [f"data.root={root}", "device=cpu", "threads=1", *overrides])
-    assert isinstance(found, RollRecipe)
+def changed(path: Path, root: Path, *overrides: str) -> RollsRecipe:
+    found = load_recipe(path, *[f"data.root={root}", "device=cpu", "threads=1", *overrides])
+    assert isinstance(found, RollsRecipe)
     return found
 
 
@@ -38,8 +40,8 @@ def test_there_are_some() -> None:
 
 @each_recipe
 def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
-    recipe = load.load(path)
-    assert load.loads(load.dump(recipe)) == recipe
+    recipe = load_recipe(path)
+    assert loads(dump(recipe)) == recipe
     summary = show.show(recipe)
     size = {"jsb": 300_000, "nottingham": 1_000_000}[recipe.data.collection]
     assert 0.6 * size < summary.num_parameters < 1.3 * size
@@ -51,7 +53,7 @@ def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
 
 @each_recipe
 def test_takes_two_steps_at_full_size(path: Path, root: Path, tmp_path: Path) -> None:
-    recipe = changed(path, root, "data.batch_rows=2", "optim.max_epochs=1")
+    recipe = changed(path, root, "data.batch_size=2", "optim.max_epochs=1")
     trained = train(recipe, tmp_path / "run", say=lambda line: None)
     assert trained.finished
     assert trained.steps >= 2
@@ -60,13 +62,13 @@ def test_takes_two_steps_at_full_size(path: Path, root: Path, tmp_path: Path) ->
 
 @each_recipe
 def test_made_small_it_learns_a_few_pieces_by_heart(path: Path, root: Path, tmp_path: Path) -> None:
-    joint = load.load(path).model.head.kind == "nade"
+    joint = load_recipe(path).model.head.kind == "nade"
     epochs = 120 if joint else 250
     recipe = changed(
         path,
         root,
-        "data.batch_rows=5",
-        "data.chunk_frames=0",
+        "data.batch_size=5",
+        "data.bptt=0",
         "model.conv_dropout=0",
         "model.recurrent.num_layers=" + ("3" if "tcn" in path.stem else "1"),
         "model.recurrent.hidden_size=96",

@@ -5,24 +5,26 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.config import load
-from crnn_audio.config.schema import LanguageRecipe
+from crnn_audio.config.kinds import load_recipe
+from crnn_audio.config.load import dump
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.inference import show
 from crnn_audio.inference.load import load_writer
 from crnn_audio.training.run import train
 from tests import texts as made
+from tests.loading import loads
 from tests.recipes.test_recipes import RECIPES
 
-TEXTS = [path for path in RECIPES if isinstance(load.load(path), LanguageRecipe)]
+TEXTS = [path for path in RECIPES if isinstance(load_recipe(path), TextRecipe)]
 each_recipe = pytest.mark.parametrize("path", TEXTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 FOUR = "to be, or not. alas poor yorick! the rest is silence; get thee gone?\n"
 
 
-def changed(path: Path, text: Path, *overrides: str) -> LanguageRecipe:
+def changed(path: Path, text: Path, *overrides: str) -> TextRecipe:
     own = [f"data.root={text}", "data.corpus=text_file", "device=cpu", "threads=1"]
-    found = load.load(path, [*own, *overrides])
-    assert isinstance(found, LanguageRecipe)
+    found = load_recipe(path, *[*own, *overrides])
+    assert isinstance(found, TextRecipe)
     return found
 
 
@@ -37,8 +39,8 @@ def test_there_are_some() -> None:
 
 @each_recipe
 def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
-    recipe = load.load(path)
-    assert load.loads(load.dump(recipe)) == recipe
+    recipe = load_recipe(path)
+    assert loads(dump(recipe)) == recipe
     summary = show.show(recipe)
     assert 20_000 < summary.num_parameters < 5_000_000
     assert len(show.lines(recipe, summary)) == 3
@@ -50,7 +52,7 @@ def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
 @each_recipe
 def test_takes_two_steps_at_full_size(path: Path, tmp_path: Path) -> None:
     text = made.file(tmp_path / "text.txt", 220)
-    overrides = ["data.batch_rows=3", "data.chunk_tokens=8", "optim.max_epochs=1", "task.sample_tokens=5"]
+    overrides = ["data.batch_size=3", "data.bptt=8", "optim.max_epochs=1", "task.sample_tokens=5"]
     trained = train(changed(path, text, *overrides), tmp_path / "run", say=lambda line: None)
     assert trained.finished
     assert trained.steps >= 2
@@ -60,10 +62,10 @@ def test_takes_two_steps_at_full_size(path: Path, tmp_path: Path) -> None:
 @each_recipe
 def test_made_small_it_learns_four_sentences_by_heart(path: Path, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(FOUR * 10, encoding="utf-8")
-    words, window = "words" in path.stem, load.load(path).data.window
+    words, window = "words" in path.stem, load_recipe(path).data.context_length
     overrides = [
-        "data.batch_rows=" + ("64" if window else "2"),
-        "data.chunk_tokens=" + ("10" if words else "40"),
+        "data.batch_size=" + ("64" if window else "2"),
+        "data.bptt=" + ("10" if words else "40"),
         "model.embedding_dropout=0",
         "model.recurrent.num_layers=1",
         "model.recurrent.hidden_size=64",

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from crnn_audio import build
-from crnn_audio.config import rolls, sections, speech
+from crnn_audio.config import recognition, rolls, sections
 from crnn_audio.corpora import CORPORA
 from crnn_audio.features.normalize import GlobalNorm, NoNorm, UtteranceNorm
 from crnn_audio.inference import show
@@ -52,7 +52,7 @@ def test_cells() -> None:
 
 
 def test_front_ends() -> None:
-    union = get_args(speech.Features)[0]
+    union = get_args(recognition.Features)[0]
     kinds = {kind for section in get_args(union) for kind in allowed(section, "kind")}
     assert kinds == build.FRONT_ENDS.keys()
     for section in get_args(union):
@@ -61,7 +61,7 @@ def test_front_ends() -> None:
 
 
 def test_heads_of_keys() -> None:
-    union = get_args(rolls.RollModel.model_fields["head"].annotation)
+    union = get_args(rolls.RollsModel.model_fields["head"].annotation)
     assert {kind for section in union for kind in allowed(section, "kind")} == build.KEYS_HEADS.keys()
 
 
@@ -92,7 +92,7 @@ def test_schedules() -> None:
 
 
 def test_corpora() -> None:
-    assert allowed(speech.SpeechData, "corpus") == CORPORA.keys() | {"manifests"}
+    assert allowed(recognition.RecognitionData, "corpus") == CORPORA.keys() | {"manifests"}
 
 
 def test_activations() -> None:
@@ -132,12 +132,12 @@ def test_nonlinearities() -> None:
 
 
 def test_normalisations() -> None:
-    made = {name: type(build.normalizer(name, ([0.0], [1.0]))) for name in get_args(speech.Normalize)}
+    made = {name: type(build.normalizer(name, ([0.0], [1.0]))) for name in get_args(recognition.Normalize)}
     assert made == {"global": GlobalNorm, "utterance": UtteranceNorm, "none": NoNorm}
 
 
 def test_vocabularies() -> None:
-    kinds = allowed(speech.RecognitionTask, "vocabulary")
+    kinds = allowed(recognition.RecognitionTask, "vocabulary")
     assert kinds == set(get_args(Vocabulary.__dataclass_fields__["kind"].type))
     tokens = {kind: Vocabulary.build(["one two"], kind).tokens[2:] for kind in kinds}
     assert tokens == {"characters": (" ", "e", "n", "o", "t", "w"), "words": ("one", "two")}

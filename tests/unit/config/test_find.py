@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.config import load as module
-from crnn_audio.config.load import all_recipes, find, load, measured_line, named
+from crnn_audio.config.kinds import load_recipe
+from crnn_audio.config.load import all_recipes, find, measured_line, named
 from crnn_audio.errors import RecipeError
 
 TEXT = "# AN4. Measured: WER 6.9 %\n# second\ndata: {corpus: an4}\n"
@@ -28,21 +29,21 @@ def shelf(tmp_path, monkeypatch):
 
 def message(name: str) -> str:
     with pytest.raises(RecipeError) as caught:
-        load(name)
+        load_recipe(name)
     return str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["an4/bilstm", "an4/bilstm.yaml", "recipes/an4/bilstm.yaml", "recipes/an4/bilstm"])
 def test_a_shipped_recipe_has_several_names(shelf, name):
     assert find(name) == shelf / "an4/bilstm.yaml"
-    assert load(name).data.corpus == "an4"
+    assert load_recipe(name).data.corpus == "an4"
 
 
 def test_a_shipped_recipe_below_the_working_directory_is_named_from_there(shelf, monkeypatch):
     monkeypatch.chdir(shelf.parent)
     for name in ("an4/bilstm", "recipes/an4/bilstm.yaml"):
         assert find(name) == Path("shipped/an4/bilstm.yaml")
-    assert load("an4/bilstm").data.corpus == "an4"
+    assert load_recipe("an4/bilstm").data.corpus == "an4"
 
 
 def test_a_shipped_recipe_is_known_by_its_place_and_another_as_seen_from_here(shelf):
@@ -56,7 +57,7 @@ def test_a_file_that_exists_comes_before_a_shipped_recipe(shelf):
     own.parent.mkdir()
     own.write_text("data: {corpus: spoken_digits}")
     assert find("an4/bilstm") == own
-    assert load("an4/bilstm").data.corpus == "spoken_digits"
+    assert load_recipe("an4/bilstm").data.corpus == "spoken_digits"
 
 
 def test_all_recipes_are_the_working_directorys_or_else_the_shipped_ones(shelf):
@@ -88,7 +89,7 @@ def test_a_file_that_is_not_utf8_is_told(shelf):
 
 def test_windows_files_load(shelf):
     Path("windows.yaml").write_bytes(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode())
-    assert load("windows.yaml").data.corpus == "an4"
+    assert load_recipe("windows.yaml").data.corpus == "an4"
     assert measured_line(Path("windows.yaml")) == "AN4. Measured: WER 6.9 %"
 
 

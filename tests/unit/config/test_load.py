@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crnn_audio.config import sections, speech
-from crnn_audio.config.load import dump, json_schema, load, loads
-from crnn_audio.config.schema import Recipe, SpeechRecipe
+from crnn_audio.config import recognition, sections
+from crnn_audio.config.kinds import RECIPES, load_recipe
+from crnn_audio.config.load import dump, json_schema
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import RecipeError
+from tests.loading import loads
 
 DATA = "data: {corpus: an4}\n"
 
@@ -41,7 +44,7 @@ def test_the_message_of_the_design_letter_for_letter(tmp_path, monkeypatch):
     path.parent.mkdir(parents=True)
     path.write_text(DATA + "model:\n  recurrent: {hiden_size: 256, cell: ltsm}\n")
     with pytest.raises(RecipeError) as caught:
-        load("recipes/an4/bilstm.yaml")
+        load_recipe("recipes/an4/bilstm.yaml")
     assert str(caught.value) == textwrap.dedent("""\
         recipes/an4/bilstm.yaml: 2 problems
           model.recurrent.cell: input should be 'rnn', 'lstm', 'gru' or 'tcn' (found 'ltsm'); did you mean 'lstm'?
@@ -67,7 +70,7 @@ def test_the_recipe_of_the_design_loads():
     assert isinstance(recipe.optim.clip_norm, float)
     assert recipe.model.conv[1].stride == (2, 2)
     assert recipe.augment.spec_augment.start_epoch == 6
-    assert recipe.augment.spec_augment.freq_width == speech.SpecAugment().freq_width
+    assert recipe.augment.spec_augment.freq_width == recognition.SpecAugment().freq_width
 
 
 MISTAKES = {
@@ -112,7 +115,7 @@ MISTAKES = {
     "features: {kind: [1]}": "features.kind: input should be 'fbank', 'log_mel', 'mfcc' or 'mel' (found [1])",
     "features: {num_mels: 3}": "features: kind is missing; it should be 'fbank', 'log_mel', 'mfcc' or 'mel'",
     "task: {kind: recogniton}": (
-        "task.kind: input should be 'recognition', 'next_frame', 'next_token' or 'language' (found 'recogniton'); "
+        "task.kind: input should be 'recognition', 'rolls', 'music' or 'text' (found 'recogniton'); "
         "did you mean 'recognition'?"
     ),
     "optim: {schedule: one_cicle}": (
@@ -191,7 +194,7 @@ def test_a_size_beyond_reason_is_told_before_anything_is_built(path):
 
 def test_heads_between_layers_need_two_layers():
     (said,) = problems(DATA, "task.intermediate=0.3", "model.recurrent.num_layers=1")
-    assert re.search("task.intermediate .* between recurrent layers.* two", said)
+    assert re.search("task.intermediate .* between recurrent layers.* above 1", said)
     assert loads(DATA, ["task.intermediate=0.3", "model.recurrent.num_layers=2"])
     assert loads(DATA, ["task.intermediate=0", "model.recurrent.num_layers=1"])
 
@@ -261,15 +264,15 @@ def test_overrides_change_what_they_name_and_nothing_else():
 
 def test_an_override_reaches_into_what_the_recipe_leaves_to_its_default():
     recipe = loads(DATA, ["features.num_mels=40", "model.conv.0.channels=64", "augment.spec_augment.time_masks=7"])
-    assert recipe.features == speech.FbankFeatures(num_mels=40)
+    assert recipe.features == recognition.FbankFeatures(num_mels=40)
     assert [layer.channels for layer in recipe.model.conv] == [64, 32]
     assert [layer.stride for layer in recipe.model.conv] == [(2, 2), (2, 2)]
-    assert recipe.augment.spec_augment == speech.SpecAugment(time_masks=7)
+    assert recipe.augment.spec_augment == recognition.SpecAugment(time_masks=7)
 
 
 def test_an_override_creates_a_section_that_is_null():
     recipe = loads(DATA + "augment: {spec_augment: null}", ["augment.spec_augment.time_masks=7"])
-    assert recipe.augment.spec_augment == speech.SpecAugment(time_masks=7)
+    assert recipe.augment.spec_augment == recognition.SpecAugment(time_masks=7)
 
 
 def test_an_override_may_supply_what_the_recipe_lacks():
@@ -321,22 +324,22 @@ AWKWARD = ["no", "1e-3", "1:30", "~", "2020-01-01", "\x85", "a\u2028b", "\ufeff"
 shares = st.floats(0, 1, exclude_max=True)
 counts = st.integers(1, 65_536)
 roots = st.text() | st.sampled_from(AWKWARD)
-data = st.builds(speech.SpeechData, root=roots) | st.builds(
-    speech.SpeechData, corpus=st.sampled_from(["an4", "spoken_digits"]), root=st.none()
+data = st.builds(recognition.RecognitionData, root=roots) | st.builds(
+    recognition.RecognitionData, corpus=st.sampled_from(["an4", "spoken_digits"]), root=st.none()
 )
 features = st.one_of(
-    st.builds(speech.FbankFeatures, high_hz=st.floats(allow_nan=False, allow_infinity=False)),
-    st.builds(speech.MfccFeatures, kind=st.just("mfcc"), num_mels=counts),
-    st.builds(speech.MelFeatures, kind=st.just("mel"), hop_seconds=st.floats(1e-300, 10)),
+    st.builds(recognition.FbankFeatures, high_hz=st.floats(allow_nan=False, allow_infinity=False)),
+    st.builds(recognition.MfccFeatures, kind=st.just("mfcc"), num_mels=counts),
+    st.builds(recognition.MelFeatures, kind=st.just("mel"), hop_seconds=st.floats(1e-300, 10)),
 )
 recipes = st.builds(
-    SpeechRecipe,
+    RecognitionRecipe,
     data=data,
     features=features,
     augment=st.builds(
-        speech.Augment,
+        recognition.Augment,
         speed=st.lists(st.floats(0.51, 1.99), min_size=1, max_size=40),
-        spec_augment=st.none() | st.builds(speech.SpecAugment, time_masks=st.integers(0, 9)),
+        spec_augment=st.none() | st.builds(recognition.SpecAugment, time_masks=st.integers(0, 9)),
     ),
     model=st.builds(
         sections.Model,
@@ -367,7 +370,7 @@ def test_a_dumped_recipe_shows_every_field_and_short_lists_inline():
         sections.Train,
         sections.RecurrentLayers,
         sections.Model,
-        speech.FbankFeatures,
+        recognition.FbankFeatures,
         Recipe,
     ):
         for name in section.model_fields:
@@ -422,7 +425,7 @@ def accepts(rule: dict, value: object, definitions: dict) -> bool:
 
 
 def test_the_json_schema_accepts_what_loads_and_refuses_what_does_not():
-    rule = json.loads(json_schema())
+    rule = json.loads(json_schema(RECIPES))
     definitions = rule["$defs"]
     assert rule["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     good = json.loads(loads(DATA, ["augment.spec_augment.time_masks=1"]).model_dump_json())
@@ -443,7 +446,7 @@ def test_the_json_schema_accepts_what_loads_and_refuses_what_does_not():
 
 
 def test_the_json_schema_describes_sections_and_fields():
-    rule = json.loads(json_schema())
+    rule = json.loads(json_schema(RECIPES))
     assert all(part["additionalProperties"] is False and part["description"] for part in rule["$defs"].values())
     assert rule["$defs"]["Optim"]["properties"]["lr"]["description"] == "Peak learning rate."
 

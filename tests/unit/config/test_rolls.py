@@ -7,11 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_audio.config import rolls, sections
-from crnn_audio.config.load import dump, json_schema, loads
-from crnn_audio.config.schema import RECIPES, RollRecipe, SpeechRecipe
+from crnn_audio.config.kinds import RECIPES
+from crnn_audio.config.load import dump, json_schema
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.rolls import RollsRecipe
+from tests.loading import loads
 from tests.unit.config.test_load import accepts, problems
 
-TASK = "task: {kind: next_frame}\n"
+TASK = "task: {kind: rolls}\n"
 DATA = "data: {corpus: piano_rolls, collection: jsb}\n"
 MODEL = "model: {conv: [], recurrent: {bidirectional: false}}\n"
 FIELDS = "init, task, data, model, optim, train, device, precision, threads, seed"
@@ -19,56 +22,51 @@ FIELDS = "init, task, data, model, optim, train, device, precision, threads, see
 
 def test_the_shortest_recipe() -> None:
     recipe = loads(TASK + DATA + MODEL)
-    assert isinstance(recipe, RollRecipe)
-    assert (recipe.task.kind, recipe.data.name) == ("next_frame", "piano_rolls/jsb")
-    assert (recipe.data.batch_rows, recipe.data.chunk_frames, recipe.data.accumulate) == (16, 0, 1)
+    assert isinstance(recipe, RollsRecipe)
+    assert (recipe.task.kind, recipe.data.name) == ("rolls", "piano_rolls/jsb")
+    assert (recipe.data.batch_size, recipe.data.bptt, recipe.data.accumulate) == (16, 0, 1)
     assert recipe.model.head.kind == "sigmoid"
-    assert isinstance(loads("data: {corpus: an4}"), SpeechRecipe)
-    assert set(RECIPES) == {"recognition", "next_frame", "next_token", "language"}
+    assert isinstance(loads("data: {corpus: an4}"), RecognitionRecipe)
+    assert set(RECIPES) == {"recognition", "rolls", "music", "text"}
 
 
 TCN_ASKS = (
-    "model.recurrent: cell 'tcn' hears only the past, has no state to keep, and adds its input to its output: "
-    "bidirectional false, zoneout 0, projection true"
+    "model.recurrent: cell 'tcn' is causal, has no state for zoneout, and has residual connections: bidirectional must "
+    "be false, zoneout 0, projection true"
 )
 MISTAKES = {
-    TASK + DATA: "recipe: task next_frame hears only the past, so model.recurrent.bidirectional must be false",
+    TASK + DATA: "recipe: the next step is predicted from the past, so model.recurrent.bidirectional must be false",
     TASK + DATA + "model: {recurrent: {bidirectional: false}}": (
-        "recipe: task next_frame hears only the past: look_ahead 0, and model.conv_time 'causal'"
+        "recipe: the next frame is predicted from the past, so model.conv_time must be 'causal'"
     ),
     TASK + DATA + "model: {conv: [{}], conv_time: valid, recurrent: {bidirectional: false}}": (
-        "recipe: task next_frame hears only the past: look_ahead 0, and model.conv_time 'causal'"
+        "recipe: the next frame is predicted from the past, so model.conv_time must be 'causal'"
     ),
     TASK + DATA + "model: {conv: [], recurrent: {bidirectional: false, look_ahead: 2}}": (
-        "recipe: task next_frame hears only the past: look_ahead 0, and model.conv_time 'causal'"
+        "recipe: the next step is predicted from the past, so model.recurrent.look_ahead must be 0"
     ),
     TASK + DATA + "model: {conv: [{stride: [2, 1]}], conv_time: causal, recurrent: {bidirectional: false}}": (
-        "recipe: task next_frame says something of every frame, so time strides in model.conv are 1"
+        "recipe: task rolls predicts every frame, so the time strides in model.conv must be 1"
     ),
     TASK
-    + DATA.replace("}", ", recall: true}")
+    + DATA.replace("}", ", copy_context: true}")
     + "model: {conv: [{}], conv_time: causal, recurrent: {bidirectional: false}}": (
-        "recipe: data.recall adds what is no key, over which no convolution goes: model.conv []"
+        "recipe: data.copy_context adds features that are no keys to convolve over: model.conv must be []"
     ),
-    TASK + DATA + MODEL + "init: an4": (
-        "recipe: init is for recognition; a piano roll is quickly learned from the start"
-    ),
+    TASK + DATA + MODEL + "init: an4": ("recipe: init is for task recognition only"),
     TASK + DATA + MODEL + "features: {kind: fbank}": f"features: no such field; the fields are {FIELDS}",
     TASK + DATA + MODEL + "augment: {}": f"augment: no such field; the fields are {FIELDS}",
     TASK + MODEL: "data: missing; it has no default",
     DATA + MODEL: "task: missing; it has no default",
-    "task: {}\n" + DATA + MODEL: "task.kind: missing; it should be 'next_frame'",
+    "task: {}\n" + DATA + MODEL: "task.kind: missing; it should be 'rolls'",
     "task: 3\n" + DATA + MODEL: "task: input should be a section of fields (found 3)",
-    "task: {kind: next_frme}\n" + DATA + MODEL: (
-        "task.kind: input should be 'recognition', 'next_frame', 'next_token' or 'language' (found 'next_frme'); "
-        "did you mean 'next_frame'?"
+    "task: {kind: rols}\n" + DATA + MODEL: (
+        "task.kind: input should be 'recognition', 'rolls', 'music' or 'text' (found 'rols'); did you mean 'rolls'?"
     ),
     "task: {kind: [1]}\n"
     + DATA
-    + MODEL: "task.kind: input should be 'recognition', 'next_frame', 'next_token' or 'language' (found [1])",
-    "task: {kind: next_frame, consistency: 0.2}\n" + DATA + MODEL: (
-        "task.consistency: no such field; the fields are kind"
-    ),
+    + MODEL: "task.kind: input should be 'recognition', 'rolls', 'music' or 'text' (found [1])",
+    "task: {kind: rolls, consistency: 0.2}\n" + DATA + MODEL: ("task.consistency: no such field; the fields are kind"),
     TASK + "data: {corpus: an4, collection: jsb}\n" + MODEL: (
         "data.corpus: input should be 'piano_rolls' (found 'an4')"
     ),
@@ -79,11 +77,11 @@ MISTAKES = {
         "data.collection: input should be 'jsb', 'nottingham', 'musedata' or 'piano_midi' (found 'jbs'); "
         "did you mean 'jsb'?"
     ),
-    TASK + DATA.replace("}", ", batch_rows: 0}") + MODEL: "data.batch_rows: input should be at least 1 (found 0)",
-    TASK + DATA.replace("}", ", chunk_frames: -1}") + MODEL: "data.chunk_frames: input should be at least 0 (found -1)",
+    TASK + DATA.replace("}", ", batch_size: 0}") + MODEL: "data.batch_size: input should be at least 1 (found 0)",
+    TASK + DATA.replace("}", ", bptt: -1}") + MODEL: "data.bptt: input should be at least 0 (found -1)",
     TASK + DATA.replace("}", ", accumulate: 0}") + MODEL: "data.accumulate: input should be at least 1 (found 0)",
     TASK + DATA.replace("}", ", batch_seconds: 3}") + MODEL: (
-        "data.batch_seconds: no such field; did you mean 'batch_rows'?"
+        "data.batch_seconds: no such field; did you mean 'batch_size'?"
     ),
     TASK + DATA + MODEL.replace("}}", "}, head: {kind: nde}}"): (
         "model.head.kind: input should be 'sigmoid' or 'nade' (found 'nde')"
@@ -124,13 +122,13 @@ def test_a_mistake_is_told_alone(text: str) -> None:
 
 def test_a_tcn_may_hear_speech_live() -> None:
     recipe = loads("data: {corpus: an4}\nmodel: {recurrent: {cell: tcn, bidirectional: false, kernel_size: 5}}")
-    assert isinstance(recipe, SpeechRecipe)
+    assert isinstance(recipe, RecognitionRecipe)
     assert problems("data: {corpus: an4}\nmodel: {recurrent: {cell: tcn}}") == [TCN_ASKS]
 
 
 OVERRIDES = {
-    "data.chunk_frame=3": "no such field; did you mean 'chunk_frames'?",
-    "data.chunk_frames=x": "input should be a whole number (found 'x')",
+    "data.bttp=3": "no such field; did you mean 'bptt'?",
+    "data.bptt=x": "input should be a whole number (found 'x')",
     "data.collection=bach": "input should be 'jsb', 'nottingham', 'musedata' or 'piano_midi' (found 'bach')",
     "features.num_mels=3": f"no such field; the fields are {FIELDS}",
     "model.recurrent.bidirectional=true": None,
@@ -142,19 +140,19 @@ def test_overrides_know_these_fields(override: str) -> None:
     said = problems(TASK + DATA + MODEL, override)
     wanted = OVERRIDES[override]
     assert said == [f"override '{override}': {wanted}" if wanted else MISTAKES[TASK + DATA]]
-    changed = loads(TASK + DATA + MODEL, ["data.chunk_frames=64", "data.root=here", "data.collection=nottingham"])
+    changed = loads(TASK + DATA + MODEL, ["data.bptt=64", "data.root=here", "data.collection=nottingham"])
     joint = loads(TASK + DATA + MODEL, ["model.head.kind=nade", "model.head.dropout=0.3"])
     assert joint.model.head == rolls.NadeKeys(dropout=0.3)
-    assert changed.data == rolls.RollData(corpus="piano_rolls", collection="nottingham", root="here", chunk_frames=64)
+    assert changed.data == rolls.RollsData(corpus="piano_rolls", collection="nottingham", root="here", bptt=64)
 
 
 shares = st.floats(0, 1, exclude_max=True)
 recipes = st.builds(
-    RollRecipe,
-    task=st.just(rolls.NextFrameTask(kind="next_frame")),
-    data=st.builds(rolls.RollData, corpus=st.just("piano_rolls"), root=st.none() | st.text()),
+    RollsRecipe,
+    task=st.just(rolls.RollsTask(kind="rolls")),
+    data=st.builds(rolls.RollsData, corpus=st.just("piano_rolls"), root=st.none() | st.text()),
     model=st.builds(
-        rolls.RollModel,
+        rolls.RollsModel,
         head=st.just(rolls.SigmoidKeys())
         | st.builds(rolls.NadeKeys, kind=st.just("nade"), hidden_size=st.integers(1, 999), dropout=shares),
         conv=st.lists(st.builds(sections.ConvLayer, kernel=st.just((3, 5)), stride=st.just((1, 2))), max_size=3),
@@ -177,7 +175,7 @@ recipes = st.builds(
 
 @settings(max_examples=40, deadline=None)
 @given(recipes)
-def test_a_recipe_written_out_reads_back_the_same(recipe: RollRecipe) -> None:
+def test_a_recipe_written_out_reads_back_the_same(recipe: RollsRecipe) -> None:
     text = dump(recipe)
     assert loads(text) == recipe
     assert "features" not in text
@@ -185,10 +183,10 @@ def test_a_recipe_written_out_reads_back_the_same(recipe: RollRecipe) -> None:
 
 
 def test_an_editors_schema_knows_both_kinds() -> None:
-    rule = json.loads(json_schema())
+    rule = json.loads(json_schema(RECIPES))
     model = {"conv": [], "recurrent": {"bidirectional": False}}
     data = {"corpus": "piano_rolls", "collection": "jsb"}
-    short = {"task": {"kind": "next_frame"}, "data": data, "model": model}
+    short = {"task": {"kind": "rolls"}, "data": data, "model": model}
     full = json.loads(loads(TASK + DATA + MODEL).model_dump_json())
     assert all(accepts(rule, good, rule["$defs"]) for good in (short, full, {"data": {"corpus": "an4"}}))
     for broken in (

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from crnn_audio import build
-from crnn_audio.config.schema import SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import Encoded
 
-RECIPE = SpeechRecipe.model_validate(
+RECIPE = RecognitionRecipe.model_validate(
     {
         "data": {"corpus": "manifests", "root": "data/tiny", "workers": 0},
         "features": {"kind": "fbank", "num_mels": 12},

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio import build
-from crnn_audio.config.load import dump, loads
+from crnn_audio.config.load import dump
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference import results, tables
 from crnn_audio.inference.evaluate import Evaluation
@@ -20,6 +20,7 @@ from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.metrics.error_rate import ErrorCounts
 from crnn_audio.runs import Run
 from tests import rolls
+from tests.loading import loads
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 

@@ -40,7 +40,7 @@ def untrained(
     """A finished run as training leaves it, whose best weights are random and whose last are zero."""
     changes = {"model.recurrent.cell": cell, "model.recurrent.dropout": 0.5, "model.recurrent.input_dropout": 0.5}
     changes |= {"model.conv": CONV if conv else [], "model.conv_time": "causal", "model.head": {"kind": head}}
-    changes |= {"data.recall": recall}
+    changes |= {"data.copy_context": recall}
     run = runs.create(path, rolls.small(root, changes), None, None, {"command": "crnn-audio train small.yaml"})
     weights = checkpoint.weights(moved(build.next_frame(run.rolls).model))
     run.save_weights("best", weights)
@@ -166,7 +166,7 @@ def test_a_split_is_evaluated_beside_its_floors(predictor: Predictor, root: Path
     }  # fmt: skip
     judged = judge_next_frame(
         predictor.task,
-        whole_batches(chosen, [piece.id for piece in pieces[split]], 4, recall=predictor.run.rolls.data.recall),
+        whole_batches(chosen, [piece.id for piece in pieces[split]], 4, recall=predictor.run.rolls.data.copy_context),
     )
     assert found.nats_per_frame == pytest.approx(judged.score, rel=1e-6)
 
@@ -197,7 +197,7 @@ def test_another_root_and_a_split_that_is_not_there(run: Path, root: Path, tmp_p
 # ---------------------------------------------------------------------------------------- asked for speech
 
 NO_SPEECH = (
-    r"a model of piano_rolls/jsb for task next_frame, which hears no speech\. "
+    r"a model of piano_rolls/jsb for task rolls, which hears no speech\. "
     r"Give a run of a recipe with task recognition\."
 )
 

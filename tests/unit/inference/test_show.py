@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from crnn_audio import build
-from crnn_audio.config.schema import Recipe, SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.inference import show as module
 from crnn_audio.inference.show import lines, show
 from crnn_audio.text.vocabulary import Vocabulary
@@ -19,7 +20,7 @@ def recipe(tiny: Path, conv: list[dict], cell: str, hidden: int, layers: int, bo
     recurrent = {"cell": cell, "hidden_size": hidden, "num_layers": layers, "bidirectional": both, "dropout": 0.0}
     model = {"conv": conv, "recurrent": recurrent | others.pop("recurrent", {}), **others.pop("model", {})}
     data = {"corpus": "manifests", "root": str(tiny), "batch_seconds": 20.0} | others.pop("data", {})
-    return SpeechRecipe.model_validate(
+    return RecognitionRecipe.model_validate(
         {"data": data, "features": {"kind": "fbank", "num_mels": 16}, "model": model, **others}
     )
 
@@ -116,7 +117,7 @@ def test_memory_follows_what_shares_a_step(tiny: Path) -> None:
 def test_tokens_are_assumed_where_the_corpus_is_not_here(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
-    made = SpeechRecipe.model_validate({"data": {"corpus": "an4"}})
+    made = RecognitionRecipe.model_validate({"data": {"corpus": "an4"}})
     summary = show(made)
     assert summary.tokens_assumed
     assert summary.num_tokens == 2 + len(module.ASSUMED_TOKENS)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.config.schema import SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.inference.stream import Endpoint, Heard, Stream
@@ -27,7 +27,7 @@ from crnn_audio.types import AudioBatch, Hypothesis
 FRAME = 640
 """Samples between output frames: 40 ms at 16 kHz."""
 NEVER = float("inf")
-RECIPE = SpeechRecipe.model_validate(
+RECIPE = RecognitionRecipe.model_validate(
     {
         "data": {"corpus": "manifests", "root": "data/tiny"},
         "features": {"kind": "fbank", "num_mels": 12},

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from crnn_audio import build
-from crnn_audio.config.schema import SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary
@@ -36,7 +36,7 @@ LETTERS = "abc "
 
 
 def recognizer_of(features: dict, model: dict) -> Recognizer:
-    recipe = SpeechRecipe.model_validate(
+    recipe = RecognitionRecipe.model_validate(
         {"data": {"corpus": "an4"}, "features": {"normalize": "none"} | features, "model": model}
     )
     tokens = Vocabulary.build([LETTERS], "characters")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from crnn_audio import build
-from crnn_audio.config.schema import LanguageRecipe
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference import writer as writing
@@ -22,8 +22,8 @@ from tests import texts as made
 
 UNITS = {
     "characters": {},
-    "words": {"task.unit": "words", "task.vocabulary_size": 18, "data.chunk_tokens": 8},
-    "window": {"data.window": 5, "model.embedding_size": 0},
+    "words": {"task.unit": "words", "task.vocabulary_size": 18, "data.bptt": 8},
+    "window": {"data.context_length": 5, "model.embedding_size": 0},
 }
 
 
@@ -193,15 +193,15 @@ def test_a_table_of_what_may_come_next(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("length", "changes", "message"),
     [
-        (30, {"data.window": 40}, "its training part has 27 characters, fewer than a window of 40"),
+        (30, {"data.context_length": 40}, "its training part has 27 characters, fewer than a window of 40"),
         (60, {}, "its training part has 54 characters, fewer than 4 rows of a chunk of 16"),
         (60, {"task.unit": "words"}, "words, fewer than 4 rows of a chunk of 16"),
-        (8, {"data.window": 2}, "its last tenth, which would be dev, holds no words"),
+        (8, {"data.context_length": 2}, "its last tenth, which would be dev, holds no words"),
     ],
 )
 def test_a_text_that_is_too_short_is_told(length: int, changes: dict, message: str, tmp_path: Path) -> None:
     changes = {**changes, **({"task.unit": "words"} if "no words" in message else {})}
-    recipe: LanguageRecipe = made.small(made.file(tmp_path / "text.txt", length), changes)
+    recipe: TextRecipe = made.small(made.file(tmp_path / "text.txt", length), changes)
     if "no words" in message:
         (tmp_path / "text.txt").write_text("one two three four      ")
     found = build.text(recipe)

@@ -123,9 +123,9 @@ def test_three_evaluations_of_blanks_give_advice_once(shares, count) -> None:
 
 
 def test_the_advice_names_fields_that_exist() -> None:
-    from crnn_audio.config.schema import SpeechRecipe
+    from crnn_audio.config.recognition import RecognitionRecipe
 
-    recipe = SpeechRecipe.model_validate(
+    recipe = RecognitionRecipe.model_validate(
         {"data": {"corpus": "an4", "first_epoch": "short_first"}, "model": {"recurrent": {"norm": "layer"}}}
     )
     said = advice(evaluations(1, 1, 1))

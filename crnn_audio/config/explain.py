@@ -1,4 +1,4 @@
-"""What is wrong with a recipe, in plain words: pydantic's errors with the path, the value found, the nearest name."""
+"""Pydantic's errors in plain words: where, what was expected, what was found, and the nearest name."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from crnn_audio.config.fields import TAG, choices, item_of, members, section_of, sections, tags
 from crnn_audio.config.flat_yaml import Path
-from crnn_audio.config.schema import RECIPES, kind_of
+from crnn_audio.config.schema import Kinds, recipe_class
 from crnn_audio.config.sections import Section
 
 
@@ -25,12 +25,12 @@ class Problem:
     text: str
 
 
-def explain(error: ValidationError, data: Any, words: dict[Path, str]) -> list[Problem]:
+def explain(error: ValidationError, data: Any, words: dict[Path, str], kinds: Kinds) -> list[Problem]:
     """Every problem of a recipe that did not validate, each once.
 
     `data` is what was validated and `words` what YAML read as booleans; they give the values found.
     """
-    found = (_explain(_locate(detail, data, words)) for detail in error.errors(include_url=False))
+    found = (_explain(_locate(detail, data, words, kinds), kinds) for detail in error.errors(include_url=False))
     return list(dict.fromkeys(found))
 
 
@@ -48,10 +48,10 @@ class _Place:
     words: dict[Path, str]
 
 
-def _locate(error: ErrorDetails, data: Any, words: dict[Path, str]) -> _Place:
+def _locate(error: ErrorDetails, data: Any, words: dict[Path, str], kinds: Kinds) -> _Place:
     """Follows pydantic's location through schema and data; the tags that it names on the way are not in the path."""
     path: Path = ()
-    section: type[Section] = kind_of(data)
+    section: type[Section] = recipe_class(data, kinds)
     value, annotation = data, cast(Any, section)
     field: FieldInfo | None = None
     siblings: list[type[Section]] = []
@@ -80,7 +80,7 @@ def _inside(value: Any, part: str | int) -> Any:
         return None
 
 
-def _explain(place: _Place) -> Problem:
+def _explain(place: _Place, kinds: Kinds) -> Problem:
     kind, context = place.error["type"], place.error.get("ctx", {})
     if kind == "extra_forbidden":
         return Problem(place.path, _unknown_field(place))
@@ -92,7 +92,7 @@ def _explain(place: _Place) -> Problem:
         path = (*place.path, TAG)
         return Problem(path, _not_allowed(tags(place.annotation), _inside(place.value, TAG), place.words.get(path)))
     if kind == "literal_error" and place.path == ("task", TAG):
-        return Problem(place.path, _not_allowed(list(RECIPES), place.value, place.words.get(place.path)))
+        return Problem(place.path, _not_allowed(list(kinds), place.value, place.words.get(place.path)))
     if kind == "literal_error":
         return Problem(place.path, _not_allowed(choices(place.annotation), place.value, place.words.get(place.path)))
     if kind == "value_error":

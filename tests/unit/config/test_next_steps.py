@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.batching.manifests import Recording, whole
-from crnn_audio.config import load, suggest
+from crnn_audio.config import next_steps
+from crnn_audio.config.kinds import load_recipe
 
 FOLDERS = [
     "data/own/mine",
@@ -31,18 +32,18 @@ def cut(seconds: float):
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_suggested_recipe_reads_that_folder(folder) -> None:
-    words = shlex.split(suggest.train(Path(folder), {"train": [cut(1)]}))
+    words = shlex.split(next_steps.train(Path(folder), {"train": [cut(1)]}))
     assert words[:3] == ["crnn-audio", "train", "an4/bilstm"]
     overrides, out = words[3:-2], words[-2:]
-    recipe = load.load(words[2], overrides)
+    recipe = load_recipe(words[2], *overrides)
     assert (recipe.data.corpus, recipe.data.root) == ("manifests", folder)
     assert out == ["--out", f"runs/{Path(folder).resolve().name}"]
-    assert shlex.split(suggest.doctor(Path(folder))) == ["crnn-audio", "doctor", folder]
+    assert shlex.split(next_steps.doctor(Path(folder))) == ["crnn-audio", "doctor", folder]
 
 
 def test_batches_are_made_long_enough_and_no_longer() -> None:
-    plain = load.load(suggest.RECIPE)
+    plain = load_recipe(next_steps.RECIPE)
     fits = plain.data.batch_seconds * min(plain.augment.speed)
-    assert "batch_seconds" not in suggest.train(Path("x"), {"train": [cut(fits - 0.01)]})
-    words = shlex.split(suggest.train(Path("x"), {"train": [cut(3), cut(1.89 * fits)]}))
+    assert "batch_seconds" not in next_steps.train(Path("x"), {"train": [cut(fits - 0.01)]})
+    words = shlex.split(next_steps.train(Path("x"), {"train": [cut(3), cut(1.89 * fits)]}))
     assert "data.batch_seconds=57" in words

@@ -1,4 +1,4 @@
-"""The exact commands that go on from a folder of manifests: they can be pasted into a shell as they are."""
+"""The commands to run next on a folder of manifests, ready to be pasted into a shell."""
 
 import json
 import math
@@ -9,22 +9,22 @@ from pathlib import Path
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config import flat_yaml
 from crnn_audio.config.load import load
-from crnn_audio.config.schema import SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
 
 RECIPE = "an4/bilstm"
 """A recipe for speech of any kind and about an hour of it."""
 
 
 def doctor(folder: Path) -> str:
-    """The command that looks at the data."""
+    """The command that checks the data."""
     return shlex.join(["crnn-audio", "doctor", str(folder)])
 
 
 def train(folder: Path, splits: Mapping[str, Sequence[Cut]]) -> str:
-    """The command that trains on the data; with larger batches where the recipe's hold no cut so long."""
+    """The command that trains on the data; with larger batches if a cut is longer than the recipe's."""
     words = ["crnn-audio", "train", RECIPE, "data.corpus=manifests", f"data.root={_as_yaml(str(folder))}"]
-    recipe = load(RECIPE)
-    assert isinstance(recipe, SpeechRecipe), RECIPE
+    recipe = load(RECIPE, (), {"recognition": RecognitionRecipe})
+    assert isinstance(recipe, RecognitionRecipe), RECIPE
     longest = max(cut.duration for cut in splits["train"]) / min(recipe.augment.speed)
     if longest > recipe.data.batch_seconds:
         words.append(f"data.batch_seconds={math.ceil(longest)}")
