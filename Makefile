@@ -8,11 +8,6 @@ SAMPLE  ?= $(firstword $(sort $(wildcard data/tiny/*.wav data/tiny/*.flac data/t
 TESTS   ?= tests
 CASES   ?= 1000
 NUM     ?= 1
-KIND     = $(shell grep -Eso "kind: (rolls|music|text)" $(RECIPE))
-
-# what a trained model is tried with
-AFTERWARDS = $(if $(findstring text,$(KIND)),$(CRNN_AUDIO) generate $(OUT),$(if $(findstring rolls,$(KIND)),,\
-  $(if $(findstring music,$(KIND)),$(CRNN_AUDIO) generate $(OUT) --out $(OUT)/tunes,$(if $(SAMPLE),$(CRNN_AUDIO) transcribe $(OUT) $(SAMPLE)))))
 
 BIN        := .venv/bin
 CRNN_AUDIO := $(BIN)/crnn-audio
@@ -33,7 +28,7 @@ setup: .venv/.ready ## make .venv with everything in it; once (PYTHON=python3.12
 train: setup ## train, evaluate and try a recipe (RECIPE=, OUT=, SET="optim.lr=1e-3", MINUTES=, PROCESSES=)
 	$(TRAIN) $(RECIPE) --out $(OUT) $(if $(MINUTES),--minutes $(MINUTES)) $(SET)
 	$(CRNN_AUDIO) evaluate $(OUT)
-	$(AFTERWARDS)
+	@$(CRNN_AUDIO) show $(OUT) --usage $(SAMPLE) | sed 1q | xargs -r -t $(CRNN_AUDIO)
 
 generate: setup ## write music or text (RUN=, OUT=folder, NUM=10, SET="--condition key=G")
 	$(CRNN_AUDIO) generate $(RUN) --out $(OUT) --num $(NUM) $(SET)

@@ -14,8 +14,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two spinning threads on b
 import typer
 
 from crnn_audio.errors import CrnnAudioError, DataError
-from crnn_audio.verbs import data, hearing, language, music, recipes, scores, training
-from crnn_audio.verbs.telling import say
+from crnn_audio.console import say
+from crnn_audio.verbs import data, generation, models, recipes, speech, text, training
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "recipes": recipes.list_recipes,
@@ -23,17 +23,19 @@ VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "prepare": data.prepare,
     "doctor": data.doctor,
     "train": training.train,
-    "evaluate": scores.evaluate,
-    "publish": scores.publish,
-    "transcribe": hearing.transcribe,
-    "stream": hearing.stream,
-    "generate": music.generate,
-    "ngram": language.ngram,
+    "evaluate": models.evaluate,
+    "publish": models.publish,
+    "transcribe": speech.transcribe,
+    "stream": speech.stream,
+    "generate": generation.generate,
+    "score": generation.score,
+    "next": generation.next_tokens,
+    "ngram": text.ngram,
 }
 
 app = typer.Typer(
     name="crnn-audio",
-    help="Turns sound into symbols with convolutional-recurrent networks.",
+    help="Speech recognition, music and text with convolutional-recurrent networks.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,15 +1,14 @@
 """A run directory: all that a trained model is, and one way to make, open and read it.
 
     run.json              format, version, state ("training" or "finished"), how and when it was made
-    recipe.yaml           the resolved recipe: loading never asks today's defaults
-    vocabulary.json       the tokens of a recogniser or of a writer
-    conditions.json       what a composer may be asked for
-    statistics.json       mean and deviation of each feature, where normalisation is global
+    recipe.yaml           the resolved recipe: loading never consults today's defaults
+    vocabulary.json, statistics.json, conditions.json ...     the assets of its problem, which save and load themselves
     best.safetensors      the weights that scored best on dev (averaged ones, where the recipe averages)
     last.safetensors      the weights at the end
     checkpoint.safetensors, log.jsonl, curves.png, left_out.jsonl     of training
 
-Nothing in it can run: it is text, numbers and a picture, and it may be moved anywhere.
+Nothing in it can run: it is text, numbers and a picture, and it may be moved anywhere. What a recipe or an asset means
+is known to `problems`; here they are data.
 """
 
 import json
@@ -19,93 +18,58 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from crnn_audio import files
-from crnn_audio.config import commands
-from crnn_audio.config import load as recipes
-from crnn_audio.config.kinds import RECIPES
-from crnn_audio.config.music import MusicRecipe
-from crnn_audio.config.recognition import RecognitionRecipe
-from crnn_audio.config.rolls import RollsRecipe
-from crnn_audio.config.schema import Recipe
-from crnn_audio.config.text import TextRecipe
-from crnn_audio.errors import CrnnAudioError, RunError
-from crnn_audio.symbolic.conditions import Conditions
-from crnn_audio.text.vocabulary import Vocabulary
+from crnn_audio.config import commands, flat_yaml
+from crnn_audio.errors import RunError
 
-Kind = TypeVar("Kind", MusicRecipe, TextRecipe, RecognitionRecipe)
-FORMAT = 1
+FORMAT = 2
 MAKING = "making"
 ZOO = Path(__file__).parent / "zoo"
 
 
+class Assets(Protocol):
+    """What a run keeps beside its weights."""
+
+    def save(self, folder: Path) -> None:
+        """Writes its files into a run directory."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """An open run directory; `statistics` are the mean and deviation of each feature, `facts` what run.json says."""
+    """An open run directory.
+
+    Args:
+        recipe: the resolved recipe as plain data; `text` is its YAML.
+        facts: what run.json says.
+    """
 
     path: Path
-    recipe: Recipe
-    tokens: Vocabulary | None
-    statistics: tuple[list[float], list[float]] | None
+    recipe: Mapping[str, Any]
+    text: str
     facts: Mapping[str, Any]
-    choices: Conditions | None = None
 
     @property
-    def conditions(self) -> Conditions:
-        """What a composer may be asked for."""
-        assert self.choices is not None, "open_run holds that a composer has conditions"
-        return self.choices
+    def kind(self) -> str:
+        """The problem that it was trained for, its `task.kind`."""
+        return str(self.recipe["task"]["kind"])
 
-    @property
-    def events(self) -> MusicRecipe:
-        """The recipe of a composer.
+    def require(self, *kinds: str) -> None:
+        """Makes sure that the run is of one of these problems.
 
         Raises:
-            RunError: the run is none.
+            RunError: it is of another.
         """
-        give = "Give a run of a recipe with task music, such as recipes/chorales/lstm.yaml."
-        return self._of_kind(MusicRecipe, f"writes no music. {give}")
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """The tokens of a recogniser or of a writer."""
-        assert self.tokens is not None, "open_run holds that these have tokens"
-        return self.tokens
-
-    @property
-    def language(self) -> TextRecipe:
-        """The recipe of a writer of text.
-
-        Raises:
-            RunError: the run is none.
-        """
-        return self._of_kind(TextRecipe, "reads and writes no text. Give a run of a recipe with task text.")
-
-    @property
-    def speech(self) -> RecognitionRecipe:
-        """The recipe of a recogniser.
-
-        Raises:
-            RunError: the run is none.
-        """
-        return self._of_kind(RecognitionRecipe, "hears no speech. Give a run of a recipe with task recognition.")
-
-    def _of_kind(self, kind: type[Kind], lack: str) -> Kind:
-        if not isinstance(self.recipe, kind):
-            task = self.recipe.task.kind
-            raise RunError(f"{self.path}: a model of {self.recipe.data.name} for task {task}, which {lack}")
-        return self.recipe
-
-    @property
-    def rolls(self) -> RollsRecipe:
-        """The recipe of a model of piano rolls."""
-        assert isinstance(self.recipe, RollsRecipe), "a Predictor has such a run"
-        return self.recipe
+        if self.kind not in kinds:
+            raise RunError(
+                f"{self.path}: a model for task {self.kind}, where one for {' or '.join(kinds)} is needed. Give a run "
+                f"of a recipe with task.kind {kinds[0]}; `crnn-audio recipes` lists the recipes."
+            )
 
     @property
     def finished(self) -> bool:
@@ -135,10 +99,10 @@ class Run:
         try:
             weights = load_file(path)
         except (SafetensorError, OSError) as error:
-            raise _damaged(path, error) from None
+            raise damaged(path, error) from None
         for name, weight in weights.items():
             if not weight.isfinite().all():
-                raise _damaged(path, f"{name} holds NaN or infinity")
+                raise damaged(path, f"{name} holds NaN or infinity")
         return weights
 
     def save_weights(self, which: str, weights: dict[str, Tensor]) -> None:
@@ -170,18 +134,14 @@ def locate(model: str | Path) -> Path:
 
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run, and not the beginning of one whose making was killed."""
-    return (path / "run.json").exists() and _read_json(path / "run.json").get("state") != MAKING
+    return (path / "run.json").exists() and read_json(path / "run.json").get("state") != MAKING
 
 
-def create(
-    path: Path,
-    recipe: Recipe,
-    vocabulary: Vocabulary | None,
-    statistics: tuple[list[float], list[float]] | None,
-    facts: Mapping[str, Any],
-    conditions: Conditions | None = None,
-) -> Run:
-    """Makes a run directory for training to start in; run.json tells half of one, which may be made anew.
+def create(path: Path, recipe: str, assets: Assets, facts: Mapping[str, Any]) -> Run:
+    """Makes a run directory for training to start in; run.json marks half of one, which may be made anew.
+
+    Args:
+        recipe: the resolved recipe as YAML.
 
     Raises:
         RunError: the folder is not empty, or cannot be written.
@@ -192,19 +152,18 @@ def create(
         path.mkdir(parents=True, exist_ok=True)
         header = {"format": FORMAT, "crnn_audio": version("crnn-audio")}
         _write_json(path / "run.json", header | {"state": MAKING})
-        files.write_text(path / "recipe.yaml", recipes.dump(recipe))
-        if vocabulary:
-            vocabulary.save(path / "vocabulary.json")
-        if statistics:
-            _write_json(path / "statistics.json", {"mean": statistics[0], "std": statistics[1]})
-        if conditions:
-            _write_json(path / "conditions.json", conditions.as_json())
+        files.write_text(path / "recipe.yaml", recipe)
+        assets.save(path)
         _write_json(path / "run.json", header | {"state": "training"} | dict(facts))
     return open_run(path)
 
 
-def small_copy(run: Run, path: Path, which: str = "best") -> Run:
+def small_copy(run: Run, path: Path, recipe: str, assets: Assets, command: str | None, which: str = "best") -> Run:
     """Copies what using a model needs into a new folder: no training state, weights in half precision (float16).
+
+    Args:
+        recipe: the resolved recipe as YAML, without paths of this machine.
+        command: the one that trained it, in the same way.
 
     Raises:
         RunError: the weights do not fit into half precision, or the folder cannot be written.
@@ -213,14 +172,14 @@ def small_copy(run: Run, path: Path, which: str = "best") -> Run:
     if wrong := [name for name, weight in half.items() if not weight.isfinite().all()]:
         raise RunError(f"{run.path}: {wrong[0]} holds numbers that half precision cannot hold; train again.")
     facts = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
-    if isinstance(typed := facts.get("command"), str):
-        facts["command"] = commands.placeless_command(typed, run.recipe)
+    if command is not None:
+        facts["command"] = command
     if run.kept(which) == "last":
         facts["weights"] = "last"
-    copy = create(path, commands.placeless(run.recipe), run.tokens, run.statistics, facts, run.choices)
+    copy = create(path, recipe, assets, facts)
     copy.save_weights("best", half)
     copy.set_state("finished")
-    return copy
+    return open_run(path)
 
 
 def _is_free(path: Path) -> bool:
@@ -237,28 +196,28 @@ def open_run(model: str | Path) -> Run:
     path = locate(model)
     if not is_run(path):
         raise RunError(f"{path}: not a run directory (it has no run.json). Give the folder that `train --out` made.")
-    header = _read_json(path / "run.json")
+    header = read_json(path / "run.json")
     if type(header.get("format")) is not int or header["format"] < 1:
-        raise _damaged(path / "run.json", f"its format is {header.get('format')!r}")
+        raise damaged(path / "run.json", f"its format is {header.get('format')!r}")
     if header["format"] > FORMAT:
         raise RunError(
             f"{path}: written in format {header['format']} by crnn_audio {header.get('crnn_audio')}; this is "
             f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
         )
+    text = files.read_text(path / "recipe.yaml", error=RunError)
+    return Run(path, _recipe(text, path / "recipe.yaml"), text, header)
+
+
+def _recipe(text: str, path: Path) -> Mapping[str, Any]:
+    """The recipe as plain data; whether its fields are right, its problem says."""
     try:
-        text = (path / "recipe.yaml").read_text(encoding="utf-8")
-        recipe = recipes.loads(text, (), RECIPES, source=str(path / "recipe.yaml"))
-        speech = recipe if isinstance(recipe, RecognitionRecipe) else None
-        has_tokens = isinstance(recipe, RecognitionRecipe | TextRecipe)
-        vocabulary = Vocabulary.load(path / "vocabulary.json") if has_tokens else None
-    except UnicodeDecodeError as error:
-        raise _damaged(path / "recipe.yaml", error) from None
-    except (CrnnAudioError, OSError) as error:
-        raise RunError(f"{path}: damaged. {error}") from None
-    normalized = speech is not None and speech.features.normalize == "global"
-    statistics = _statistics(path / "statistics.json") if normalized else None
-    conditions = _conditions(path / "conditions.json", recipe) if isinstance(recipe, MusicRecipe) else None
-    return Run(path, recipe, vocabulary, statistics, header, conditions)
+        content = flat_yaml.parse(text).value
+    except ValueError as error:
+        raise damaged(path, error) from None
+    kind = content.get("task", {}).get("kind") if isinstance(content, dict) else None
+    if not isinstance(kind, str):
+        raise damaged(path, "it names no task.kind")
+    return dict(content)
 
 
 @contextmanager
@@ -274,32 +233,20 @@ def writing(path: Path) -> Iterator[None]:
         ) from None
 
 
-def _statistics(path: Path) -> tuple[list[float], list[float]]:
-    numbers = _read_json(path)
-    try:
-        return [float(one) for one in numbers["mean"]], [float(one) for one in numbers["std"]]
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise _damaged(path, repr(error)) from None
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file of a run directory.
 
-
-def _conditions(path: Path, recipe: MusicRecipe) -> Conditions:
-    try:
-        return Conditions.from_json(_read_json(path), at_home=recipe.data.normalize_keys)
-    except ValueError as error:
-        raise _damaged(path, error) from None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, error) from None
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    content = files.read_json(path, error=RunError)
     if not isinstance(content, dict):
-        raise _damaged(path, "not a JSON object")
+        raise damaged(path, "not a JSON object")
     return content
 
 
-def _damaged(path: Path, why: object) -> RunError:
+def damaged(path: Path, why: object) -> RunError:
+    """The error of a file in a run directory that holds something else."""
     return RunError(f"{path}: damaged ({why}). Restore it from a copy, or train again.")
 
 

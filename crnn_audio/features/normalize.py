@@ -3,12 +3,17 @@
 All three modules hand back zeros as padding, and no result depends on it.
 """
 
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from crnn_audio import files
+from crnn_audio.errors import RunError
 from crnn_audio.lengths import mask, masked
 
 CONSTANT = 1e-5
@@ -31,8 +36,8 @@ class GlobalNorm(nn.Module):
     """Each bin less its mean and over its standard deviation in the training data, which are stored with the weights.
 
     Args:
-        mean: Mean of each bin, as `Statistics.mean` gives it.
-        std: Standard deviation of each bin, above zero, as `Statistics.std` gives it.
+        mean: Mean of each bin, as `Moments.mean` gives it.
+        std: Standard deviation of each bin, above zero, as `Moments.std` gives it.
     """
 
     streamable = True
@@ -76,7 +81,32 @@ class NoNorm(nn.Module):
         return masked(features, lengths)
 
 
+@dataclass(frozen=True)
 class Statistics:
+    """Mean and standard deviation of each feature in the training data, as a run directory stores them."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def save(self, path: Path) -> None:
+        """Writes them as JSON, all or nothing; numbers survive to the last bit."""
+        files.write_text(path, json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def load(cls, path: Path) -> "Statistics":
+        """Reads what `save` wrote.
+
+        Raises:
+            RunError: the file is missing or damaged.
+        """
+        numbers = files.read_json(path, error=RunError)
+        try:
+            return cls(*(tuple(float(one) for one in numbers[name]) for name in ("mean", "std")))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise RunError(f"{path}: damaged ({error!r}). Restore it from a copy, or train again.") from None
+
+
+class Moments:
     """Mean and standard deviation of each bin over all frames seen so far, in float64 on the CPU.
 
     Parts may be gathered apart and merged. The sums are of deviations from the mean (Chan, Golub & LeVeque 1979), so a

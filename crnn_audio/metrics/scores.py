@@ -1,8 +1,106 @@
-"""Scores as people read them, and how well a confidence tells right from wrong."""
+"""Scores of a split: one result for all problems, as people read it, as JSON, and as training chooses by it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+
+UNITS = {
+    "nats_per_frame": "nats a frame",
+    "nats_per_note": "nats a note",
+    "nats_per_character": "nats a character",
+}
+"""What a metric is counted in, where it is not a rate of errors."""
+
+
+def worded(metric: str, value: float) -> str:
+    """A score for people: "WER 9.06 %", "8.27 nats a frame"."""
+    return f"{value:.3f} {UNITS[metric]}" if metric in UNITS else f"{metric.upper()} {100 * value:.2f} %"
+
+
+@runtime_checkable
+class Item(Protocol):
+    """One utterance or piece of a split, and how well the model did on it."""
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """The greater, the worse; an item whose rank is all zeros has no errors and is not listed."""
+        ...
+
+    def lines(self) -> list[str]:
+        """How it is listed for people."""
+        ...
+
+
+@runtime_checkable
+class Sample(Protocol):
+    """What a model generated, to be looked at or listened to."""
+
+    @property
+    def text(self) -> str:
+        """What a terminal shows of it; empty for music."""
+        ...
+
+    def save(self, stem: Path) -> None:
+        """Writes it to files of this name and suffixes of its own."""
+        ...
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One pass over a split. Rates are fractions; likelihoods are in nats. Lower is better.
+
+    Args:
+        metrics: what `evaluate --record` records, by name; the first chooses between models.
+        loss: the training objective on this split, without augmentation.
+        counts: what was scored, such as "130 utterances, 773 words".
+        details: further lines for people.
+        figures: further plain figures, for JSON and the log.
+        items: each utterance or piece.
+        examples: pairs of reference and hypothesis.
+        empty_rate: fraction of items for which the model gave nothing at all.
+        sample: what the model generated.
+        run, corpus, split: what was scored on what, where `evaluate` knows it.
+    """
+
+    metrics: Mapping[str, float]
+    loss: float
+    counts: str
+    details: tuple[str, ...] = ()
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    items: tuple[Item, ...] = ()
+    examples: tuple[tuple[str, str], ...] = ()
+    empty_rate: float = 0.0
+    sample: Sample | None = None
+    run: str = ""
+    corpus: str = ""
+    split: str = ""
+
+    @property
+    def metric(self) -> str:
+        """The metric that chooses between models."""
+        return next(iter(self.metrics))
+
+    @property
+    def value(self) -> float:
+        """Its value."""
+        return self.metrics[self.metric]
+
+    def worst(self, count: int) -> list[Item]:
+        """The items with the worst scores, the worst first; none without errors."""
+        return [item for item in sorted(self.items, key=lambda item: item.rank, reverse=True)[:count] if any(item.rank)]
+
+    def lines(self, name: str, worst: int = 0) -> list[str]:
+        """For people: the scores of a model of that name, and its worst items."""
+        where = " ".join(filter(None, (self.corpus, self.split)))
+        listed = [f"  {line}" for item in self.worst(worst) for line in item.lines()]
+        return [f"{name} on {where}: {self.counts}", *(f"  {line}" for line in self.details), *listed]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain figures for `--json`."""
+        return {"run": self.run, "corpus": self.corpus, "split": self.split, **self.metrics, **self.figures}
 
 
 def ranking_area(confidences: Sequence[float], right: Sequence[bool]) -> float | None:
@@ -17,16 +115,3 @@ def ranking_area(confidences: Sequence[float], right: Sequence[bool]) -> float |
     below = np.searchsorted(bad, good, side="left").sum()
     not_above = np.searchsorted(bad, good, side="right").sum()
     return float(below + not_above) / (2 * len(good) * len(bad))
-
-
-UNITS = {
-    "nats_per_frame": "nats a frame",
-    "nats_per_note": "nats a note",
-    "nats_per_character": "nats a character",
-}
-"""What a score is counted in, where it is no rate of errors."""
-
-
-def worded(metric: str, score: float) -> str:
-    """A score for people: "WER 9.06 %", "8.27 nats a frame"."""
-    return f"{score:.3f} {UNITS[metric]}" if metric in UNITS else f"{metric.upper()} {100 * score:.2f} %"

@@ -11,7 +11,7 @@ from typing import Any
 from crnn_audio import files, runs
 from crnn_audio.metrics.scores import UNITS, worded
 
-SILENT_EVALUATIONS = 3
+EMPTY_EVALUATIONS = 3
 """Evaluations in a row with nothing but blanks after which advice is given."""
 
 BLANKS_ADVICE = (
@@ -60,16 +60,16 @@ def _entry(line: str) -> dict[str, Any] | None:
 
 def advice(evaluations: list[dict[str, Any]]) -> str | None:
     """What to say where the last evaluations found only blanks, each time their number is a multiple of the limit."""
-    silent = 0
+    count = 0
     for entry in reversed(evaluations):
-        if entry["silent_share"] < 1:
+        if entry["empty_rate"] < 1:
             break
-        silent += 1
-    return BLANKS_ADVICE.format(count=silent) if silent and silent % SILENT_EVALUATIONS == 0 else None
+        count += 1
+    return BLANKS_ADVICE.format(count=count) if count and count % EMPTY_EVALUATIONS == 0 else None
 
 
-def draw_curves(log: Log, path: Path) -> None:
-    """Draws loss, dev score, learning rate, gradient norm and the share of clipped steps into a PNG."""
+def plot_curves(log: Log, path: Path) -> None:
+    """Plots loss, dev score, learning rate, gradient norm and the fraction of clipped steps into a PNG."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter

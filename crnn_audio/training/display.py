@@ -13,51 +13,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from crnn_audio.metrics.scores import worded
-from crnn_audio.tasks.judging import Judgement
+from crnn_audio.metrics.scores import Sample, Scores, worded
 from crnn_audio.training.checkpoint import Progress
-from crnn_audio.training.diagnostics import Log, advice, draw_curves
+from crnn_audio.training.diagnostics import Log, advice, plot_curves
 from crnn_audio.training.step import StepReport
 
-DONE_SECONDS = 1.0
-"""Preparations that take longer are mentioned when they are done."""
 WINDOW = 100
 """Steps over which the figures beside the bar are averaged."""
 LINE_SECONDS = 30.0
 """Where there is no terminal, a line at least this often."""
-
-
-class Preparing:
-    """A bar for work before training: `with Preparing() as progress: ... progress("speaking digits", 30, 100)`."""
-
-    def __init__(self, *, shown: bool = True) -> None:
-        self.console = Console(file=sys.stderr, highlight=False, quiet=not shown)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        self.bar = Bar(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
-        self.tasks: dict[str, TaskID] = {}
-        self.started: dict[str, float] = {}
-
-    def __enter__(self) -> "Preparing":
-        self.bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.stop()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """`done` of `total` (0: not known) are done."""
-        if what not in self.tasks:
-            self.tasks[what] = self.bar.add_task(what)
-            self.started[what] = time.monotonic()
-        self.bar.update(self.tasks[what], completed=done, total=total or None)
-        took = time.monotonic() - self.started[what]
-        if done == total and took > DONE_SECONDS:
-            self.console.print(f"{what}: {total} done in {took:.0f} s", markup=False)
 
 
 class Display:
@@ -76,7 +40,7 @@ class Display:
         self.max_epochs = max_epochs
         self.console = Console(file=sys.stderr, highlight=False)
         self.recent: deque[StepReport] = deque(maxlen=WINDOW)
-        self.said_at = time.monotonic()
+        self.printed_at = time.monotonic()
         self.scalars = _tensorboard(folder)
         self.dev = ""
         self.bar = Bar(
@@ -112,36 +76,43 @@ class Display:
             epoch=f"{report.epoch + 1}/{self.max_epochs}",
             figures=self._figures(progress) + self.dev,
         )
-        if not self.console.is_terminal and time.monotonic() - self.said_at > LINE_SECONDS:
-            self._say(f"step {progress.step}/{self.total_steps}  {self._figures(progress)}")
+        if not self.console.is_terminal and time.monotonic() - self.printed_at > LINE_SECONDS:
+            self._print(f"step {progress.step}/{self.total_steps}  {self._figures(progress)}")
 
-    def judged(self, judgement: Judgement, progress: Progress, best: bool) -> None:
+    def validated(self, scores: Scores, progress: Progress, best: bool) -> None:
         """One pass over dev is done."""
+        figures = {name: value for name, value in scores.figures.items() if isinstance(value, int | float | None)}
         self.log.add(
             "dev",
             progress.step,
             epoch=progress.epoch,
-            metric=judgement.metric,
-            score=judgement.score,
-            loss=judgement.loss,
-            silent_share=judgement.silent_share,
+            metric=scores.metric,
+            score=scores.value,
+            loss=scores.loss,
+            empty_rate=scores.empty_rate,
             best=best,
-            **judgement.figures,
+            **figures,
         )
-        judgement.keep(self.folder / "pieces" / f"epoch-{progress.epoch:03d}")
         if self.scalars:
-            self.scalars(f"dev/{judgement.metric}", judgement.score, progress.step)
-        self.dev = f"  dev {worded(judgement.metric, judgement.score)}"
-        before = worded(judgement.metric, progress.best_score or 0)
+            self.scalars(f"dev/{scores.metric}", scores.value, progress.step)
+        self.dev = f"  dev {worded(scores.metric, scores.value)}"
+        before = worded(scores.metric, progress.best_score or 0)
         mark = " (best so far)" if best else f" (best {before} in epoch {progress.best_epoch})"
-        self._say(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
-        for reference, hypothesis in judgement.examples(2):
-            self._say(f"    said   {reference}\n    heard  {hypothesis or '(nothing)'}")
-        if judgement.written:
-            self._say("\n".join(f"    {_seen(line)}" for line in judgement.written.split("\n")))
+        self._print(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
+        for reference, hypothesis in scores.examples[:2]:
+            self._print(f"    reference   {reference}\n    hypothesis  {hypothesis or '(nothing)'}")
+        if scores.sample:
+            self._show(scores.sample, self.folder / "samples" / f"epoch-{progress.epoch:03d}")
         if warning := advice(self.log.entries("dev")):
-            self._say(warning)
-        draw_curves(self.log, self.folder / "curves.png")
+            self._print(warning)
+        plot_curves(self.log, self.folder / "curves.png")
+
+    def _show(self, sample: Sample, stem: Path) -> None:
+        with runs.writing(self.folder):
+            stem.parent.mkdir(exist_ok=True)
+            sample.save(stem)
+        if sample.text:
+            self._print("\n".join(f"    {console.printable(line)}" for line in sample.text.split("\n")))
 
     def _figures(self, progress: Progress) -> str:
         reports = list(self.recent)
@@ -157,20 +128,15 @@ class Display:
             f"wait {waited:.1%}  padding {1 - amount / padded:.1%}  {left} left"
         )
 
-    def _say(self, line: str) -> None:
-        self.said_at = time.monotonic()
+    def _print(self, line: str) -> None:
+        self.printed_at = time.monotonic()
         self.console.print(line, markup=False, soft_wrap=True)
 
 
-def _seen(line: str) -> str:
-    """What a model wrote may hold what would change the terminal."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in line)
+class NullDisplay:
+    """In the place of the display, in all processes but the main one."""
 
-
-class Silence:
-    """In the place of the display, in all processes but the first of those that train together."""
-
-    def __enter__(self) -> "Silence":
+    def __enter__(self) -> "NullDisplay":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -179,7 +145,7 @@ class Silence:
     def stepped(self, report: StepReport, progress: Progress) -> None:
         """Shows nothing."""
 
-    def judged(self, judgement: Judgement, progress: Progress, best: bool) -> None:
+    def validated(self, scores: Scores, progress: Progress, best: bool) -> None:
         """Shows nothing."""
 
 

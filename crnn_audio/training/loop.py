@@ -1,7 +1,7 @@
-"""The one training loop: batch, loss, backward, clip, step, log; now and then judge and save.
+"""The one training loop: batch, loss, backward, clip, step, log; now and then validate and save.
 
-It knows no audio and no music: a `Task` has a loss and a judge, a `Feed` has batches. Several parts of one global batch
-may follow one another (accumulation), and several processes may share it (ranks).
+It knows no audio and no music: a `Task` has a loss, `Batches` are addressable by epoch and step. Several parts of one
+global batch may follow one another (accumulation), and several processes may share it (ranks).
 """
 
 import time
@@ -12,17 +12,17 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch.optim import Optimizer
 
-from crnn_audio.tasks.judging import Judgement
+from crnn_audio.metrics.scores import Scores
 from crnn_audio.training import checkpoint, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
-from crnn_audio.training.ranks import ALONE, Ranks
+from crnn_audio.training.ranks import SINGLE, Ranks
 from crnn_audio.training.step import StepReport, Task, TrainingBatch, take_step
 
 
 @runtime_checkable
-class Feed(Protocol):
-    """Where batches come from; a pure function of epoch and position, so that a run can go on anywhere."""
+class Batches(Protocol):
+    """Where batches come from; a pure function of epoch and position, so that a run can resume anywhere."""
 
     def steps(self, epoch: int, start: int) -> Iterator[Sequence[TrainingBatch]]:
         """The parts of each global batch of an epoch that are this process's, from step `start` on."""
@@ -31,20 +31,20 @@ class Feed(Protocol):
 
 @runtime_checkable
 class Observer(Protocol):
-    """Who is told what happens: the log and the progress bar."""
+    """Who follows what happens: the log and the progress bar."""
 
     def stepped(self, report: StepReport, progress: Progress) -> None:
         """After each update."""
         ...
 
-    def judged(self, judgement: Judgement, progress: Progress, best: bool) -> None:
+    def validated(self, scores: Scores, progress: Progress, best: bool) -> None:
         """After each pass over dev."""
         ...
 
 
 def train(
     task: Task,
-    feed: Feed,
+    batches: Batches,
     optimizer: Optimizer,
     average: optim.AveragedWeights | None,
     progress: Progress,
@@ -52,32 +52,32 @@ def train(
     *,
     total_steps: int,
     device: torch.device,
-    judge: Callable[[int], Judgement] | None,
+    validate: Callable[[int], Scores] | None,
     keep_best: Callable[[], None],
     checkpoint_path: Path,
     observer: Observer,
     stop: Callable[[], bool],
-    ranks: Ranks = ALONE,
+    ranks: Ranks = SINGLE,
 ) -> Progress:
     """Trains from where `progress` stands until the last epoch, early stopping, or `stop()`; always saves at the end.
 
-    Of several processes the first alone judges and saves; all stop where one of them is told to. `judge` is told how
-    many epochs have passed.
+    Of several processes the main one alone validates and saves; all stop where one of them is asked to. `validate` is
+    called with the number of epochs that have passed.
 
     Raises:
         RunError: the loss or the gradient is not finite; with the step, the cuts and the first such parameter.
     """
 
     def save() -> None:
-        if ranks.leads:
+        if ranks.is_main:
             checkpoint.save(checkpoint_path, progress, task.model, optimizer, average, carries)
 
     carries = checkpoint.load_carries(checkpoint_path) if progress.position else {}
     saved_at = time.monotonic()
     while progress.epoch < options.max_epochs and not progress.finished:
-        for parts, waited in _timed(feed.steps(progress.epoch, progress.position)):
-            share = optim.rate_share(options.schedule, progress.step, total_steps, options.warmup)
-            optim.set_rate(optimizer, options.lr * share * progress.plateau_factor)
+        for parts, waited in _timed(batches.steps(progress.epoch, progress.position)):
+            factor = optim.rate_factor(options.schedule, progress.step, total_steps, options.warmup)
+            optim.set_rate(optimizer, options.lr * factor * progress.plateau_factor)
             report = take_step(task, parts, carries, waited, optimizer, progress, options, device, ranks)
             if average:
                 average.update(progress.step)
@@ -93,10 +93,10 @@ def train(
                 saved_at = time.monotonic()
         progress.epoch, progress.position = progress.epoch + 1, 0
         carries.clear()
-        if judge and (progress.epoch % options.eval_epochs == 0 or progress.epoch == options.max_epochs):
-            if ranks.leads:
-                _evaluate(judge, average, progress, options, keep_best, observer)
-            progress = ranks.told(progress)
+        if validate and (progress.epoch % options.eval_epochs == 0 or progress.epoch == options.max_epochs):
+            if ranks.is_main:
+                _validate(validate, average, progress, options, keep_best, observer)
+            progress = ranks.broadcast(progress)
         progress.finished = progress.finished or progress.epoch == options.max_epochs
         save()
         saved_at = time.monotonic()
@@ -118,8 +118,8 @@ def _due(options: Options, progress: Progress, since_saved: float) -> bool:
     return since_saved > options.checkpoint_seconds
 
 
-def _evaluate(
-    judge: Callable[[int], Judgement],
+def _validate(
+    validate: Callable[[int], Scores],
     average: optim.AveragedWeights | None,
     progress: Progress,
     options: Options,
@@ -128,12 +128,12 @@ def _evaluate(
 ) -> None:
     if average:
         average.swap()
-    judgement = judge(progress.epoch)
-    better = progress.best_score is None or judgement.score < progress.best_score
-    best = better or judgement.score == progress.best_score  # of equals the later one, which has learned longer
+    scores = validate(progress.epoch)
+    better = progress.best_score is None or scores.value < progress.best_score
+    best = better or scores.value == progress.best_score  # of equals the later one, which has learned longer
     progress.worse_evaluations = 0 if better else progress.worse_evaluations + 1
     if best:
-        progress.best_score, progress.best_epoch = judgement.score, progress.epoch
+        progress.best_score, progress.best_epoch = scores.value, progress.epoch
         keep_best()
     if average:
         average.swap()
@@ -144,4 +144,4 @@ def _evaluate(
     ):
         progress.plateau_factor /= 2
     progress.finished = 0 < options.early_stopping <= progress.worse_evaluations
-    observer.judged(judgement, progress, best)
+    observer.validated(scores, progress, best)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Adadelta, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
-START_SHARE = 1 / 25
-"""Share of the peak rate at which a warm-up starts."""
-END_SHARE = 1 / 1000
-"""Share of the peak rate at which cosine and one-cycle end."""
+START_FACTOR = 1 / 25
+"""Fraction of the peak rate at which a warm-up starts."""
+END_FACTOR = 1 / 1000
+"""Fraction of the peak rate at which cosine and one-cycle end."""
 
 
 def build_optimizer(
@@ -42,24 +42,24 @@ def build_optimizer(
     return builders[name]()
 
 
-def rate_share(schedule: str, step: int, total_steps: int, warmup: float) -> float:
-    """The share of the peak learning rate in effect at `step` (from 0) of `total_steps`.
+def rate_factor(schedule: str, step: int, total_steps: int, warmup: float) -> float:
+    """The fraction of the peak learning rate in effect at `step` (from 0) of `total_steps`.
 
     "constant" and "plateau" stay at 1; "warmup" rises linearly, then stays; "cosine" falls from 1 along half a cosine;
-    "one_cycle" (Smith and Topin 2018) rises and falls along half cosines. `warmup` is the share of steps spent rising.
+    "one_cycle" (Smith and Topin 2018) rises and falls along half cosines. `warmup` is the fraction of steps spent rising.
     """
     if schedule in ("constant", "plateau"):
         return 1.0
     last = max(total_steps - 1, 1)
     done = min(step / last, 1.0)
     if schedule == "cosine":
-        return _half_cosine(1.0, END_SHARE, done)
+        return _half_cosine(1.0, END_FACTOR, done)
     if done < warmup:
         risen = done / warmup
         return (
-            START_SHARE + (1 - START_SHARE) * risen if schedule == "warmup" else _half_cosine(START_SHARE, 1.0, risen)
+            START_FACTOR + (1 - START_FACTOR) * risen if schedule == "warmup" else _half_cosine(START_FACTOR, 1.0, risen)
         )
-    return 1.0 if schedule == "warmup" else _half_cosine(1.0, END_SHARE, (done - warmup) / max(1 - warmup, 1e-9))
+    return 1.0 if schedule == "warmup" else _half_cosine(1.0, END_FACTOR, (done - warmup) / max(1 - warmup, 1e-9))
 
 
 def _half_cosine(start: float, end: float, done: float) -> float:
@@ -94,7 +94,7 @@ def clip(
 
 
 class AveragedWeights:
-    """Exponential moving average of a model's weights (Polyak and Juditsky 1992), to judge and keep in their place.
+    """Exponential moving average of a model's weights (Polyak and Juditsky 1992), which are evaluated and kept in their place.
 
     Early on the decay is held to (1 + step) / (10 + step), so that the average does not remember initial weights.
     """

@@ -1,7 +1,7 @@
-"""The processes that train one model together, as torchrun starts them; alone, every method is the obvious thing.
+"""The processes that train one model together, as torchrun starts them; of a single process every method is trivial.
 
-Each computes its share of every global batch, and all add up their gradients, so that each takes the same step. The sum
-has the same order in every step, so that a run which goes on with as many processes keeps its bits.
+Each computes its share of every global batch, and gradients are summed, so that each takes the same step. The sum has
+the same order in every step, so that a run which is resumed with as many processes keeps its bits.
 """
 
 import os
@@ -16,14 +16,14 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.rendezvous import rendezvous
 
-from crnn_audio import build
+from crnn_audio import hardware
 from crnn_audio.batching import plan
 from crnn_audio.errors import CrnnAudioError, RecipeError, RunError
 
 T = TypeVar("T")
 CPU = torch.device("cpu")
-PATIENCE = timedelta(hours=12)
-"""How long one waits for the first, which may download a corpus; that another has died is noticed at once."""
+TIMEOUT = timedelta(hours=12)
+"""How long a process waits for the main one, which may download a corpus; a process that dies is noticed at once."""
 TORCHRUN = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -41,21 +41,21 @@ class Ranks:
     store: Any = None
 
     @property
-    def leads(self) -> bool:
-        """Whether this is the first, which alone writes, judges and speaks."""
+    def is_main(self) -> bool:
+        """Whether this is the main process, which alone writes, validates and reports."""
         return self.rank == 0
 
     @contextmanager
-    def in_turn(self) -> Iterator[None]:
-        """The first does what is inside, then the others at once, which find what it has made."""
-        if not self.leads:
-            self.sums(0)
+    def main_first(self) -> Iterator[None]:
+        """The main process runs the block, then the others, which find what it has made."""
+        if not self.is_main:
+            self.all_reduce(0)
         yield
-        if self.leads:
-            self.sums(0)
+        if self.is_main:
+            self.all_reduce(0)
 
-    def sums(self, *values: float) -> list[float]:
-        """Each value added up over all processes."""
+    def all_reduce(self, *values: float) -> list[float]:
+        """The sum of each value over all processes."""
         if self.count == 1:
             return list(values)
         total = torch.tensor(values, dtype=torch.float64)
@@ -64,28 +64,28 @@ class Ranks:
         return [float(one) for one in total]
 
     def any(self, asked: bool) -> bool:
-        """Whether one of them says yes."""
-        return self.sums(asked)[0] > 0
+        """Whether it is true in one of them."""
+        return self.all_reduce(asked)[0] > 0
 
-    def told(self, value: T) -> T:
-        """What the first has."""
+    def broadcast(self, value: T) -> T:
+        """The value of the main process."""
         return self._of(0, value)
 
-    def gathered(self, value: T) -> list[T]:
-        """What each has, in their order."""
+    def all_gather(self, value: T) -> list[T]:
+        """The value of each process, by rank."""
         return [self._of(rank, value) for rank in range(self.count)]
 
     def agree(self, value: object, what: str) -> None:
-        """Makes sure that all have the same.
+        """Makes sure that all processes have the same value.
 
         Raises:
-            RunError: they have not.
+            RunError: they do not.
         """
-        if len(set(self.gathered(plan.key(value)))) > 1:
+        if len(set(self.all_gather(plan.key(value)))) > 1:
             raise RunError(f"the {self.count} processes see different {what}. All need the same folders.")
 
     def add_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
-        """Adds up the gradients in one go; a process without any, whose share was empty, counts as zeros."""
+        """Sums the gradients in one call; a process without any, whose share was empty, counts as zeros."""
         if self.count == 1:
             return
         first = parameters[0]
@@ -104,7 +104,7 @@ class Ranks:
         Raises:
             RecipeError: there is none, or there are fewer than processes.
         """
-        chosen = build.device(name)
+        chosen = hardware.device(name)
         if chosen.type != "cuda" or self.count == 1:
             return chosen
         if ":" in name:
@@ -116,12 +116,12 @@ class Ranks:
             )
         return torch.device("cuda", self.local_rank)
 
-    def is_first_to_tell(self) -> bool:
-        """Whether no other process has said why the run ends."""
+    def is_first_to_report(self) -> bool:
+        """Whether no other process has reported why the run ends."""
         if self.store is None:
             return True
         try:
-            return bool(self.store.add("crnn_audio/told", 1) == 1)
+            return bool(self.store.add("crnn_audio/reported", 1) == 1)
         except RuntimeError:  # it died with the process that kept it
             return True
 
@@ -144,34 +144,34 @@ class Ranks:
             ) from None
 
 
-ALONE = Ranks()
+SINGLE = Ranks()
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Ranks]:
-    """Joins the processes that torchrun has started beside this one; where it was not torchrun, this one is alone.
+def initialized(device: str) -> Iterator[Ranks]:
+    """Connects the processes that torchrun has started; without torchrun there is a single one.
 
-    When something goes wrong, one process says what; the others end in silence, with an exit code.
+    When something goes wrong, one process reports it; the others end with an exit code alone.
     """
     if int(os.environ.get("WORLD_SIZE", 1)) == 1 or not all(name in os.environ for name in TORCHRUN):
-        yield ALONE
+        yield SINGLE
         return
     rank, count, local_rank, local_count = (int(os.environ[name]) for name in TORCHRUN[:4])
-    store, _, _ = next(rendezvous("env://", rank, count, timeout=PATIENCE))
+    store, _, _ = next(rendezvous("env://", rank, count, timeout=TIMEOUT))
     ranks = Ranks(rank, count, local_rank, local_count, store)
     try:
         _connect(ranks, ranks.device(device))
         yield ranks
     except Exception as error:
-        if ranks.is_first_to_tell():
+        if ranks.is_first_to_report():
             raise
         raise SystemExit(error.exit_code if isinstance(error, CrnnAudioError) else 1) from None
     dist.destroy_process_group()
 
 
 def _connect(ranks: Ranks, device: torch.device) -> None:
-    """Gradients go from GPU to GPU, all else by way of the CPU."""
+    """Gradients go from GPU to GPU, everything else through the CPU."""
     if device.type == "cuda":
         torch.cuda.set_device(device)
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=ranks.store, rank=ranks.rank, world_size=ranks.count, timeout=PATIENCE)
+    dist.init_process_group(backend, store=ranks.store, rank=ranks.rank, world_size=ranks.count, timeout=TIMEOUT)

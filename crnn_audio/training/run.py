@@ -11,21 +11,23 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-from torch import nn
 
-from crnn_audio import build, files, runs
+from crnn_audio import files, hardware, runs
 from crnn_audio.batching import loader
-from crnn_audio.config.schema import Recipe
+from crnn_audio.config.recipe import Recipe
+from crnn_audio.console import Progress as Bar
 from crnn_audio.errors import enough_memory
+from crnn_audio.problems import Batches
+from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.runs import Run
-from crnn_audio.training import checkpoint, lock, loop, optim, ready, start
+from crnn_audio.training import checkpoint, directory, lock, loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
-from crnn_audio.training.display import Display, Preparing, Silence
+from crnn_audio.training.directory import Report
+from crnn_audio.training.display import Display, NullDisplay
 from crnn_audio.training.options import Options
-from crnn_audio.training.ranks import Ranks, joined
-from crnn_audio.training.ready import METRICS, Beginning, PlannedFeed, Ready
-from crnn_audio.training.start import Say
+from crnn_audio.training.ranks import Ranks, initialized
+from crnn_audio.training.setup import Place, Setup, set_up
 
 OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov"}
 
@@ -34,7 +36,7 @@ OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov
 class Trained:
     """How a call of `train` ended; `score` is the best on dev, by `metric` such as "wer", a fraction or in nats.
 
-    Of several `processes` that train together, each gives the same, but for `leads`: the first tells.
+    Of several `processes` that train together, each returns the same, but for `is_main`: the first one reports.
     """
 
     path: Path
@@ -46,7 +48,7 @@ class Trained:
     score: float | None
     metric: str
     processes: int = 1
-    leads: bool = True
+    is_main: bool = True
 
 
 def train(
@@ -55,40 +57,45 @@ def train(
     *,
     minutes: float | None = None,
     recipe_path: str | None = None,
-    say: Say | None = None,
+    report: Report | None = None,
 ) -> Trained:
-    """Trains a recipe into the run directory `out`, going on by itself where an unfinished run left off.
+    """Trains a recipe into the run directory `out`, and resumes an unfinished run there by itself.
 
     Under torchrun its processes share each batch; together they train as one does.
 
     Args:
-        minutes: stop cleanly with a checkpoint after that long; the same call goes on.
+        minutes: stop cleanly with a checkpoint after that long; the same call resumes.
         recipe_path: the file that the recipe came from, noted in the run so that its scores can be recorded.
-        say: told in a line what is going on besides the progress display; by default standard error.
+        report: called with a line for a person besides the progress display; by default standard error.
 
     Raises:
-        RecipeError, DataError, RunError: something to mend, said in the message.
+        RecipeError, DataError, RunError: something to fix, named in the message.
     """
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     path = Path(out)
-    with joined(recipe.device) as ranks, lock.alone(path) if ranks.leads else nullcontext():
-        say = (say or _say) if ranks.leads else _in_silence
+    with initialized(recipe.device) as ranks, lock.alone(path) if ranks.is_main else nullcontext():
+        report = (report or _report) if ranks.is_main else _quiet
         device = ranks.device(recipe.device)
-        with ranks.in_turn():
-            run = start.reopened(path, recipe) if runs.is_run(path) else None
+        with ranks.main_first():
+            run = directory.reopen(path, recipe) if runs.is_run(path) else None
             if run and run.finished:
-                say(f"{path}: this run was finished before; train into another --out to train again.")
-                return _as_it_ended(run, ranks)
-            num_threads = build.threads(run.recipe.threads if run else recipe.threads, ranks.local_count)
+                report(f"{path}: this run was finished before; train into another --out to train again.")
+                return _finished(run, ranks)
+            precision, lack = hardware.precision(device, recipe.precision)
+            if lack:
+                report(lack)
+            asked = run.recipe["threads"] if run else recipe.threads
+            num_threads = hardware.threads(asked, ranks.local_count)
             torch.set_num_threads(num_threads)
-            prepared = ready.ready(recipe, Beginning(path, run, recipe_path, num_threads, device, ranks, say))
-        ranks.agree(prepared.seen, "training data")
+            setup = set_up(recipe, Place(path, run, recipe_path, num_threads, device, precision, ranks, report))
+        ranks.agree(setup.feed.fingerprint, "training data")
+        setup.task.mixed = not ranks.any(precision == "float32")
         advice = "lower the size of a batch, raise data.accumulate or take a smaller model"
         with enough_memory(advice), loader.deaths_told():
-            return _trained(prepared, ranks, deadline, say)
+            return _trained(setup, ranks, deadline, report)
 
 
-def _as_it_ended(run: Run, ranks: Ranks) -> Trained:
+def _finished(run: Run, ranks: Ranks) -> Trained:
     facts = run.facts
     return Trained(
         path=run.path,
@@ -98,53 +105,53 @@ def _as_it_ended(run: Run, ranks: Ranks) -> Trained:
         epochs=facts["epochs"],
         train_seconds=facts["train_seconds"],
         score=facts["best_dev"],
-        metric=METRICS[run.recipe.task.kind],
+        metric=PROBLEMS[run.kind].METRIC,
         processes=ranks.count,
-        leads=ranks.leads,
+        is_main=ranks.is_main,
     )
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-def _in_silence(line: str) -> None:
-    """Of several processes only the first speaks."""
+def _quiet(line: str) -> None:
+    """Of several processes only the main one reports."""
 
 
-def _trained(prepared: Ready, ranks: Ranks, deadline: float | None, say: Say) -> Trained:
-    run, task, feed = prepared.run, prepared.task, prepared.feed
-    recipe, options = run.recipe, _options(run.recipe)
+def _trained(setup: Setup, ranks: Ranks, deadline: float | None, report: Report) -> Trained:
+    run, recipe, task, batches = setup.run, setup.recipe, setup.task, setup.feed.batches
+    options = _options(recipe)
     optimizer = optim.build_optimizer(task.model, **recipe.optim.model_dump(include=OPTIMIZER_FIELDS))
     average = optim.AveragedWeights(task.model, recipe.optim.ema) if recipe.optim.ema else None
     progress = Progress(threads=torch.get_num_threads())
     checkpoint_path = run.path / "checkpoint.safetensors"
     if checkpoint_path.exists():
         progress = checkpoint.load(checkpoint_path, task.model, optimizer, average)
-        say(f"{run.path}: going on after step {progress.step}, epoch {progress.epoch + 1} of {options.max_epochs}.")
+        report(f"{run.path}: resumed after step {progress.step}, epoch {progress.epoch + 1} of {options.max_epochs}.")
     ranks.agree((progress.step, progress.epoch), "checkpoints")
     if ranks.count > 1:
-        say(f"{run.path}: {ranks.count} processes train together.")
-    total = _total_steps(feed, options.max_epochs, ranks)
-    with _interruptible(say) as interrupted, _display(prepared, total, options, progress, ranks) as display:
+        report(f"{run.path}: {ranks.count} processes train together.")
+    total = _total_steps(batches, options.max_epochs, ranks)
+    with _interruptible(report) as interrupted, _display(setup, total, options, progress, ranks) as display:
         progress = loop.train(
             task,
-            feed,
+            batches,
             optimizer,
             average,
             progress,
             options,
             total_steps=total,
             device=next(task.model.parameters()).device,
-            judge=prepared.judge,
+            validate=setup.validate,
             keep_best=lambda: run.save_weights("best", checkpoint.weights(task.model)),
             checkpoint_path=checkpoint_path,
             observer=display,
             stop=lambda: interrupted.requested or (deadline is not None and time.monotonic() > deadline),
             ranks=ranks,
         )
-    if progress.finished and ranks.leads:
-        _finish(run, task.model, average, progress, ranks.count)
+    if progress.finished and ranks.is_main:
+        _finish(setup, average, progress, ranks.count)
     return Trained(
         path=run.path,
         finished=progress.finished,
@@ -153,26 +160,26 @@ def _trained(prepared: Ready, ranks: Ranks, deadline: float | None, say: Say) ->
         epochs=progress.epoch,
         train_seconds=progress.train_seconds,
         score=progress.best_score,
-        metric=METRICS[recipe.task.kind],
+        metric=PROBLEMS[run.kind].METRIC,
         processes=ranks.count,
-        leads=ranks.leads,
+        is_main=ranks.is_main,
     )
 
 
-def _total_steps(feed: PlannedFeed, epochs: int, ranks: Ranks) -> int:
+def _total_steps(batches: Batches, epochs: int, ranks: Ranks) -> int:
     """Steps of all epochs, which most schedules of the learning rate need from the start."""
     total = 0
-    with Preparing(shown=ranks.leads) as progress:
+    with Bar(shown=ranks.is_main) as bar:
         for epoch in range(epochs):
-            total += feed.num_steps(epoch)
-            progress("planning epochs", epoch + 1, epochs)
+            total += batches.num_steps(epoch)
+            bar("planning epochs", epoch + 1, epochs)
     return total
 
 
-def _display(prepared: Ready, total: int, options: Options, progress: Progress, ranks: Ranks) -> Display | Silence:
-    if not ranks.leads:
-        return Silence()
-    path = prepared.run.path
+def _display(setup: Setup, total: int, options: Options, progress: Progress, ranks: Ranks) -> Display | NullDisplay:
+    if not ranks.is_main:
+        return NullDisplay()
+    path = setup.run.path
     log = Log(path / "log.jsonl")
     log.cut_back(progress.step, progress.epoch)
     files.remove_partials(path)
@@ -182,7 +189,7 @@ def _display(prepared: Ready, total: int, options: Options, progress: Progress, 
         total_steps=total,
         max_epochs=options.max_epochs,
         start_step=progress.step,
-        unit=prepared.unit,
+        unit=setup.feed.unit,
     )
 
 
@@ -191,12 +198,11 @@ def _options(recipe: Recipe) -> Options:
     return Options(**{name: fields[name] for name in Options.__match_args__ if name in fields})
 
 
-def _finish(
-    run: Run, model: nn.Module, average: optim.AveragedWeights | None, progress: Progress, processes: int
-) -> None:
+def _finish(setup: Setup, average: optim.AveragedWeights | None, progress: Progress, processes: int) -> None:
+    run, task = setup.run, setup.task
     if average:
         average.swap()
-    run.save_weights("last", checkpoint.weights(model))
+    run.save_weights("last", checkpoint.weights(task.model))
     with runs.writing(run.path):
         run.set_state(
             "finished",
@@ -207,16 +213,18 @@ def _finish(
             best_dev=progress.best_score,
             threads=progress.threads,
             processes=processes,
-            device=device_name(next(model.parameters()).device),
+            device=device_name(next(task.model.parameters()).device),
+            processor=hardware.processor(),
+            precision="bf16" if task.mixed else "float32",
         )
 
 
 class Interruption:
     """Whether Ctrl-C or a termination signal has come; a second one stops at once."""
 
-    def __init__(self, say: Say) -> None:
+    def __init__(self, report: Report) -> None:
         self.requested = False
-        self.say = say
+        self.report = report
         self.process = os.getpid()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
@@ -228,15 +236,15 @@ class Interruption:
         self.requested = True
         line = "\nStopping after this step; once more stops at once."
         try:
-            self.say(line)
+            self.report(line)
         except RuntimeError:  # the signal came while another line was being written
             os.write(2, f"{line}\n".encode())
 
 
 @contextmanager
-def _interruptible(say: Say) -> Iterator[Interruption]:
+def _interruptible(report: Report) -> Iterator[Interruption]:
     """Lets the loop end a step before it stops; does nothing outside the main thread."""
-    interruption = Interruption(say)
+    interruption = Interruption(report)
     try:
         before = {number: signal.signal(number, interruption) for number in (signal.SIGINT, signal.SIGTERM)}
     except ValueError:

@@ -58,13 +58,16 @@ class Task(Protocol):
     Where sequences are longer than a batch, the state that they go on with is handed from batch to batch.
     """
 
+    mixed: bool
+    """Whether the network's inside is trained in bfloat16."""
+
     @property
     def model(self) -> nn.Module:
-        """Whose weights move."""
+        """The network whose weights are updated."""
         ...
 
     def train(self, mode: bool = True) -> Any:
-        """Training or judging mode."""
+        """Training or evaluation mode."""
         ...
 
     def advance(self, batch: Any, carry: Any) -> tuple[Tensor, Any]:
@@ -115,10 +118,10 @@ def take_step(
     parameters = [one for group in optimizer.param_groups for one in group["params"]]
     ranks.add_gradients(parameters)
     own_amount, own_padded = sum(part.amount for part in parts), sum(part.padded_amount for part in parts)
-    total, amount, padded = ranks.sums(own_loss, own_amount, own_padded)
+    total, amount, padded = ranks.all_reduce(own_loss, own_amount, own_padded)
     norm = optim.gradient_norm(parameters)
     if not (torch.isfinite(norm) and torch.isfinite(torch.tensor(total))):
-        cuts = ranks.gathered([cut_id for part in parts for cut_id in part.cut_ids])
+        cuts = ranks.all_gather([cut_id for part in parts for cut_id in part.cut_ids])
         raise RunError(_not_finite(task.model, chain.from_iterable(cuts), total, progress))
     clipped = optim.clip(parameters, norm, clip_norm=options.clip_norm, clip_value=options.clip_value)
     optimizer.step()
@@ -146,7 +149,7 @@ def _backward(
     ranks: Ranks,
 ) -> float:
     """The loss of these parts, a share of the global batch's mean; their gradients are in the parameters."""
-    (count,) = ranks.sums(sum(part.size for part in parts))
+    (count,) = ranks.all_reduce(sum(part.size for part in parts))
     total = 0.0
     for index, part in enumerate(parts):
         torch.manual_seed(key(*keys, index * ranks.count + ranks.rank))  # a CPU draws from its low 32 bits alone

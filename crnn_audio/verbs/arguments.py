@@ -13,7 +13,7 @@ Overrides = Annotated[
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A run directory, or the name of a shipped model.")]
 Root = Annotated[Path | None, typer.Option(help="Where the corpus lies.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 class Weights(StrEnum):
@@ -21,3 +21,6 @@ class Weights(StrEnum):
 
     best = "best"
     last = "last"
+
+
+WeightsOption = Annotated[Weights, typer.Option(help="The best weights on dev, or the last of training.")]

@@ -35,9 +35,9 @@ def prepare(
     if (corpus == "folder") != (path is not None):
         say("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
         raise typer.Exit(2)
-    from crnn_audio.training.display import Preparing
+    from crnn_audio.console import Progress
 
-    with Preparing() as progress:
+    with Progress() as progress:
         if path is None:
             _prepare_corpus(corpus, root, out, as_json, progress)
         else:
@@ -45,48 +45,26 @@ def prepare(
 
 
 def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: bool, progress: Any) -> None:
-    from crnn_audio import build
+    from crnn_audio.evaluation.prepare import prepare
 
-    prepared = build.prepare(corpus, root=root, out=out, progress=progress)
-    if isinstance(prepared, build.PreparedRolls):
-        _print_rolls(prepared, as_json)
-    elif isinstance(prepared, build.PreparedTunes):
-        _print_tunes(prepared, as_json)
-    elif isinstance(prepared, build.PreparedText):
-        for split, text in prepared.splits.items():
-            figures = {"characters": len(text), "symbols": len(set(text)), "words": len(text.split())}
-            _print_music({"split": split}, figures, as_json)
-    else:
-        for split, cuts in prepared.splits.items():
-            _print_split(split, cuts, prepared.findings[split], as_json)
-    say(f"{corpus} lies in {prepared.folder}.")
-    if isinstance(prepared, build.PreparedRolls) and prepared.damaged:
+    prepared = prepare(corpus, root=root, out=out, progress=progress)
+    for row in prepared.rows:
+        _print_row(row, as_json)
+    for line in (*prepared.problems, *prepared.remarks, f"{corpus} lies in {prepared.folder}."):
+        say(line)
+    if prepared.problems:
         raise typer.Exit(DataError.exit_code)
 
 
-def _print_rolls(prepared: Any, as_json: bool) -> None:
-    for name, splits in prepared.collections.items():
-        for split, pieces in splits.items():
-            figures = {"pieces": len(pieces), "frames": sum(len(piece.roll) for piece in pieces)}
-            _print_music({"collection": name, "split": split}, figures, as_json)
-    for problem in prepared.damaged.values():
-        say(problem)
-    if prepared.absent:
-        say(f"Not there: {', '.join(prepared.absent)}.")
-
-
-def _print_tunes(prepared: Any, as_json: bool) -> None:
-    for split, tunes in prepared.splits.items():
-        notes = sum(len(part.notes) for tune in tunes for part in tune.score.parts)
-        _print_music({"split": split}, {"pieces": len(tunes), "notes": notes}, as_json)
-    if prepared.left_out:
-        name, reason = next(iter(prepared.left_out.items()))
-        say(f"Left out {len(prepared.left_out)}, each with its reason in left_out.json; {name}: {reason}.")
-
-
-def _print_music(names: dict[str, str], figures: dict[str, int], as_json: bool) -> None:
-    told = [f"{name:10}" for name in names.values()] + [f"{count:7} {what}" for what, count in figures.items()]
-    print(json.dumps(names | figures) if as_json else "  ".join(told))
+def _print_row(row: Mapping[str, Any], as_json: bool) -> None:
+    """One split: its names, then its figures; and of each cut that cannot be used the reason."""
+    if as_json:
+        print(json.dumps(row))
+        return
+    unusable = row.get("unusable", ())
+    cells = [f"{value:10}" if isinstance(value, str) else f"{value:9,} {name}" for name, value in row.items() if name != "unusable"]
+    print("  ".join(cells + ([f"{len(unusable)} unusable"] if "unusable" in row else [])))
+    print("".join(f"       {one}\n" for one in unusable), end="")
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
@@ -105,18 +83,6 @@ def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool],
     say(f"  {next_steps.doctor(prepared.folder)}\n  {next_steps.train(prepared.folder, prepared.splits)}")
     for split, cuts in prepared.splits.items():
         _print_split(split, cuts, [], as_json)
-
-
-def _print_split(split: str, cuts: Any, findings: Any, as_json: bool) -> None:
-    minutes = sum(cut.duration for cut in cuts) / 60
-    speakers = len({cut.speaker for cut in cuts if cut.speaker})
-    if as_json:
-        figures = {"split": split, "cuts": len(cuts), "hours": round(minutes / 60, 4), "speakers": speakers}
-        print(json.dumps({**figures, "unusable": [str(one) for one in findings]}))
-    else:
-        counts = f"{len(cuts):6} cuts  {minutes:8.1f} minutes  {speakers:4} speakers"
-        print(f"{split:5}  {counts}  {len(findings)} unusable")
-        print("".join(f"       {one}\n" for one in findings), end="")
 
 
 def doctor(

@@ -1,46 +1,61 @@
 """Recipes: which there are, and one in full."""
 
 import json
+import shlex
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from crnn_audio.console import say
 from crnn_audio.verbs.arguments import Json, Overrides
-from crnn_audio.verbs.telling import say
 
 
 def list_recipes(as_json: Json = False) -> None:
     """List recipes and what each measured."""
-    from crnn_audio.config import load
+    from crnn_audio.config import load as config
 
-    found = [(str(path), load.measured_line(path)) for path in load.all_recipes()]
+    found = [(str(path), config.measured_line(path)) for path in config.all_recipes()]
     width = max((len(path) for path, _ in found), default=0)
     for path, line in found:
         print(json.dumps({"recipe": path, "measured": line}) if as_json else f"{path:{width}}  {line}")
 
 
 def show(
-    recipe: Annotated[str | None, typer.Argument(metavar="RECIPE", help="A YAML file, or a shipped name.")] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="RECIPE", help="A YAML file, a shipped name, or a run directory.")
+    ] = None,
     overrides: Overrides = None,
     json_schema: Annotated[
         bool, typer.Option("--json-schema", help="Print a JSON Schema of recipes, for an editor, and nothing else.")
     ] = False,
+    usage: Annotated[
+        str | None,
+        typer.Option(metavar="RECORDING", help="Print the commands that use a run directory, and nothing else."),
+    ] = None,
 ) -> None:
     """Print a recipe in full, and its model in figures.
 
     Every default is filled in; nothing is trained.
     """
-    from crnn_audio.config import load
-    from crnn_audio.config.kinds import RECIPES
+    from crnn_audio.config import load as config
+    from crnn_audio.problems import RECIPES, load_recipe
 
     if json_schema:
-        print(load.json_schema(RECIPES), end="")
+        print(config.json_schema(RECIPES), end="")
         return
     if recipe is None:
         say("Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
         raise typer.Exit(2)
-    resolved = load.load(recipe, overrides or [], RECIPES)
-    from crnn_audio.inference.show import lines, show
+    path = Path(recipe) / "recipe.yaml" if Path(recipe).is_dir() and (Path(recipe) / "run.json").exists() else recipe
+    resolved = load_recipe(path, *(overrides or []))
+    if usage is not None:
+        from crnn_audio.problems.registry import PROBLEMS
 
-    print(load.dump(resolved))
-    print("\n".join(f"# {line}" for line in lines(resolved, show(resolved))))
+        for words in PROBLEMS[resolved.task.kind].usage(resolved, recipe, usage):
+            print(shlex.join(words))
+        return
+    from crnn_audio.evaluation.show import show
+
+    print(config.dump(resolved))
+    print("\n".join(f"# {line}" for line in show(resolved).lines))

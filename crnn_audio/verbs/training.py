@@ -9,42 +9,44 @@ from typing import Annotated, Any
 
 import typer
 
+from crnn_audio.console import say
 from crnn_audio.errors import CrnnAudioError
 from crnn_audio.verbs.arguments import Overrides, RecipeArgument
-from crnn_audio.verbs.telling import say
 
 
 def train(
     recipe: RecipeArgument,
     overrides: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="The run directory to make or go on with.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run directory to create or resume (default: runs/CORPUS-RECIPE).")
+    ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop cleanly after that long; the same call goes on.")
+        float | None, typer.Option(min=0, help="Stop with a checkpoint after that long; the same command resumes.")
     ] = None,
 ) -> None:
-    """Train a recipe, or go on with an unfinished run.
+    """Train a recipe, or resume an unfinished run.
 
-    Ctrl-C stops after the current step and saves; the same command goes on, to the same bits.
+    Ctrl-C stops after the current step and saves; the same command resumes, to the same bits.
     """
-    from crnn_audio.config.kinds import load_recipe
-    from crnn_audio.config.load import find
+    from crnn_audio.config import load as config
+    from crnn_audio.problems import load_recipe
 
-    with _told_once():
-        path = find(recipe)
+    with _reported_once():
+        path = config.find(recipe)
         resolved = load_recipe(path, *(overrides or []))
     out = out or Path("runs") / f"{path.parent.name}-{path.stem}"
     from crnn_audio.training.run import train
 
     trained = train(resolved, out, minutes=minutes, recipe_path=str(path))
-    if trained.leads:
-        _tell_how_it_ended(trained, ["train", str(path), "--out", str(out), *(overrides or [])])
+    if trained.is_main:
+        _report(trained, ["train", str(path), "--out", str(out), *(overrides or [])])
     if trained.interrupted:
         raise typer.Exit(130)
 
 
 @contextmanager
-def _told_once() -> Iterator[None]:
-    """Of the processes that torchrun starts with the same words, the first of each machine tells what is wrong."""
+def _reported_once() -> Iterator[None]:
+    """Of the processes that torchrun starts with the same arguments, the first of each machine reports errors."""
     try:
         yield
     except CrnnAudioError as error:
@@ -53,7 +55,7 @@ def _told_once() -> Iterator[None]:
         raise
 
 
-def _tell_how_it_ended(trained: Any, words: list[str]) -> None:
+def _report(trained: Any, words: list[str]) -> None:
     from crnn_audio.metrics.scores import worded
 
     score = "" if trained.score is None else f", best dev {worded(trained.metric, trained.score)}"
@@ -63,7 +65,7 @@ def _tell_how_it_ended(trained: Any, words: list[str]) -> None:
         return
     several = ["torchrun", "--standalone", "--nproc-per-node", str(trained.processes), "-m", "crnn_audio"]
     again = shlex.join([*(several if trained.processes > 1 else ["crnn-audio"]), *words])
-    say(f"{trained.path}: stopped and saved ({done}). The same command goes on:\n  {again}")
+    say(f"{trained.path}: stopped and saved ({done}). The same command resumes:\n  {again}")
 
 
 def _duration(seconds: float) -> str:

@@ -1,0 +1,44 @@
+"""Model cards: what a model is, its data, its scores, its limitations, and the commands that use it."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crnn_audio.metrics.scores import Scores
+from crnn_audio.problems.restore import Restored
+from crnn_audio.evaluation.evaluate import Model
+
+
+def write(model: Model, restored: Restored, scores: Sequence[Scores]) -> str:
+    """The card of a model in Markdown."""
+    run, problem, recipe = restored.run, restored.problem, restored.recipe
+    card = problem.card(run, recipe, restored.assets, model.task, scores)
+    name = run.path.resolve().name
+    usage = "\n".join(shlex.join(["crnn-audio", *words]) for words in problem.usage(recipe, name, "recording.wav"))
+    sections = {
+        "Data": f"{card.corpus}\n\n{_trained(restored)}",
+        "Scores": card.scores,
+        **card.sections,
+        "Limitations": f"{card.limitations[:1].upper()}{card.limitations[1:].rstrip('.')}.",
+        "Usage": f"```\n{usage}\n```",
+    }
+    what = f"{card.what}; {model.task.model.num_parameters:,} parameters, kept in half precision."
+    return "\n\n".join([f"# {name}", what, *(f"## {title}\n\n{text}" for title, text in sections.items())]) + "\n"
+
+
+def _trained(restored: Restored) -> str:
+    """How the weights came about."""
+    facts, recipe = restored.run.facts, restored.recipe
+    on = "train and dev, as long as was chosen before on dev" if restored.run.recipe["data"].get("dev_as_train") else "train"
+    start = f", starting from {recipe.init}" if recipe.init else ""
+    threads = f", {facts.get('threads')} thread(s)" if facts.get("device") == "cpu" else ""
+    return (
+        f"Trained on {on}{start}: {facts.get('epochs')} epochs, {facts.get('steps')} steps, seed {recipe.seed}, on "
+        f"{facts.get('device')}{threads}, by `{facts.get('command')}` at commit {facts.get('commit')}. {_chosen(facts)}"
+    )
+
+
+def _chosen(facts: Mapping[str, Any]) -> str:
+    if facts.get("weights") == "last" or facts.get("best_dev") is None:
+        return "The weights are those at the end of training."
+    return f"The weights are those that were best on dev, after epoch {facts.get('best_epoch')}."

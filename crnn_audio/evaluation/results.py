@@ -1,0 +1,147 @@
+"""Scores that were measured: `results.json` beside the recipes, and every table and line that is made from it.
+
+Nothing here is typed by hand: `evaluate --record` adds a run's score to its recipe's row, and the first line of the
+recipe and `recipes/README.md` are written anew from the rows.
+"""
+
+import hashlib
+import json
+import statistics
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from crnn_audio import files
+from crnn_audio.config.recipe import Recipe
+from crnn_audio.errors import DataError, RecipeError, RunError
+from crnn_audio.evaluation import tables
+from crnn_audio.evaluation.evaluate import Model
+from crnn_audio.metrics.scores import Scores
+from crnn_audio.problems import load_recipe
+from crnn_audio.problems.restore import restore
+
+PER_RUN = {"data": {"root", "dev_as_train"}, "device": True, "threads": True, "seed": True}
+"""What may differ between runs of one recipe; runs that were trained on dev as well have a row of their own."""
+
+
+def record(model: Model, scores: Scores, command: str) -> Path:
+    """Adds a run's scores to the rows of its recipe, replacing those of the same seed; writes the tables anew.
+
+    Raises:
+        RunError: the run was not trained by a recipe of this checkout, or not to its end, or with other settings.
+    """
+    recipe = recordable(model)
+    path = recipe.parent / "results.json"
+    rows = _rows(path) if path.exists() else []
+    for metric, value in scores.metrics.items():
+        _update(rows, _row(model, recipe, scores.split, metric, value, command))
+    files.write_text(path, json.dumps(rows, indent=1) + "\n")
+    write_tables(recipe.parent.parent)
+    return path
+
+
+def recordable(model: Model) -> Path:
+    """The recipe under recipes/ that a run stands for.
+
+    Raises:
+        RunError: as `record`.
+    """
+    run = model.run
+    name = run.facts.get("recipe")
+    if not run.finished:
+        raise RunError(f"{run.path}: only a finished run is recorded. Go on with `train` first.")
+    if not name or not Path(name).is_file() or Path(name).parts[0] != "recipes":
+        raise RunError(f"{run.path}: trained from {name!r}, which is no recipe under recipes/ of this folder.")
+    try:
+        asked = load_recipe(name).model_dump(exclude=PER_RUN)  # type: ignore[arg-type]
+    except RecipeError as error:
+        raise RunError(f"{run.path}: its recipe cannot be read any more. {error}") from None
+    if asked != restore(run).recipe.model_dump(exclude=PER_RUN):  # type: ignore[arg-type]
+        raise RunError(
+            f"{run.path}: was trained with other settings than {name} has; a row stands for the recipe as it is."
+        )
+    return Path(name)
+
+
+def _row(model: Model, recipe: Path, split: str, metric: str, value: float, command: str) -> dict[str, Any]:
+    run, facts, trained = model.run, model.run.facts, restore(model.run).recipe
+    return {
+        "recipe": str(recipe),
+        "settings": _digest(trained),
+        "trained_on": "train+dev" if run.recipe["data"].get("dev_as_train") else "train",
+        "split": split,
+        "metric": metric,
+        "head": model.task.model.head.NAME,
+        "cell": run.recipe["model"]["recurrent"]["cell"],
+        "seeds": [trained.seed],
+        "values": [value],
+        "mean": value,
+        "sd": 0.0,
+        "parameters": model.task.model.num_parameters,
+        "steps": facts.get("steps"),
+        "train_seconds": facts.get("train_seconds"),
+        "command": f"{facts.get('command')} && {command}",
+        "commit": facts.get("commit"),
+        "dirty": facts.get("dirty"),
+        "device": facts.get("device"),
+        "threads": facts.get("threads"),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _digest(recipe: Recipe) -> str:
+    """Tells two versions of a recipe apart; what may differ between its runs does not count."""
+    settings = json.dumps(recipe.model_dump(exclude=PER_RUN, exclude_defaults=True), sort_keys=True)  # type: ignore[arg-type]
+    return hashlib.blake2b(settings.encode(), digest_size=6).hexdigest()
+
+
+def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
+    """Gathers seeds in one row; rows from before the recipe was edited say nothing of it and go."""
+    rows[:] = [row for row in rows if row["recipe"] != new["recipe"] or row["settings"] == new["settings"]]
+    same = [row for row in rows if tables.identity(row) == tables.identity(new)]
+    for row in same:
+        rows.remove(row)
+        known = dict(zip(row["seeds"], row["values"], strict=True)) | dict(
+            zip(new["seeds"], new["values"], strict=True)
+        )
+        new["seeds"], new["values"] = list(known), list(known.values())
+        new["mean"] = statistics.fmean(new["values"])
+        new["sd"] = statistics.stdev(new["values"]) if len(known) > 1 else 0.0
+    rows.append(new)
+    rows.sort(key=tables.identity)
+
+
+def write_tables(folder: Path) -> None:
+    """Writes `folder`/README.md, the results in the README above it, and the first line of each recipe with results."""
+    rows = [row for path in sorted(folder.glob("*/results.json")) for row in _rows(path)]
+    cells = folder / "cells.json"
+    measured = _json(cells) if cells.exists() else None
+    written = [_json(path) for path in sorted(folder.glob("*/written.json"))]
+    files.write_text(folder / "README.md", tables.readme(rows, measured, written))
+    document, published = folder.parent / "README.md", folder / "published.json"
+    if document.exists() and published.exists():
+        text = document.read_text(encoding="utf-8")
+        files.write_text(document, tables.with_results(text, rows, _json(published)))
+    for name in sorted({row["recipe"] for row in rows}):
+        path = folder.parent / name
+        if path.is_file():
+            files.write_text(
+                path, tables.with_first_line(path.read_text(encoding="utf-8"), [r for r in rows if r["recipe"] == name])
+            )
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    rows = _json(path)
+    try:
+        for row in rows:
+            tables.identity(row)
+    except (TypeError, KeyError) as error:
+        raise DataError(f"{path}: damaged ({error!r}). Restore it with git.") from None
+    return list(rows)
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: damaged ({error!r}). Restore it with git.") from None

@@ -1,0 +1,212 @@
+"""One module a kind of recipe, the only place that knows both a recipe and its parts; and the contract that each keeps.
+
+A problem is a module, not a class: it names its recipe, and turns that into data, assets, a task, batches, scores and
+what people use. Everything above (training, evaluation, the verbs) is generic: it looks a problem up by `task.kind` in
+`registry.PROBLEMS`. The recipe classes stand here by themselves, so that mistakes in a recipe are reported without
+importing torch.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from crnn_audio.config import load as config
+from crnn_audio.config.music import MusicRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.rolls import RollsRecipe
+from crnn_audio.config.text import TextRecipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from crnn_audio.batching.checks import Finding
+    from crnn_audio.console import Progress
+    from crnn_audio.decoding.ctc import Decoder
+    from crnn_audio.features.distort import Distortion
+    from crnn_audio.metrics.scores import Scores
+    from crnn_audio.runs import Run
+
+RECIPES: dict[str, type[Recipe]] = {
+    "recognition": RecognitionRecipe,
+    "rolls": RollsRecipe,
+    "music": MusicRecipe,
+    "text": TextRecipe,
+}
+"""The recipe class of each problem, by its `task.kind`."""
+
+
+def load_recipe(path: str | Path, *overrides: str) -> Recipe:
+    """The recipe in a file or of a shipped name, changed by overrides such as "optim.lr=2e-4".
+
+    Raises:
+        RecipeError: it cannot be read, or something in it is wrong: all problems at once.
+    """
+    return config.load(path, overrides, RECIPES)
+
+
+@dataclass(frozen=True)
+class Data:
+    """A corpus as a recipe reads it.
+
+    Args:
+        items: cuts, pieces, tunes or a text, by split.
+        held_out: the splits that training does not learn from.
+        remarks: what a person should know of it, a line each.
+        findings: what is wrong with training items, which are left out for it.
+    """
+
+    items: Mapping[str, Any]
+    held_out: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+    findings: tuple["Finding", ...] = ()
+
+
+@runtime_checkable
+class Assets(Protocol):
+    """What a run keeps beside its weights, such as a vocabulary; it saves and loads itself."""
+
+    def save(self, folder: Path) -> None:
+        """Writes its files into a run directory."""
+        ...
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """Global batches, addressable by epoch and step, so that a run can resume anywhere."""
+
+    def num_steps(self, epoch: int) -> int:
+        """Steps of an epoch."""
+        ...
+
+    def steps(self, epoch: int, start: int) -> Iterator[Sequence[Any]]:
+        """This process's parts of each global batch, from step `start` on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Feed:
+    """The training split as the loop reads it.
+
+    Args:
+        unit: what the amount of a batch is counted in, such as "frames".
+        fingerprint: what all processes that train together must agree on.
+        findings: items that are left out, each with its reason.
+        remarks: what a person should know, a line each.
+    """
+
+    batches: Batches
+    unit: str
+    fingerprint: object
+    findings: tuple["Finding", ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """How a split is scored; each problem reads what it knows.
+
+    Args:
+        epoch: of a pass during training, in which a generator also generates a sample; None otherwise.
+        training: the training items, for baselines and comparisons; None computes none.
+        num_generated: items that a generator generates to be compared with the corpus.
+        decoder: turns log-probabilities into tokens; greedy by default.
+        distortion: what is done to sound before it is recognised.
+    """
+
+    epoch: int | None = None
+    training: Any = None
+    num_generated: int = 20
+    decoder: "Decoder | None" = None
+    distortion: "Distortion | None" = None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A recipe's model in figures, without training it; `lines` are for people."""
+
+    num_parameters: int
+    figures: Mapping[str, float | bool | None] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Card:
+    """The words of a problem for a model card.
+
+    Args:
+        what: what the model does and how it is built.
+        corpus: what it was trained on, from where, under which licence.
+        scores: the table of its scores.
+        limitations: what it is not good for.
+        sections: further sections by title.
+    """
+
+    what: str
+    corpus: str
+    scores: str
+    limitations: str
+    sections: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `prepare` found in a corpus: figures a row, what makes it unusable, and what a person should know."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+class Problem(Protocol):
+    """The contract. Recipes, assets, tasks and items are those of the problem, so here they have no narrower type."""
+
+    Recipe: type[Recipe]
+    Assets: Any
+    METRIC: str
+    """What chooses between models on dev, such as "wer"."""
+
+    def data(self, recipe: Any, progress: "Progress | None" = None) -> Data:
+        """The corpus: found, made or downloaded."""
+
+    def assets(
+        self, recipe: Any, data: Data, init: "Initial | None" = None, report: Callable[[str], None] = print
+    ) -> Any:
+        """What the training split decides, such as the vocabulary; `init` is the trained run to start from."""
+
+    def task(self, recipe: Any, assets: Any) -> "nn.Module":
+        """The model and its loss, with initial weights that depend on the seed alone."""
+
+    def feed(self, recipe: Any, data: Data, assets: Any, rank: int = 0, ranks: int = 1) -> Feed:
+        """The training split as batches; a rank reads its share of each."""
+
+    def scores(self, task: Any, recipe: Any, assets: Any, items: Any, options: ScoreOptions) -> "Scores":
+        """One pass over the items of a split: for dev during training, and for `evaluate`."""
+
+    def transfer(self, recipe: Any, assets: Any) -> list[str]:
+        """The overrides with which a recipe reads another corpus than the one that its model was trained on."""
+
+    def opened(self, run: "Run", recipe: Any, assets: Any, task: Any) -> Any:
+        """What `load` gives people."""
+
+    def summary(self, recipe: Any) -> Summary:
+        """The model in figures, for `show`."""
+
+    def usage(self, recipe: Any, model: str, recording: str) -> list[list[str]]:
+        """The commands that use a trained model, as words; `recording` is a sound file, for those that take one."""
+
+    def card(self, run: "Run", recipe: Any, assets: Any, task: Any, scores: Sequence["Scores"]) -> Card:
+        """Its words for the model card."""
+
+    def inspect(self, name: str, folder: Path, progress: "Progress | None" = None) -> Inspection:
+        """Reads all of a corpus that lies in `folder`, for `prepare`."""
+
+
+@dataclass(frozen=True)
+class Initial:
+    """A trained run that a new one starts from: its recipe and its assets."""
+
+    run: "Run"
+    recipe: Any
+    assets: Any

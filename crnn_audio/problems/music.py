@@ -1,0 +1,326 @@
+"""Music: pieces as rows of tokens, each row predicted from those before it; and pieces generated so (one-to-many)."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from crnn_audio.batching import checks, sequence
+from crnn_audio.batching.checks import Finding
+from crnn_audio.batching.music import Augmentation, Piece, Pieces
+from crnn_audio.batching.sequence import SequenceFeed
+from crnn_audio.config.music import MusicRecipe as Recipe
+from crnn_audio.corpora import CORPORA, midi_folder, tunes
+from crnn_audio.corpora.home import Progress
+from crnn_audio.corpora.tunes import Tune
+from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.errors import DataError
+from crnn_audio.inference.music import encoding
+from crnn_audio.inference.music.composer import Composer
+from crnn_audio.inference.music.encoding import REPRESENTATIONS
+from crnn_audio.inference.music.outputs import ScoreSample
+from crnn_audio.metrics.comparison import compare
+from crnn_audio.metrics.music import figures as figures_of
+from crnn_audio.metrics.scores import Scores
+from crnn_audio.models.autoregressive import AutoregressiveHead
+from crnn_audio.models.crnn import Crnn
+from crnn_audio.models.embedding import RowFront
+from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
+from crnn_audio.runs import Run
+from crnn_audio.symbolic import conditions
+from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, context_of_all
+from crnn_audio.symbolic.score import Score
+from crnn_audio.tasks.composition import Request, compose, nats_of
+from crnn_audio.tasks.prediction import Prediction
+
+METRIC = "nats_per_note"
+COUNTED = {"bars", "pickup"}
+RARE = 5
+"""A number of bars, or a pickup, that fewer training pieces have is not a condition."""
+BATCH_SIZE = 32
+"""Pieces that are scored side by side."""
+SAMPLE_QUARTERS = 32.0
+"""Length of the piece that is generated at each evaluation, in quarter notes."""
+SAMPLE_ROWS = 512
+"""Rows after which it ends in any case."""
+FORMS = {
+    "chorale": "four voices on the sixteenth",
+    "melody": "melodies, note by note",
+    "quartet": "four voices on the sixteenth, pitches alone",
+}
+"""What a model generates, by its representation."""
+
+
+@dataclass(frozen=True)
+class Assets:
+    """What a piece may be asked to be."""
+
+    conditions: Conditions
+
+    def save(self, folder: Path) -> None:
+        """Writes conditions.json."""
+        self.conditions.save(folder / "conditions.json")
+
+    @classmethod
+    def load(cls, folder: Path, recipe: Recipe) -> "Assets":
+        """Reads conditions.json."""
+        return cls(Conditions.load(folder / "conditions.json", normalized=recipe.data.normalize_keys))
+
+
+def data(recipe: Recipe, progress: Progress | None = None) -> Data:
+    """The corpus's pieces; of each file that holds none the reason is a remark."""
+    corpus, folder = parts.located(recipe, progress)
+    if corpus.NAME != midi_folder.NAME:
+        return Data(corpus.read_splits(folder), ("dev", "test"))
+    found = midi_folder.read(folder, recipe.data.representation)
+    remarks = tuple(f"{recipe.data.name}: {problem}" for problem in found.problems)
+    return Data(tunes.divided(found.tunes), ("dev", "test"), remarks)
+
+
+def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Callable[[str], None] = print) -> Assets:
+    """All conditions: what the training pieces say of themselves, transposed ones too."""
+    own = [condition_of(tune) for tune in data.items["train"]]
+    counts = Counter((name, one[name]) for one in own for name in COUNTED & one.keys())
+    known = [
+        {name: value for name, value in one.items() if name not in COUNTED or counts[name, value] >= RARE}
+        for one in own
+    ]
+    span = range(-recipe.data.transpose, recipe.data.transpose + 1)
+    every = (conditions.transposed(one, semitones) for one in known for semitones in span)
+    return Assets(Conditions.of(every, known, normalized=recipe.data.normalize_keys))
+
+
+def condition_of(tune: Tune) -> dict[str, str]:
+    """What a piece says of itself, its key with six sharps or flats at most, and what its notes say of it."""
+    return conditions.transposed(tune.condition, 0) | encoding.own_condition(tune.score)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Pieces as tokens, and the pieces that the representation does not hold, each with the reason."""
+
+    pieces: list[Piece]
+    findings: tuple[Finding, ...]
+
+
+def encoded(recipe: Recipe, chosen: Sequence[Tune], known: Conditions) -> Encoded:
+    """Pieces as tokens; a condition that the model does not know is left out."""
+    held, findings = list[tuple[Tune, Rows, Score]](), list[Finding]()
+    for tune in chosen:
+        try:
+            piece, _ = encoding.keyed(recipe.data, tune.score)
+            held.append((tune, encoding.rows_of(recipe.data, piece), encoding.as_rows(recipe.data, piece)))
+        except DataError as error:
+            findings.append(Finding(tune.id, str(error)))
+    representation = REPRESENTATIONS[recipe.data.representation]
+    contexts = context_of_all(representation, [rows for _, rows, _ in held], [about for *_, about in held])
+    pieces = [
+        Piece(tune.id, rows, context, _ids(known, condition_of(tune)))
+        for (tune, rows, _), context in zip(held, contexts, strict=True)
+    ]
+    return Encoded(pieces, tuple(findings))
+
+
+def _ids(known: Conditions, condition: Mapping[str, str]) -> np.ndarray:
+    return np.array(known.ids(known.usable(condition)), dtype=np.int64)
+
+
+def _transpositions(recipe: Recipe, piece: Piece, known: Conditions) -> Iterator[Piece]:
+    """A piece in all keys that the recipe allows and the representation holds, the original among them."""
+    representation = REPRESENTATIONS[recipe.data.representation]
+    condition = known.named(piece.condition.tolist())
+    for semitones in range(-recipe.data.transpose, recipe.data.transpose + 1):
+        rows = representation.transposed(piece.rows, semitones)
+        if rows is not None:
+            ids = _ids(known, conditions.transposed(condition, semitones))
+            yield Piece(piece.id, rows, representation.transposed_context(piece.context, semitones), ids)
+
+
+def task(recipe: Recipe, assets: Assets) -> Prediction:
+    """The whole model, with initial weights that depend on the seed alone."""
+    torch.manual_seed(recipe.seed)
+    representation, model = REPRESENTATIONS[recipe.data.representation], recipe.model
+    columns = [size + 1 for size in representation.VOCABULARY]
+    encoder = None
+    if model.encoder:
+        encoder = Recurrent(len(columns) * model.embedding_size, **model.encoder.model_dump(), bidirectional=True)
+    front = RowFront(
+        [*columns, *representation.CONTEXT_SIZES, *assets.conditions.sizes],
+        model.embedding_size,
+        columns if encoder else (),
+        encoder,
+    )
+    recurrent = Recurrent(front.output_size, **model.recurrent.model_dump())
+    head = AutoregressiveHead(
+        recurrent.output_size,
+        representation.VOCABULARY,
+        model.head_size,
+        model.head_dropout,
+        pitch_columns(representation, front) if model.intervals else (),
+        model.interval_gain,
+    )
+    return Prediction(Crnn(front, recurrent, head), mixed=recipe.precision == "bf16")
+
+
+def pitch_columns(representation: Representation, front: RowFront) -> list[PitchColumn]:
+    """Where the pitches stand in what the front reads; those of fixed voices come last."""
+    first = front.num_known if front.num_fixed else None
+    return [replace(one, given=None if first is None else first + one.place) for one in representation.PITCHED]
+
+
+def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int = 1) -> Feed:
+    """The training split as batches.
+
+    Raises:
+        DataError: the representation does not hold most of the pieces.
+    """
+    section, known, training = recipe.data, assets.conditions, data.items["train"]
+    usable = encoded(recipe, training, known)
+    checks.refuse_if_many(usable.findings, len(training), f"{section.name}, split train", tolerated=0.5)
+    melody = REPRESENTATIONS[section.representation].PITCHED[0].place
+    varied = Augmentation(recipe.seed, recipe.task.fixed_voice_probability, melody, recipe.task.condition_dropout)
+    choices = [list(_transpositions(recipe, piece, known)) for piece in usable.pieces]
+    pieces = Pieces(choices, recipe.model.encoder is not None, varied)
+    batches = SequenceFeed(
+        pieces, section.batch_size, section.bptt, recipe.seed, section.accumulate, rank, ranks
+    )
+    fingerprint = [(piece.id, len(piece.rows)) for piece in usable.pieces]
+    return Feed(batches, "rows", fingerprint, usable.findings)
+
+
+@dataclass(frozen=True)
+class ScoredPiece:
+    """A piece, the negative log-likelihood in nats of what counts in it, and the number of its notes."""
+
+    id: str
+    nats: float
+    count: int
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """Nats a note."""
+        return (self.nats / self.count,)
+
+    def lines(self) -> list[str]:
+        """The piece in a line."""
+        return [f"{self.id}: {self.nats / self.count:.2f} in {self.count} notes"]
+
+
+def scores(
+    task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tune], options: ScoreOptions
+) -> Scores:
+    """Predicts whole pieces, nothing of which is fixed; and compares what the model generates with them."""
+    held = encoded(recipe, items, assets.conditions).pieces
+    pieces = tuple(_scored(task, recipe, held))
+    notes, nats = sum(piece.count for piece in pieces), sum(piece.nats for piece in pieces)
+    mean_over_pieces = sum(piece.nats / piece.count for piece in pieces) / len(pieces)
+    details = (f"{nats / notes:.3f} nats a note; {mean_over_pieces:.3f} as the mean over pieces",)
+    figures: dict[str, Any] = {"mean_over_pieces": mean_over_pieces, "pieces": len(pieces), "notes": notes}
+    sample = _sample(task, recipe, assets, held[0]) if options.epoch is not None else None
+    if sample:
+        figures |= {f"sample_{name}": rate for name, rate in figures_of([sample]).rates.items()}
+    if options.training and options.num_generated:
+        like = items[: options.num_generated]
+        generated = generated_like(Composer("", recipe.data, assets.conditions, task), like, Sampling())
+        comparison = compare(generated, *([tune.score for tune in split] for split in (items, options.training)))
+        details += tuple(line.removeprefix("  ") for line in comparison.lines())
+        figures["comparison"] = comparison.as_dict()
+    return Scores(
+        metrics={METRIC: nats / notes},
+        loss=nats / notes,
+        counts=f"{len(pieces)} pieces, {notes} notes predicted",
+        details=details,
+        figures=figures,
+        items=pieces,
+        sample=ScoreSample(sample) if sample else None,
+    )
+
+
+def _scored(task: Prediction, recipe: Recipe, pieces: Sequence[Piece]) -> Iterator[ScoredPiece]:
+    representation, device = REPRESENTATIONS[recipe.data.representation], parts.device_of(task)
+    for batch in sequence.whole(Pieces([[piece] for piece in pieces], task.reads_ahead), BATCH_SIZE):
+        found = nats_of(task, batch.to(device))
+        for piece_id, targets, nats in zip(batch.cut_ids, batch.targets.numpy(), found, strict=True):
+            rows = targets[: len(nats)]
+            counted = float(nats[representation.counted(rows)].sum())
+            yield ScoredPiece(piece_id, counted, representation.num_notes(rows))
+
+
+def _sample(task: Prediction, recipe: Recipe, assets: Assets, like: Piece) -> Score:
+    """A short piece under the conditions of one of dev, always from the same random numbers."""
+    ids = tuple(like.condition.tolist())
+    about = encoding.as_rows(recipe.data, encoding.about(assets.conditions.named(ids), title="sample"))
+    request = Request(about, ids, recipe.seed, like.rows[:0], None, SAMPLE_QUARTERS, SAMPLE_ROWS)
+    representation = REPRESENTATIONS[recipe.data.representation]
+    (generated,) = compose(task, representation, [request], Sampling(seed=recipe.seed))
+    return encoding.score_of(recipe.data, generated.rows, about)
+
+
+def generated_like(composer: Composer, chosen: Sequence[Tune], sampling: Sampling) -> list[Score]:
+    """A piece under the conditions of each of these, as far as the model knows them; seeds follow one another."""
+    return [
+        composer.generate(
+            condition=composer.conditions.usable(condition_of(tune)),
+            sampling=replace(sampling, seed=sampling.seed + place),
+        ).score
+        for place, tune in enumerate(chosen)
+    ]
+
+
+def transfer(recipe: Recipe, assets: Assets) -> list[str]:
+    """Nothing: other pieces are encoded in the same way."""
+    return []
+
+
+def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Composer:
+    """What `load` returns."""
+    return Composer(run, recipe.data, assets.conditions, task)
+
+
+def summary(recipe: Recipe) -> Summary:
+    """The model in figures; the vectors of conditions, which only the corpus knows, are not counted."""
+    model = task(recipe, Assets(Conditions({}))).model
+    past = "all of the past" if model.past_frames is None else f"its own row and {model.past_frames} before"
+    lines = (f"parameters          {model.num_parameters:,}", f"context             {past}")
+    return Summary(model.num_parameters, {"past_frames": model.past_frames}, lines)
+
+
+def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
+    """The commands that use a trained model."""
+    return [["generate", model, "--num", "3", "--out", f"{model}-tunes"]]
+
+
+def card(run: Run, recipe: Recipe, assets: Assets, task: Prediction, scores: Sequence[Scores]) -> Card:
+    """Its words for the model card."""
+    fixed = ", and layers of both directions that read fixed voices ahead" if recipe.model.encoder else ""
+    rows = [f"| {one.corpus} {one.split} | {one.value:.3f} | {one.figures['pieces']} |" for one in scores]
+    head = ["Of these very files, nothing fixed.\n", "| split | nats a note | pieces |", "|---|--:|--:|"]
+    known = [f"- `{name}`: {assets.conditions.listed(name)}" for name in assets.conditions.values]
+    return Card(
+        what=f"Generates {FORMS[recipe.data.representation]}: {parts.layers(recipe)} and a softmax for each token of a "
+        f"row, one after the other{fixed}",
+        corpus=parts.about_corpus(recipe),
+        scores="\n".join([*head, *rows]),
+        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
+        sections={"Conditions": "\n".join(known) or "None."},
+    )
+
+
+def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspection:
+    """Counts pieces and notes of each split."""
+    rows = tuple(
+        {"split": split, "pieces": len(found), "notes": sum(len(tune.score.notes) for tune in found)}
+        for split, found in CORPORA[name].read_splits(folder).items()
+    )
+    left_out = tunes.left_out(folder) if (folder / tunes.LEFT_OUT).exists() else {}
+    if not left_out:
+        return Inspection(rows)
+    first, reason = next(iter(left_out.items()))
+    said = f"Left out {len(left_out)}, each with its reason in {tunes.LEFT_OUT}; {first}: {reason}."
+    return Inspection(rows, remarks=(said,))

@@ -1,0 +1,98 @@
+"""What several problems build of a recipe: a network with convolutions, its device, and what a summary says of both."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.sections import Model
+from crnn_audio.corpora import CORPORA, home
+from crnn_audio.corpora.home import Corpus
+from crnn_audio.errors import RecipeError
+from crnn_audio.models.conv import ConvFront
+from crnn_audio.models.crnn import Crnn
+from crnn_audio.models.heads import Head
+from crnn_audio.models.recurrent import Recurrent
+
+
+@dataclass(frozen=True)
+class NoAssets:
+    """The assets of a problem that keeps nothing beside weights."""
+
+    def save(self, folder: Path) -> None:
+        """Writes nothing."""
+
+    @classmethod
+    def load(cls, folder: Path, recipe: Recipe) -> "NoAssets":
+        """Reads nothing."""
+        return cls()
+
+
+def located(recipe: Recipe, progress: home.Progress | None = None) -> tuple[Corpus, Path]:
+    """A recipe's corpus and where it lies: found, made or downloaded.
+
+    Raises:
+        DataError: it is nowhere and cannot be had; with the places tried.
+    """
+    corpus = CORPORA[recipe.data.corpus]
+    return corpus, home.locate(corpus, Path(recipe.data.root) if recipe.data.root else None, progress)
+
+
+def is_here(recipe: Recipe) -> bool:
+    """Whether a recipe's corpus can be read without fetching anything."""
+    return recipe.data.root is not None or home.find(recipe.data.corpus) is not None
+
+
+def crnn(recipe: Model, num_features: int, head: Callable[[int], Head], *, intermediate_tokens: int = 0) -> Crnn:
+    """The CRNN with its initial weights, from torch's generator; `head` is called with the size of its input."""
+    front = conv_front(recipe, num_features)
+    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump(), inner_tokens=intermediate_tokens)
+    return Crnn(front, recurrent, head(recurrent.output_size))
+
+
+def conv_front(recipe: Model, num_features: int) -> ConvFront:
+    """The convolutions alone."""
+    return ConvFront(
+        num_features,
+        [layer.model_dump() for layer in recipe.conv],
+        norm=recipe.conv_norm,
+        activation=recipe.conv_activation,
+        dropout=recipe.conv_dropout,
+        time_padding=recipe.conv_time,
+    )
+
+
+def device_of(task: nn.Module) -> torch.device:
+    """Where a task computes."""
+    return next(task.parameters()).device
+
+
+def refuse_shared_state(recipe: Recipe, ranks: int) -> None:
+    """Refuses truncated back-propagation in several processes.
+
+    Raises:
+        RecipeError: each process would carry a state that only the main one could save.
+    """
+    if ranks > 1 and recipe.data.bptt:
+        raise RecipeError(
+            f"data.bptt: {recipe.data.bptt} carries a state from step to step, which {ranks} processes cannot save "
+            "together. Train with one process, or on whole sequences (data.bptt=0)."
+        )
+
+
+def layers(recipe: Recipe) -> str:
+    """The recurrent layers of a model in words."""
+    recurrent = recipe.model.recurrent
+    return f"{recurrent.num_layers} {recurrent.cell.upper()} layers of {recurrent.hidden_size}"
+
+
+def about_corpus(recipe: Recipe) -> str:
+    """What a recipe's corpus is, from where and under which licence."""
+    corpus = CORPORA[recipe.data.corpus]
+    about = (corpus.__doc__ or "").strip().partition("\n")[0]
+    if corpus.HOME == home.LOCAL:
+        return f"{about} Here: {recipe.data.name}.\n\nLicence: {corpus.LICENCE}."
+    return f"{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}."

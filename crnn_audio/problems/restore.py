@@ -1,0 +1,104 @@
+"""From a run directory back to its recipe, its assets and its model."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from crnn_audio import hardware, runs
+from crnn_audio.config import load as config
+from crnn_audio.config.recipe import Recipe
+from crnn_audio.errors import CrnnAudioError, RunError, enough_memory
+from crnn_audio.problems import Problem
+from crnn_audio.problems.registry import PROBLEMS
+from crnn_audio.runs import Run
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A run with the meaning that its problem gives it."""
+
+    run: Run
+    problem: Problem
+    recipe: Any
+    assets: Any
+
+    def task(self, which: str | None = "best", device_name: str = "cpu") -> nn.Module:
+        """The model and its loss, with the "best" or "last" weights; None leaves the initial ones.
+
+        Raises:
+            RunError: the recipe, the assets or the weights are damaged.
+        """
+        with _rebuilding(self.run):
+            task = self.problem.task(self.recipe, self.assets)
+        if which is not None:
+            try:
+                task.model.load_state_dict(self.run.weights(which))
+            except RuntimeError as error:
+                raise RunError(f"{self.run.path}: the weights do not fit the recipe beside them ({error}).") from None
+        return place(task, device_name)
+
+
+def place(task: nn.Module, device: str) -> nn.Module:
+    """A task on a device, which computes in bfloat16 only where the device has units for it."""
+    chosen = hardware.device(device)
+    task.mixed = task.mixed and hardware.precision(chosen, "bf16")[0] == "bf16"
+    return task.to(chosen)
+
+
+def restore(run: Run) -> Restored:
+    """The recipe and the assets of a run.
+
+    Raises:
+        RunError: its problem is unknown, or the recipe or an asset is damaged or of another version.
+    """
+    if run.kind not in PROBLEMS:
+        raise RunError(
+            f"{run.path}: a model for task {run.kind!r}, which this version does not know; it knows "
+            f"{', '.join(PROBLEMS)}. Update crnn_audio, or train again."
+        )
+    problem, source = PROBLEMS[run.kind], str(run.path / "recipe.yaml")
+    kinds: dict[str, type[Recipe]] = {name: one.Recipe for name, one in PROBLEMS.items()}
+    try:
+        recipe = config.loads(run.text, kinds=kinds, source=source)
+        return Restored(run, problem, recipe, problem.Assets.load(run.path, recipe))
+    except RunError:
+        raise
+    except CrnnAudioError as error:
+        raise RunError(f"{run.path}: damaged. {error}") from None
+
+
+def load(model: str | Path, *kinds: str, device: str = "auto", weights: str = "best") -> Any:
+    """Opens a trained model by the path of its run directory or by its name in the zoo.
+
+    Args:
+        model: a folder that `train` made, or a bare name such as "an4".
+        kinds: the problems that it may be of; any by default.
+        device: "auto", "cpu" or "cuda".
+        weights: "best" on dev, or "last" of training.
+
+    Returns:
+        A `Recognizer`, a `Predictor` of piano rolls, a `Composer` or a `LanguageModel`, by its problem.
+
+    Raises:
+        RunError: it is missing, unfinished without weights, damaged, from a newer version, or of another problem.
+    """
+    run = runs.open_run(model)
+    if kinds:
+        run.require(*kinds)
+    restored = restore(run)
+    task = restored.task(weights, device)
+    return restored.problem.opened(run, restored.recipe, restored.assets, task)
+
+
+@contextmanager
+def _rebuilding(run: Run) -> Iterator[None]:
+    """Turns what prevents the making of a run directory's model into a RunError about it."""
+    try:
+        with enough_memory("the recipe in it is damaged, or this machine is too small"):
+            yield
+    except CrnnAudioError as error:
+        raise RunError(f"{run.path}: {error}") from None
