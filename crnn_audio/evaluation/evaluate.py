@@ -85,7 +85,7 @@ def recipe_for(restored: Restored, *, corpus: str | None = None, root: str | Pat
     if corpus:
         changes = [f"data.corpus={corpus}", *restored.problem.transfer(restored.recipe, restored.assets), *changes]
     kinds = {restored.run.kind: restored.problem.Recipe}
-    return config.loads(config.dump(restored.recipe), changes, kinds=kinds, source=str(restored.run.path))
+    return config.loads(config.dump(restored.recipe), changes, kinds, source=str(restored.run.path))
 
 
 def required(items: Mapping[str, Any], split: str, source: str) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
-from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.evaluation import tables
 from crnn_audio.evaluation.evaluate import Model

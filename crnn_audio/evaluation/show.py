@@ -1,6 +1,6 @@
 """What a recipe comes to, without training it: sizes, times and the memory of a step."""
 
-from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import enough_memory
 from crnn_audio.problems import Summary
 from crnn_audio.problems.registry import PROBLEMS

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from crnn_audio.config import load as config
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.recognition import RecognitionRecipe
-from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.schema import Kinds, Recipe
 from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.config.text import TextRecipe
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crnn_audio.metrics.scores import Scores
     from crnn_audio.runs import Run
 
-RECIPES: dict[str, type[Recipe]] = {
+RECIPES: Kinds = {
     "recognition": RecognitionRecipe,
     "rolls": RollsRecipe,
     "music": MusicRecipe,

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import Model
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.corpora.home import Corpus

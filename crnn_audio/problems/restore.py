@@ -10,7 +10,7 @@ from torch import nn
 
 from crnn_audio import hardware, runs
 from crnn_audio.config import load as config
-from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import CrnnAudioError, RunError, enough_memory
 from crnn_audio.problems import Problem
 from crnn_audio.problems.registry import PROBLEMS
@@ -63,7 +63,7 @@ def restore(run: Run) -> Restored:
     problem, source = PROBLEMS[run.kind], str(run.path / "recipe.yaml")
     kinds: dict[str, type[Recipe]] = {name: one.Recipe for name, one in PROBLEMS.items()}
     try:
-        recipe = config.loads(run.text, kinds=kinds, source=source)
+        recipe = config.loads(run.text, (), kinds, source=source)
         return Restored(run, problem, recipe, problem.Assets.load(run.path, recipe))
     except RunError:
         raise

@@ -13,7 +13,7 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.config import commands
 from crnn_audio.config import load as config
 from crnn_audio.config.differences import differences
-from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import RunError
 from crnn_audio.problems.restore import restore
 from crnn_audio.runs import Assets, Run

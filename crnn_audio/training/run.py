@@ -14,7 +14,7 @@ import torch
 
 from crnn_audio import files, hardware, runs
 from crnn_audio.batching import loader
-from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.console import Progress as Bar
 from crnn_audio.errors import enough_memory
 from crnn_audio.problems import Batches

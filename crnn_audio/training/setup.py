@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from crnn_audio import runs
-from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.console import Progress
 from crnn_audio.errors import RunError
 from crnn_audio.metrics.scores import Scores

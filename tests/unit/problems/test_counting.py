@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from crnn_audio.config import load as config
-from crnn_audio.config.recipe import Recipe
+from crnn_audio.config.schema import Recipe
 from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.evaluation.publish import publish
 from crnn_audio.evaluation.show import show
@@ -30,7 +30,7 @@ def recipe(tmp_path, monkeypatch) -> Recipe:
         "device": "cpu",
         "threads": 1,
     }
-    return config.loads(yaml.safe_dump(fields), kinds={**RECIPES, "counting": counting.Recipe})
+    return config.loads(yaml.safe_dump(fields), (), {**RECIPES, "counting": counting.Recipe})
 
 
 def test_a_problem_is_trained_saved_loaded_evaluated_shown_and_published(recipe, tmp_path) -> None:
@@ -57,7 +57,7 @@ def test_a_problem_is_trained_saved_loaded_evaluated_shown_and_published(recipe,
 def test_its_recipes_are_checked_as_all_are(recipe) -> None:
     with pytest.raises(config.RecipeError, match="no such field"):
         config.loads(
-            config.dump(recipe) + "\ncolour: red\n", kinds={**RECIPES, "counting": counting.Recipe}, source="toy"
+            config.dump(recipe) + "\ncolour: red\n", (), {**RECIPES, "counting": counting.Recipe}, source="toy"
         )
 
 
