@@ -7,22 +7,21 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from crnn_audio.batching import texts as batches
-from crnn_audio.batching.rows import RowFeed
+from crnn_audio.batching.sequence import SequenceFeed
+from crnn_audio.batching.text import Segments, Windows
 from crnn_audio.builders.parts import rebuilding
 from crnn_audio.config.schema import LanguageRecipe
 from crnn_audio.corpora import alice, home, text_file, texts, tinyshakespeare
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.models.crnn import Crnn
-from crnn_audio.models.heads import NextTokenHead
+from crnn_audio.models.heads import SoftmaxHead
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
 from crnn_audio.runs import Run
-from crnn_audio.tasks.language import Language
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.text import tokens, words
 from crnn_audio.text.plain import num_lost, plain
 from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.types import TextBatch
 
 TEXTS = {corpus.NAME: corpus for corpus in (tinyshakespeare, alice)}
 """Texts that have a home."""
@@ -94,22 +93,23 @@ def encoded_text(recipe: LanguageRecipe, found: Text, vocabulary: Vocabulary) ->
     return ids
 
 
-def language(recipe: LanguageRecipe, vocabulary: Vocabulary) -> Language:
+def language(recipe: LanguageRecipe, vocabulary: Vocabulary) -> Prediction:
     """The whole model, with initial weights that depend on the seed alone."""
     torch.manual_seed(recipe.seed)
     model = recipe.model
     front = TokenFront(len(vocabulary), model.embedding_size, model.embedding_dropout)
     recurrent = Recurrent(front.output_size, **model.recurrent.model_dump())
-    head = NextTokenHead(
+    head = SoftmaxHead(
         recurrent.output_size,
         len(vocabulary) - 1,
         front if model.tied else None,
         projection=model.output_projection,
     )
-    return Language(Crnn(front, recurrent, head), window=recipe.data.window, mixed=recipe.precision == "bf16")
+    network, mixed = Crnn(front, recurrent, head), recipe.precision == "bf16"
+    return Prediction(network, context_length=recipe.data.window, mixed=mixed)
 
 
-def writing(run: Run) -> Language:
+def writing(run: Run) -> Prediction:
     """The model of a run directory, before it is given its weights.
 
     Raises:
@@ -119,9 +119,7 @@ def writing(run: Run) -> Language:
         return language(run.language, run.vocabulary)
 
 
-def text_feed(
-    recipe: LanguageRecipe, training: Int[np.ndarray, " T"], rank: int = 0, ranks: int = 1
-) -> RowFeed[TextBatch]:
+def text_feed(recipe: LanguageRecipe, training: Int[np.ndarray, " T"], rank: int = 0, ranks: int = 1) -> SequenceFeed:
     """The training split as global batches, and their order in each epoch; a rank reads its share of each.
 
     Raises:
@@ -133,17 +131,6 @@ def text_feed(
             f"data.chunk_tokens: {data.chunk_tokens} carries a state from step to step, which {ranks} processes cannot "
             "save together. Train with one process, or by windows (data.window)."
         )
-    rows = (
-        batches.Windows(training, data.window)
-        if data.window
-        else batches.Stretches(training, data.batch_rows, recipe.seed)
-    )
-    return batches.feed(
-        rows,
-        batch_rows=data.batch_rows,
-        chunk=data.chunk_tokens,
-        seed=recipe.seed,
-        accumulate=data.accumulate,
-        rank=rank,
-        ranks=ranks,
-    )
+    bptt = 0 if data.window else data.chunk_tokens
+    sequences = Windows(training, data.window) if bptt == 0 else Segments(training, data.batch_rows, recipe.seed)
+    return SequenceFeed(sequences, data.batch_rows, bptt, recipe.seed, data.accumulate, rank, ranks)

@@ -13,9 +13,7 @@ from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.inference.writer import Writer
 from crnn_audio.runs import Run
-from crnn_audio.tasks.language import Language
-from crnn_audio.tasks.next_frame import NextFrame
-from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.recognition import Recognition
 
 Model = Recognizer | Predictor | Composer | Writer
@@ -100,7 +98,7 @@ def _only(kind: type[Kind], loaded: Model, refusing: Callable[[Run], object]) ->
     raise AssertionError("a run of another task has said so")
 
 
-def _take_weights(run: Run, task: Recognition | NextFrame | NextToken | Language, weights: str) -> None:
+def _take_weights(run: Run, task: Recognition | Prediction, weights: str) -> None:
     try:
         task.model.load_state_dict(run.weights(weights))
     except RuntimeError as error:
