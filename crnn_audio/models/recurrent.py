@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from crnn_audio.lengths import masked, reversed_within
 from crnn_audio.models.cells import CELLS, Direction
 from crnn_audio.models.dropout import TimeDropout
-from crnn_audio.models.heads import InnerHead
+from crnn_audio.models.heads import IntermediateCtc
 from crnn_audio.models.tcn import TcnLayer
 from crnn_audio.types import Encoded
 
@@ -42,7 +42,7 @@ class Recurrent(nn.Module):
         zoneout: share of the cells' state that stays as it was (see `Direction`).
         residual: adds a layer's input to its output where their sizes agree.
         look_ahead: frames after its own that an output of a one-directional stack hears through `LookAhead`.
-        inner_tokens: tokens of an `InnerHead` after each layer but the last; 0 has none.
+        inner_tokens: tokens of an `IntermediateCtc` after each layer but the last; 0 has none.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Recurrent(nn.Module):
         self.layers: Sequence[RecurrentLayer | TcnLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # its items
         self.look_ahead = LookAhead(self.output_size, look_ahead) if look_ahead else None
         num_inner = num_layers - 1 if inner_tokens else 0
-        self.inner_heads = nn.ModuleList(InnerHead(self.output_size, inner_tokens) for _ in range(num_inner))
+        self.inner_heads = nn.ModuleList(IntermediateCtc(self.output_size, inner_tokens) for _ in range(num_inner))
 
     @property
     def reach(self) -> int | None:

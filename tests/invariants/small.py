@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
-from crnn_audio.models.heads import CtcHead, InnerHead
+from crnn_audio.models.heads import CtcHead, IntermediateCtc
 from crnn_audio.models.recurrent import LookAhead, Recurrent
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -70,7 +70,7 @@ def moved(module: Module) -> Module:
             for name, parameter in owner.named_parameters(recurse=False):
                 if "bias" in name or isinstance(owner, nn.LayerNorm | LookAhead):
                     parameter += 0.3 * torch.randn_like(parameter)
-            if isinstance(owner, InnerHead):
+            if isinstance(owner, IntermediateCtc):
                 owner.feedback.weight += torch.randn_like(owner.feedback.weight)
     return module
 
