@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio import audio as audio
     from crnn_audio.build import prepare as prepare
     from crnn_audio.config.schema import Recipe as Recipe
-    from crnn_audio.corpora.own import prepare_folder as prepare_folder
+    from crnn_audio.corpora.own.prepare import prepare_folder as prepare_folder
     from crnn_audio.decoding.sampling import Sampling as Sampling
     from crnn_audio.errors import CrnnAudioError as CrnnAudioError
     from crnn_audio.errors import DataError as DataError
@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
 _HOMES = {
     "Recipe": "config.schema",
     "prepare": "build",
-    "prepare_folder": "corpora.own",
+    "prepare_folder": "corpora.own.prepare",
     "check": "inference.doctor",
     "train": "training.run",
     "load": "inference.load",

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from crnn_audio import build
 from crnn_audio.config.schema import EventRecipe, LanguageRecipe, Recipe, RollRecipe, SpeechRecipe
-from crnn_audio.corpora import CORPORA, home
+from crnn_audio.corpora import home
 from crnn_audio.errors import DataError, enough_memory
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.tasks.recognition import Recognition
@@ -120,7 +120,7 @@ def look_ahead_ms(task: Recognition) -> float | None:
 
 def _vocabulary(recipe: SpeechRecipe) -> tuple[Vocabulary, bool]:
     data = recipe.data
-    here = data.root is not None or (data.corpus in CORPORA and home.find(data.corpus) is not None)
+    here = data.root is not None or home.find(data.corpus) is not None
     if here:
         try:
             return build.vocabulary(recipe.task, build.splits(recipe)["train"]), False

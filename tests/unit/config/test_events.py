@@ -8,6 +8,7 @@ from crnn_audio import build
 from crnn_audio.config import events, rolls, speech
 from crnn_audio.config.load import dump, loads
 from crnn_audio.config.schema import EventRecipe, kind_of
+from crnn_audio.corpora import CORPORA
 from crnn_audio.errors import RecipeError
 from crnn_audio.models.recurrent import KINDS
 
@@ -78,7 +79,7 @@ def test_names_in_the_schema_are_those_of_the_builders() -> None:
     def names(section: type, field: str) -> set[str]:
         return set(get_args(section.model_fields[field].annotation))
 
-    assert names(events.EventData, "corpus") == {*build.TUNES, "midi_folder"}
+    assert names(events.EventData, "corpus") == {name for name, corpus in CORPORA.items() if corpus.KIND == "music"}
     assert names(events.EventData, "representation") == set(build.REPRESENTATIONS) == set(build.FITTED)
     assert names(events.Listener, "cell") == set(KINDS) - {"tcn"}
     corpora = [names(section, "corpus") for section in (events.EventData, rolls.RollData, speech.SpeechData)]

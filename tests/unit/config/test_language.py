@@ -4,10 +4,10 @@ from typing import get_args
 
 import pytest
 
-from crnn_audio import build
 from crnn_audio.config import events, language, rolls, speech
 from crnn_audio.config.load import dump, loads
 from crnn_audio.config.schema import LanguageRecipe, kind_of
+from crnn_audio.corpora import CORPORA
 from crnn_audio.errors import RecipeError
 
 START = "task: {kind: language}\ndata: {corpus: alice}\n"
@@ -89,7 +89,7 @@ def test_names_in_the_schema_are_those_of_the_builders() -> None:
     def names(section: type, field: str) -> set[str]:
         return set(get_args(section.model_fields[field].annotation))
 
-    assert names(language.TextData, "corpus") == {*build.TEXTS, "text_file"}
+    assert names(language.TextData, "corpus") == {name for name, corpus in CORPORA.items() if corpus.KIND == "text"}
     sections = (language.TextData, events.EventData, rolls.RollData, speech.SpeechData)
     corpora = [names(section, "corpus") for section in sections]
     assert len(set.union(*corpora)) == sum(map(len, corpora)), "a corpus tells the kind of recipe"
