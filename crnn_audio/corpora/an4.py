@@ -13,6 +13,7 @@ from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.errors import DataError
 
 NAME = "an4"
+KIND = "recognition"
 LICENCE = "Free for any purpose, commercial or otherwise, with the notice kept (Carnegie Mellon University, BSD-like)"
 HOME = "http://www.speech.cs.cmu.edu/databases/an4/"
 NOT_FOR = (
@@ -30,7 +31,7 @@ LAYOUTS = (("wav", ".sph"), ("flac", ".flac"), ("wav", ".wav"), ("flac", ".wav")
 TRANSCRIPT = re.compile(r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()\s]+)\)\s*")
 
 
-def prepare(folder: Path) -> dict[str, list[Cut]]:
+def read_splits(folder: Path) -> dict[str, list[Cut]]:
     """Reads the corpus from its official layout: etc/an4_{train,test}.{fileids,transcription} and the audio.
 
     Raises:
@@ -58,12 +59,9 @@ def _split(folder: Path, split: str) -> list[Cut]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return [line.strip() for line in files.read_bytes(path).decode("ascii").splitlines() if line.strip()]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file. AN4's folder holds etc/ and wav/ (or flac/).") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as ASCII text ({error}).") from None
+    missing = "no such file. AN4's folder holds etc/ and wav/ (or flac/)."
+    text = files.read_text(path, DataError, advice="Fetch it anew.", missing=missing, encoding="ascii")
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _transcripts(path: Path) -> dict[str, str]:
@@ -97,4 +95,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
         archive = partial / ARCHIVE
         download.fetch(home + ARCHIVE, archive, "AN4", progress)
         download.unpack(archive, partial, "an4")
-        prepare(partial)
+        read_splits(partial)

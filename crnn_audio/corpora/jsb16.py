@@ -4,7 +4,6 @@ The notes are Moray Allan's; the split is that of Boulanger-Lewandowski, Bengio 
 divided the voices for Coconet (2017). Nothing tells a note that is held from one that is struck again.
 """
 
-import json
 import pickle
 import zipfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from crnn_audio import files
 from crnn_audio.corpora import download
 from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.corpora.tunes import Tune
@@ -22,6 +22,7 @@ from crnn_audio.symbolic.chorales import VOICES
 from crnn_audio.symbolic.score import Score
 
 NAME = "jsb16"
+KIND = "music"
 LICENCE = "Bach's music is in the public domain; the encodings state no licence, and are neither copied nor shipped"
 HOME = "https://github.com/czhuang/JSB-Chorales-dataset"
 FILES = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/"
@@ -34,7 +35,7 @@ EXPECTED = {"train": 229, "dev": 76, "test": 77}
 Pitches = Int[np.ndarray, "T 4"]
 
 
-def pieces(folder: Path) -> dict[str, list[Tune]]:
+def read_splits(folder: Path) -> dict[str, list[Tune]]:
     """The pieces by split; nothing is told of them, not even a metre.
 
     Raises:
@@ -54,7 +55,7 @@ def pitches(folder: Path) -> dict[str, list[Pitches]]:
     """The MIDI pitches of each piece by split, -1 being silence.
 
     Raises:
-        DataError: as `pieces`.
+        DataError: as `read_splits`.
     """
     path = next((folder / name for name in (PLAIN, ARRAYS) if (folder / name).is_file()), folder / PLAIN)
     content = _arrays(path) if path.name == ARRAYS else _lists(path)
@@ -71,13 +72,9 @@ def _anew(path: Path) -> str:
 
 
 def _lists(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file, nor {ARRAYS}. {_anew(path)}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read ({error}). {_anew(path)}") from None
-    if not isinstance(found, dict) or not all(isinstance(one, list) for one in found.values()):
+    missing = f"no such file, nor {ARRAYS}. {_anew(path)}"
+    found = files.read_json_object(path, DataError, advice=_anew(path), missing=missing)
+    if not all(isinstance(one, list) for one in found.values()):
         raise DataError(f"{path}: no lists of pieces by split. {_anew(path)}")
     return found
 

@@ -12,10 +12,10 @@ from crnn_audio.batching import checks, doubts, listening
 from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.listening import Heard
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.config.kinds import load_recipe
-from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config import load
+from crnn_audio.config.schema import SpeechRecipe
 from crnn_audio.corpora import CORPORA
-from crnn_audio.corpora.home import Progress
+from crnn_audio.corpora.home import LOCAL, Progress
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -114,31 +114,33 @@ def check(
     )
 
 
-def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> RecognitionRecipe:
-    if target in build.UNHEARD:
-        raise RecipeError(_hears_nothing(f"{target}: {'text' if target in build.TEXTS else 'music'}", target))
-    if target in CORPORA:
+def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> SpeechRecipe:
+    corpus = CORPORA.get(target)
+    if corpus and corpus.KIND != "recognition":
+        raise RecipeError(_hears_nothing(f"{target}: {'text' if corpus.KIND == 'text' else 'music'}", target))
+    if corpus and corpus.HOME != LOCAL:
         data = {"corpus": target, "root": str(root) if root else None}
     elif Path(target).is_dir():
         data = {"corpus": "manifests", "root": target}
     else:
         try:
-            recipe = load_recipe(target, *overrides)
+            recipe = load.load(target, overrides)
         except RecipeError as error:
             if Path(target).exists() or overrides:
                 raise
-            corpora = ", ".join(CORPORA)
+            speech = (one for one in CORPORA.values() if one.KIND == "recognition" and one.HOME != LOCAL)
+            corpora = ", ".join(one.NAME for one in speech)
             raise RecipeError(f"{error} Nor is it a folder of manifests, or a corpus ({corpora}).") from None
-        if not isinstance(recipe, RecognitionRecipe):
+        if not isinstance(recipe, SpeechRecipe):
             raise RecipeError(_hears_nothing(f"{target}: trains on {recipe.data.name}", recipe.data.corpus))
         return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": str(root)} if root else {})})
     if overrides:
         raise RecipeError(f"{target}: no recipe, so there is nothing for {overrides[0]!r} to change. Name a recipe.")
-    return RecognitionRecipe.model_validate({"data": data})
+    return SpeechRecipe.model_validate({"data": data})
 
 
 def _hears_nothing(about: str, corpus: str) -> str:
-    reading = f"`crnn-audio prepare {corpus}`" if corpus in build.UNHEARD else "the start of a training"
+    reading = f"`crnn-audio prepare {corpus}`" if CORPORA[corpus].HOME != LOCAL else "the start of a training"
     return (
         f"{about}; doctor listens to recordings of speech, and can say nothing of scores and piano rolls or of texts "
         f"beyond what reading them does: {reading} reads every piece and names what is damaged or missing."
@@ -146,7 +148,7 @@ def _hears_nothing(about: str, corpus: str) -> str:
 
 
 def _faults(
-    recipe: RecognitionRecipe, splits: build.Splits, tokens: Vocabulary, progress: Progress | None
+    recipe: SpeechRecipe, splits: build.Splits, tokens: Vocabulary, progress: Progress | None
 ) -> Iterator[Symptom]:
     """What training leaves out or refuses, and what no score can be had of."""
     cache = checks.cache_of(recipe.data.corpus)
@@ -163,7 +165,7 @@ def _faults(
             yield from _symptoms(kind, split, findings, mend)
 
 
-def _heard(recipe: RecognitionRecipe, splits: build.Splits, progress: Progress | None) -> Sounds:
+def _heard(recipe: SpeechRecipe, splits: build.Splits, progress: Progress | None) -> Sounds:
     cache = listening.cache_of(recipe.data.corpus)
     return {
         split: listening.listen(cuts, cache, progress and partial(progress, f"listening to {split}"))
@@ -178,7 +180,7 @@ def _symptoms(kind: str, split: str, findings: Sequence[Finding], mend: bool = F
 SOUNDS = {"silent": doubts.silent, "quiet": doubts.quiet, "gap": doubts.gaps, "clipped": doubts.clipped}
 
 
-def _oddities(recipe: RecognitionRecipe, splits: build.Splits, tokens: Vocabulary, heard: Sounds) -> Iterator[Symptom]:
+def _oddities(recipe: SpeechRecipe, splits: build.Splits, tokens: Vocabulary, heard: Sounds) -> Iterator[Symptom]:
     """What can be trained on and is odd all the same; and copies across splits, which make scores untrue."""
     for split, cuts in splits.items():
         for kind, test in SOUNDS.items():

@@ -11,14 +11,14 @@ from crnn_audio.errors import DataError
 
 
 def test_tinyshakespeare(corpus: Callable[[str], Path]) -> None:
-    splits = tinyshakespeare.read(corpus("tinyshakespeare"))
+    splits = tinyshakespeare.read_splits(corpus("tinyshakespeare"))
     assert {split: len(text) for split, text in splits.items()} == {"train": 1_003_854, "dev": 111_540}
     assert splits["train"].startswith("First Citizen:\nBefore we proceed")
     assert len(set(splits["train"])) == 65
 
 
 def test_alice(corpus: Callable[[str], Path]) -> None:
-    splits = alice.read(corpus("alice"))
+    splits = alice.read_splits(corpus("alice"))
     assert {split: len(text) for split, text in splits.items()} == {"train": 133_632, "dev": 14_848}
     whole = splits["train"] + splits["dev"]
     assert "\r" not in whole
@@ -33,7 +33,7 @@ def test_fetched_from_its_home_and_found_again(module, tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
     module.obtain(tmp_path / "data" / module.NAME, home=f"file://{tmp_path}/home/")
-    found = module.read(home.locate(module))
+    found = module.read_splits(home.locate(module))
     end = "" if module is alice else "\x1a"
     assert found["train"] + found["dev"] == f"First lines\nand last{end}"
     (tmp_path / "home" / module.FILE).write_bytes(b"")
@@ -45,9 +45,9 @@ def test_fetched_from_its_home_and_found_again(module, tmp_path: Path, monkeypat
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "own.txt"
     path.write_bytes("\ufeffone\r\ntwo\rthree \u732b".encode())
-    assert text_file.read(path) == {"train": "one\ntwo\nthree", "dev": " \u732b"}
+    assert text_file.read_splits(path) == {"train": "one\ntwo\nthree", "dev": " \u732b"}
     with pytest.raises(DataError, match="a folder; corpus text_file is one file"):
-        text_file.read(tmp_path)
+        text_file.read_splits(tmp_path)
     with pytest.raises(DataError, match="give its file"):
         text_file.obtain(tmp_path)
 
@@ -57,7 +57,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     [
         (b"", "an empty text"),
         (b" \n\r\n", "an empty text"),
-        (b"good \xff bad", r"not a UTF-8 text file \(byte 5 is 0xff\). Save it as UTF-8."),
+        (b"good \xff bad", r"line 1: not UTF-8 \(byte 5 is 0xff\). Save it as UTF-8."),
         (b"caf\xe9", r"byte 3 is 0xe9"),
         (None, "cannot be read"),
     ],

@@ -5,9 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from crnn_audio import audio
-from crnn_audio.corpora import tables
-from crnn_audio.corpora.found import Found, split_named
+from crnn_audio import audio, files
+from crnn_audio.corpora.own.listing import Listing, split_named
 from crnn_audio.errors import DataError
 
 TEXTS = (".txt", ".lab")
@@ -19,7 +18,7 @@ Stem = tuple[Path, str]
 """A folder and a file name without its suffix."""
 
 
-def find(root: Path, *, speaker_folders: bool = False) -> Found:
+def find(root: Path, *, speaker_folders: bool = False) -> Listing:
     """Every pair of audio and text below `root`, and every file that has no partner.
 
     A first-level folder train, dev or test (or train-clean-100, valid, ...) is a split. With `speaker_folders`, the
@@ -28,7 +27,7 @@ def find(root: Path, *, speaker_folders: bool = False) -> Found:
     Raises:
         DataError: a folder cannot be read, or there is no audio, or no text at all.
     """
-    found = Found()
+    found = Listing()
     sounds, texts, lists = _sorted_out(root, found)
     if not sounds:
         raise DataError(
@@ -46,7 +45,7 @@ def find(root: Path, *, speaker_folders: bool = False) -> Found:
     return found
 
 
-def _sorted_out(root: Path, found: Found) -> tuple[dict[Stem, list[Path]], dict[Stem, list[Path]], list[Path]]:
+def _sorted_out(root: Path, found: Listing) -> tuple[dict[Stem, list[Path]], dict[Stem, list[Path]], list[Path]]:
     """Audio by stem, texts by stem, and lists."""
     sounds: dict[Stem, list[Path]] = defaultdict(list)
     texts: dict[Stem, list[Path]] = defaultdict(list)
@@ -92,12 +91,12 @@ def _new(folder: Path, seen: set[str]) -> bool:
     return True
 
 
-def _listed(lists: list[Path], found: Found) -> dict[Stem, tuple[str, str]]:
+def _listed(lists: list[Path], found: Listing) -> dict[Stem, tuple[str, str]]:
     """What LibriSpeech-like lists say: for each stem its text, and the line that it stands on."""
     listed: dict[Stem, tuple[str, str]] = {}
     for path in lists:
         try:
-            lines = tables.read_text(path).split("\n")
+            lines = files.read_text(path, DataError).split("\n")
         except DataError as error:
             found.problems.append(str(error))
             continue
@@ -116,7 +115,7 @@ def _paired(
     sounds: dict[Stem, list[Path]],
     texts: dict[Stem, list[Path]],
     listed: dict[Stem, tuple[str, str]],
-    found: Found,
+    found: Listing,
     speaker_folders: bool,
 ) -> None:
     for stem, paths in sounds.items():
@@ -131,7 +130,7 @@ def _paired(
             _add(root, paths[0], text, where, found, speaker_folders, speaker)
         elif beside:
             try:
-                text = tables.read_text(beside[0])
+                text = files.read_text(beside[0], DataError)
             except DataError as error:
                 found.problems.append(str(error))
             else:
@@ -146,7 +145,7 @@ def _add(
     path: Path,
     text: str,
     where: str,
-    found: Found,
+    found: Listing,
     speaker_folders: bool,
     speaker: str | None = None,
 ) -> None:
@@ -167,7 +166,7 @@ def _lonely(
     sounds: dict[Stem, list[Path]],
     texts: dict[Stem, list[Path]],
     listed: dict[Stem, tuple[str, str]],
-    found: Found,
+    found: Listing,
 ) -> None:
     """Texts without audio."""
     for stem, paths in texts.items():
