@@ -30,6 +30,7 @@ from crnn_audio.errors import RunError
 
 FORMAT = 2
 MAKING = "making"
+ADVICE = "Restore it from a copy, or train again."
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -112,7 +113,7 @@ class Run:
 
     def set_state(self, state: str, **facts: Any) -> None:
         """Notes in run.json that the run is "training" or "finished"."""
-        written = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        written = files.read_json_object(self.path / "run.json", RunError)
         _write_json(self.path / "run.json", written | {"state": state} | facts)
 
 
@@ -134,7 +135,7 @@ def locate(model: str | Path) -> Path:
 
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run, and not the beginning of one whose making was killed."""
-    return (path / "run.json").exists() and read_json(path / "run.json").get("state") != MAKING
+    return (path / "run.json").exists() and files.read_json_object(path / "run.json", RunError, advice=ADVICE).get("state") != MAKING
 
 
 def create(path: Path, recipe: str, assets: Assets, facts: Mapping[str, Any]) -> Run:
@@ -196,7 +197,7 @@ def open_run(model: str | Path) -> Run:
     path = locate(model)
     if not is_run(path):
         raise RunError(f"{path}: not a run directory (it has no run.json). Give the folder that `train --out` made.")
-    header = read_json(path / "run.json")
+    header = files.read_json_object(path / "run.json", RunError, advice=ADVICE)
     if type(header.get("format")) is not int or header["format"] < 1:
         raise damaged(path / "run.json", f"its format is {header.get('format')!r}")
     if header["format"] > FORMAT:
@@ -204,7 +205,7 @@ def open_run(model: str | Path) -> Run:
             f"{path}: written in format {header['format']} by crnn_audio {header.get('crnn_audio')}; this is "
             f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
         )
-    text = files.read_text(path / "recipe.yaml", error=RunError)
+    text = files.read_text(path / "recipe.yaml", RunError)
     return Run(path, _recipe(text, path / "recipe.yaml"), text, header)
 
 
@@ -233,21 +234,9 @@ def writing(path: Path) -> Iterator[None]:
         ) from None
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file of a run directory.
-
-    Raises:
-        RunError: it is missing or damaged.
-    """
-    content = files.read_json(path, error=RunError)
-    if not isinstance(content, dict):
-        raise damaged(path, "not a JSON object")
-    return content
-
-
 def damaged(path: Path, why: object) -> RunError:
     """The error of a file in a run directory that holds something else."""
-    return RunError(f"{path}: damaged ({why}). Restore it from a copy, or train again.")
+    return RunError(f"{path}: damaged ({why}). {ADVICE}")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -99,7 +99,7 @@ class Statistics:
         Raises:
             RunError: the file is missing or damaged.
         """
-        numbers = files.read_json(path, error=RunError)
+        numbers = files.read_json_object(path, RunError)
         try:
             return cls(*(tuple(float(one) for one in numbers[name]) for name in ("mean", "std")))
         except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -36,6 +36,7 @@ from crnn_audio.tasks.ctc import Masks, Recognition, transcribed
 from crnn_audio.text.normalize import normalize as normalize_text
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
+Splits = dict[str, list[Cut]]
 METRIC = "wer"
 STATISTICS_SECONDS = 3600.0
 """Seconds of training audio that normalisation statistics are taken from, at most."""

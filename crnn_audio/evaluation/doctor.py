@@ -7,16 +7,18 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from crnn_audio import build, files
+from crnn_audio import files
 from crnn_audio.batching import checks, doubts, listening
 from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.listening import Heard
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.config import load
-from crnn_audio.config.schema import SpeechRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import LOCAL, Progress
 from crnn_audio.errors import DataError, RecipeError
+from crnn_audio.evaluation.evaluate import required
+from crnn_audio.problems import load_recipe, recognition
+from crnn_audio.problems.recognition import Splits
 from crnn_audio.text.vocabulary import Vocabulary
 
 Sounds = dict[str, dict[str, Heard]]
@@ -97,9 +99,9 @@ def check(
         RecipeError: the target is none of these, or the recipe is wrong.
     """
     recipe = _recipe(str(target), overrides, root)
-    splits = {name: cuts for name, cuts in build.splits(recipe, progress).items() if cuts}
-    train = build.required(splits, "train", recipe.data.name)
-    tokens = build.vocabulary(recipe.task, train)
+    splits = {name: cuts for name, cuts in recognition.data(recipe, progress).items.items() if cuts}
+    train = required(splits, "train", recipe.data.name)
+    tokens = Vocabulary.build([cut.text for cut in train], recipe.task.vocabulary)
     faults = list(_faults(recipe, splits, tokens, progress))
     told = {(one.split, one.cut) for one in faults if one.kind == "unreadable"}
     sound = {name: [cut for cut in cuts if (name, cut.id) not in told] for name, cuts in splits.items()}
@@ -114,7 +116,7 @@ def check(
     )
 
 
-def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> SpeechRecipe:
+def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> RecognitionRecipe:
     corpus = CORPORA.get(target)
     if corpus and corpus.KIND != "recognition":
         raise RecipeError(_hears_nothing(f"{target}: {'text' if corpus.KIND == 'text' else 'music'}", target))
@@ -124,19 +126,19 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> S
         data = {"corpus": "manifests", "root": target}
     else:
         try:
-            recipe = load.load(target, overrides)
+            recipe = load_recipe(target, *overrides)
         except RecipeError as error:
             if Path(target).exists() or overrides:
                 raise
             speech = (one for one in CORPORA.values() if one.KIND == "recognition" and one.HOME != LOCAL)
             corpora = ", ".join(one.NAME for one in speech)
             raise RecipeError(f"{error} Nor is it a folder of manifests, or a corpus ({corpora}).") from None
-        if not isinstance(recipe, SpeechRecipe):
+        if not isinstance(recipe, RecognitionRecipe):
             raise RecipeError(_hears_nothing(f"{target}: trains on {recipe.data.name}", recipe.data.corpus))
         return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": str(root)} if root else {})})
     if overrides:
         raise RecipeError(f"{target}: no recipe, so there is nothing for {overrides[0]!r} to change. Name a recipe.")
-    return SpeechRecipe.model_validate({"data": data})
+    return RecognitionRecipe.model_validate({"data": data})
 
 
 def _hears_nothing(about: str, corpus: str) -> str:
@@ -148,13 +150,13 @@ def _hears_nothing(about: str, corpus: str) -> str:
 
 
 def _faults(
-    recipe: SpeechRecipe, splits: build.Splits, tokens: Vocabulary, progress: Progress | None
+    recipe: RecognitionRecipe, splits: Splits, tokens: Vocabulary, progress: Progress | None
 ) -> Iterator[Symptom]:
     """What training leaves out or refuses, and what no score can be had of."""
     cache = checks.cache_of(recipe.data.corpus)
     for split, cuts in splits.items():
         told = progress and partial(progress, f"checking {split}")
-        cheap = build.findings_by_kind(recipe, build.cuts(recipe, cuts, tokens))
+        cheap = recognition.findings_by_kind(recipe, cuts, tokens)
         found = {"unreadable": checks.unreadable(cuts, cache, told), **cheap}
         if split != "train":
             del found["too long"]  # a limit of training alone
@@ -165,7 +167,7 @@ def _faults(
             yield from _symptoms(kind, split, findings, mend)
 
 
-def _heard(recipe: SpeechRecipe, splits: build.Splits, progress: Progress | None) -> Sounds:
+def _heard(recipe: RecognitionRecipe, splits: Splits, progress: Progress | None) -> Sounds:
     cache = listening.cache_of(recipe.data.corpus)
     return {
         split: listening.listen(cuts, cache, progress and partial(progress, f"listening to {split}"))
@@ -180,7 +182,7 @@ def _symptoms(kind: str, split: str, findings: Sequence[Finding], mend: bool = F
 SOUNDS = {"silent": doubts.silent, "quiet": doubts.quiet, "gap": doubts.gaps, "clipped": doubts.clipped}
 
 
-def _oddities(recipe: SpeechRecipe, splits: build.Splits, tokens: Vocabulary, heard: Sounds) -> Iterator[Symptom]:
+def _oddities(recipe: RecognitionRecipe, splits: Splits, tokens: Vocabulary, heard: Sounds) -> Iterator[Symptom]:
     """What can be trained on and is odd all the same; and copies across splits, which make scores untrue."""
     for split, cuts in splits.items():
         for kind, test in SOUNDS.items():
