@@ -4,9 +4,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crnn_audio.evaluation.evaluate import Model
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems.restore import Restored
-from crnn_audio.evaluation.evaluate import Model
 
 
 def write(model: Model, restored: Restored, scores: Sequence[Scores]) -> str:
@@ -29,7 +29,11 @@ def write(model: Model, restored: Restored, scores: Sequence[Scores]) -> str:
 def _trained(restored: Restored) -> str:
     """How the weights came about."""
     facts, recipe = restored.run.facts, restored.recipe
-    on = "train and dev, as long as was chosen before on dev" if restored.run.recipe["data"].get("dev_as_train") else "train"
+    on = (
+        "train and dev, as long as was chosen before on dev"
+        if restored.run.recipe["data"].get("dev_as_train")
+        else "train"
+    )
     start = f", starting from {recipe.init}" if recipe.init else ""
     threads = f", {facts.get('threads')} thread(s)" if facts.get("device") == "cpu" else ""
     return (

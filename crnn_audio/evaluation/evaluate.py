@@ -6,13 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from torch import nn
-
 from crnn_audio.config import load as config
-from crnn_audio.console import ProgressReport
+from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DIVERGED, DataError, RunError
 from crnn_audio.metrics.scores import Scores
-from crnn_audio.problems import Data, ScoreOptions
+from crnn_audio.problems import Data, ScoreOptions, Task
 from crnn_audio.problems.restore import Restored, load, restore
 from crnn_audio.runs import Run
 
@@ -22,7 +20,7 @@ class Model(Protocol):
     """What `load` returns, of any problem."""
 
     run: Run
-    task: nn.Module
+    task: Task
 
 
 def evaluate(
@@ -33,7 +31,7 @@ def evaluate(
     root: str | Path | None = None,
     weights: str = "best",
     options: ScoreOptions | None = None,
-    progress: ProgressReport | None = None,
+    progress: Progress | None = None,
 ) -> Scores:
     """Scores a model on a split of the corpus that it was trained on, or of another one.
 
@@ -56,9 +54,7 @@ def evaluate(
     return score(opened, restored, recipe, data, name, options or ScoreOptions())
 
 
-def score(
-    model: Model, restored: Restored, recipe: Any, data: Data, split: str, options: ScoreOptions
-) -> Scores:
+def score(model: Model, restored: Restored, recipe: Any, data: Data, split: str, options: ScoreOptions) -> Scores:
     """The scores of a split of a corpus that was read.
 
     Raises:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio.config.explain import nearest
-from crnn_audio.console import ProgressReport
-from crnn_audio.corpora import CORPORA, home, own
+from crnn_audio.corpora import CORPORA, home
+from crnn_audio.corpora.home import Progress
+from crnn_audio.corpora.own.prepare import write_manifests
 from crnn_audio.errors import DataError
 from crnn_audio.problems.registry import PROBLEMS
 
@@ -27,7 +28,7 @@ def prepare(
     *,
     root: str | Path | None = None,
     out: str | Path | None = None,
-    progress: ProgressReport | None = None,
+    progress: Progress | None = None,
 ) -> Prepared:
     """Finds, makes or downloads a corpus and reads all of it once.
 
@@ -50,5 +51,5 @@ def prepare(
     folder = home.locate(source, Path(root) if root else None, progress)
     found = PROBLEMS[source.KIND].inspect(corpus, folder, progress)
     if out is not None:
-        own.write_manifests(source.read_splits(folder), Path(out), folder)
+        write_manifests(dict(source.read_splits(folder)), Path(out), folder)
     return Prepared(folder, found.rows, found.problems, found.remarks)

@@ -11,7 +11,7 @@ from typing import Any
 from crnn_audio import files, runs
 from crnn_audio.config import commands
 from crnn_audio.config import load as config
-from crnn_audio.console import ProgressReport
+from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation import cards
 from crnn_audio.evaluation.evaluate import recipe_for, score
@@ -41,7 +41,7 @@ def publish(
     splits: tuple[str, ...] | None = None,
     root: str | Path | None = None,
     weights: str = "best",
-    progress: ProgressReport | None = None,
+    progress: Progress | None = None,
 ) -> Published:
     """Copies a finished run into the new folder `out`, small, scores the copy and writes its model card, README.md.
 

@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from crnn_audio import build
 from crnn_audio.batching import music as batches
 from crnn_audio.batching.sequence import Span
+from crnn_audio.config.music import MusicData
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
+from crnn_audio.inference.music import encoding
 from crnn_audio.inference.wishes import Beginning, beginning, kept_voices
 from crnn_audio.runs import Run
+from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import Drawn, Request, compose, scored
@@ -99,12 +101,13 @@ class Likelihood:
 class Composer:
     """Writes music, and says how likely a given piece is; `crnn_audio.load` makes one."""
 
-    def __init__(self, run: Run, task: Prediction) -> None:
+    def __init__(self, run: Run | None, task: Prediction, data: MusicData, conditions: Conditions) -> None:
         self.run = run
         self.task = task.eval()
-        self.data = run.events.data
+        self.data = data
+        self.conditions = conditions
         self.kind = self.data.representation
-        self.representation = build.REPRESENTATIONS[self.kind]
+        self.representation = encoding.REPRESENTATIONS[self.kind]
         self.device = next(task.model.parameters()).device
 
     def generate(
@@ -160,7 +163,7 @@ class Composer:
         _refuse(bars=bars, seconds=seconds, tokens=tokens, num=num)
         if keep and (primer is not None or bars is not None or seconds is not None):
             raise DataError("a kept voice tells how a piece begins and ends; leave primer, bars and seconds away.")
-        asked, known = dict(condition or {}), self.run.conditions
+        asked, known = dict(condition or {}), self.conditions
         seeds = range(sampling.seed, sampling.seed + num)
         if keep:
             begun, kept = kept_voices(self.data, keep, asked, known, LONGEST)
@@ -190,8 +193,8 @@ class Composer:
         if seconds is not None:
             quarters = min(quarters or np.inf, seconds * about.tempo / 60)
         return Request(
-            about=build.as_rows(self.data, about),
-            condition=self.run.conditions.ids(begun.condition),
+            about=encoding.as_rows(self.data, about),
+            condition=self.conditions.ids(begun.condition),
             seed=0,
             primer=begun.rows,
             kept=kept,
@@ -201,8 +204,8 @@ class Composer:
         )
 
     def _composed(self, begun: Beginning, request: Request, drawn: Drawn, sampling: Sampling) -> Composed:
-        name = self.run.path.name
-        score = build.score_of(self.data, drawn.rows, replace(begun.about, title=f"{name} {request.seed}"))
+        name = self.run.path.name if self.run else "generated"
+        score = encoding.score_of(self.data, drawn.rows, replace(begun.about, title=f"{name} {request.seed}"))
         return Composed(
             score=score,
             seed=request.seed,
@@ -221,12 +224,12 @@ class Composer:
         Raises:
             DataError: it cannot be read, or its representation cannot hold it.
         """
-        begun = beginning(self.data, piece, {}, self.run.conditions, whole=True)
+        begun = beginning(self.data, piece, {}, self.conditions, whole=True)
         columns = self.representation.COLUMNS
         if unknown := [name for name in given if name not in columns]:
             raise DataError(f"{unknown[0]!r} is no column of this model; it has {', '.join(columns)}.")
-        ids = np.array(self.run.conditions.ids(begun.condition), dtype=np.int64)
-        told = self.representation.told(begun.rows, build.as_rows(self.data, begun.about))
+        ids = np.array(self.conditions.ids(begun.condition), dtype=np.int64)
+        told = self.representation.told(begun.rows, encoding.as_rows(self.data, begun.about))
         one = batches.EncodedPiece("", begun.rows, told, ids)
         drawn = np.array([name not in given for name in columns])
         spans = [Span(0, 0, len(begun.rows))]

@@ -19,10 +19,10 @@ from crnn_audio.audio import OnLoss, Sound
 from crnn_audio.decoding.ctc import BLANK_ID
 from crnn_audio.decoding.decoder import Decoder, Path
 from crnn_audio.features import stream as sound_stream
-from crnn_audio.features.normalize import GlobalNorm, Normalizer, Statistics
+from crnn_audio.features.normalize import GlobalNorm, Moments, Normalizer
 from crnn_audio.features.stream import SoundCarry
 from crnn_audio.models.crnn import Carry
-from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.tasks.ctc import Recognition
 
 BLOCK = 60.0
 """Seconds that are read, and convolved, at once."""
@@ -60,7 +60,7 @@ class LongRecording:
 
     def _of_the_whole(self) -> Normalizer:
         """Normalisation over the utterance, which takes a pass of its own."""
-        statistics = Statistics(self.task.front_end.num_features)
+        statistics = Moments(self.task.front_end.num_features)
         for features, _ in self._features(lambda loss: None):
             statistics.add(features, self._length(features))
         return GlobalNorm(statistics.mean, statistics.std).to(self.device)

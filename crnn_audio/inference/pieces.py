@@ -10,6 +10,7 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.errors import DataError
 from crnn_audio.inference.composer import Composed
+from crnn_audio.symbolic.score import Score
 
 FORMATS = ("mid", "abc", "musicxml", "json")
 LIST = "pieces.jsonl"
@@ -85,3 +86,21 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     except ValueError as error:
         raise DataError(f"{path}: damaged ({error}). Move it away.") from None
     return [line for line in lines if isinstance(line, dict)]
+
+
+@dataclass(frozen=True)
+class ScoreSample:
+    """A piece that a model generated while it was trained."""
+
+    score: Score
+
+    @property
+    def text(self) -> str:
+        """Nothing: music is listened to."""
+        return ""
+
+    def save(self, stem: Path) -> None:
+        """Writes MIDI and a picture, unless it has no notes."""
+        if self.score.notes:
+            self.score.save(stem.with_suffix(".mid"))
+            self.score.plot(stem.with_suffix(".png"))

@@ -28,8 +28,9 @@ class Running:
 class Predictor:
     """Reads piano rolls and foretells them; `crnn_audio.load` makes one."""
 
-    def __init__(self, run: Run, task: Prediction) -> None:
+    def __init__(self, run: Run, task: Prediction, *, copy_context: bool) -> None:
         self.run = run
+        self.copy_context = copy_context
         self.task = task.eval()
         self.device = next(task.model.parameters()).device
 
@@ -38,7 +39,7 @@ class Predictor:
         """The negative log-likelihood in nats of each frame but the first, given all before it."""
         if len(roll) < 2:
             return np.zeros(0, dtype=np.float32)
-        (batch,) = whole(Rolls.of([roll], [""], copy_context=self.run.rolls.data.copy_context), 1)
+        (batch,) = whole(Rolls.of([roll], [""], copy_context=self.copy_context), 1)
         losses: np.ndarray = self.task.losses(batch.to(self.device))[0][0].cpu().numpy()
         return losses
 
@@ -50,7 +51,7 @@ class Predictor:
         """
         head = self.task.head
         assert isinstance(head, SigmoidHead | NadeHead), "a model of piano rolls predicts keys"
-        before = copy_context_of_nothing() if self.run.rolls.data.copy_context else None
+        before = copy_context_of_nothing() if self.copy_context else None
         inputs, recall = inputs_of(frames, running.recall if running else before)
         batch = torch.from_numpy(inputs).to(self.device).unsqueeze(0)
         outputs, carry = self.task.step(batch, running.carry if running else None)

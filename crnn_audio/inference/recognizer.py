@@ -25,7 +25,7 @@ from crnn_audio.inference import long, plots
 from crnn_audio.inference.plots import Evidence
 from crnn_audio.inference.stream import Endpoint, Stream
 from crnn_audio.runs import Run
-from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.types import AudioBatch, Hypothesis
 
 BATCH_SECONDS = 120.0
@@ -51,7 +51,7 @@ class Recognizer:
         self.task = task.eval()
         self.decoder = decoder or Greedy()
         self.device = next(task.model.parameters()).device
-        self.sample_rate = run.speech.features.sample_rate
+        self.sample_rate = task.front_end.sample_rate
 
     @overload
     def transcribe(self, source: Source) -> Hypothesis: ...

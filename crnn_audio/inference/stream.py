@@ -20,7 +20,7 @@ from crnn_audio.errors import StreamError
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.stream import SoundCarry
 from crnn_audio.models.crnn import Carry
-from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.types import Hypothesis
 
 

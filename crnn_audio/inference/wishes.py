@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from crnn_audio import build
 from crnn_audio.config.music import MusicData
 from crnn_audio.errors import DataError
+from crnn_audio.inference.music import encoding
 from crnn_audio.symbolic import chorales, conditions, events, files, note_names
 from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.conditions import Conditions
@@ -75,22 +75,22 @@ def beginning(
         length = {"bars": str(bars)} if bars else {}
         chance = np.random.default_rng((seed, LIKENESS)).random()
         like = known.completed(DEFAULTS | known.usable(length) | condition, chance)
-        about = build.about(like | condition, tempo=TEMPO)
+        about = encoding.about(like | condition, tempo=TEMPO)
         return Beginning(about, _no_rows(data), _told(condition, about, known, like | length))
     score, remarks = read(music)
-    fitted, changes = build.FITTED[data.representation](score)
-    piece, heard = build.keyed(data, _settled(fitted, condition))
-    rows = build.rows_of(data, piece)
+    fitted, changes = encoding.FITTED[data.representation](score)
+    piece, heard = encoding.keyed(data, _settled(fitted, condition))
+    rows = encoding.rows_of(data, piece)
     about = replace(piece, fermatas=(), chords=())
     kept = rows if whole else _open_end(data, rows)
-    own = build.own_condition(piece) if whole else DEFAULTS | {"bars": str(bars)}
+    own = encoding.own_condition(piece) if whole else DEFAULTS | {"bars": str(bars)}
     told = _told(condition, piece, known, own)
     return Beginning(about, kept, told, (*remarks, *changes, *heard))
 
 
 def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
     """The piece in the key and the metre and with the pickup that are asked for, else as it is."""
-    own = build.about(asked)
+    own = encoding.about(asked)
     metres = own.metres if "metre" in asked or not piece.metres else piece.metres
     pickup = own.pickup if "pickup" in asked else piece.pickup
     return replace(piece, metres=metres, keys=own.keys or piece.keys, pickup=pickup)
@@ -104,7 +104,7 @@ def _told(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[s
 
 
 def _no_rows(data: MusicData) -> Rows:
-    return np.zeros((0, len(build.REPRESENTATIONS[data.representation].COLUMNS)), dtype=np.int64)
+    return np.zeros((0, len(encoding.REPRESENTATIONS[data.representation].COLUMNS)), dtype=np.int64)
 
 
 def _open_end(data: MusicData, rows: Rows) -> Int[np.ndarray, "K P"]:
@@ -133,15 +133,15 @@ def kept_voices(
     if steps >= longest:
         raise DataError(f"a kept voice lasts {steps} sixteenths; this model writes {longest - 1} at most. Cut it.")
     first = next(iter(read_voices.values()))[0]
-    settled, heard = build.keyed(data, _settled(first, condition))
+    settled, heard = encoding.keyed(data, _settled(first, condition))
     about = replace(settled, parts=(), fermatas=(), chords=())
     kept = np.zeros((steps + 1, len(chorales.COLUMNS)), dtype=np.int64)
     for name, (_, part, _) in read_voices.items():
         column = chorales.COLUMNS.index(name)
-        kept[:-1, column] = build.voice_of(data, part, about, steps, f"the kept {name}")
+        kept[:-1, column] = encoding.voice_of(data, part, about, steps, f"the kept {name}")
         kept[-1, column] = chorales.REST
     remarks = tuple(remark for _, _, said in read_voices.values() for remark in said)
-    told = _told(condition, about, known, DEFAULTS | {"bars": str(build.num_bars(first))})
+    told = _told(condition, about, known, DEFAULTS | {"bars": str(encoding.num_bars(first))})
     return Beginning(about, _no_rows(data), told, (*remarks, *heard)), kept
 
 

@@ -8,14 +8,16 @@ from math import exp
 import numpy as np
 from jaxtyping import Float, Int
 
-from crnn_audio import build
 from crnn_audio.batching.text import running
+from crnn_audio.config.text import TextData
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DIVERGED, DataError, RunError
 from crnn_audio.runs import Run
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.writing import begun, costs, drawn
 from crnn_audio.text import tokens as units
+from crnn_audio.text.plain import plain
+from crnn_audio.text.vocabulary import Vocabulary
 
 TOKENS = 300
 """Characters or words that are written where nobody says how many."""
@@ -92,10 +94,11 @@ class Likely:
 class Writer:
     """Writes text, and says how likely a given text is; `crnn_audio.load` makes one."""
 
-    def __init__(self, run: Run, task: Prediction) -> None:
+    def __init__(self, run: Run, task: Prediction, data: TextData, vocabulary: Vocabulary) -> None:
         self.run = run
+        self.data = data
         self.task = task.eval()
-        self.vocabulary = run.vocabulary
+        self.vocabulary = vocabulary
         self.device = next(task.model.parameters()).device
 
     def generate(self, *, primer: str = "", tokens: int = TOKENS, sampling: Sampling | None = None) -> Written:
@@ -159,7 +162,7 @@ class Writer:
 
     def _primer(self, primer: str) -> tuple[Int[np.ndarray, " T"], tuple[str, ...]]:
         """The tokens of a primer, as the model's recipe writes text, and what a person should know of it."""
-        spelled = build.spelled(self.run.language, primer)
+        spelled = spelling(self.data, primer)
         unknown = units.unknown(spelled, self.vocabulary)
         named = ", ".join(map(repr, unknown[:SHOWN])) + (", ..." if len(unknown) > SHOWN else "")
         if unknown and self.vocabulary.kind == "characters":
@@ -183,16 +186,10 @@ class Writer:
             DataError: there is nothing in it.
             RunError: the model computes no numbers.
         """
-        spelled = build.spelled(self.run.language, text)
-        ids = units.encode(spelled, self.vocabulary)
-        if not len(ids):
-            raise DataError(f"an empty text: there are no {self.vocabulary.kind} in it to foretell.")
-        nats = costs(self.task, running(ids, self.task.context_length))
-        if not np.isfinite(nats).all():
+        found = likelihood(self.task, self.vocabulary, spelling(self.data, text))
+        if not np.isfinite(found.nats).all():
             raise RunError(f"{self.run.path}: {DIVERGED}")
-        unknown = set(units.unknown(spelled, self.vocabulary))
-        split = tuple(units.split(spelled, self.vocabulary))
-        return TextLikelihood(spelled, split, nats, sum(token in unknown for token in split))
+        return found
 
     def next(self, text: str = "", num: int = 10) -> list[Likely]:
         """The likeliest tokens after a text, the likeliest first: of words p(word | history).
@@ -211,3 +208,23 @@ def _refuse(**counts: int) -> None:
     for name, count in counts.items():
         if not 0 < count < 1e6:
             raise DataError(f"{name}: should be above 0 and below a million (found {count}).")
+
+
+def spelling(data: TextData, text: str) -> str:
+    """Any text, normalised as a recipe says."""
+    return plain(text, lower_case=data.lower_case, ascii=data.ascii)
+
+
+def likelihood(task: Prediction, vocabulary: Vocabulary, text: str) -> TextLikelihood:
+    """How likely a normalised text is, token by token, each given all before it.
+
+    Raises:
+        DataError: there is nothing in it.
+    """
+    ids = units.encode(text, vocabulary)
+    if not len(ids):
+        raise DataError(f"an empty text: there are no {vocabulary.kind} in it to predict.")
+    nats = costs(task, running(ids, task.context_length))
+    unknown = set(units.unknown(text, vocabulary))
+    split = tuple(units.split(text, vocabulary))
+    return TextLikelihood(text, split, nats, sum(token in unknown for token in split))

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from crnn_audio.config import load as config
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.recognition import RecognitionRecipe
-from crnn_audio.config.schema import Kinds, Recipe
 from crnn_audio.config.rolls import RollsRecipe
+from crnn_audio.config.schema import Kinds, Recipe
 from crnn_audio.config.text import TextRecipe
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor
 
     from crnn_audio.batching.checks import Finding
-    from crnn_audio.console import Progress
-    from crnn_audio.decoding.ctc import Decoder
+    from crnn_audio.corpora.home import Progress
+    from crnn_audio.decoding.decoder import Decoder
     from crnn_audio.features.distort import Distortion
     from crnn_audio.metrics.scores import Scores
     from crnn_audio.runs import Run
@@ -73,6 +73,35 @@ class Assets(Protocol):
 
 
 @runtime_checkable
+class Task(Protocol):
+    """An `nn.Module` with a network and a loss that is summed over a batch's items."""
+
+    mixed: bool
+    """Whether the network's inside is trained in bfloat16."""
+
+    @property
+    def model(self) -> Any:
+        """The network, whose weights a run keeps; its head has a NAME."""
+        ...
+
+    def advance(self, batch: Any, carry: Any) -> "tuple[Tensor, Any]":
+        """The loss with gradient, and the state for the batch after it, or None; `carry` is that of the one before."""
+        ...
+
+    def to(self, device: Any) -> Any:
+        """Moves it to a device."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:
+        """Training or evaluation mode."""
+        ...
+
+    def eval(self) -> Any:
+        """Evaluation mode."""
+        ...
+
+
+@runtime_checkable
 class Batches(Protocol):
     """Global batches, addressable by epoch and step, so that a run can resume anywhere."""
 
@@ -118,7 +147,7 @@ class ScoreOptions:
     epoch: int | None = None
     training: Any = None
     num_generated: int = 20
-    decoder: "Decoder | None" = None
+    decoder: "Decoder[Any] | None" = None
     distortion: "Distortion | None" = None
 
 
@@ -162,10 +191,14 @@ class Inspection:
 class Problem(Protocol):
     """The contract. Recipes, assets, tasks and items are those of the problem, so here they have no narrower type."""
 
-    Recipe: type[Recipe]
     Assets: Any
+    """The class of its assets, with a `load(folder, recipe)`."""
     METRIC: str
     """What chooses between models on dev, such as "wer"."""
+
+    @property
+    def Recipe(self) -> type[Recipe]:
+        """The class of its recipes."""
 
     def data(self, recipe: Any, progress: "Progress | None" = None) -> Data:
         """The corpus: found, made or downloaded."""
@@ -175,7 +208,7 @@ class Problem(Protocol):
     ) -> Any:
         """What the training split decides, such as the vocabulary; `init` is the trained run to start from."""
 
-    def task(self, recipe: Any, assets: Any) -> "nn.Module":
+    def task(self, recipe: Any, assets: Any) -> Task:
         """The model and its loss, with initial weights that depend on the seed alone."""
 
     def feed(self, recipe: Any, data: Data, assets: Any, rank: int = 0, ranks: int = 1) -> Feed:

@@ -11,18 +11,19 @@ import torch
 
 from crnn_audio.batching import checks, sequence
 from crnn_audio.batching.checks import Finding
-from crnn_audio.batching.music import Augmentation, Piece, Pieces
+from crnn_audio.batching.music import Augmentation, Pieces
+from crnn_audio.batching.music import EncodedPiece as Piece
 from crnn_audio.batching.sequence import SequenceFeed
-from crnn_audio.config.music import MusicRecipe as Recipe
+from crnn_audio.config.music import MusicRecipe
 from crnn_audio.corpora import CORPORA, midi_folder, tunes
 from crnn_audio.corpora.home import Progress
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
+from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.music import encoding
-from crnn_audio.inference.music.composer import Composer
 from crnn_audio.inference.music.encoding import REPRESENTATIONS
-from crnn_audio.inference.music.outputs import ScoreSample
+from crnn_audio.inference.pieces import ScoreSample
 from crnn_audio.metrics.comparison import compare
 from crnn_audio.metrics.music import figures as figures_of
 from crnn_audio.metrics.scores import Scores
@@ -34,11 +35,12 @@ from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOpti
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
-from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, context_of_all
+from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, told_of_all
 from crnn_audio.symbolic.score import Score
-from crnn_audio.tasks.composition import Request, compose, nats_of
+from crnn_audio.tasks.composing import Request, compose, scored
 from crnn_audio.tasks.prediction import Prediction
 
+Recipe = MusicRecipe
 METRIC = "nats_per_note"
 COUNTED = {"bars", "pickup"}
 RARE = 5
@@ -70,7 +72,7 @@ class Assets:
     @classmethod
     def load(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads conditions.json."""
-        return cls(Conditions.load(folder / "conditions.json", normalized=recipe.data.normalize_keys))
+        return cls(Conditions.load(folder / "conditions.json", at_home=recipe.data.normalize_keys))
 
 
 def data(recipe: Recipe, progress: Progress | None = None) -> Data:
@@ -93,7 +95,7 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     ]
     span = range(-recipe.data.transpose, recipe.data.transpose + 1)
     every = (conditions.transposed(one, semitones) for one in known for semitones in span)
-    return Assets(Conditions.of(every, known, normalized=recipe.data.normalize_keys))
+    return Assets(Conditions.of(every, known, at_home=recipe.data.normalize_keys))
 
 
 def condition_of(tune: Tune) -> dict[str, str]:
@@ -119,7 +121,7 @@ def encoded(recipe: Recipe, chosen: Sequence[Tune], known: Conditions) -> Encode
         except DataError as error:
             findings.append(Finding(tune.id, str(error)))
     representation = REPRESENTATIONS[recipe.data.representation]
-    contexts = context_of_all(representation, [rows for _, rows, _ in held], [about for *_, about in held])
+    contexts = told_of_all(representation, [rows for _, rows, _ in held], [about for *_, about in held])
     pieces = [
         Piece(tune.id, rows, context, _ids(known, condition_of(tune)))
         for (tune, rows, _), context in zip(held, contexts, strict=True)
@@ -139,7 +141,7 @@ def _transpositions(recipe: Recipe, piece: Piece, known: Conditions) -> Iterator
         rows = representation.transposed(piece.rows, semitones)
         if rows is not None:
             ids = _ids(known, conditions.transposed(condition, semitones))
-            yield Piece(piece.id, rows, representation.transposed_context(piece.context, semitones), ids)
+            yield Piece(piece.id, rows, representation.retold(piece.context, semitones), ids)
 
 
 def task(recipe: Recipe, assets: Assets) -> Prediction:
@@ -151,7 +153,7 @@ def task(recipe: Recipe, assets: Assets) -> Prediction:
     if model.encoder:
         encoder = Recurrent(len(columns) * model.embedding_size, **model.encoder.model_dump(), bidirectional=True)
     front = RowFront(
-        [*columns, *representation.CONTEXT_SIZES, *assets.conditions.sizes],
+        [*columns, *representation.TOLD_SIZES, *assets.conditions.sizes],
         model.embedding_size,
         columns if encoder else (),
         encoder,
@@ -187,9 +189,7 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
     varied = Augmentation(recipe.seed, recipe.task.fixed_voice_probability, melody, recipe.task.condition_dropout)
     choices = [list(_transpositions(recipe, piece, known)) for piece in usable.pieces]
     pieces = Pieces(choices, recipe.model.encoder is not None, varied)
-    batches = SequenceFeed(
-        pieces, section.batch_size, section.bptt, recipe.seed, section.accumulate, rank, ranks
-    )
+    batches = SequenceFeed(pieces, section.batch_size, section.bptt, recipe.seed, section.accumulate, rank, ranks)
     fingerprint = [(piece.id, len(piece.rows)) for piece in usable.pieces]
     return Feed(batches, "rows", fingerprint, usable.findings)
 
@@ -212,30 +212,28 @@ class ScoredPiece:
         return [f"{self.id}: {self.nats / self.count:.2f} in {self.count} notes"]
 
 
-def scores(
-    task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tune], options: ScoreOptions
-) -> Scores:
+def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tune], options: ScoreOptions) -> Scores:
     """Predicts whole pieces, nothing of which is fixed; and compares what the model generates with them."""
     held = encoded(recipe, items, assets.conditions).pieces
     pieces = tuple(_scored(task, recipe, held))
     notes, nats = sum(piece.count for piece in pieces), sum(piece.nats for piece in pieces)
     mean_over_pieces = sum(piece.nats / piece.count for piece in pieces) / len(pieces)
-    details = (f"{nats / notes:.3f} nats a note; {mean_over_pieces:.3f} as the mean over pieces",)
+    details = [f"{nats / notes:.3f} nats a note; {mean_over_pieces:.3f} as the mean over pieces"]
     figures: dict[str, Any] = {"mean_over_pieces": mean_over_pieces, "pieces": len(pieces), "notes": notes}
     sample = _sample(task, recipe, assets, held[0]) if options.epoch is not None else None
     if sample:
         figures |= {f"sample_{name}": rate for name, rate in figures_of([sample]).rates.items()}
     if options.training and options.num_generated:
         like = items[: options.num_generated]
-        generated = generated_like(Composer("", recipe.data, assets.conditions, task), like, Sampling())
+        generated = generated_like(Composer(None, task, recipe.data, assets.conditions), like, Sampling())
         comparison = compare(generated, *([tune.score for tune in split] for split in (items, options.training)))
-        details += tuple(line.removeprefix("  ") for line in comparison.lines())
+        details += [line.removeprefix("  ") for line in comparison.lines()]
         figures["comparison"] = comparison.as_dict()
     return Scores(
         metrics={METRIC: nats / notes},
         loss=nats / notes,
         counts=f"{len(pieces)} pieces, {notes} notes predicted",
-        details=details,
+        details=tuple(details),
         figures=figures,
         items=pieces,
         sample=ScoreSample(sample) if sample else None,
@@ -245,7 +243,7 @@ def scores(
 def _scored(task: Prediction, recipe: Recipe, pieces: Sequence[Piece]) -> Iterator[ScoredPiece]:
     representation, device = REPRESENTATIONS[recipe.data.representation], parts.device_of(task)
     for batch in sequence.whole(Pieces([[piece] for piece in pieces], task.reads_ahead), BATCH_SIZE):
-        found = nats_of(task, batch.to(device))
+        found = scored(task, batch.to(device))
         for piece_id, targets, nats in zip(batch.cut_ids, batch.targets.numpy(), found, strict=True):
             rows = targets[: len(nats)]
             counted = float(nats[representation.counted(rows)].sum())
@@ -280,7 +278,7 @@ def transfer(recipe: Recipe, assets: Assets) -> list[str]:
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Composer:
     """What `load` returns."""
-    return Composer(run, recipe.data, assets.conditions, task)
+    return Composer(run, task, recipe.data, assets.conditions)
 
 
 def summary(recipe: Recipe) -> Summary:

@@ -12,7 +12,7 @@ from crnn_audio.config.sections import Model
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.corpora.home import Corpus
 from crnn_audio.errors import RecipeError
-from crnn_audio.models.conv import ConvFront
+from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import Head
 from crnn_audio.models.recurrent import Recurrent
@@ -57,7 +57,7 @@ def conv_front(recipe: Model, num_features: int) -> ConvFront:
     """The convolutions alone."""
     return ConvFront(
         num_features,
-        [layer.model_dump() for layer in recipe.conv],
+        [ConvSpec(**layer.model_dump()) for layer in recipe.conv],
         norm=recipe.conv_norm,
         activation=recipe.conv_activation,
         dropout=recipe.conv_dropout,
@@ -70,15 +70,15 @@ def device_of(task: nn.Module) -> torch.device:
     return next(task.parameters()).device
 
 
-def refuse_shared_state(recipe: Recipe, ranks: int) -> None:
+def refuse_shared_state(bptt: int, ranks: int) -> None:
     """Refuses truncated back-propagation in several processes.
 
     Raises:
         RecipeError: each process would carry a state that only the main one could save.
     """
-    if ranks > 1 and recipe.data.bptt:
+    if ranks > 1 and bptt:
         raise RecipeError(
-            f"data.bptt: {recipe.data.bptt} carries a state from step to step, which {ranks} processes cannot save "
+            f"data.bptt: {bptt} carries a state from step to step, which {ranks} processes cannot save "
             "together. Train with one process, or on whole sequences (data.bptt=0)."
         )
 

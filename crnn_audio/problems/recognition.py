@@ -16,8 +16,7 @@ from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
 from crnn_audio.config.differences import differences
-from crnn_audio.config.recognition import Augment, Features
-from crnn_audio.config.recognition import RecognitionRecipe as Recipe
+from crnn_audio.config.recognition import Augment, Features, RecognitionRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.ctc import Greedy
@@ -26,7 +25,7 @@ from crnn_audio.features import normalize, spectrogram
 from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer, Statistics
 from crnn_audio.features.spectrogram import FrontEnd
-from crnn_audio.inference.speech.recognizer import Recognizer
+from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.metrics.transcripts import scores_of
 from crnn_audio.models.heads import CtcHead
@@ -37,6 +36,7 @@ from crnn_audio.text.normalize import normalize as normalize_text
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
 Splits = dict[str, list[Cut]]
+Recipe = RecognitionRecipe
 METRIC = "wer"
 STATISTICS_SECONDS = 3600.0
 """Seconds of training audio that normalisation statistics are taken from, at most."""
@@ -114,9 +114,7 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     return Assets(vocabulary, init.assets.statistics)
 
 
-def _usable(
-    recipe: Recipe, training: Sequence[Cut], vocabulary: Vocabulary
-) -> tuple[list[Cut], list[Finding]]:
+def _usable(recipe: Recipe, training: Sequence[Cut], vocabulary: Vocabulary) -> tuple[list[Cut], list[Finding]]:
     """The cuts that can be trained on, and what is wrong with the others.
 
     Raises:
@@ -281,10 +279,10 @@ def distortion(augment: Augment, sample_rate: int) -> Distortion | None:
     return Distortion(
         sample_rate,
         gain_db=augment.gain_db,
-        noise_probability=noise.probability if noise else 0.0,
+        noise_share=noise.probability if noise else 0.0,
         snr_db=noise.snr_db if noise else (0.0, 0.0),
         noises=home.sounds(noise.folder, sample_rate) if noise and noise.folder else (),
-        reverberation_probability=reverberation.probability if reverberation else 0.0,
+        room_share=reverberation.probability if reverberation else 0.0,
         responses=home.sounds(reverberation.folder, sample_rate) if reverberation and reverberation.folder else (),
     )
 
@@ -329,9 +327,7 @@ def _check_dev(recipe: Recipe, dev: Sequence[Cut], vocabulary: Vocabulary) -> tu
 # --------------------------------------------------------------------------------------------- scores, words
 
 
-def scores(
-    task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cut], options: ScoreOptions
-) -> Scores:
+def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cut], options: ScoreOptions) -> Scores:
     """Transcribes every cut and counts errors against its transcript."""
     task.eval()
     decoder, device = options.decoder or Greedy(), parts.device_of(task)
@@ -450,8 +446,11 @@ def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspec
     for split, found in CORPORA[name].read_splits(folder).items():
         watched = progress and partial(progress, f"checking {split}")
         findings = [*checks.unreadable(found, cache, watched), *checks.empty(found)]
-        hours = round(sum(cut.duration for cut in found) / 3600, 4)
-        speakers = len({cut.speaker for cut in found if cut.speaker})
-        unusable = [str(one) for one in findings]
-        rows.append({"split": split, "cuts": len(found), "hours": hours, "speakers": speakers, "unusable": unusable})
+        rows.append({"split": split, **figures_of(found), "unusable": [str(one) for one in findings]})
     return Inspection(tuple(rows))
+
+
+def figures_of(chosen: Sequence[Cut]) -> dict[str, Any]:
+    """A split in figures."""
+    hours = round(sum(cut.duration for cut in chosen) / 3600, 4)
+    return {"cuts": len(chosen), "hours": hours, "speakers": len({cut.speaker for cut in chosen if cut.speaker})}

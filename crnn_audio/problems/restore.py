@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from crnn_audio import hardware, runs
 from crnn_audio.config import load as config
 from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import CrnnAudioError, RunError, enough_memory
-from crnn_audio.problems import Problem
+from crnn_audio.problems import Problem, Task
 from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.runs import Run
 
@@ -26,7 +24,7 @@ class Restored:
     recipe: Any
     assets: Any
 
-    def task(self, which: str | None = "best", device_name: str = "cpu") -> nn.Module:
+    def task(self, which: str | None = "best", device_name: str = "cpu") -> Task:
         """The model and its loss, with the "best" or "last" weights; None leaves the initial ones.
 
         Raises:
@@ -42,11 +40,12 @@ class Restored:
         return place(task, device_name)
 
 
-def place(task: nn.Module, device: str) -> nn.Module:
+def place(task: Task, device: str) -> Task:
     """A task on a device, which computes in bfloat16 only where the device has units for it."""
     chosen = hardware.device(device)
     task.mixed = task.mixed and hardware.precision(chosen, "bf16")[0] == "bf16"
-    return task.to(chosen)
+    task.to(chosen)
+    return task
 
 
 def restore(run: Run) -> Restored:

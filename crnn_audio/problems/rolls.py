@@ -9,22 +9,23 @@ import torch
 
 from crnn_audio.batching import rolls, sequence
 from crnn_audio.batching.sequence import SequenceFeed
-from crnn_audio.config.rolls import RollsRecipe as Recipe
+from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.corpora import piano_rolls
 from crnn_audio.corpora.home import Progress
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.errors import DataError
-from crnn_audio.inference.rolls import Predictor
-from crnn_audio.metrics import baselines
+from crnn_audio.inference.predictor import Predictor
+from crnn_audio.metrics import floors as baselines
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.heads import KeysHead, SigmoidHead
 from crnn_audio.models.nade import NadeHead
 from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
-from crnn_audio.problems.parts import NoAssets as Assets
 from crnn_audio.runs import Run
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.prediction import Prediction
 
+Recipe = RollsRecipe
+Assets = parts.NoAssets
 METRIC = "nats_per_frame"
 HEADS: dict[str, Callable[..., KeysHead]] = {"sigmoid": SigmoidHead, "nade": NadeHead}
 BATCH_SIZE = 32
@@ -63,7 +64,7 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
     Raises:
         RecipeError: several processes would each carry a state.
     """
-    parts.refuse_shared_state(recipe, ranks)
+    parts.refuse_shared_state(recipe.data.bptt, ranks)
     training, section = data.items["train"], recipe.data
     batches = SequenceFeed(
         _sequences(recipe, training),
@@ -95,29 +96,27 @@ class ScoredPiece:
         return [f"{self.id}: {self.nats / self.count:.2f} in {self.count} frames"]
 
 
-def scores(
-    task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Piece], options: ScoreOptions
-) -> Scores:
+def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Piece], options: ScoreOptions) -> Scores:
     """Predicts whole pieces, each from a state of zero; beside them, two baselines that need no network."""
     pieces = tuple(_scored(task, recipe, items))
     count = sum(piece.count for piece in pieces)
     value = sum(piece.nats for piece in pieces) / count
-    details, figures = (f"{value:.3f} nats a frame",), dict[str, Any]()
+    details, figures = [f"{value:.3f} nats a frame"], dict[str, Any]()
     if options.training:
         rolls_by = [[piece.roll for piece in split] for split in (options.training, items)]
         figures = {
             "independent_key": baselines.independent_key(*rolls_by),
             "key_markov": baselines.key_markov(*rolls_by),
         }
-        details += (
+        details.append(
             f"baselines: {figures['independent_key']:.2f} by how often a key sounds, {figures['key_markov']:.2f} by "
-            "whether it did in the frame before",
+            "whether it did in the frame before"
         )
     return Scores(
         metrics={METRIC: value},
         loss=value,
         counts=f"{len(pieces)} pieces, {count} frames predicted",
-        details=details,
+        details=tuple(details),
         figures=figures | {"pieces": len(pieces), "frames": count},
         items=pieces,
     )
@@ -140,7 +139,7 @@ def transfer(recipe: Recipe, assets: Assets) -> list[str]:
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Predictor:
     """What `load` returns."""
-    return Predictor(run, recipe.data, task)
+    return Predictor(run, task, copy_context=recipe.data.copy_context)
 
 
 def summary(recipe: Recipe) -> Summary:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +13,14 @@ from crnn_audio import files
 from crnn_audio.batching import plan
 from crnn_audio.batching.sequence import SequenceFeed, Sequences
 from crnn_audio.batching.text import Segments, Windows
-from crnn_audio.config.text import TextRecipe as Recipe
+from crnn_audio.config.text import TextRecipe
 from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.inference.text.language_model import LanguageModel, TextLikelihood, likelihood, spelling
-from crnn_audio.metrics import baselines
+from crnn_audio.inference.writer import TextLikelihood, likelihood, spelling
+from crnn_audio.inference.writer import Writer as LanguageModel
+from crnn_audio.metrics import text_floors as baselines
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import SoftmaxHead
@@ -28,12 +28,14 @@ from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
 from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
 from crnn_audio.runs import Run
-from crnn_audio.tasks.generation import UNKNOWN_ID, generate_tokens
 from crnn_audio.tasks.prediction import Prediction
+from crnn_audio.tasks.writing import UNKNOWN_ID
+from crnn_audio.tasks.writing import drawn as generate_tokens
 from crnn_audio.text import tokens, words
 from crnn_audio.text.plain import num_lost
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
+Recipe = TextRecipe
 METRIC = "nats_per_character"
 PRIMER_TOKENS = 10
 """Of a sample, where the context has no length of its own."""
@@ -102,7 +104,7 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
         sequences: Sequences = Windows(training, section.context_length)
         bptt = 0
     else:
-        parts.refuse_shared_state(recipe, ranks)
+        parts.refuse_shared_state(section.bptt, ranks)
         sequences, bptt = Segments(training, section.batch_size, recipe.seed), section.bptt
     batches = SequenceFeed(sequences, section.batch_size, bptt, recipe.seed, section.accumulate, rank, ranks)
     remarks = tuple(_unknown(recipe, data.items["dev"], vocabulary))
@@ -160,8 +162,8 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: str, options
         sample = _sample(task, recipe, assets, tokens.encode(items, assets.vocabulary), options.epoch)
     ngrams = dict[str, float]()
     if options.training:
-        nats = baselines.ngrams(*(tokens.known(text, assets.vocabulary) for text in (options.training, items)))
-        ngrams = {name: total / len(found.text) for name, total in nats.items()}
+        nats = baselines.text_floors(*(tokens.known(text, assets.vocabulary) for text in (options.training, items)))
+        ngrams = {baselines.FLOORS[order]: total / len(found.text) for order, total in nats.items()}
     return scores_of(found, recipe.task.unit, ngrams, sample)
 
 
@@ -215,7 +217,7 @@ def transfer(recipe: Recipe, assets: Assets) -> list[str]:
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> LanguageModel:
     """What `load` returns."""
-    return LanguageModel(run, recipe.data, assets.vocabulary, task)
+    return LanguageModel(run, task, recipe.data, assets.vocabulary)
 
 
 def summary(recipe: Recipe) -> Summary:

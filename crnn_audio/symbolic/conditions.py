@@ -1,14 +1,17 @@
 """What a piece may be asked for by name: its key, its metre, its style; each one of the values that were seen."""
 
 import difflib
+import json
 from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
-from crnn_audio.errors import DataError
+from crnn_audio import files
+from crnn_audio.errors import DataError, RunError
 from crnn_audio.symbolic import home_keys
 from crnn_audio.symbolic.score import Key, parsed_key
 
@@ -44,6 +47,22 @@ class Conditions:
         values = {name: tuple(sorted(found[name], key=_counted)) for name in sorted(found)}
         counts = Counter(tuple(sorted(kind.items())) for kind in kinds)
         return cls(values, at_home, tuple((dict(kind), count) for kind, count in counts.most_common()))
+
+    def save(self, path: Path) -> None:
+        """Writes them as JSON, all or nothing."""
+        files.write_text(path, json.dumps(self.as_json(), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: Path, *, at_home: bool) -> "Conditions":
+        """Reads what `save` wrote.
+
+        Raises:
+            RunError: the file is missing or damaged.
+        """
+        try:
+            return cls.from_json(files.read_json_object(path, RunError), at_home=at_home)
+        except ValueError as error:
+            raise RunError(f"{path}: damaged ({error}). Restore it from a copy, or train again.") from None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], *, at_home: bool) -> "Conditions":

@@ -5,7 +5,9 @@ each other's posteriors (CR-CTC, Yao et al. 2024, "CR-CTC: Consistency regulariz
 recognition").
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,10 +16,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from crnn_audio.decoding.ctc import BLANK_ID
+from crnn_audio.decoding.decoder import Decoder, Path
+from crnn_audio.decoding.words import words
 from crnn_audio.features.augment import spec_augment
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.lengths import masked
+from crnn_audio.metrics.error_rate import character_errors, right_words, word_errors
+from crnn_audio.metrics.transcripts import ScoredUtterance
 from crnn_audio.models.crnn import Carry, Crnn
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
@@ -182,7 +188,7 @@ def _view(
 
 @torch.inference_mode()
 def transcribed(
-    task: Recognition, batch: SpeechBatch, references: Mapping[str, str], decoder: Decoder
+    task: Recognition, batch: SpeechBatch, references: Mapping[str, str], decoder: Decoder[Any]
 ) -> list[ScoredUtterance]:
     """The utterances of a batch, recognised and compared with their transcripts, by cut id."""
     encoded = task(batch.audio)

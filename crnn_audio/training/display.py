@@ -1,7 +1,5 @@
 """What a person sees while a model trains: a bar on a terminal, lines anywhere, and hypotheses beside references."""
 
-import sys
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,10 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-
+from crnn_audio import runs
+from crnn_audio.console import ProgressBar, one_line
 from crnn_audio.metrics.scores import Sample, Scores, worded
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log, advice, plot_curves
@@ -20,8 +16,6 @@ from crnn_audio.training.step import StepReport
 
 WINDOW = 100
 """Steps over which the figures beside the bar are averaged."""
-LINE_SECONDS = 30.0
-"""Where there is no terminal, a line at least this often."""
 
 
 class Display:
@@ -38,28 +32,18 @@ class Display:
         self.folder = folder
         self.total_steps = total_steps
         self.max_epochs = max_epochs
-        self.console = Console(file=sys.stderr, highlight=False)
         self.recent: deque[StepReport] = deque(maxlen=WINDOW)
-        self.printed_at = time.monotonic()
         self.scalars = _tensorboard(folder)
         self.dev = ""
-        self.bar = Bar(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
-        self.task = self.bar.add_task("", total=total_steps, completed=start_step, epoch="", figures="")
+        self.bar = ProgressBar()
+        self.bar.show("training", start_step, total_steps, "")
 
     def __enter__(self) -> "Display":
-        self.bar.start()
+        self.bar.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.bar.stop()
+        self.bar.__exit__(*error)
         if self.scalars:
             self.scalars("", 0.0, -1)
 
@@ -70,14 +54,9 @@ class Display:
         if self.scalars:
             for name in ("loss", "lr", "gradient_norm"):
                 self.scalars(f"train/{name}", getattr(report, name), progress.step)
-        self.bar.update(
-            self.task,
-            completed=progress.step,
-            epoch=f"{report.epoch + 1}/{self.max_epochs}",
-            figures=self._figures(progress) + self.dev,
-        )
-        if not self.console.is_terminal and time.monotonic() - self.printed_at > LINE_SECONDS:
-            self._print(f"step {progress.step}/{self.total_steps}  {self._figures(progress)}")
+        figures = f"step {progress.step}/{self.total_steps}  {self._figures(progress)}{self.dev}"
+        label = f"epoch {report.epoch + 1}/{self.max_epochs}"
+        self.bar.show("training", progress.step, self.total_steps, figures, label)
 
     def validated(self, scores: Scores, progress: Progress, best: bool) -> None:
         """One pass over dev is done."""
@@ -98,21 +77,21 @@ class Display:
         self.dev = f"  dev {worded(scores.metric, scores.value)}"
         before = worded(scores.metric, progress.best_score or 0)
         mark = " (best so far)" if best else f" (best {before} in epoch {progress.best_epoch})"
-        self._print(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
+        self.bar.print(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
         for reference, hypothesis in scores.examples[:2]:
-            self._print(f"    reference   {reference}\n    hypothesis  {hypothesis or '(nothing)'}")
+            self.bar.print(f"    reference   {reference}\n    hypothesis  {hypothesis or '(nothing)'}")
         if scores.sample:
-            self._show(scores.sample, self.folder / "samples" / f"epoch-{progress.epoch:03d}")
+            self._keep(scores.sample, self.folder / "samples" / f"epoch-{progress.epoch:03d}")
         if warning := advice(self.log.entries("dev")):
-            self._print(warning)
+            self.bar.print(warning)
         plot_curves(self.log, self.folder / "curves.png")
 
-    def _show(self, sample: Sample, stem: Path) -> None:
+    def _keep(self, sample: Sample, stem: Path) -> None:
         with runs.writing(self.folder):
             stem.parent.mkdir(exist_ok=True)
             sample.save(stem)
         if sample.text:
-            self._print("\n".join(f"    {console.printable(line)}" for line in sample.text.split("\n")))
+            self.bar.print("\n".join(f"    {one_line(line)}" for line in sample.text.split("\n")))
 
     def _figures(self, progress: Progress) -> str:
         reports = list(self.recent)
@@ -127,10 +106,6 @@ class Display:
             f"grad {sum(one.gradient_norm for one in reports) / len(reports):.2f}  "
             f"wait {waited:.1%}  padding {1 - amount / padded:.1%}  {left} left"
         )
-
-    def _print(self, line: str) -> None:
-        self.printed_at = time.monotonic()
-        self.console.print(line, markup=False, soft_wrap=True)
 
 
 class NullDisplay:

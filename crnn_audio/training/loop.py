@@ -13,11 +13,12 @@ import torch
 from torch.optim import Optimizer
 
 from crnn_audio.metrics.scores import Scores
+from crnn_audio.problems import Task
 from crnn_audio.training import checkpoint, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
 from crnn_audio.training.ranks import SINGLE, Ranks
-from crnn_audio.training.step import StepReport, Task, TrainingBatch, take_step
+from crnn_audio.training.step import StepReport, TrainingBatch, take_step
 
 
 @runtime_checkable

@@ -57,7 +57,9 @@ def rate_factor(schedule: str, step: int, total_steps: int, warmup: float) -> fl
     if done < warmup:
         risen = done / warmup
         return (
-            START_FACTOR + (1 - START_FACTOR) * risen if schedule == "warmup" else _half_cosine(START_FACTOR, 1.0, risen)
+            START_FACTOR + (1 - START_FACTOR) * risen
+            if schedule == "warmup"
+            else _half_cosine(START_FACTOR, 1.0, risen)
         )
     return 1.0 if schedule == "warmup" else _half_cosine(1.0, END_FACTOR, (done - warmup) / max(1 - warmup, 1e-9))
 

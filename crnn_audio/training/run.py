@@ -15,7 +15,7 @@ import torch
 from crnn_audio import files, hardware, runs
 from crnn_audio.batching import loader
 from crnn_audio.config.schema import Recipe
-from crnn_audio.console import Progress as Bar
+from crnn_audio.console import ProgressBar
 from crnn_audio.errors import enough_memory
 from crnn_audio.problems import Batches
 from crnn_audio.problems.registry import PROBLEMS
@@ -169,7 +169,7 @@ def _trained(setup: Setup, ranks: Ranks, deadline: float | None, report: Report)
 def _total_steps(batches: Batches, epochs: int, ranks: Ranks) -> int:
     """Steps of all epochs, which most schedules of the learning rate need from the start."""
     total = 0
-    with Bar(shown=ranks.is_main) as bar:
+    with ProgressBar(quiet=not ranks.is_main) as bar:
         for epoch in range(epochs):
             total += batches.num_steps(epoch)
             bar("planning epochs", epoch + 1, epochs)

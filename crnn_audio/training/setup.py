@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from crnn_audio import runs
 from crnn_audio.config.schema import Recipe
-from crnn_audio.console import Progress
+from crnn_audio.console import ProgressBar
 from crnn_audio.errors import RunError
 from crnn_audio.metrics.scores import Scores
-from crnn_audio.problems import Feed, Initial, ScoreOptions
+from crnn_audio.problems import Feed, Initial, ScoreOptions, Task
 from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.problems.restore import restore
 from crnn_audio.runs import Run
@@ -41,7 +41,7 @@ class Setup:
 
     run: Run
     recipe: Recipe
-    task: nn.Module
+    task: Task
     feed: Feed
     validate: Callable[[int], Scores] | None
 
@@ -53,15 +53,13 @@ def set_up(recipe: Recipe, place: Place) -> Setup:
         RecipeError, DataError, RunError: something to fix, named in the message.
     """
     problem, run, ranks, report = PROBLEMS[recipe.task.kind], place.run, place.ranks, place.report
-    with Progress(shown=ranks.is_main) as progress:
+    with ProgressBar(quiet=not ranks.is_main) as progress:
         data = problem.data(recipe, progress)
         initial = _initial(recipe)
         assets = restore(run).assets if run else problem.assets(recipe, data, initial, report)
         feed = problem.feed(recipe, data, assets, ranks.rank, ranks.count)
     if ranks.is_main:
-        run = run or directory.create(
-            place.path, recipe, assets, place.num_threads, place.recipe_path, place.precision
-        )
+        run = run or directory.create(place.path, recipe, assets, place.num_threads, place.recipe_path, place.precision)
         for remark in (*data.remarks, *feed.remarks):
             report(remark)
         directory.list_left_out(run, feed.findings, len(data.items["train"]), report)

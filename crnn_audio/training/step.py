@@ -11,11 +11,12 @@ from itertools import chain
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
 from crnn_audio.batching.plan import key
 from crnn_audio.errors import RunError
+from crnn_audio.problems import Task
 from crnn_audio.training import optim
 from crnn_audio.training.checkpoint import Carries, Progress
 from crnn_audio.training.options import Options
@@ -48,33 +49,6 @@ class TrainingBatch(Protocol):
 
     def to(self, device: torch.device) -> Any:
         """The same on a device."""
-        ...
-
-
-@runtime_checkable
-class Task(Protocol):
-    """What the loop asks of a task: a network, and a loss summed over a batch's items.
-
-    Where sequences are longer than a batch, the state that they go on with is handed from batch to batch.
-    """
-
-    mixed: bool
-    """Whether the network's inside is trained in bfloat16."""
-
-    @property
-    def model(self) -> nn.Module:
-        """The network whose weights are updated."""
-        ...
-
-    def train(self, mode: bool = True) -> Any:
-        """Training or evaluation mode."""
-        ...
-
-    def advance(self, batch: Any, carry: Any) -> tuple[Tensor, Any]:
-        """The loss summed over the batch's items, with gradient, and the carry for the batch after it, or None.
-
-        `carry` is that of the batch before it; None at the beginning of an epoch.
-        """
         ...
 
 

@@ -1,14 +1,15 @@
 """Corpora: fetched and checked, or made of one's own recordings."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from crnn_audio.console import report
 from crnn_audio.errors import DataError
 from crnn_audio.verbs.arguments import Json, Overrides, Root
-from crnn_audio.verbs.telling import say
 
 
 def prepare(
@@ -33,11 +34,11 @@ def prepare(
     with a text of the same name beside it, a table (.tsv, .csv, .jsonl) of paths and texts, or Lhotse cuts.
     """
     if (corpus == "folder") != (path is not None):
-        say("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
+        report("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
         raise typer.Exit(2)
-    from crnn_audio.console import Progress
+    from crnn_audio.console import ProgressBar
 
-    with Progress() as progress:
+    with ProgressBar() as progress:
         if path is None:
             _prepare_corpus(corpus, root, out, as_json, progress)
         else:
@@ -51,7 +52,7 @@ def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: b
     for row in prepared.rows:
         _print_row(row, as_json)
     for line in (*prepared.problems, *prepared.remarks, f"{corpus} lies in {prepared.folder}."):
-        say(line)
+        report(line)
     if prepared.problems:
         raise typer.Exit(DataError.exit_code)
 
@@ -62,27 +63,32 @@ def _print_row(row: Mapping[str, Any], as_json: bool) -> None:
         print(json.dumps(row))
         return
     unusable = row.get("unusable", ())
-    cells = [f"{value:10}" if isinstance(value, str) else f"{value:9,} {name}" for name, value in row.items() if name != "unusable"]
+    cells = [
+        f"{value:10}" if isinstance(value, str) else f"{value:9,} {name}"
+        for name, value in row.items()
+        if name != "unusable"
+    ]
     print("  ".join(cells + ([f"{len(unusable)} unusable"] if "unusable" in row else [])))
     print("".join(f"       {one}\n" for one in unusable), end="")
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
     from crnn_audio.config import next_steps
-    from crnn_audio.corpora.own import prepare_folder
+    from crnn_audio.corpora.own.prepare import prepare_folder
+    from crnn_audio.problems import recognition
 
     speaker_folders, resplit, leave_out = ways
     prepared = prepare_folder(
         path, out, speaker_folders=speaker_folders, resplit=resplit, leave_out=leave_out, progress=progress
     )
     for note in prepared.notes:
-        say(note)
+        report(note)
     if prepared.left_out:
-        say("\n".join([f"Left out {len(prepared.left_out)}:", *prepared.left_out]))
-    say(f"Split {prepared.how}. Manifests are in {prepared.folder}. Next:")
-    say(f"  {next_steps.doctor(prepared.folder)}\n  {next_steps.train(prepared.folder, prepared.splits)}")
+        report("\n".join([f"Left out {len(prepared.left_out)}:", *prepared.left_out]))
+    report(f"Split {prepared.how}. Manifests are in {prepared.folder}. Next:")
+    report(f"  {next_steps.doctor(prepared.folder)}\n  {next_steps.train(prepared.folder, prepared.splits)}")
     for split, cuts in prepared.splits.items():
-        _print_split(split, cuts, [], as_json)
+        _print_row({"split": split, **recognition.figures_of(cuts)}, as_json)
 
 
 def doctor(
@@ -97,14 +103,14 @@ def doctor(
     Listens to every cut. Each finding names the cut, the reason and what to do; the exit code is 4 if something must be
     mended before training or scoring. Changes (KEY=VALUE) are for recipes.
     """
-    from crnn_audio.inference.doctor import check, draw_durations, lines
-    from crnn_audio.training.display import Preparing
+    from crnn_audio.console import ProgressBar
+    from crnn_audio.evaluation.doctor import check, draw_durations, lines
 
-    with Preparing() as progress:
+    with ProgressBar() as progress:
         diagnosis = check(target, overrides or (), root=root, progress=progress)
     print(json.dumps(diagnosis.as_json(), ensure_ascii=False) if as_json else "\n".join(lines(diagnosis)))
     if plot:
         draw_durations(diagnosis, plot)
-        say(f"Durations are drawn in {plot}.")
+        report(f"Durations are drawn in {plot}.")
     if not diagnosis.usable:
         raise typer.Exit(DataError.exit_code)

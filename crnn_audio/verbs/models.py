@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crnn_audio.console import say
+from crnn_audio.console import report
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Root, Weights, WeightsOption
 
 
@@ -42,10 +42,10 @@ def evaluate(
     """
     distorted = noise is not None or reverberation is not None
     if record and (distorted or corpus):
-        say("--record is for the model's own corpus as it is: leave out --noise, --reverberation and --corpus.")
+        report("--record is for the model's own corpus as it is: leave out --noise, --reverberation and --corpus.")
         raise typer.Exit(2)
     from crnn_audio.config import commands
-    from crnn_audio.console import Progress
+    from crnn_audio.console import ProgressBar
     from crnn_audio.evaluation.evaluate import evaluate
     from crnn_audio.evaluation.results import record as write
     from crnn_audio.evaluation.results import recordable
@@ -57,13 +57,13 @@ def evaluate(
         recordable(opened)
     distortion = _distortion(noise, snr, reverberation, opened.sample_rate) if distorted else None
     options = ScoreOptions(distortion=distortion)
-    with Progress() as progress:
+    with ProgressBar() as progress:
         scores = evaluate(opened, split, corpus=corpus, root=root, options=options, progress=progress)
     if split is None and scores.split != "test" and not corpus:
-        say(f"{scores.corpus} has no test split; this is {scores.split}, by which training chose the weights.")
+        report(f"{scores.corpus} has no test split; this is {scores.split}, by which training chose the weights.")
     if record:  # before anything is printed into a pipe that may be closed
         command = commands.command(["evaluate", model, "--split", scores.split, "--weights", weights.value])
-        say(f"Recorded in {write(opened, scores, command)}.")
+        report(f"Recorded in {write(opened, scores, command)}.")
     if plot:
         _plot(scores, plot)
     print(json.dumps(scores.as_json()) if as_json else "\n".join(scores.lines(model, worst)))
@@ -71,10 +71,10 @@ def evaluate(
 
 def _plot(scores: Any, path: Path) -> None:
     if scores.plot is None:
-        say("--plot: there is nothing to plot of this model; it is for models that generate music.")
+        report("--plot: there is nothing to plot of this model; it is for models that generate music.")
         raise typer.Exit(2)
     scores.plot(path)
-    say(f"Plotted in {path}.")
+    report(f"Plotted in {path}.")
 
 
 def _distortion(noise: Path | None, snr: float, reverberation: Path | None, sample_rate: int) -> Any:
@@ -83,10 +83,10 @@ def _distortion(noise: Path | None, snr: float, reverberation: Path | None, samp
 
     return Distortion(
         sample_rate,
-        noise_probability=1.0 if noise else 0.0,
+        noise_share=1.0 if noise else 0.0,
         snr_db=(snr, snr),
         noises=home.sounds(noise, sample_rate) if noise else (),
-        reverberation_probability=1.0 if reverberation else 0.0,
+        room_share=1.0 if reverberation else 0.0,
         responses=home.sounds(reverberation, sample_rate) if reverberation else (),
     )
 
@@ -101,16 +101,16 @@ def publish(
 
     Half-precision weights and no training state; the copy is scored, and a model card is written into it.
     """
-    from crnn_audio.console import Progress
+    from crnn_audio.console import ProgressBar
     from crnn_audio.evaluation.publish import publish
     from crnn_audio.metrics.scores import worded
 
-    with Progress() as progress:
+    with ProgressBar() as progress:
         published = publish(model, out, root=root, weights=weights.value, progress=progress)
     for one in published.scores:
         found = ", ".join(worded(metric, value) for metric, value in one.metrics.items())
         print(f"{out} on {one.corpus} {one.split}: {found}")
     if "test" not in {one.split for one in published.scores}:
-        say(f"{published.scores[0].corpus} has no test split; the model card has scores on dev alone.")
+        report(f"{published.scores[0].corpus} has no test split; the model card has scores on dev alone.")
     which = ", with the weights at the end of training" if published.weights == "last" else ""
-    say(f"{out}: {published.num_bytes / 1e6:.1f} MB{which}. Its model card is {out / 'README.md'}.")
+    report(f"{out}: {published.num_bytes / 1e6:.1f} MB{which}. Its model card is {out / 'README.md'}.")

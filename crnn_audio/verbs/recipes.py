@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crnn_audio.console import say
+from crnn_audio.console import report
 from crnn_audio.verbs.arguments import Json, Overrides
 
 
@@ -45,7 +45,7 @@ def show(
         print(config.json_schema(RECIPES), end="")
         return
     if recipe is None:
-        say("Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
+        report("Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
         raise typer.Exit(2)
     path = Path(recipe) / "recipe.yaml" if Path(recipe).is_dir() and (Path(recipe) / "run.json").exists() else recipe
     resolved = load_recipe(path, *(overrides or []))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from crnn_audio.console import say
+from crnn_audio.console import report
 from crnn_audio.errors import CrnnAudioError
 from crnn_audio.verbs.arguments import Overrides, RecipeArgument
 
@@ -39,7 +39,7 @@ def train(
 
     trained = train(resolved, out, minutes=minutes, recipe_path=str(path))
     if trained.is_main:
-        _report(trained, ["train", str(path), "--out", str(out), *(overrides or [])])
+        _print_result(trained, ["train", str(path), "--out", str(out), *(overrides or [])])
     if trained.interrupted:
         raise typer.Exit(130)
 
@@ -55,7 +55,7 @@ def _reported_once() -> Iterator[None]:
         raise
 
 
-def _report(trained: Any, words: list[str]) -> None:
+def _print_result(trained: Any, words: list[str]) -> None:
     from crnn_audio.metrics.scores import worded
 
     score = "" if trained.score is None else f", best dev {worded(trained.metric, trained.score)}"
@@ -65,7 +65,7 @@ def _report(trained: Any, words: list[str]) -> None:
         return
     several = ["torchrun", "--standalone", "--nproc-per-node", str(trained.processes), "-m", "crnn_audio"]
     again = shlex.join([*(several if trained.processes > 1 else ["crnn-audio"]), *words])
-    say(f"{trained.path}: stopped and saved ({done}). The same command resumes:\n  {again}")
+    report(f"{trained.path}: stopped and saved ({done}). The same command resumes:\n  {again}")
 
 
 def _duration(seconds: float) -> str:

@@ -28,7 +28,7 @@ from crnn_audio.config.schema import Model, Recipe
 from crnn_audio.errors import CrnnAudioError
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.models.recurrent import CELLS
-from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.training import loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options

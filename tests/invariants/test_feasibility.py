@@ -14,7 +14,7 @@ from crnn_audio.batching import manifests
 from crnn_audio.batching.plan import PlannedCut
 from crnn_audio.decoding.ctc import needed_frames
 from crnn_audio.errors import DataError
-from crnn_audio.tasks.recognition import ctc_losses
+from crnn_audio.tasks.ctc import ctc_losses
 from crnn_audio.types import Encoded
 from tests import trainings
 from tests.invariants.small import moved

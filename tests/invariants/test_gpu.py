@@ -17,7 +17,7 @@ from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.dropout import TimeDropout
 from crnn_audio.runs import Run
-from crnn_audio.tasks.recognition import Recognition, ctc_losses
+from crnn_audio.tasks.ctc import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
 from tests.invariants.devices import CPU, TOLERANCES, assert_near, sound_on, twin

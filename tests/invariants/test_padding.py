@@ -16,7 +16,7 @@ from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference import recognizer
 from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.lengths import mask
-from crnn_audio.tasks.recognition import Recognition, ctc_losses
+from crnn_audio.tasks.ctc import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
 from tests.invariants.small import STACKS, TIMES, crnn, each_way, features, moved, padded

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from crnn_audio import build
-from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
 from tests.invariants.small import CELLS, RECURRENT, TAPS, each_way, moved

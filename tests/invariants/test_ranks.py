@@ -15,7 +15,7 @@ from torch import Tensor
 from crnn_audio import build, runs
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.errors import DataError
-from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.training import checkpoint, diagnostics, display, loop, optim
 from crnn_audio.training import run as training
 from crnn_audio.training.checkpoint import Progress

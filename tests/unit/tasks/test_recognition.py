@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.tasks.recognition import Recognition, ctc_losses, divergences
+from crnn_audio.tasks.ctc import Recognition, ctc_losses, divergences
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
 from tests.invariants.small import moved

@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from crnn_audio import cli, runs
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RunError
-from crnn_audio.tasks.recognition import Recognition
+from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.training import display
 from crnn_audio.training import run as training
 from tests import trainings
