@@ -13,9 +13,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two spinning threads on b
 
 import typer
 
+from crnn_audio.console import report
 from crnn_audio.errors import CrnnAudioError, DataError
 from crnn_audio.verbs import data, hearing, language, music, recipes, scores, training
-from crnn_audio.verbs.telling import say
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "recipes": recipes.list_recipes,
@@ -52,7 +52,7 @@ def main() -> None:
         finally:
             _flush()  # here, where a closed pipe can still be caught
     except CrnnAudioError as error:
-        say(str(error))
+        report(str(error))
         sys.exit(error.exit_code)
     except SystemExit as ending:
         sys.exit(0 if isinstance(ending.__context__, BrokenPipeError) else ending.code)  # typer ends it with 1

@@ -4,17 +4,12 @@ import json
 from types import TracebackType
 from typing import Self, TextIO
 
+from crnn_audio.console import one_line
 from crnn_audio.inference.formats import FORMATS, as_ctm, fields
 from crnn_audio.types import Hypothesis
 
 ONE_FILE = frozenset({"srt", "vtt", "tsv", "textgrid"})
 """Formats whose file is about one recording; several cannot follow each other."""
-CONTROLS = {code: repr(chr(code))[1:-1] for code in [*range(32), 127]}
-
-
-def visible(name: str) -> str:
-    """A name or a message on one line: line breaks and the like as Python writes them."""
-    return name.translate(CONTROLS)
 
 
 class Printer:
@@ -50,5 +45,5 @@ class Printer:
             return (",\n" if self.count else "[\n") + json.dumps(fields(hypothesis), ensure_ascii=False, indent=1)
         if self.form == "ctm":
             return as_ctm(hypothesis, name)
-        start = f"{visible(str(hypothesis.path))}\t" if self.form == "text" and self.named else ""
+        start = f"{one_line(str(hypothesis.path))}\t" if self.form == "text" and self.named else ""
         return start + FORMATS[self.form](hypothesis)

@@ -1,7 +1,5 @@
 """What a person sees while a model trains: a bar on a terminal, lines anywhere, and hypotheses beside references."""
 
-import sys
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,55 +7,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
-
+from crnn_audio.console import ProgressBar, one_line
 from crnn_audio.metrics.scores import worded
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log, advice, draw_curves
 from crnn_audio.training.step import StepReport
 
-DONE_SECONDS = 1.0
-"""Preparations that take longer are mentioned when they are done."""
 WINDOW = 100
 """Steps over which the figures beside the bar are averaged."""
-LINE_SECONDS = 30.0
-"""Where there is no terminal, a line at least this often."""
-
-
-class Preparing:
-    """A bar for work before training: `with Preparing() as progress: ... progress("speaking digits", 30, 100)`."""
-
-    def __init__(self, *, shown: bool = True) -> None:
-        self.console = Console(file=sys.stderr, highlight=False, quiet=not shown)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        self.bar = Bar(*columns, console=self.console, transient=True, disable=not self.console.is_terminal)
-        self.tasks: dict[str, TaskID] = {}
-        self.started: dict[str, float] = {}
-
-    def __enter__(self) -> "Preparing":
-        self.bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.stop()
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """`done` of `total` (0: not known) are done."""
-        if what not in self.tasks:
-            self.tasks[what] = self.bar.add_task(what)
-            self.started[what] = time.monotonic()
-        self.bar.update(self.tasks[what], completed=done, total=total or None)
-        took = time.monotonic() - self.started[what]
-        if done == total and took > DONE_SECONDS:
-            self.console.print(f"{what}: {total} done in {took:.0f} s", markup=False)
 
 
 class Display:
@@ -74,28 +32,18 @@ class Display:
         self.folder = folder
         self.total_steps = total_steps
         self.max_epochs = max_epochs
-        self.console = Console(file=sys.stderr, highlight=False)
         self.recent: deque[StepReport] = deque(maxlen=WINDOW)
-        self.said_at = time.monotonic()
         self.scalars = _tensorboard(folder)
         self.dev = ""
-        self.bar = Bar(
-            TextColumn("epoch {task.fields[epoch]}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            console=self.console,
-            transient=True,
-            disable=not self.console.is_terminal,
-        )
-        self.task = self.bar.add_task("", total=total_steps, completed=start_step, epoch="", figures="")
+        self.bar = ProgressBar()
+        self.bar.show("training", start_step, total_steps, "")
 
     def __enter__(self) -> "Display":
-        self.bar.start()
+        self.bar.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.bar.stop()
+        self.bar.__exit__(*error)
         if self.scalars:
             self.scalars("", 0.0, -1)
 
@@ -106,14 +54,9 @@ class Display:
         if self.scalars:
             for name in ("loss", "lr", "gradient_norm"):
                 self.scalars(f"train/{name}", getattr(report, name), progress.step)
-        self.bar.update(
-            self.task,
-            completed=progress.step,
-            epoch=f"{report.epoch + 1}/{self.max_epochs}",
-            figures=self._figures(progress) + self.dev,
-        )
-        if not self.console.is_terminal and time.monotonic() - self.said_at > LINE_SECONDS:
-            self._say(f"step {progress.step}/{self.total_steps}  {self._figures(progress)}")
+        figures = f"step {progress.step}/{self.total_steps}  {self._figures(progress)}{self.dev}"
+        label = f"epoch {report.epoch + 1}/{self.max_epochs}"
+        self.bar.show("training", progress.step, self.total_steps, figures, label)
 
     def judged(self, judgement: Judgement, progress: Progress, best: bool) -> None:
         """One pass over dev is done."""
@@ -134,13 +77,13 @@ class Display:
         self.dev = f"  dev {worded(judgement.metric, judgement.score)}"
         before = worded(judgement.metric, progress.best_score or 0)
         mark = " (best so far)" if best else f" (best {before} in epoch {progress.best_epoch})"
-        self._say(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
+        self.bar.print(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
         for reference, hypothesis in judgement.examples(2):
-            self._say(f"    said   {reference}\n    heard  {hypothesis or '(nothing)'}")
+            self.bar.print(f"    said   {reference}\n    heard  {hypothesis or '(nothing)'}")
         if judgement.written:
-            self._say("\n".join(f"    {_seen(line)}" for line in judgement.written.split("\n")))
+            self.bar.print("\n".join(f"    {one_line(line)}" for line in judgement.written.split("\n")))
         if warning := advice(self.log.entries("dev")):
-            self._say(warning)
+            self.bar.print(warning)
         draw_curves(self.log, self.folder / "curves.png")
 
     def _figures(self, progress: Progress) -> str:
@@ -156,15 +99,6 @@ class Display:
             f"grad {sum(one.gradient_norm for one in reports) / len(reports):.2f}  "
             f"wait {waited:.1%}  padding {1 - amount / padded:.1%}  {left} left"
         )
-
-    def _say(self, line: str) -> None:
-        self.said_at = time.monotonic()
-        self.console.print(line, markup=False, soft_wrap=True)
-
-
-def _seen(line: str) -> str:
-    """What a model wrote may hold what would change the terminal."""
-    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in line)
 
 
 class Silence:

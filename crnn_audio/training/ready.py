@@ -22,6 +22,7 @@ from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.text import TextRecipe
+from crnn_audio.console import ProgressBar
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.decoding.sampling import Sampling
@@ -46,7 +47,6 @@ from crnn_audio.tasks.writing import UNKNOWN_ID, drawn
 from crnn_audio.text import tokens
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import init, start
-from crnn_audio.training.display import Preparing
 from crnn_audio.training.ranks import Ranks
 from crnn_audio.training.start import Say
 from crnn_audio.training.step import TrainingBatch
@@ -110,26 +110,26 @@ def ready(recipe: Recipe, beginning: Beginning) -> Ready:
     Raises:
         RecipeError, DataError, RunError: something to mend, said in the message.
     """
-    with Preparing(shown=beginning.ranks.leads) as preparing:
+    with ProgressBar(quiet=not beginning.ranks.leads) as progress:
         if isinstance(recipe, RecognitionRecipe):
-            return _speech(recipe, beginning, preparing)
+            return _speech(recipe, beginning, progress)
         if isinstance(recipe, RollsRecipe):
-            return _rolls(recipe, beginning, preparing)
+            return _rolls(recipe, beginning, progress)
         if isinstance(recipe, MusicRecipe):
-            return _events(recipe, beginning, preparing)
+            return _events(recipe, beginning, progress)
         assert isinstance(recipe, TextRecipe), "the schema knows no other kind"
-        return _text(recipe, beginning, preparing)
+        return _text(recipe, beginning, progress)
 
 
-def _speech(recipe: RecognitionRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
+def _speech(recipe: RecognitionRecipe, beginning: Beginning, progress: ProgressBar) -> Ready:
     run, device, ranks, say = beginning.run, beginning.device, beginning.ranks, beginning.say
-    splits = build.splits(recipe, preparing)
+    splits = build.splits(recipe, progress)
     training = build.required(splits, "train", recipe.data.name)
     if recipe.data.dev_as_train and not splits.get("dev"):
         raise DataError(f"{recipe.data.name}: has no dev, which data.dev_as_train would train on. Leave that away.")
     source = init.source(recipe)
     vocabulary = run.vocabulary if run else _vocabulary(recipe, source, training)
-    usable, left_out = start.usable(recipe, vocabulary, splits, preparing, say)
+    usable, left_out = start.usable(recipe, vocabulary, splits, progress, say)
     if ranks.leads:
         if run is None:
             for line in init.told(str(recipe.init), source.vocabulary, vocabulary) if source else ():
@@ -175,8 +175,8 @@ def judge(task: Recognition, cuts: Cuts, device: torch.device, budget: float, wo
     return judge_recognition(task, (one.to(device) for one in batches), references, Greedy())
 
 
-def _rolls(recipe: RollsRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
-    pieces = build.pieces(recipe, preparing)
+def _rolls(recipe: RollsRecipe, beginning: Beginning, progress: ProgressBar) -> Ready:
+    pieces = build.pieces(recipe, progress)
     training = build.required(pieces, "train", recipe.data.name)
     run, device, ranks = beginning.run, beginning.device, beginning.ranks
     if run is None and ranks.leads:
@@ -196,8 +196,8 @@ def _judge_rolls(task: NextFrame, pieces: Sequence[Piece], device: torch.device,
     return judge_next_frame(task, (one.to(device) for one in whole))
 
 
-def _events(recipe: MusicRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
-    music = build.music(recipe, preparing)
+def _events(recipe: MusicRecipe, beginning: Beginning, progress: ProgressBar) -> Ready:
+    music = build.music(recipe, progress)
     training = build.required(music.splits, "train", recipe.data.name)
     run, device, ranks = beginning.run, beginning.device, beginning.ranks
     known = run.conditions if run else build.known_conditions(recipe, training)
@@ -236,8 +236,8 @@ def _sample(recipe: MusicRecipe, task: NextToken, like: EventPiece, known: Condi
     return build.score_of(recipe.data, drawn.rows, about)
 
 
-def _text(recipe: TextRecipe, beginning: Beginning, preparing: Preparing) -> Ready:
-    text = build.text(recipe, preparing)
+def _text(recipe: TextRecipe, beginning: Beginning, progress: ProgressBar) -> Ready:
+    text = build.text(recipe, progress)
     run, device, ranks = beginning.run, beginning.device, beginning.ranks
     vocabulary = run.vocabulary if run else build.vocabulary_of_text(recipe, text.splits["train"])
     ids = build.encoded_text(recipe, text, vocabulary)

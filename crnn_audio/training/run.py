@@ -16,12 +16,13 @@ from torch import nn
 from crnn_audio import build, files, runs
 from crnn_audio.batching import loader
 from crnn_audio.config.schema import Recipe
+from crnn_audio.console import ProgressBar
 from crnn_audio.errors import enough_memory
 from crnn_audio.runs import Run
 from crnn_audio.training import checkpoint, lock, loop, optim, ready, start
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
-from crnn_audio.training.display import Display, Preparing, Silence
+from crnn_audio.training.display import Display, Silence
 from crnn_audio.training.options import Options
 from crnn_audio.training.ranks import Ranks, joined
 from crnn_audio.training.ready import METRICS, Beginning, PlannedFeed, Ready
@@ -162,7 +163,7 @@ def _trained(prepared: Ready, ranks: Ranks, deadline: float | None, say: Say) ->
 def _total_steps(feed: PlannedFeed, epochs: int, ranks: Ranks) -> int:
     """Steps of all epochs, which most schedules of the learning rate need from the start."""
     total = 0
-    with Preparing(shown=ranks.leads) as progress:
+    with ProgressBar(quiet=not ranks.leads) as progress:
         for epoch in range(epochs):
             total += feed.num_steps(epoch)
             progress("planning epochs", epoch + 1, epochs)

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from crnn_audio.console import ProgressBar, report
 from crnn_audio.errors import DataError
 from crnn_audio.verbs.arguments import Json, Overrides, Root
-from crnn_audio.verbs.telling import say
 
 
 def prepare(
@@ -33,11 +33,10 @@ def prepare(
     with a text of the same name beside it, a table (.tsv, .csv, .jsonl) of paths and texts, or Lhotse cuts.
     """
     if (corpus == "folder") != (path is not None):
-        say("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
+        report("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
         raise typer.Exit(2)
-    from crnn_audio.training.display import Preparing
 
-    with Preparing() as progress:
+    with ProgressBar() as progress:
         if path is None:
             _prepare_corpus(corpus, root, out, as_json, progress)
         else:
@@ -59,7 +58,7 @@ def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: b
     else:
         for split, cuts in prepared.splits.items():
             _print_split(split, cuts, prepared.findings[split], as_json)
-    say(f"{corpus} lies in {prepared.folder}.")
+    report(f"{corpus} lies in {prepared.folder}.")
     if isinstance(prepared, build.PreparedRolls) and prepared.damaged:
         raise typer.Exit(DataError.exit_code)
 
@@ -70,9 +69,9 @@ def _print_rolls(prepared: Any, as_json: bool) -> None:
             figures = {"pieces": len(pieces), "frames": sum(len(piece.roll) for piece in pieces)}
             _print_music({"collection": name, "split": split}, figures, as_json)
     for problem in prepared.damaged.values():
-        say(problem)
+        report(problem)
     if prepared.absent:
-        say(f"Not there: {', '.join(prepared.absent)}.")
+        report(f"Not there: {', '.join(prepared.absent)}.")
 
 
 def _print_tunes(prepared: Any, as_json: bool) -> None:
@@ -81,7 +80,7 @@ def _print_tunes(prepared: Any, as_json: bool) -> None:
         _print_music({"split": split}, {"pieces": len(tunes), "notes": notes}, as_json)
     if prepared.left_out:
         name, reason = next(iter(prepared.left_out.items()))
-        say(f"Left out {len(prepared.left_out)}, each with its reason in left_out.json; {name}: {reason}.")
+        report(f"Left out {len(prepared.left_out)}, each with its reason in left_out.json; {name}: {reason}.")
 
 
 def _print_music(names: dict[str, str], figures: dict[str, int], as_json: bool) -> None:
@@ -98,11 +97,11 @@ def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool],
         path, out, speaker_folders=speaker_folders, resplit=resplit, leave_out=leave_out, progress=progress
     )
     for note in prepared.notes:
-        say(note)
+        report(note)
     if prepared.left_out:
-        say("\n".join([f"Left out {len(prepared.left_out)}:", *prepared.left_out]))
-    say(f"Split {prepared.how}. Manifests are in {prepared.folder}. Next:")
-    say(f"  {next_steps.doctor(prepared.folder)}\n  {next_steps.train(prepared.folder, prepared.splits)}")
+        report("\n".join([f"Left out {len(prepared.left_out)}:", *prepared.left_out]))
+    report(f"Split {prepared.how}. Manifests are in {prepared.folder}. Next:")
+    report(f"  {next_steps.doctor(prepared.folder)}\n  {next_steps.train(prepared.folder, prepared.splits)}")
     for split, cuts in prepared.splits.items():
         _print_split(split, cuts, [], as_json)
 
@@ -132,13 +131,12 @@ def doctor(
     mended before training or scoring. Changes (KEY=VALUE) are for recipes.
     """
     from crnn_audio.inference.doctor import check, draw_durations, lines
-    from crnn_audio.training.display import Preparing
 
-    with Preparing() as progress:
+    with ProgressBar() as progress:
         diagnosis = check(target, overrides or (), root=root, progress=progress)
     print(json.dumps(diagnosis.as_json(), ensure_ascii=False) if as_json else "\n".join(lines(diagnosis)))
     if plot:
         draw_durations(diagnosis, plot)
-        say(f"Durations are drawn in {plot}.")
+        report(f"Durations are drawn in {plot}.")
     if not diagnosis.usable:
         raise typer.Exit(DataError.exit_code)

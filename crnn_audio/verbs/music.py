@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from crnn_audio.console import report
 from crnn_audio.errors import DataError
 from crnn_audio.verbs import texts
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
-from crnn_audio.verbs.telling import say
 
 
 def generate(
@@ -63,14 +63,14 @@ def generate(
     opened = load(model, device=device, weights=weights.value)
     if isinstance(opened, Writer):
         if unfit := [name for name, value in {**music, "wav": wav, "format": form}.items() if value]:
-            say(f"--{unfit[0]} is for music, and {model} writes text.")
+            report(f"--{unfit[0]} is for music, and {model} writes text.")
             raise typer.Exit(2)
         _say_if_unfinished(model, opened)
         texts.write(opened, model, out, num, primer or "", tokens, sampling, as_json)
         return
     composer = composer_of(opened)
     if out is None:
-        say("Missing option '--out', the folder where pieces are written.")
+        report("Missing option '--out', the folder where pieces are written.")
         raise typer.Exit(2)
     _say_if_unfinished(model, composer)
     _write(
@@ -80,7 +80,7 @@ def generate(
 
 def _say_if_unfinished(model: str, opened: Any) -> None:
     if not opened.run.finished:
-        say(f"{model}: this run is not finished; these are its best weights so far.")
+        report(f"{model}: this run is not finished; these are its best weights so far.")
 
 
 def _write(
@@ -99,7 +99,7 @@ def _write(
     names = writing(out, Path(model).name, range(sampling.seed, sampling.seed + num), form=form, wav=wav)
     pieces = composer.generate_many(num, **asked, sampling=sampling)
     for remark in dict.fromkeys(remark for piece in pieces for remark in piece.remarks):
-        say(remark)
+        report(remark)
     for piece, files in zip(pieces, names, strict=True):
         facts = {"path": str(files.notes), **piece.as_json()}
         files.write(piece, facts)

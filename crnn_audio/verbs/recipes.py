@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from crnn_audio.console import report
 from crnn_audio.verbs.arguments import Json, Overrides
-from crnn_audio.verbs.telling import say
 
 
 def list_recipes(as_json: Json = False) -> None:
@@ -37,7 +37,7 @@ def show(
         print(load.json_schema(RECIPES), end="")
         return
     if recipe is None:
-        say("Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
+        report("Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
         raise typer.Exit(2)
     resolved = load.load(recipe, overrides or [], RECIPES)
     from crnn_audio.inference.show import lines, show

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from crnn_audio.console import ProgressBar, report
 from crnn_audio.verbs import texts
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Root, Weights
-from crnn_audio.verbs.telling import say
 
 
 def evaluate(
@@ -44,7 +44,7 @@ def evaluate(
     """
     if text is not None or following is not None:
         if record or split or (text is not None and following is not None):
-            say("--text and --next stand alone: neither of a split, nor recorded, nor both.")
+            report("--text and --next stand alone: neither of a split, nor recorded, nor both.")
             raise typer.Exit(2)
         texts.weigh(model, text, following, weights=weights.value, device=device, as_json=as_json)
         return
@@ -53,22 +53,21 @@ def evaluate(
     from crnn_audio.inference.load import load
     from crnn_audio.inference.results import record as write
     from crnn_audio.inference.results import recordable
-    from crnn_audio.training.display import Preparing
 
     opened = load(model, device=device, weights=weights)
     distortion = _conditions(noise, snr, rooms, opened.run.speech.features.sample_rate) if noise or rooms else None
     if record:
         if distortion or corpus:
-            say("--record is for scores of the sound as it is on a run's own corpus: no --noise, --rooms or --corpus.")
+            report("--record is for scores of a run's own corpus as it is: no --noise, --rooms or --corpus.")
             raise typer.Exit(2)
         recordable(opened)
-    with Preparing() as progress:
+    with ProgressBar() as progress:
         found = evaluate(opened, split, corpus=corpus, root=root, distortion=distortion, progress=progress)
     if split is None and found.split != "test" and not corpus:
-        say(f"{found.corpus} has no test split; this is {found.split}, which training looked at to choose weights.")
+        report(f"{found.corpus} has no test split; this is {found.split}, which training looked at to choose weights.")
     if record:  # before anything is printed into a pipe that may be closed
         command = commands.command(["evaluate", model, "--split", found.split, "--weights", weights.value])
-        say(f"Recorded in {write(opened, found, command)}.")
+        report(f"Recorded in {write(opened, found, command)}.")
     if as_json:
         print(json.dumps(found.as_json()))
     else:
@@ -101,14 +100,13 @@ def publish(
     """
     from crnn_audio.inference.publish import publish
     from crnn_audio.metrics.scores import worded
-    from crnn_audio.training.display import Preparing
 
-    with Preparing() as progress:
+    with ProgressBar() as progress:
         published = publish(model, out, root=root, weights=weights, progress=progress)
     for one in published.scores:
         found = ", ".join(worded(metric, score) for metric, score in one.scores.items())
         print(f"{out} on {one.corpus} {one.split}: {found}")
     if "test" not in {one.split for one in published.scores}:
-        say(f"{published.scores[0].corpus} has no test split; the model card has scores on dev alone.")
+        report(f"{published.scores[0].corpus} has no test split; the model card has scores on dev alone.")
     which = ", with the weights at the end of training" if published.weights == "last" else ""
-    say(f"{out}: {published.num_bytes / 1e6:.1f} MB{which}. Its model card is {out / 'README.md'}.")
+    report(f"{out}: {published.num_bytes / 1e6:.1f} MB{which}. Its model card is {out / 'README.md'}.")

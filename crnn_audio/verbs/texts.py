@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from crnn_audio.verbs.telling import say
+from crnn_audio.console import report
 
 
 def write(
@@ -25,11 +25,11 @@ def write(
 
     count = TOKENS if tokens is None else tokens
     for remark in writer.remarks(primer):
-        say(remark)
+        report(remark)
     if out is None and not as_json:
         for place in range(num):
             if num > 1:
-                say(f"seed {sampling.seed + place}:")
+                report(f"seed {sampling.seed + place}:")
             _stream(writer.stream(primer=primer, tokens=count, sampling=replace(sampling, seed=sampling.seed + place)))
         return
     seeds = range(sampling.seed, sampling.seed + num)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from crnn_audio.console import report
 from crnn_audio.errors import CrnnAudioError
 from crnn_audio.verbs.arguments import Overrides, RecipeArgument
-from crnn_audio.verbs.telling import say
 
 
 def train(
@@ -63,7 +63,7 @@ def _tell_how_it_ended(trained: Any, words: list[str]) -> None:
         return
     several = ["torchrun", "--standalone", "--nproc-per-node", str(trained.processes), "-m", "crnn_audio"]
     again = shlex.join([*(several if trained.processes > 1 else ["crnn-audio"]), *words])
-    say(f"{trained.path}: stopped and saved ({done}). The same command goes on:\n  {again}")
+    report(f"{trained.path}: stopped and saved ({done}). The same command goes on:\n  {again}")
 
 
 def _duration(seconds: float) -> str:
