@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from crnn_audio import files
-from crnn_audio.inference.printing import visible
+from crnn_audio.console import one_line
 from crnn_audio.types import Hypothesis
 
 ROW_SECONDS = 12.0
@@ -72,7 +72,7 @@ def draw(evidence: Evidence, hypothesis: Hypothesis) -> Any:
 
 def _title(hypothesis: Hypothesis) -> str:
     part = f"the first {MAX_SECONDS:g} s of " if hypothesis.seconds > MAX_SECONDS else ""
-    name = visible(PurePath(hypothesis.path or "recording").name.encode("utf-8", "backslashreplace").decode())
+    name = one_line(PurePath(hypothesis.path or "recording").name.encode("utf-8", "backslashreplace").decode())
     return f"{name}: {part}{hypothesis.seconds:.2f} s, confidence {hypothesis.confidence:.0%}"
 
 

@@ -13,12 +13,13 @@ from typing import TextIO
 
 from crnn_audio import audio, files
 from crnn_audio.audio import Source
+from crnn_audio.console import one_line
 from crnn_audio.errors import DataError
 from crnn_audio.inference.formats import FORMATS, as_ctm
 from crnn_audio.inference.inputs import Input
 from crnn_audio.inference.outputs import PICTURE, Outputs, Plan
-from crnn_audio.inference.printing import Printer, visible
-from crnn_audio.inference.progress import Listening
+from crnn_audio.inference.printing import Printer
+from crnn_audio.inference.progress import TranscriptionProgress
 from crnn_audio.inference.recognizer import Recognizer, expected_seconds
 from crnn_audio.types import Hypothesis
 
@@ -44,7 +45,7 @@ def run(
         load: opens the model; called only if there is something to transcribe.
     """
     recognizer = load() if plan.inputs else None
-    progress = Listening(len(plan.inputs), sum(expected_seconds(one.path) for one in plan.inputs))
+    progress = TranscriptionProgress(len(plan.inputs), sum(expected_seconds(one.path) for one in plan.inputs))
     printer = Printer("" if outputs.out else outputs.formats[0], stdout, named=len(plan.inputs) > 1)
     report = _Report(say, printer, progress)
     for problem in plan.problems:
@@ -65,7 +66,7 @@ def run(
 class _Report:
     """Passes results on to standard output and errors to the person, and counts both."""
 
-    def __init__(self, say: Callable[[str], None], printer: Printer, progress: Listening) -> None:
+    def __init__(self, say: Callable[[str], None], printer: Printer, progress: TranscriptionProgress) -> None:
         self.say = say
         self.printer = printer
         self.progress = progress
@@ -73,21 +74,21 @@ class _Report:
 
     def tell(self, done: Done) -> None:
         if done.hypothesis and self.printer.form:
-            with self.progress.aside():
+            with self.progress.bar.aside():
                 self.printer.put(done.hypothesis, done.input.name)
         if done.hypothesis and done.hypothesis.warning:
             self.num_lost += 1
-            with self.progress.aside():
-                self.say(visible(done.hypothesis.warning))
+            with self.progress.bar.aside():
+                self.say(one_line(done.hypothesis.warning))
         if done.error:
-            with self.progress.aside():
+            with self.progress.bar.aside():
                 self.refuse(done.error)
         else:
             self.num_done += 1
 
     def refuse(self, problem: DataError) -> None:
         self.num_failed += 1
-        self.say(visible(str(problem)))
+        self.say(one_line(str(problem)))
 
     def summary(self, num_earlier: int) -> str:
         sound, rate = self.progress.seconds_done, self.progress.rate
@@ -102,7 +103,7 @@ def transcribe(
     inputs: Sequence[Input],
     outputs: Outputs,
     tell: Callable[[Done], None],
-    progress: Listening,
+    progress: TranscriptionProgress,
 ) -> None:
     """Transcribes recordings and writes their files, each as soon as its batch is done.
 
@@ -116,7 +117,7 @@ def transcribe(
         try:
             for index, result in recognizer.as_done(sources, progress.within):
                 finished[index] = _written(recognizer, sources[index], chunk[index], result, outputs)
-                progress.heard(0.0 if isinstance(result, DataError) else result.seconds)
+                progress.finished(0.0 if isinstance(result, DataError) else result.seconds)
                 while told in finished:
                     tell(finished.pop(told))
                     told += 1

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from crnn_audio.console import report
 from crnn_audio.verbs.arguments import Json
-from crnn_audio.verbs.telling import say
 
 
 class Unit(StrEnum):
@@ -34,7 +34,7 @@ def ngram(
     stand between white space. Prints how many n-grams of each length there are, and of --score the nats a token.
     """
     if out is None and scored is None:
-        say("Name --out FILE for the model, --score FILE for a text to judge, or both.")
+        report("Name --out FILE for the model, --score FILE for a text to judge, or both.")
         raise typer.Exit(2)
     from crnn_audio.inference import ngrams
 
@@ -42,7 +42,7 @@ def ngram(
     texts = [ngrams.read(file, unit.value) for file in files]
     for text in [*texts, *([judged] if judged else [])]:
         if text.num_blank:
-            say(f"{text.path}: blank lines left out: {text.num_blank}.")
+            report(f"{text.path}: blank lines left out: {text.num_blank}.")
     model = ngrams.train(texts, order=order, unit=unit.value)
     if out:
         ngrams.write(model, out)

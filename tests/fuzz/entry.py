@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import pytest
 
 from crnn_audio import cli
-from crnn_audio.inference.printing import visible
+from crnn_audio.console import one_line
 
 CODES = {0, 2, 3, 4, 5, 6}
 """How a call may end: 1 is a bug."""
@@ -43,7 +43,7 @@ class Outcome:
 
     def names(self, *names: object) -> bool:
         """Whether standard error names one of these."""
-        return any(str(one) in self.stderr or visible(str(one)) in self.stderr for one in names)
+        return any(str(one) in self.stderr or one_line(str(one)) in self.stderr for one in names)
 
     def objects(self) -> list[dict[str, Any]]:
         """Standard output as JSON lines, of the JSON that every reader takes: without NaN and infinity."""

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from crnn_audio import console
 from crnn_audio.metrics.error_rate import word_errors
 from crnn_audio.tasks.judging import RecognitionJudgement, Transcribed
 from crnn_audio.tasks.judging_text import TextJudgement
 from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
-from crnn_audio.training.display import Display, Preparing
+from crnn_audio.training.display import Display
 from crnn_audio.training.step import StepReport
 
 REPORT = StepReport(
@@ -32,7 +33,7 @@ def judgement(*pairs: tuple[str, str]) -> RecognitionJudgement:
 
 
 def on(screen: io.StringIO, *, terminal: bool):
-    return lambda **options: Console(**options | {"file": screen, "force_terminal": terminal, "width": 200})
+    return lambda quiet: Console(file=screen, force_terminal=terminal, width=200, quiet=quiet, highlight=False)
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,7 @@ def _no_picture(monkeypatch):
 
 @pytest.fixture
 def shown(tmp_path, monkeypatch):
-    monkeypatch.setattr(display, "Console", on(io.StringIO(), terminal=False))
+    monkeypatch.setattr(console, "_terminal", on(io.StringIO(), terminal=False))
     monkeypatch.setattr(display, "_tensorboard", lambda folder: None)
     return Display(Log(tmp_path / "log.jsonl"), tmp_path, total_steps=101, max_epochs=4, start_step=0)
 
@@ -61,7 +62,7 @@ def test_the_figures_are_loss_speed_gradient_waiting_padding_and_time_left(shown
     with shown:
         shown.stepped(REPORT, Progress(step=1))
         shown.judged(judgement(("a b", "a c")), Progress(step=1, epoch=1, best_score=0.5, best_epoch=1), best=True)
-    line = shown.console.file.getvalue().splitlines()[0]
+    line = shown.bar.console.file.getvalue().splitlines()[0]
     assert line == (
         "epoch 1/4  dev WER 50.00 % (best so far)  "
         "loss 2.500  9 s/s  grad 3.25  wait 25.0%  padding 10.0%  0:01:40 left"
@@ -72,7 +73,7 @@ def test_hypotheses_stand_beside_their_references_wrong_ones_first(shown) -> Non
     with shown:
         progress = Progress(step=1, epoch=2, best_score=0.25, best_epoch=1)
         shown.judged(judgement(("one", "one"), ("two [red]", ""), ("six", "sick")), progress, best=False)
-    said = shown.console.file.getvalue().splitlines()
+    said = shown.bar.console.file.getvalue().splitlines()
     assert said[0].startswith("epoch 2/4  dev WER 75.00 % (best WER 25.00 % in epoch 1)")
     assert said[1:] == ["    said   two [red]", "    heard  (nothing)", "    said   six", "    heard  sick"]
     (entry,) = shown.log.entries("dev")
@@ -84,47 +85,31 @@ def test_nothing_but_blanks_three_times_gives_advice_once(shown) -> None:
     with shown:
         for epoch in range(1, 6):
             shown.judged(judgement(("one", "")), Progress(step=epoch, epoch=epoch, best_score=1.0), best=False)
-    assert shown.console.file.getvalue().count("Only blanks for 3 evaluations") == 1
+    assert shown.bar.console.file.getvalue().count("Only blanks for 3 evaluations") == 1
 
 
 def test_without_a_terminal_a_line_comes_now_and_then(shown, monkeypatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
-    shown.said_at = 1000.0
+    monkeypatch.setattr(console.time, "monotonic", lambda: now[0])
+    shown.bar.last_line = 1000.0
     with shown:
         for step in range(1, 5):
             now[0] += 12.0
             shown.stepped(REPORT, Progress(step=step))
-    (line,) = shown.console.file.getvalue().splitlines()
-    assert line.startswith("step 3/101  loss 2.500")
+    (line,) = shown.bar.console.file.getvalue().splitlines()
+    assert line.startswith("epoch 1/4: step 3/101  loss 2.500")
 
 
 def test_on_a_terminal_there_is_a_bar(tmp_path, monkeypatch) -> None:
     screen = io.StringIO()
     monkeypatch.setattr(display, "_tensorboard", lambda folder: None)
-    monkeypatch.setattr(display, "Console", on(screen, terminal=True))
+    monkeypatch.setattr(console, "_terminal", on(screen, terminal=True))
     with Display(Log(tmp_path / "log.jsonl"), tmp_path, total_steps=101, max_epochs=4, start_step=50) as shown:
         shown.stepped(REPORT, Progress(step=51))
-        shown.bar.refresh()
+        shown.bar.bars.refresh()
     assert "51/101" in screen.getvalue()
     assert "epoch 1/4" in screen.getvalue()
     assert "loss 2.500" in screen.getvalue()
-
-
-@pytest.mark.parametrize("terminal", [True, False])
-def test_preparations_show_how_far_they_are(monkeypatch, terminal) -> None:
-    screen, now = io.StringIO(), [0.0]
-    monkeypatch.setattr(display, "Console", on(screen, terminal=terminal))
-    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
-    with Preparing() as preparing:
-        preparing("checking train", 1, 3)
-        preparing("quick", 5, 5)
-        preparing("unknown", 7, 0)
-        now[0] = 5.0
-        preparing("checking train", 3, 3)
-    assert "checking train: 3 done in 5 s" in screen.getvalue()
-    assert "quick: 5 done" not in screen.getvalue()
-    assert ("3/3" in screen.getvalue()) == terminal
 
 
 def test_tensorboard_is_written_where_it_is_installed(tmp_path) -> None:
@@ -151,7 +136,7 @@ def test_without_tensorboard_nothing_of_it_is_written(tmp_path, monkeypatch) -> 
 
 def test_a_text_that_was_written_is_shown_and_cannot_change_the_terminal(tmp_path, monkeypatch) -> None:
     screen = io.StringIO()
-    monkeypatch.setattr(display, "Console", on(screen, terminal=False))
+    monkeypatch.setattr(console, "_terminal", on(screen, terminal=False))
     monkeypatch.setattr(display, "_tensorboard", lambda folder: None)
     with Display(Log(tmp_path / "log.jsonl"), tmp_path, total_steps=10, max_epochs=4, start_step=0) as shown:
         shown.judged(TextJudgement(3.0, 2, 2, "the", "cat\x1b[2J\n[red] sat"), Progress(step=9, epoch=1), best=True)

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from crnn_audio.console import report
 from crnn_audio.errors import DataError
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
-from crnn_audio.verbs.telling import say
 
 
 class Format(StrEnum):
@@ -67,13 +67,13 @@ def transcribe(
         tuple(dict.fromkeys(form.value for listed in forms or [[Format.text]] for form in listed)), out, plot
     )
     if wrong := outputs.misuse(wanted, overwrite):
-        say(wrong)
+        report(wrong)
         raise typer.Exit(2)
     plan = outputs.plan(files, wanted, overwrite=overwrite)
     if wrong := outputs.clash(plan, wanted):
-        say(wrong)
+        report(wrong)
         raise typer.Exit(2)
-    if transcripts.run(plan, wanted, lambda: _loaded(model, device, weights), say, sys.stdout):
+    if transcripts.run(plan, wanted, lambda: _loaded(model, device, weights), report, sys.stdout):
         raise typer.Exit(DataError.exit_code)
 
 
@@ -98,7 +98,7 @@ def stream(
     with recognizer.stream(blocks.sample_rate) as opened:
         show(opened, blocks, sys.stdout, as_json=as_json)
     for loss in losses:
-        say(str(loss))
+        report(str(loss))
 
 
 def _loaded(model: str, device: str, weights: str = "best") -> Any:
@@ -106,5 +106,5 @@ def _loaded(model: str, device: str, weights: str = "best") -> Any:
 
     recognizer = load_recognizer(model, device=device, weights=weights)
     if not recognizer.run.finished:
-        say(f"{model}: this run is not finished; these are its best weights so far.")
+        report(f"{model}: this run is not finished; these are its best weights so far.")
     return recognizer

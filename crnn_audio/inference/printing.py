@@ -1,0 +1,49 @@
+"""Results on standard output, one after the other, as soon as they come: nothing is held back to the end."""
+
+import json
+from types import TracebackType
+from typing import Self, TextIO
+
+from crnn_audio.console import one_line
+from crnn_audio.inference.formats import FORMATS, as_ctm, fields
+from crnn_audio.types import Hypothesis
+
+ONE_FILE = frozenset({"srt", "vtt", "tsv", "textgrid"})
+"""Formats whose file is about one recording; several cannot follow each other."""
+
+
+class Printer:
+    """Writes hypotheses in one format; as JSON they are an array, which is closed whatever happens.
+
+    Args:
+        named: begin each line of text with the path of its recording.
+    """
+
+    def __init__(self, form: str, stdout: TextIO, *, named: bool) -> None:
+        self.form = form
+        self.stdout = stdout
+        self.named = named
+        self.count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.form == "json" and not isinstance(error, OSError):
+            self.stdout.write("\n]\n" if self.count else "[]\n")
+
+    def put(self, hypothesis: Hypothesis, name: str) -> None:
+        """Writes one more result; `name` is what CTM calls its recording."""
+        self.stdout.write(self._written(hypothesis, name))
+        self.stdout.flush()
+        self.count += 1
+
+    def _written(self, hypothesis: Hypothesis, name: str) -> str:
+        if self.form == "json":
+            return (",\n" if self.count else "[\n") + json.dumps(fields(hypothesis), ensure_ascii=False, indent=1)
+        if self.form == "ctm":
+            return as_ctm(hypothesis, name)
+        start = f"{one_line(str(hypothesis.path))}\t" if self.form == "text" and self.named else ""
+        return start + FORMATS[self.form](hypothesis)
