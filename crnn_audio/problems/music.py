@@ -20,10 +20,10 @@ from crnn_audio.corpora.home import Progress
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.music import encoding
+from crnn_audio.inference.music.composer import Composer
 from crnn_audio.inference.music.encoding import REPRESENTATIONS
-from crnn_audio.inference.pieces import ScoreSample
+from crnn_audio.inference.music.outputs import ScoreSample
 from crnn_audio.metrics.comparison import compare
 from crnn_audio.metrics.music import figures as figures_of
 from crnn_audio.metrics.scores import Scores

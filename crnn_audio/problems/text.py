@@ -18,8 +18,7 @@ from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.inference.writer import TextLikelihood, likelihood, spelling
-from crnn_audio.inference.writer import Writer as LanguageModel
+from crnn_audio.inference.text.language_model import LanguageModel, likelihood, spelling
 from crnn_audio.metrics import text_floors as baselines
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.crnn import Crnn
@@ -164,37 +163,16 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: str, options
     if options.training:
         nats = baselines.text_floors(*(tokens.known(text, assets.vocabulary) for text in (options.training, items)))
         ngrams = {baselines.FLOORS[order]: total / len(found.text) for order, total in nats.items()}
-    return scores_of(found, recipe.task.unit, ngrams, sample)
-
-
-def scores_of(
-    found: TextLikelihood, unit: str, ngrams: dict[str, float] | None = None, sample: TextSample | None = None
-) -> Scores:
-    """The scores of any text."""
-    single = unit.removesuffix("s")
-    is_words = unit != "characters"
-    each = f", {found.nats_per_token:.3f} nats a {single}" if is_words else ""
-    details = [f"{found.nats_per_character:.4f} nats a character{each}, perplexity {found.perplexity:.2f} a {single}"]
-    if found.num_unknown:
-        details.append(f"{found.num_unknown} of {len(found.tokens)} {unit} are unknown to the model")
+    details = found.lines()
     if ngrams:
         listed = ", ".join(f"{name} {nats:.4f}" for name, nats in ngrams.items())
         details.append(f"baselines, in nats a character: {listed}")
-    counted = f", {len(found.tokens)} {unit}" if is_words else ""
     return Scores(
         metrics={METRIC: found.nats_per_character},
         loss=found.nats_per_token,
-        counts=f"{len(found.text)} characters{counted} predicted",
+        counts=found.counts,
         details=tuple(details),
-        figures={
-            "unit": unit,
-            "nats_per_token": found.nats_per_token,
-            "perplexity": found.perplexity,
-            "characters": len(found.text),
-            "tokens": len(found.tokens),
-            "unknown": found.num_unknown,
-            "baselines": ngrams or {},
-        },
+        figures=found.as_json() | {"baselines": ngrams},
         sample=sample,
     )
 

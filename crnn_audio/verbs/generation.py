@@ -2,7 +2,7 @@
 
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -69,8 +69,9 @@ def generate(
     content = {name: value for name, value in content.items() if value}
     files = {name: value for name, value in {"format": form, "wav": wav}.items() if value}
     opened = load(model, "music", "text", device=device, weights=weights.value)
-    if unfit := [name for name in (*content, *files) if name not in opened.OPTIONS]:
-        options = ", ".join(f"--{name}" for name in opened.OPTIONS)
+    known = [*(field.name for field in fields(opened.Prompt)), *opened.FILE_OPTIONS]
+    if unfit := [name for name in (*content, *files) if name not in known]:
+        options = ", ".join(f"--{name}" for name in known)
         report(f"--{unfit[0]} is not for {model}, whose own options are {options}.")
         raise typer.Exit(2)
     if out is None and not opened.PRINTABLE:
@@ -126,7 +127,7 @@ def _write(
 ) -> None:
     seeds = range(sampling.seed, sampling.seed + num)
     targets = opened.output_files(out, name, seeds, **files) if out else [None] * num
-    generated = opened.generate_many(num, **content, sampling=sampling)
+    generated = opened.generate_many(num, opened.Prompt(**content), sampling)
     for remark in dict.fromkeys(remark for one in generated for remark in one.remarks):
         report(remark)
     for one, target in zip(generated, targets, strict=True):

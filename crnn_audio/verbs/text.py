@@ -36,7 +36,7 @@ def ngram(
     if out is None and scored is None:
         report("Name --out FILE for the model, --score FILE for a text to judge, or both.")
         raise typer.Exit(2)
-    from crnn_audio.inference import ngrams
+    from crnn_audio.inference.text import ngrams
 
     judged = ngrams.read(scored, unit.value) if scored else None
     texts = [ngrams.read(file, unit.value) for file in files]

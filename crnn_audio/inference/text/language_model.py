@@ -1,17 +1,21 @@
-"""A trained model that writes text, says how likely a given one is, and what may come next."""
+"""A trained model that generates text, scores a given one, and predicts what may come next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import exp
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from crnn_audio.batching.text import running
 from crnn_audio.config.text import TextData
+from crnn_audio.corpora import texts
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DIVERGED, DataError, RunError
+from crnn_audio.inference.text import outputs
 from crnn_audio.runs import Run
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.writing import begun, costs, drawn
@@ -19,19 +23,25 @@ from crnn_audio.text import tokens as units
 from crnn_audio.text.plain import plain
 from crnn_audio.text.vocabulary import Vocabulary
 
-TOKENS = 300
-"""Characters or words that are written where nobody says how many."""
-BESIDE = 32
-"""Texts that are written side by side."""
+BATCH_SIZE = 32
+"""Texts that are generated side by side."""
 SHOWN = 10
 """Unknown characters or words that a message names."""
 
 
 @dataclass(frozen=True)
-class Written:
-    """A text that was written, its primer included, with what brings it back: model, seed and settings.
+class Prompt:
+    """What a text is generated from: its beginning, and how many characters or words are sampled after it."""
 
-    `nats` is the negative log-likelihood of the `num_tokens` tokens that were drawn.
+    primer: str = ""
+    tokens: int = 300
+
+
+@dataclass(frozen=True)
+class GeneratedText:
+    """A generated text, its primer included, with what reproduces it: model, seed and settings.
+
+    `nats` is the negative log-likelihood of the `num_tokens` tokens that were sampled.
     """
 
     text: str
@@ -54,6 +64,12 @@ class Written:
             "remarks": list(self.remarks),
         }
 
+    @property
+    def summary(self) -> str:
+        """A line for people."""
+        each = self.nats / max(self.num_tokens, 1)
+        return f"{self.num_tokens} tokens, {each:.2f} nats each, seed {self.seed}"
+
 
 @dataclass(frozen=True)
 class TextLikelihood:
@@ -63,9 +79,11 @@ class TextLikelihood:
     """
 
     text: str
+    unit: str
     tokens: tuple[str, ...]
     nats: Float[np.ndarray, " T"]
     num_unknown: int
+    remarks: tuple[str, ...] = ()
 
     @property
     def nats_per_character(self) -> float:
@@ -82,6 +100,32 @@ class TextLikelihood:
         """Of a token: among so many equally likely ones the choice would be as hard."""
         return exp(min(self.nats_per_token, 700.0))
 
+    @property
+    def counts(self) -> str:
+        """What was scored, for people."""
+        counted = f", {len(self.tokens)} words" if self.unit == "words" else ""
+        return f"{len(self.text)} characters{counted} predicted"
+
+    def lines(self) -> list[str]:
+        """The likelihood, for people."""
+        single = self.unit.removesuffix("s")
+        each = f", {self.nats_per_token:.3f} nats a word" if self.unit == "words" else ""
+        score = f"{self.nats_per_character:.4f} nats a character{each}, perplexity {self.perplexity:.2f} a {single}"
+        unknown = f"{self.num_unknown} of {len(self.tokens)} {self.unit} are unknown to the model"
+        return [score, unknown] if self.num_unknown else [score]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain figures."""
+        return {
+            "unit": self.unit,
+            "nats_per_character": self.nats_per_character,
+            "nats_per_token": self.nats_per_token,
+            "perplexity": self.perplexity,
+            "characters": len(self.text),
+            "tokens": len(self.tokens),
+            "unknown": self.num_unknown,
+        }
+
 
 @dataclass(frozen=True)
 class Likely:
@@ -91,8 +135,12 @@ class Likely:
     probability: float
 
 
-class Writer:
-    """Writes text, and says how likely a given text is; `crnn_audio.load` makes one."""
+class LanguageModel:
+    """Generates text, scores given texts, and predicts what may come next; `crnn_audio.load` makes one."""
+
+    Prompt = Prompt
+    FILE_OPTIONS = ()
+    PRINTABLE = True
 
     def __init__(self, run: Run, task: Prediction, data: TextData, vocabulary: Vocabulary) -> None:
         self.run = run
@@ -101,40 +149,36 @@ class Writer:
         self.vocabulary = vocabulary
         self.device = next(task.model.parameters()).device
 
-    def generate(self, *, primer: str = "", tokens: int = TOKENS, sampling: Sampling | None = None) -> Written:
-        """Writes a text.
-
-        Args:
-            primer: what it begins with.
-            tokens: characters or words that are drawn after it.
+    def generate(self, *, primer: str = "", tokens: int = 300, sampling: Sampling | None = None) -> GeneratedText:
+        """Generates a text; the arguments are those of `Prompt`.
 
         Raises:
             DataError: the primer holds characters that the model does not know, or a number is out of its range.
         """
-        (written,) = self.generate_many(1, primer=primer, tokens=tokens, sampling=sampling)
-        return written
+        (generated,) = self.generate_many(1, Prompt(primer, tokens), sampling)
+        return generated
 
     def generate_many(
-        self, num: int, *, primer: str = "", tokens: int = TOKENS, sampling: Sampling | None = None
-    ) -> list[Written]:
+        self, num: int, prompt: Prompt = Prompt(), sampling: Sampling | None = None
+    ) -> list[GeneratedText]:
         """As `generate`, so many texts side by side, whose seeds follow that of `sampling`."""
         sampling = sampling or Sampling()
-        _refuse(tokens=tokens, num=num)
-        ids, remarks = self._primer(primer)
+        _refuse(tokens=prompt.tokens, num=num)
+        ids, remarks = self._primer(prompt.primer)
         seeds = range(sampling.seed, sampling.seed + num)
-        found = list[Written]()
-        for at in range(0, num, BESIDE):
-            beside = seeds[at : at + BESIDE]
-            steps = list(islice(drawn(self.task, ids.tolist(), beside, sampling), tokens))
-            for row, seed in enumerate(beside):
+        found = list[GeneratedText]()
+        for at in range(0, num, BATCH_SIZE):
+            batch = seeds[at : at + BATCH_SIZE]
+            steps = list(islice(drawn(self.task, ids.tolist(), batch, sampling), prompt.tokens))
+            for row, seed in enumerate(batch):
                 own = [int(step[row]) for step, _ in steps]
                 nats = sum(float(cost[row]) for _, cost in steps)
                 text = units.decode([*ids.tolist(), *own], self.vocabulary)
-                found.append(Written(text, primer, seed, sampling, nats, len(own), remarks))
+                found.append(GeneratedText(text, prompt.primer, seed, sampling, nats, len(own), remarks))
         return found
 
-    def stream(self, *, primer: str = "", tokens: int = TOKENS, sampling: Sampling | None = None) -> Iterator[str]:
-        """The text that `generate` gives, piece by piece as it is drawn, the primer first.
+    def stream(self, *, primer: str = "", tokens: int = 300, sampling: Sampling | None = None) -> Iterator[str]:
+        """The text that `generate` gives, piece by piece as it is sampled, the primer first.
 
         Raises:
             DataError: as `generate`, before the first piece.
@@ -143,6 +187,14 @@ class Writer:
         _refuse(tokens=tokens)
         ids, _ = self._primer(primer)
         return self._pieces(ids, tokens, sampling)
+
+    def output_files(self, out: Path, name: str, seeds: Sequence[int]) -> list[outputs.TextFile]:
+        """Where texts will be written, before the first is generated.
+
+        Raises:
+            DataError: they cannot be written there.
+        """
+        return outputs.output_files(out, name, seeds)
 
     def _pieces(self, ids: Int[np.ndarray, " T"], count: int, sampling: Sampling) -> Iterator[str]:
         yield units.decode(ids.tolist(), self.vocabulary)
@@ -179,13 +231,14 @@ class Writer:
             )
         return ids, tuple(remarks)
 
-    def score(self, text: str) -> TextLikelihood:
-        """How likely a text is, token by token, each given all before it; characters may be unknown.
+    def score(self, text: str | Path) -> TextLikelihood:
+        """How likely a text, or that of a file, is: token by token, each given all before it; characters may be unknown.
 
         Raises:
-            DataError: there is nothing in it.
+            DataError: there is nothing in it, or the file cannot be read.
             RunError: the model computes no numbers.
         """
+        text = text if isinstance(text, str) else texts.read(text)
         found = likelihood(self.task, self.vocabulary, spelling(self.data, text))
         if not np.isfinite(found.nats).all():
             raise RunError(f"{self.run.path}: {DIVERGED}")
@@ -227,4 +280,4 @@ def likelihood(task: Prediction, vocabulary: Vocabulary, text: str) -> TextLikel
     nats = costs(task, running(ids, task.context_length))
     unknown = set(units.unknown(text, vocabulary))
     split = tuple(units.split(text, vocabulary))
-    return TextLikelihood(text, split, nats, sum(token in unknown for token in split))
+    return TextLikelihood(text, vocabulary.kind, split, nats, sum(token in unknown for token in split))

@@ -1,4 +1,4 @@
-"""A trained model that writes music: from nothing, a beginning, a voice that is kept, or what is asked for by name."""
+"""A trained model that generates music: from nothing, from a primer, to a fixed voice, or under conditions."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +12,8 @@ from crnn_audio.batching.sequence import Span
 from crnn_audio.config.music import MusicData
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.inference.music import encoding
-from crnn_audio.inference.wishes import Beginning, beginning, kept_voices
+from crnn_audio.inference.music import encoding, outputs
+from crnn_audio.inference.music.prompts import Beginning, Music, Prompt, beginning, fixed_voices
 from crnn_audio.runs import Run
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.representation import Rows
@@ -21,21 +21,21 @@ from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import Drawn, Request, compose, scored
 from crnn_audio.tasks.prediction import Prediction
 
-Music = Score | str | Path
-"""A piece: itself, a file, or note names such as "C4 E4 G4:2"."""
 LONGEST = 4096
 """Rows after which a piece ends in any case."""
-BESIDE = 32
-"""Pieces that are written side by side."""
+BATCH_SIZE = 32
+"""Pieces that are generated side by side."""
 
 
 @dataclass(frozen=True)
-class Composed:
-    """A piece that was written, with what brings it back: model, seed and settings.
+class GeneratedScore:
+    """A generated piece, with what reproduces it: model, seed and settings.
 
-    `nats` is the negative log-likelihood of all that was drawn and counts (`Representation.counted`), `num_notes` what
-    to divide it by; `ended` says that the model ended the piece; `remarks` what of a primer or a kept voice could not
-    be held.
+    Args:
+        nats: the negative log-likelihood of all sampled tokens that count (`Representation.counted`).
+        num_notes: what to divide it by.
+        ended: whether the model ended the piece.
+        remarks: what of a primer or a fixed voice could not be represented.
     """
 
     score: Score
@@ -57,7 +57,7 @@ class Composed:
         self.score.save(path)
 
     def render(self, path: str | Path) -> None:
-        """As sound (WAV), by a synthesiser of the extra `music`."""
+        """As sound (WAV), with a soundfont of the extra `music`."""
         self.score.render(path)
 
     def plot(self, path: str | Path) -> None:
@@ -79,6 +79,14 @@ class Composed:
             "remarks": list(self.remarks),
         }
 
+    @property
+    def summary(self) -> str:
+        """A line for people."""
+        return (
+            f"{self.score.seconds:.0f} s, {len(self.score.notes)} notes, {self.nats / max(self.num_notes, 1):.2f} nats a "
+            f"note, seed {self.seed}" + ("" if self.ended else ", not ended by the model")
+        )
+
 
 @dataclass(frozen=True)
 class Likelihood:
@@ -97,9 +105,22 @@ class Likelihood:
         """All of them over what they are divided by."""
         return float(self.nats.sum()) / max(self.num_notes, 1)
 
+    def as_json(self) -> dict[str, object]:
+        """Plain figures."""
+        columns = {name: float(nats) for name, nats in zip(self.columns, self.nats.sum(axis=0), strict=True)}
+        return {"nats_per_note": self.nats_per_note, "notes": self.num_notes, "columns": columns}
+
+    def lines(self) -> list[str]:
+        """For people."""
+        return [f"{self.nats_per_note:.3f} nats a note, {self.num_notes} notes"]
+
 
 class Composer:
-    """Writes music, and says how likely a given piece is; `crnn_audio.load` makes one."""
+    """Generates music, and scores given pieces; `crnn_audio.load` makes one."""
+
+    Prompt = Prompt
+    FILE_OPTIONS = ("format", "wav")
+    PRINTABLE = False
 
     def __init__(self, run: Run | None, task: Prediction, data: MusicData, conditions: Conditions) -> None:
         self.run = run
@@ -120,93 +141,73 @@ class Composer:
         tokens: int | None = None,
         keep: Mapping[str, Music] | None = None,
         sampling: Sampling | None = None,
-    ) -> Composed:
-        """Writes a piece.
-
-        Args:
-            primer: what it begins with.
-            condition: what is asked for, such as {"key": "G", "metre": "6/8"}.
-            bars, seconds: how long it becomes. By default it ends on the tonic's chord, after as many bars as its
-                condition tells, or where the model ends it.
-            tokens: at most so many.
-            keep: voices that stand as they are, by name; the others are written to them.
+    ) -> GeneratedScore:
+        """Generates a piece; the arguments are those of `Prompt`.
 
         Raises:
             DataError: something asked for is not known, not possible, or cannot be read.
         """
-        (piece,) = self.generate_many(
-            1,
-            primer=primer,
-            condition=condition,
-            bars=bars,
-            seconds=seconds,
-            tokens=tokens,
-            keep=keep,
-            sampling=sampling,
-        )
+        (piece,) = self.generate_many(1, Prompt(primer, condition or {}, bars, seconds, tokens, keep or {}), sampling)
         return piece
 
     def generate_many(
-        self,
-        num: int,
-        *,
-        primer: Music | None = None,
-        condition: Mapping[str, str] | None = None,
-        bars: int | None = None,
-        seconds: float | None = None,
-        tokens: int | None = None,
-        keep: Mapping[str, Music] | None = None,
-        sampling: Sampling | None = None,
-    ) -> list[Composed]:
+        self, num: int, prompt: Prompt = Prompt(), sampling: Sampling | None = None
+    ) -> list[GeneratedScore]:
         """As `generate`, so many pieces side by side, whose seeds follow that of `sampling`."""
         sampling = sampling or Sampling()
-        _refuse(bars=bars, seconds=seconds, tokens=tokens, num=num)
-        if keep and (primer is not None or bars is not None or seconds is not None):
-            raise DataError("a kept voice tells how a piece begins and ends; leave primer, bars and seconds away.")
-        asked, known = dict(condition or {}), self.conditions
+        prompt.check(num)
+        asked, known = dict(prompt.condition), self.conditions
         seeds = range(sampling.seed, sampling.seed + num)
-        if keep:
-            begun, kept = kept_voices(self.data, keep, asked, known, LONGEST)
+        fixed = None
+        if prompt.keep:
+            begun, fixed = fixed_voices(self.data, prompt.keep, asked, known, LONGEST)
             begins = [begun] * num
-        elif primer is not None:
-            begins, kept = [beginning(self.data, primer, asked, known, bars=bars)] * num, None
+        elif prompt.primer is not None:
+            begins = [beginning(self.data, prompt.primer, asked, known, bars=prompt.bars)] * num
         else:
-            begins, kept = [beginning(self.data, None, asked, known, bars=bars, seed=seed) for seed in seeds], None
+            begins = [beginning(self.data, None, asked, known, bars=prompt.bars, seed=seed) for seed in seeds]
         requests = [
-            replace(self._request(begun, kept, bars, seconds, tokens), seed=seed)
-            for begun, seed in zip(begins, seeds, strict=True)
+            replace(self._request(begun, fixed, prompt), seed=seed) for begun, seed in zip(begins, seeds, strict=True)
         ]
-        drawn = [
+        sampled = [
             piece
-            for at in range(0, num, BESIDE)
-            for piece in compose(self.task, self.representation, requests[at : at + BESIDE], sampling)
+            for at in range(0, num, BATCH_SIZE)
+            for piece in compose(self.task, self.representation, requests[at : at + BATCH_SIZE], sampling)
         ]
-        return [self._composed(*one, sampling) for one in zip(begins, requests, drawn, strict=True)]
+        return [self._generated(*one, sampling) for one in zip(begins, requests, sampled, strict=True)]
 
-    def _request(
-        self, begun: Beginning, kept: Rows | None, bars: int | None, seconds: float | None, tokens: int | None
-    ) -> Request:
+    def output_files(
+        self, out: Path, name: str, seeds: Sequence[int], *, format: str = "mid", wav: bool = False
+    ) -> list[outputs.PieceFiles]:
+        """Where pieces will be written, before the first is generated.
+
+        Raises:
+            DataError: they cannot be written there, or so.
+        """
+        return outputs.output_files(out, name, seeds, form=format, wav=wav)
+
+    def _request(self, begun: Beginning, fixed: Rows | None, prompt: Prompt) -> Request:
         about, width = begun.about, len(self.representation.COLUMNS)
-        free = bars is None and seconds is None
-        told = begun.condition.get("bars") if free else bars
-        quarters = int(told) * about.metres[0].bar if told is not None else None  # the last one is short of the pickup
-        if seconds is not None:
-            quarters = min(quarters or np.inf, seconds * about.tempo / 60)
+        free = prompt.bars is None and prompt.seconds is None
+        bars = begun.condition.get("bars") if free else prompt.bars
+        quarters = int(bars) * about.metres[0].bar if bars is not None else None  # the last one is short of the pickup
+        if prompt.seconds is not None:
+            quarters = min(quarters or np.inf, prompt.seconds * about.tempo / 60)
         return Request(
             about=encoding.as_rows(self.data, about),
             condition=self.conditions.ids(begun.condition),
             seed=0,
             primer=begun.rows,
-            kept=kept,
+            kept=fixed,
             quarters=quarters,
-            max_rows=LONGEST if tokens is None else max(tokens // width, 1),
+            max_rows=LONGEST if prompt.tokens is None else max(prompt.tokens // width, 1),
             closing=free and begun.condition.get("close") == "tonic",
         )
 
-    def _composed(self, begun: Beginning, request: Request, drawn: Drawn, sampling: Sampling) -> Composed:
+    def _generated(self, begun: Beginning, request: Request, drawn: Drawn, sampling: Sampling) -> GeneratedScore:
         name = self.run.path.name if self.run else "generated"
         score = encoding.score_of(self.data, drawn.rows, replace(begun.about, title=f"{name} {request.seed}"))
-        return Composed(
+        return GeneratedScore(
             score=score,
             seed=request.seed,
             sampling=sampling,
@@ -237,9 +238,3 @@ class Composer:
         (nats,) = scored(self.task, batch.to(self.device))
         nats = nats * self.representation.counted(begun.rows)
         return Likelihood(nats, columns, self.representation.num_notes(begun.rows), begun.remarks)
-
-
-def _refuse(**counts: float | None) -> None:
-    for name, count in counts.items():
-        if count is not None and not 0 < count < 1e6:
-            raise DataError(f"{name}: should be above 0 and below a million (found {count:g}).")

@@ -1,7 +1,7 @@
 """What a piece should begin with, keep and be like, in tokens and conditions; and what of it could not be held."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,43 @@ DEFAULTS = {"close": "tonic"}
 
 LIKENESS = 1
 """Tells the random number of what a piece is like from those of its notes."""
+
+
+Music = Score | str | Path
+"""A piece: itself, a file, or note names such as "C4 E4 G4:2"."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a piece is generated from.
+
+    Args:
+        primer: what it begins with.
+        condition: what it is to be, such as {"key": "G", "metre": "6/8"}.
+        bars, seconds: its length. By default it ends on the tonic chord, after as many bars as its condition says, or
+            where the model ends it.
+        tokens: at most so many.
+        keep: voices that are fixed, by name; the others are generated to them.
+    """
+
+    primer: Music | None = None
+    condition: Mapping[str, str] = field(default_factory=dict)
+    bars: int | None = None
+    seconds: float | None = None
+    tokens: int | None = None
+    keep: Mapping[str, Music] = field(default_factory=dict)
+
+    def check(self, num: int) -> None:
+        """Makes sure that so many pieces can be generated from it.
+
+        Raises:
+            DataError: a number is out of its range, or two things that are asked for exclude each other.
+        """
+        for name, count in {"bars": self.bars, "seconds": self.seconds, "tokens": self.tokens, "num": num}.items():
+            if count is not None and not 0 < count < 1e6:
+                raise DataError(f"{name}: should be above 0 and below a million (found {count:g}).")
+        if self.keep and (self.primer is not None or self.bars is not None or self.seconds is not None):
+            raise DataError("a fixed voice decides how a piece begins and ends; leave out primer, bars and seconds.")
 
 
 @dataclass(frozen=True)
@@ -115,7 +152,7 @@ def _open_end(data: MusicData, rows: Rows) -> Int[np.ndarray, "K P"]:
     return rows[: notes[-1] + 1]
 
 
-def kept_voices(
+def fixed_voices(
     data: MusicData, keep: Mapping[str, Score | str | Path], condition: dict[str, str], known: Conditions, longest: int
 ) -> tuple[Beginning, Rows]:
     """The piece that these voices belong to, and their tokens in its rows, 0 where others are to be written.

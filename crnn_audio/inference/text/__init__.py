@@ -1,0 +1,1 @@
+"""Text: language models of networks and n-grams, and files of what they generate."""
