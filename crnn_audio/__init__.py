@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio import audio as audio
-    from crnn_audio.build import prepare as prepare
-    from crnn_audio.config.kinds import load_recipe as load_recipe
-    from crnn_audio.config.schema import Recipe as Recipe
     from crnn_audio.corpora.own.prepare import prepare_folder as prepare_folder
     from crnn_audio.decoding.sampling import Sampling as Sampling
     from crnn_audio.errors import CrnnAudioError as CrnnAudioError
@@ -24,11 +21,13 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.errors import RecipeError as RecipeError
     from crnn_audio.errors import RunError as RunError
     from crnn_audio.errors import StreamError as StreamError
-    from crnn_audio.inference.doctor import check as check
-    from crnn_audio.inference.evaluate import evaluate as evaluate
-    from crnn_audio.inference.load import load as load
-    from crnn_audio.inference.publish import publish as publish
-    from crnn_audio.inference.show import show as show
+    from crnn_audio.evaluation.doctor import check as check
+    from crnn_audio.evaluation.evaluate import evaluate as evaluate
+    from crnn_audio.evaluation.prepare import prepare as prepare
+    from crnn_audio.evaluation.publish import publish as publish
+    from crnn_audio.evaluation.show import show as show
+    from crnn_audio.problems import load_recipe as load_recipe
+    from crnn_audio.problems.restore import load as load
     from crnn_audio.symbolic.score import Note as Note
     from crnn_audio.symbolic.score import Score as Score
     from crnn_audio.training.run import train as train
@@ -38,16 +37,15 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     __version__: str
 
 _HOMES = {
-    "Recipe": "config.schema",
-    "load_recipe": "config.kinds",
-    "prepare": "build",
+    "load_recipe": "problems",
+    "prepare": "evaluation.prepare",
     "prepare_folder": "corpora.own.prepare",
-    "check": "inference.doctor",
+    "check": "evaluation.doctor",
     "train": "training.run",
-    "load": "inference.load",
-    "evaluate": "inference.evaluate",
-    "publish": "inference.publish",
-    "show": "inference.show",
+    "load": "problems.restore",
+    "evaluate": "evaluation.evaluate",
+    "publish": "evaluation.publish",
+    "show": "evaluation.show",
     "Note": "symbolic.score",
     "Score": "symbolic.score",
     "Sampling": "decoding.sampling",

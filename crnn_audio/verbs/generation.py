@@ -69,7 +69,7 @@ def generate(
     content = {name: value for name, value in content.items() if value}
     files = {name: value for name, value in {"format": form, "wav": wav}.items() if value}
     opened = load(model, "music", "text", device=device, weights=weights.value)
-    known = [*(field.name for field in fields(opened.Prompt)), *opened.FILE_OPTIONS]
+    known = [*(field.name for field in fields(opened.PROMPT)), *opened.FILE_OPTIONS]
     if unfit := [name for name in (*content, *files) if name not in known]:
         options = ", ".join(f"--{name}" for name in known)
         report(f"--{unfit[0]} is not for {model}, whose own options are {options}.")
@@ -127,7 +127,7 @@ def _write(
 ) -> None:
     seeds = range(sampling.seed, sampling.seed + num)
     targets = opened.output_files(out, name, seeds, **files) if out else [None] * num
-    generated = opened.generate_many(num, opened.Prompt(**content), sampling)
+    generated = opened.generate_many(num, opened.PROMPT(**content), sampling)
     for remark in dict.fromkeys(remark for one in generated for remark in one.remarks):
         report(remark)
     for one, target in zip(generated, targets, strict=True):

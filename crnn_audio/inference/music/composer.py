@@ -118,7 +118,7 @@ class Likelihood:
 class Composer:
     """Generates music, and scores given pieces; `crnn_audio.load` makes one."""
 
-    Prompt = Prompt
+    PROMPT = Prompt
     FILE_OPTIONS = ("format", "wav")
     PRINTABLE = False
 

@@ -138,7 +138,7 @@ class Likely:
 class LanguageModel:
     """Generates text, scores given texts, and predicts what may come next; `crnn_audio.load` makes one."""
 
-    Prompt = Prompt
+    PROMPT = Prompt
     FILE_OPTIONS = ()
     PRINTABLE = True
 
