@@ -15,7 +15,7 @@ import typer
 
 from crnn_audio.console import report
 from crnn_audio.errors import CrnnAudioError, DataError
-from crnn_audio.verbs import data, hearing, language, music, recipes, scores, training
+from crnn_audio.verbs import data, language, music, recipes, scores, speech, training
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "recipes": recipes.list_recipes,
@@ -25,8 +25,8 @@ VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "train": training.train,
     "evaluate": scores.evaluate,
     "publish": scores.publish,
-    "transcribe": hearing.transcribe,
-    "stream": hearing.stream,
+    "transcribe": speech.transcribe,
+    "stream": speech.stream,
     "generate": music.generate,
     "ngram": language.ngram,
 }

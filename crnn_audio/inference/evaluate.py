@@ -18,7 +18,7 @@ from crnn_audio.inference.evaluate_rolls import RollEvaluation, evaluate_rolls
 from crnn_audio.inference.evaluate_text import TextEvaluation, evaluate_text
 from crnn_audio.inference.load import Model, load
 from crnn_audio.inference.predictor import Predictor
-from crnn_audio.inference.recognizer import BATCH_SECONDS, Recognizer
+from crnn_audio.inference.speech.recognizer import BATCH_SECONDS, Recognizer
 from crnn_audio.inference.writer import Writer
 from crnn_audio.metrics.error_rate import ErrorCounts, align, interval
 from crnn_audio.runs import Run

@@ -12,7 +12,7 @@ from crnn_audio.config.text import TextRecipe
 from crnn_audio.errors import RunError
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.predictor import Predictor
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.writer import Writer
 from crnn_audio.runs import Run
 from crnn_audio.tasks.language import Language

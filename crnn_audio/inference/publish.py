@@ -22,8 +22,8 @@ from crnn_audio.inference.evaluate import Evaluation, corpus_of, evaluate_speech
 from crnn_audio.inference.evaluate_events import EventEvaluation, evaluate_events
 from crnn_audio.inference.evaluate_text import TextEvaluation, evaluate_text
 from crnn_audio.inference.load import load
-from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.inference.show import look_ahead_ms
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.writer import Writer
 from crnn_audio.runs import Run
 

@@ -16,7 +16,7 @@ from crnn_audio.inference import results, tables
 from crnn_audio.inference.evaluate import Evaluation
 from crnn_audio.inference.evaluate_rolls import RollEvaluation
 from crnn_audio.inference.predictor import Predictor
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.error_rate import ErrorCounts
 from crnn_audio.runs import Run
 from tests import rolls
