@@ -5,7 +5,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
-from crnn_audio import build, runs
+from crnn_audio import build, hardware, runs
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.config.text import TextRecipe
@@ -22,6 +22,7 @@ from crnn_audio.tasks.recognition import Recognition
 
 Model = Recognizer | Predictor | Composer | Writer
 Kind = TypeVar("Kind", Recognizer, Composer, Writer)
+Task = TypeVar("Task", Recognition, NextFrame, NextToken, Language)
 
 
 def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> Model:
@@ -44,18 +45,18 @@ def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> M
         with build.rebuilding(run):
             predicting = build.next_frame(run.recipe)
         _take_weights(run, predicting, weights)
-        return Predictor(run, predicting.to(build.device(device)))
+        return Predictor(run, _placed(predicting, device))
     if isinstance(run.recipe, MusicRecipe):
         composing = build.composing(run)
         _take_weights(run, composing, weights)
-        return Composer(run, composing.to(build.device(device)))
+        return Composer(run, _placed(composing, device))
     if isinstance(run.recipe, TextRecipe):
         writing = build.writing(run)
         _take_weights(run, writing, weights)
-        return Writer(run, writing.to(build.device(device)))
+        return Writer(run, _placed(writing, device))
     hearing = build.of_run(run)
     _take_weights(run, hearing, weights)
-    return Recognizer(run, hearing.to(build.device(device)))
+    return Recognizer(run, _placed(hearing, device))
 
 
 def load_recognizer(model: str | Path, *, device: str = "auto", weights: str = "best") -> Recognizer:
@@ -100,6 +101,12 @@ def _only(kind: type[Kind], loaded: Model, refusing: Callable[[Run], object]) ->
         return loaded
     refusing(loaded.run)
     raise AssertionError("a run of another task has said so")
+
+
+def _placed(task: Task, device: str) -> Task:
+    place = build.device(device)
+    task.mixed = task.mixed and hardware.precision(place, "bf16")[0] == "bf16"
+    return task.to(place)
 
 
 def _take_weights(run: Run, task: Recognition | NextFrame | NextToken | Language, weights: str) -> None:

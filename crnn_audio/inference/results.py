@@ -99,6 +99,7 @@ def _row(
         "commit": facts.get("commit"),
         "dirty": facts.get("dirty"),
         "device": facts.get("device"),
+        "processor": facts.get("processor"),
         "threads": facts.get("threads"),
         "date": datetime.now(UTC).date().isoformat(),
     }

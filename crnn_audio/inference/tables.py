@@ -14,7 +14,8 @@ README_INTRO = """# Recipes
 
 Generated from the `results.json` files by `crnn-audio evaluate RUN --record`; nothing here is typed. WER and CER are
 per cent, greedy, without a language model; several seeds give mean and standard deviation. Minutes are those of
-training one seed. Failed experiments are in [LOG.md](LOG.md).
+training one seed; where the device is `cpu` alone, its processor was not noted. Failed experiments are in
+[LOG.md](LOG.md).
 """
 ROLLS_INTRO = """## What sounds next: piano rolls
 
@@ -145,9 +146,8 @@ def _rate(row: dict[str, Any]) -> str:
 
 
 def _device(row: Mapping[str, Any]) -> str:
+    """The GPU, or the processor and its threads; "cpu" where a run from before it was noted stands behind a figure."""
+    if row["device"] != "cpu":
+        return str(row["device"])
     threads = row["threads"]
-    return (
-        f"{row['device']}, {threads} thread{'s' if threads != 1 else ''}"
-        if row["device"] == "cpu"
-        else str(row["device"])
-    )
+    return f"{row.get('processor') or 'cpu'}, {threads} thread{'s' if threads != 1 else ''}"

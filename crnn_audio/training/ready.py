@@ -51,6 +51,7 @@ from crnn_audio.training.ranks import Ranks
 from crnn_audio.training.start import Say
 from crnn_audio.training.step import TrainingBatch
 
+Task = Recognition | NextFrame | NextToken | Language
 METRICS = {
     "recognition": "wer",
     "rolls": "nats_per_frame",
@@ -84,7 +85,7 @@ class Ready:
     """What the loop is fed with; `unit` is what a batch's amount is counted in, `seen` what all ranks must share."""
 
     run: Run
-    task: Recognition | NextFrame | NextToken | Language
+    task: Task
     feed: PlannedFeed
     judge: Callable[[int], Judgement] | None
     unit: str
@@ -100,6 +101,7 @@ class Beginning:
     recipe_path: str | None
     num_threads: int
     device: torch.device
+    precision: str
     ranks: Ranks
     say: Say
 
@@ -158,7 +160,9 @@ def _begun(
     conditions: Conditions | None = None,
 ) -> Run:
     given = beginning
-    return start.begun(given.path, recipe, vocabulary, statistics, given.num_threads, given.recipe_path, conditions)
+    return start.begun(
+        given.path, recipe, vocabulary, statistics, given.num_threads, given.recipe_path, conditions, given.precision
+    )
 
 
 def _vocabulary(recipe: RecognitionRecipe, source: Run | None, training: Sequence[Cut]) -> Vocabulary:

@@ -11,9 +11,8 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-from torch import nn
 
-from crnn_audio import build, files, runs
+from crnn_audio import build, files, hardware, runs
 from crnn_audio.batching import loader
 from crnn_audio.config.schema import Recipe
 from crnn_audio.console import ProgressBar
@@ -25,7 +24,7 @@ from crnn_audio.training.diagnostics import Log
 from crnn_audio.training.display import Display, Silence
 from crnn_audio.training.options import Options
 from crnn_audio.training.ranks import Ranks, joined
-from crnn_audio.training.ready import METRICS, Beginning, PlannedFeed, Ready
+from crnn_audio.training.ready import METRICS, Beginning, PlannedFeed, Ready, Task
 from crnn_audio.training.start import Say
 
 OPTIMIZER_FIELDS = {"name", "lr", "weight_decay", "betas", "momentum", "nesterov"}
@@ -80,10 +79,16 @@ def train(
             if run and run.finished:
                 say(f"{path}: this run was finished before; train into another --out to train again.")
                 return _as_it_ended(run, ranks)
+            precision, lack = hardware.precision(device, recipe.precision)
+            if lack:
+                say(lack)
             num_threads = build.threads(run.recipe.threads if run else recipe.threads, ranks.local_count)
             torch.set_num_threads(num_threads)
-            prepared = ready.ready(recipe, Beginning(path, run, recipe_path, num_threads, device, ranks, say))
+            prepared = ready.ready(
+                recipe, Beginning(path, run, recipe_path, num_threads, device, precision, ranks, say)
+            )
         ranks.agree(prepared.seen, "training data")
+        prepared.task.mixed = not ranks.any(precision == "float32")
         advice = "lower the size of a batch, raise data.accumulate or take a smaller model"
         with enough_memory(advice), loader.deaths_told():
             return _trained(prepared, ranks, deadline, say)
@@ -145,7 +150,7 @@ def _trained(prepared: Ready, ranks: Ranks, deadline: float | None, say: Say) ->
             ranks=ranks,
         )
     if progress.finished and ranks.leads:
-        _finish(run, task.model, average, progress, ranks.count)
+        _finish(run, task, average, progress, ranks.count)
     return Trained(
         path=run.path,
         finished=progress.finished,
@@ -192,12 +197,10 @@ def _options(recipe: Recipe) -> Options:
     return Options(**{name: fields[name] for name in Options.__match_args__ if name in fields})
 
 
-def _finish(
-    run: Run, model: nn.Module, average: optim.AveragedWeights | None, progress: Progress, processes: int
-) -> None:
+def _finish(run: Run, task: Task, average: optim.AveragedWeights | None, progress: Progress, processes: int) -> None:
     if average:
         average.swap()
-    run.save_weights("last", checkpoint.weights(model))
+    run.save_weights("last", checkpoint.weights(task.model))
     with runs.writing(run.path):
         run.set_state(
             "finished",
@@ -208,7 +211,9 @@ def _finish(
             best_dev=progress.best_score,
             threads=progress.threads,
             processes=processes,
-            device=device_name(next(model.parameters()).device),
+            device=device_name(next(task.model.parameters()).device),
+            processor=hardware.processor(),
+            precision="bf16" if task.mixed else "float32",
         )
 
 

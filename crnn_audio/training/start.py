@@ -94,6 +94,7 @@ def begun(
     num_threads: int,
     recipe_path: str | None,
     conditions: Conditions | None = None,
+    precision: str = "float32",
 ) -> Run:
     """A new run directory; its recipe says with how many threads it is trained.
 
@@ -104,6 +105,7 @@ def begun(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "recipe": recipe_path and named(recipe_path),
         "command": commands.command(sys.argv[1:]),
+        "precision": precision,
         **code_version(),
     }
     settled = recipe.model_copy(update={"threads": num_threads})
