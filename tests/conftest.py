@@ -2,16 +2,21 @@
 
 import os
 import random
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # before torch is imported: spinning threads starve each other
 os.environ["OMP_NUM_THREADS"] = "1"  # for child processes too
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts a job in the background; children inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pytest
 import torch
 from jaxtyping import install_import_hook
+
+from tests import warm
 
 # The tower lets an int stand for a float, as mypy does; a method that is checked alone cannot know what Self is.
 install_import_hook(
@@ -52,6 +57,10 @@ def corpus() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+def pytest_unconfigure() -> None:
+    warm.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -27,7 +27,7 @@ class Recipe(Section):
     )
     """`auto` uses a GPU if there is one."""
     precision: Literal["float32", "bf16"] = "float32"
-    """Of the network's inner layers; log-softmax and losses are always float32."""
+    """Of the inner layers; bf16 needs a device with units for it, else float32 is used. Losses are always float32."""
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads; 0 uses the cores of this machine, at most four. Results repeat only with the same number."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1

@@ -84,6 +84,7 @@ def _row(model: Model, recipe: Path, split: str, metric: str, value: float, comm
         "commit": facts.get("commit"),
         "dirty": facts.get("dirty"),
         "device": facts.get("device"),
+        "processor": facts.get("processor"),
         "threads": facts.get("threads"),
         "date": datetime.now(UTC).date().isoformat(),
     }

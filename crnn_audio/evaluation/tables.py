@@ -14,7 +14,8 @@ README_INTRO = """# Recipes
 
 Generated from the `results.json` files by `crnn-audio evaluate RUN --record`; nothing here is typed. WER and CER are
 per cent, greedy, without a language model; several seeds give mean and standard deviation. Minutes are those of
-training one seed. Failed experiments are in [LOG.md](LOG.md).
+training one seed; where the device is `cpu` alone, its processor was not noted. Failed experiments are in
+[LOG.md](LOG.md).
 """
 ROLLS_INTRO = """## Piano rolls
 
@@ -39,8 +40,8 @@ too, whose case and spaces are not predicted, and of those outside the vocabular
 """
 WRITTEN_INTRO = """## Generated music
 
-Pieces with consecutive seeds, none selected, beside as many dev pieces that training did not see; each is generated under
-the conditions of one of these (key, metre, bars)."""
+Pieces with consecutive seeds, none selected, beside as many dev pieces that training did not see; each is generated
+under the conditions of one of these (key, metre, bars)."""
 INTROS = {"nats_per_frame": ROLLS_INTRO, "nats_per_note": NOTES_INTRO, "nats_per_character": TEXTS_INTRO}
 """The text above the table of a metric."""
 
@@ -144,12 +145,11 @@ def _rate(row: dict[str, Any]) -> str:
 
 
 def _device(row: Mapping[str, Any]) -> str:
+    """The GPU, or the processor and its threads; "cpu" where a run from before it was noted stands behind a figure."""
+    if row["device"] != "cpu":
+        return str(row["device"])
     threads = row["threads"]
-    return (
-        f"{row['device']}, {threads} thread{'s' if threads != 1 else ''}"
-        if row["device"] == "cpu"
-        else str(row["device"])
-    )
+    return f"{row.get('processor') or 'cpu'}, {threads} thread{'s' if threads != 1 else ''}"
 
 
 RESULTS = ("<!-- results: written by `crnn-audio evaluate RUN --record` -->", "<!-- end of results -->")
@@ -168,7 +168,6 @@ def with_results(document: str, rows: Sequence[dict[str, Any]], published: Seque
         for row in of_recipe:
             unit = UNITS.get(row["metric"], f"% {row['metric'].upper()}")
             about = "; ".join(filter(None, (one["source"], one["note"])))
-            lines.append(
-                f"| [{one['task']}]({one['recipe']}) | {row['split']} | {_rate(row)} {unit} | {one['published']} | {about} |"
-            )
+            name = f"[{one['task']}]({one['recipe']})"
+            lines.append(f"| {name} | {row['split']} | {_rate(row)} {unit} | {one['published']} | {about} |")
     return "\n".join([before + begin, *lines, end + after])

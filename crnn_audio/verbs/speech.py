@@ -61,19 +61,20 @@ def transcribe(
     and the loss named. With --out, a recording whose results are there and no older than itself is done; stop at any
     time, and the same call does the rest.
     """
-    from crnn_audio.inference import outputs, transcripts
+    from crnn_audio.inference.outputs.pending import Outputs, clash, misuse, pending
+    from crnn_audio.inference.speech import transcripts
 
-    wanted = outputs.Outputs(
+    wanted = Outputs(
         tuple(dict.fromkeys(form.value for listed in forms or [[Format.text]] for form in listed)), out, plot
     )
-    if wrong := outputs.misuse(wanted, overwrite):
+    if wrong := misuse(wanted, overwrite):
         report(wrong)
         raise typer.Exit(2)
-    plan = outputs.plan(files, wanted, overwrite=overwrite)
-    if wrong := outputs.clash(plan, wanted):
+    waiting = pending(files, wanted, overwrite=overwrite)
+    if wrong := clash(waiting, wanted):
         report(wrong)
         raise typer.Exit(2)
-    if transcripts.run(plan, wanted, lambda: _loaded(model, device, weights), report, sys.stdout):
+    if transcripts.run(waiting, wanted, lambda: _loaded(model, device, weights), report, sys.stdout):
         raise typer.Exit(DataError.exit_code)
 
 
@@ -90,7 +91,7 @@ def stream(
     Text grows on a terminal; a line for each finished utterance goes to a pipe.
     """
     from crnn_audio import audio
-    from crnn_audio.inference.live import show
+    from crnn_audio.inference.speech.live import show
 
     recognizer = _loaded(model, device)
     losses = list[audio.Loss]()

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from crnn_audio import build
+from crnn_audio import build, hardware
 from crnn_audio.batching.loader import Cuts, SpeechFeed, batches
 from crnn_audio.config.kinds import load_recipe
 from crnn_audio.config.schema import Model, Recipe
@@ -220,6 +220,10 @@ def main() -> None:
             sys.exit(f"{LITTLE}. --device cpu measures it all the same.")
         print(LITTLE, file=sys.stderr)
     recipe = load_recipe(options.recipe, *OVERRIDES, *options.overrides)
+    precision, lack = hardware.precision(device, recipe.precision)
+    if lack:
+        print(lack, file=sys.stderr)
+    recipe = recipe.model_copy(update={"precision": precision})
     torch.set_num_threads(build.threads(recipe.threads))
     found = figures(recipe, device, options.rounds, options.steps)
     print(*([json.dumps(found)] if options.json else lines(found)), sep="\n")

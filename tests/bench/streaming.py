@@ -15,9 +15,9 @@ import numpy as np
 
 from crnn_audio import audio, build, runs
 from crnn_audio.inference.load import load
-from crnn_audio.inference.recognizer import Recognizer
 from crnn_audio.inference.show import look_ahead_ms
-from crnn_audio.inference.stream import Stream
+from crnn_audio.inference.speech.recognizer import Recognizer
+from crnn_audio.inference.speech.stream import Stream
 
 SHIPPED = "an4_streaming"
 NO_MODEL = f"streaming: no {SHIPPED} ships with this version, so this part needs --model with a one-directional run."

@@ -1,4 +1,4 @@
-"""The real program in a child process, and one small trained run that every test of the command line may read."""
+"""The program in a process of its own, and one small trained run that every test of the command line may read."""
 
 import fcntl
 import os
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.cli import main
+from tests import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_LINE = "# Sixteen made utterances, learned by heart. Not measured yet."
@@ -40,7 +41,7 @@ def environment() -> dict[str, str]:
 
 def program(*arguments: object, cwd: Path, exit_code: int = 0, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
     """Runs the command line; whatever happens, no traceback is shown."""
-    command = [sys.executable, "-m", "crnn_audio", *map(str, arguments)]
+    command = [*warm.python(), "-m", "crnn_audio", *map(str, arguments)]
     done = subprocess.run(command, cwd=cwd, env=environment(), input=stdin, capture_output=True, timeout=240)
     texts = done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
     assert "Traceback" not in "".join(texts), texts[1]
@@ -93,7 +94,7 @@ def cli(workshop: Path) -> Program:
 
 @pytest.fixture(scope="session")
 def start(workshop: Path) -> Callable[..., subprocess.Popen[str]]:
-    """The program left running, in a process group of its own as a terminal makes one."""
+    """The program left running, started as a person does, in a process group of its own as a terminal makes one."""
 
     def begin(*arguments: object, cwd: Path = workshop, **options: object) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "crnn_audio", *map(str, arguments)]

@@ -9,7 +9,7 @@ import soundfile
 
 from crnn_audio import audio
 from crnn_audio.batching import manifests
-from crnn_audio.inference.recognizer import SHORT
+from crnn_audio.inference.speech.recognizer import SHORT
 
 CONTAINERS = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS"}
 
@@ -57,7 +57,7 @@ def test_in_a_folder_of_results_it_is_done_and_counted(cli, cut: dict[str, Path]
     *said, summary = done.stderr.splitlines()
     assert [line.split(": ")[0] for line in said] == [str(path) for path in cut.values()]
     assert summary.startswith(f"{out}: 3 transcribed (")
-    assert summary.endswith(", 3 of them not whole")
+    assert summary.endswith(", 3 of them incomplete")
     for path in cut.values():
         assert (out / f"{path.stem}.srt").read_text().startswith("1\n")
         assert (out / f"{path.stem}.png").read_bytes().startswith(b"\x89PNG")

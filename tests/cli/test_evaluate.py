@@ -12,13 +12,14 @@ import pytest
 import soundfile
 from safetensors.torch import load_file, save_file
 
+from crnn_audio import hardware
 from crnn_audio.batching import manifests
 from crnn_audio.inference import tables
 
 FIELDS = ["run", "split", "wer", "cer", "words", "substitutions", "deletions", "insertions", "interval"]
 ROW = (
     "recipe settings trained_on split metric head cell seeds values mean sd parameters steps train_seconds "
-    "command commit dirty device threads date"
+    "command commit dirty device processor threads date"
 ).split()
 
 
@@ -169,7 +170,7 @@ def test_recorded_rows_of_one_seed_and_of_two(cli, tree: Path) -> None:
     first, rest = (tree / "recipes" / "tiny" / "lstm.yaml").read_text(encoding="utf-8").split("\n", 1)
     seconds = facts["train_seconds"]
     time = f"{seconds:.0f} seconds" if seconds < 60 else f"{seconds / 60:.0f} minutes"
-    measured = f"Measured: train WER {cell} % (2 seeds), {time} on cpu, 1 thread."
+    measured = f"Measured: train WER {cell} % (2 seeds), {time} on {hardware.processor()}, 1 thread."
     assert first == f"# Sixteen made utterances, learned by heart. {measured}"
     assert rest == (tree / "recipes" / "tiny" / "lstm.yaml").read_text(encoding="utf-8").partition("\n")[2]
     assert cli("recipes", cwd=tree).stdout == f"recipes/tiny/lstm.yaml  {first[2:]}\n"

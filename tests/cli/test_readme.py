@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "crnn_audio", *words], cwd=folder, capture_output=True, text=True, timeout=200
+        [*warm.python(), "-m", "crnn_audio", *words], cwd=folder, capture_output=True, text=True, timeout=200
     )
 
 
@@ -49,7 +50,7 @@ def test_there_is_something_to_run() -> None:
 
 @pytest.mark.parametrize("body", blocks("python"))
 def test_python_runs_as_printed(home: Path, body: str) -> None:
-    done = subprocess.run([sys.executable, "-c", body], cwd=home, capture_output=True, text=True, timeout=200)
+    done = subprocess.run([*warm.python(), "-c", body], cwd=home, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, done.stderr
     assert done.stdout
 
@@ -59,7 +60,7 @@ def test_commands_run_as_printed(home: Path, line: str) -> None:
     if "spoken_digits/bilstm" in line:
         line = line.replace("spoken_digits/bilstm", str(ROOT / "recipes/spoken_digits/bilstm.yaml"))
     done = subprocess.run(
-        ["bash", "-c", line.replace("crnn-audio", f"{shlex.quote(sys.executable)} -m crnn_audio", 1)],
+        ["bash", "-c", line.replace("crnn-audio", f"{shlex.join(warm.python())} -m crnn_audio", 1)],
         cwd=home,
         capture_output=True,
         text=True,

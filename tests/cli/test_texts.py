@@ -3,12 +3,12 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests import texts as made
+from tests import warm
 from tests.cli.conftest import Here, environment, program
 
 RECIPE = "# A text. Not measured yet.\n" + json.dumps(
@@ -83,7 +83,7 @@ def test_several_are_printed_one_after_the_other_or_kept_in_files(tree: Path, he
 
 
 def test_text_comes_as_it_is_drawn(workshop: Path) -> None:
-    command = [sys.executable, "-m", "crnn_audio", "generate", "run", "--tokens", "900000"]
+    command = [*warm.python(), "-m", "crnn_audio", "generate", "run", "--tokens", "900000"]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, cwd=workshop, env=environment(), stdout=pipe, stderr=pipe, text=True)
     assert len(process.stdout.read(40)) == 40, "long before the last is drawn"

@@ -131,8 +131,8 @@ def test_on_standard_output(call, rec: Path) -> None:
     ("options", "said"),
     [
         (flags("srt", "vtt"), "Several formats at once need --out DIR"),
-        (flags("srt"), "A file of srt is about one recording, but 2 are given. Add --out DIR."),
-        (["--overwrite"], "--overwrite is about the files of --out DIR or --plot DIR; name one."),
+        (flags("srt"), "A file of srt holds one recording, but 2 are given. Add --out DIR."),
+        (["--overwrite"], "--overwrite replaces the files in --out DIR or --plot DIR; add one of them."),
     ],
 )
 def test_wrong_usage_is_exit_code_2(call, options: list[str], said: str) -> None:
@@ -244,7 +244,7 @@ def test_a_folder_of_results_that_may_not_be_written(start, rec: Path, tmp_path:
     (tmp_path / "out").mkdir()
     guarded(tmp_path / "out", 0o555)
     _, told = ended(start("transcribe", "run", rec, "--out", tmp_path / "out", preexec_fn=powerless), exit_code=4)
-    assert told == [f"{tmp_path}/out: cannot be written (Permission denied). Name another folder."]
+    assert told == [f"{tmp_path}/out: cannot be written (Permission denied). Choose another folder."]
 
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_call_does_the_rest(start, call, tiny: Path, tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_call_does_the_rest(start, call, 
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, told = ended(process, exit_code=130)
-    assert told == ["Stopped. What was done is kept, and the same call does the rest."]
+    assert told == ["Stopped. Finished results are kept; the same command does the rest."]
     kept = [path for path in (tmp_path / "out").iterdir() if path.name != ".sources.json"]
     assert 0 < len(kept) < 300
     assert all(json.loads(path.read_text())["text"] is not None for path in kept)

@@ -9,7 +9,7 @@ from torch import Tensor
 from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.dropout import TimeDropout
 from crnn_audio.runs import Run

@@ -13,8 +13,8 @@ from crnn_audio import build, runs
 from crnn_audio.config.schema import Recipe
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.features.normalize import Statistics
-from crnn_audio.inference import recognizer
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.speech import recognizer
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.lengths import mask
 from crnn_audio.tasks.ctc import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary

@@ -22,7 +22,7 @@ RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
 ROWS = [row for path in (ROOT / "recipes").glob("*/results.json") for row in json.loads(path.read_text())]
 FIELDS = (
     "recipe settings trained_on split metric head cell seeds values mean sd parameters steps train_seconds "
-    "command commit dirty device threads date"
+    "command commit dirty device processor threads date"
 ).split()
 METRICS = {"wer", "cer", "accuracy", "nats_per_frame", "nats_per_note", "nats_per_character"}
 LEARNED_LOSS = 0.1

@@ -8,7 +8,7 @@ import torch
 
 from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import Encoded

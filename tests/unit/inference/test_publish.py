@@ -20,7 +20,7 @@ from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference.evaluate import Evaluation, evaluate
 from crnn_audio.inference.load import load
 from crnn_audio.inference.publish import publish
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.runs import Run
 from crnn_audio.training import start
 from tests import trainings

@@ -16,7 +16,7 @@ from crnn_audio.inference import results, tables
 from crnn_audio.inference.evaluate import Evaluation
 from crnn_audio.inference.evaluate_rolls import RollEvaluation
 from crnn_audio.inference.predictor import Predictor
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.error_rate import ErrorCounts
 from crnn_audio.runs import Run
 from tests import rolls
@@ -45,6 +45,7 @@ def row(seed: int = 1, value: float = 0.069, **others: object) -> dict:
         "commit": "0123456789ab",
         "dirty": False,
         "device": "cpu",
+        "processor": None,
         "threads": 1,
         "date": "2026-11-21",
         **others,
@@ -185,6 +186,8 @@ def test_the_first_line_of_a_recipe(ending: str) -> None:
     assert tables.with_first_line(text, digits).partition("\n")[0] == (
         "# AN4, characters, CTC. Measured: test WER 0.92 % (1 seed), 2 minutes on NVIDIA H200."
     )
+    named = tables.with_first_line(text, [row(1, 0.07, processor="AMD EPYC 7763")])
+    assert "53 minutes on AMD EPYC 7763, 1 thread." in named
     both = [row(1, 0.09, split="dev", train_seconds=60.0, threads=2), *an4]
     assert tables.with_first_line(text, both) == once, "test stands for itself"
     dev = tables.with_first_line(text, both[:1])

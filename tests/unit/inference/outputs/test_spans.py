@@ -4,8 +4,8 @@ from itertools import pairwise
 
 from hypothesis import given
 
-from crnn_audio.inference.spans import Span, spans
-from tests.unit.inference.heard import Drawn, disorderly, heard, orderly, quick, said
+from crnn_audio.inference.outputs.spans import Span, spans
+from tests.unit.inference.hypotheses import Drawn, disorderly, heard, orderly, quick, said
 
 
 @quick

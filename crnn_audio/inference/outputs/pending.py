@@ -1,4 +1,7 @@
-"""Where results go: which files belong to which recording, what is there already, and what would be in the way."""
+"""Which recordings still have to be transcribed, and where their results go.
+
+Recordings whose results are there are left out; files that are not ours are never replaced without --overwrite.
+"""
 
 import os
 from collections.abc import Sequence
@@ -6,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from crnn_audio.errors import DataError
-from crnn_audio.inference import inputs
-from crnn_audio.inference.formats import SUFFIXES
-from crnn_audio.inference.inputs import Input
-from crnn_audio.inference.printing import ONE_FILE
+from crnn_audio.inference.outputs import names
+from crnn_audio.inference.outputs.formats import SUFFIXES
+from crnn_audio.inference.outputs.names import Input
+from crnn_audio.inference.outputs.printer import ONE_FILE
 
 PICTURE = "picture"
 
@@ -24,7 +27,7 @@ class Outputs:
 
     @property
     def home(self) -> Path | None:
-        """The folder that remembers which recording each name stands for."""
+        """The folder that stores which recording each name belongs to."""
         return self.out or self.plots
 
     def paths(self, name: str) -> dict[str, Path]:
@@ -34,8 +37,8 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Recordings to transcribe, how many were done by an earlier call, and what cannot be done at all."""
+class Pending:
+    """Recordings to transcribe, the number that an earlier call has done, and errors of those that cannot be done."""
 
     inputs: tuple[Input, ...]
     num_done: int = 0
@@ -43,33 +46,33 @@ class Plan:
 
 
 def misuse(outputs: Outputs, overwrite: bool) -> str | None:
-    """What is wrong with the options by themselves, if anything."""
+    """Why these options contradict each other, if they do."""
     if outputs.out is None and len(outputs.formats) > 1:
         return "Several formats at once need --out DIR, a folder for their files."
     if outputs.home is None and overwrite:
-        return "--overwrite is about the files of --out DIR or --plot DIR; name one."
+        return "--overwrite replaces the files in --out DIR or --plot DIR; add one of them."
     return None
 
 
-def plan(arguments: Sequence[str], outputs: Outputs, *, overwrite: bool = False) -> Plan:
-    """Finds the recordings and gives their results names.
+def pending(arguments: Sequence[str], outputs: Outputs, *, overwrite: bool = False) -> Pending:
+    """Finds the recordings, names their results and leaves out what is done.
 
-    With `out`, one whose results are all there and no older than itself counts as done.
+    With `out`, a recording is done if all its results exist and are no older than the recording.
 
     Raises:
         DataError: the folder of the results cannot be used.
     """
-    found, problems = inputs.find(arguments)
+    found, problems = names.find_recordings(arguments)
     if outputs.home is None:
-        nameless = tuple(Input(one.path, PurePosixPath(one.wish).stem) for one in found)
-        return Plan(nameless, problems=tuple(problems))
-    with inputs.alone(outputs.home):
-        return _sorted_out(inputs.named(found, outputs.home), problems, outputs, outputs.home, overwrite)
+        nameless = tuple(Input(one.path, PurePosixPath(one.preferred).stem) for one in found)
+        return Pending(nameless, problems=tuple(problems))
+    with names.locked(outputs.home):
+        return _pending(names.assign_names(found, outputs.home), problems, outputs, outputs.home, overwrite)
 
 
-def _sorted_out(
+def _pending(
     named: Sequence[Input], problems: list[DataError], outputs: Outputs, home: Path, overwrite: bool
-) -> Plan:
+) -> Pending:
     waiting: list[Input] = []
     num_done = 0
     for one in named:
@@ -79,23 +82,23 @@ def _sorted_out(
             num_done += 1
         else:
             waiting.append(one)
-    inputs.remember([one for one in waiting if _is_there(one.path)], home, list(outputs.paths("")))
-    return Plan(tuple(waiting), num_done, tuple(problems))
+    names.update_index([one for one in waiting if _is_there(one.path)], home, list(outputs.paths("")))
+    return Pending(tuple(waiting), num_done, tuple(problems))
 
 
 def _in_the_way(one: Input, outputs: Outputs) -> DataError | None:
-    """An error if a file that no call of ours wrote, such as a reference transcript, would be replaced."""
+    """An error if a file that no earlier call wrote, such as a reference transcript, would be replaced."""
     new = [path for form, path in outputs.paths(one.name).items() if form not in one.formats]
     if not (there := [str(path) for path in new if os.path.lexists(path)]):
         return None
     return DataError(
-        f"{one.path}: {', '.join(there)} is there already, and not from an earlier call. Name another folder, or give "
+        f"{one.path}: {', '.join(there)} exists and was not written by an earlier call. Choose another folder, or add "
         "--overwrite to replace it."
     )
 
 
 def _is_done(one: Input, outputs: Outputs) -> bool:
-    """Never, where its text goes to standard output, and for a pipe."""
+    """Whether all results exist and are up to date; never for standard output and pipes."""
     if outputs.out is None or one.path == "-":
         return False
     try:
@@ -109,13 +112,13 @@ def _is_there(path: str) -> bool:
     return path == "-" or os.path.exists(path)  # noqa: PTH110 - Path's raises where it may not look
 
 
-def clash(plan: Plan, outputs: Outputs) -> str | None:
-    """Why these recordings cannot share standard output in that format, if they cannot."""
-    (form, *_), names = outputs.formats, [one.name for one in plan.inputs]
-    if outputs.out is not None or len(names) < 2:
+def clash(pending: Pending, outputs: Outputs) -> str | None:
+    """Why these recordings cannot all be written to standard output in that format, if they cannot."""
+    (form, *_), taken = outputs.formats, [one.name for one in pending.inputs]
+    if outputs.out is not None or len(taken) < 2:
         return None
     if form in ONE_FILE:
-        return f"A file of {form} is about one recording, but {len(names)} are given. Add --out DIR."
-    if form == "ctm" and len(set(names)) < len(names):
+        return f"A file of {form} holds one recording, but {len(taken)} are given. Add --out DIR."
+    if form == "ctm" and len(set(taken)) < len(taken):
         return "Two recordings would have the same name in the CTM. Add --out DIR."
     return None

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crnn_audio.errors import DataError
-from crnn_audio.inference import inputs
-from crnn_audio.inference.inputs import Found
-from tests.unit.inference.heard import quick
+from crnn_audio.inference.outputs import names
+from crnn_audio.inference.outputs.names import Located, assign_names, update_index
+from tests.unit.inference.hypotheses import quick
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -21,19 +21,19 @@ def touch(folder: Path, *names: str) -> Path:
     return folder
 
 
-def wishes(*arguments: object) -> list[str]:
-    found, problems = inputs.find([str(one) for one in arguments])
+def preferred(*arguments: object) -> list[str]:
+    found, problems = names.find_recordings([str(one) for one in arguments])
     assert problems == []
-    return [one.wish for one in found]
+    return [one.preferred for one in found]
 
 
 def test_files_come_as_given_and_folders_as_what_is_in_them(tmp_path: Path) -> None:
     touch(tmp_path / "rec", "b.wav", "a.FLAC", "a.txt", "sub/deep/c d.mp3", "sub/a.m4a", ".hidden.wav", ".git/x.wav")
     touch(tmp_path, "alone.raw")
     given = [str(tmp_path / "alone.raw"), "-", str(tmp_path / "rec"), "missing.wav"]
-    found, problems = inputs.find(given)
+    found, problems = names.find_recordings(given)
     assert problems == []
-    assert [one.wish for one in found] == [
+    assert [one.preferred for one in found] == [
         "alone.raw", "stdin", "a.FLAC", "b.wav", "sub/a.m4a", "sub/deep/c d.mp3", "missing.wav"
     ]  # fmt: skip
     assert [one.path for one in found[:4]] == [given[0], "-", f"{given[2]}/a.FLAC", f"{given[2]}/b.wav"]
@@ -44,7 +44,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     touch(tmp_path / "elsewhere", "b.wav")
     (tmp_path / "rec" / "round").symlink_to(tmp_path / "rec")
     (tmp_path / "rec" / "there").symlink_to(tmp_path / "elsewhere")
-    assert wishes(tmp_path / "rec") == ["a.wav", "there/b.wav"]
+    assert preferred(tmp_path / "rec") == ["a.wav", "there/b.wav"]
 
 
 def test_a_folder_without_recordings_and_one_that_cannot_be_read(tmp_path: Path, monkeypatch) -> None:
@@ -58,53 +58,63 @@ def test_a_folder_without_recordings_and_one_that_cannot_be_read(tmp_path: Path,
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    found, problems = inputs.find([str(tmp_path / "letters"), str(tmp_path / "rec")])
-    assert [one.wish for one in found] == ["a.wav"]
+    found, problems = names.find_recordings([str(tmp_path / "letters"), str(tmp_path / "rec")])
+    assert [one.preferred for one in found] == ["a.wav"]
     assert [str(one).removeprefix(f"{tmp_path}/") for one in problems] == [
         "letters: no recordings in this folder, only 2 other files.",
         "rec/locked: cannot be read (Permission denied).",
     ]
 
 
-def names(*paths: str, folder: Path | None = None, wishes: list[str] | None = None) -> list[str]:
-    found = [Found(path, wish) for path, wish in zip(paths, wishes or [Path(one).name for one in paths], strict=True)]
-    return [one.name for one in inputs.named(found, folder)]
+def assigned(*paths: str, folder: Path | None = None, preferred: list[str] | None = None) -> list[str]:
+    found = [
+        Located(path, name) for path, name in zip(paths, preferred or [Path(one).name for one in paths], strict=True)
+    ]
+    return [one.name for one in assign_names(found, folder)]
 
 
 def test_the_second_keeps_its_suffix_and_the_next_get_numbers() -> None:
-    assert names("a/x.wav", "b/x.mp3", "c/x.wav", "d/x.wav", "e/x.mp3") == ["x", "x.mp3", "x.wav", "x.wav.2", "x.mp3.2"]
-    assert names("x", "y/x") == ["x", "x.2"]
-    assert names("x.mp3.wav", "x.wav", "x.mp3") == ["x.mp3", "x", "x.mp3.2"]
+    assert assigned("a/x.wav", "b/x.mp3", "c/x.wav", "d/x.wav", "e/x.mp3") == [
+        "x",
+        "x.mp3",
+        "x.wav",
+        "x.wav.2",
+        "x.mp3.2",
+    ]
+    assert assigned("x", "y/x") == ["x", "x.2"]
+    assert assigned("x.mp3.wav", "x.wav", "x.mp3") == ["x.mp3", "x", "x.mp3.2"]
 
 
 def test_what_some_file_systems_take_for_one_name_is_told_apart() -> None:
-    assert names("a/x.wav", "b/X.wav") == ["x", "X.wav"]
-    assert names("a/\u00e9.wav", "b/e\u0301.wav") == ["\u00e9", "e\u0301.wav"]
+    assert assigned("a/x.wav", "b/X.wav") == ["x", "X.wav"]
+    assert assigned("a/\u00e9.wav", "b/e\u0301.wav") == ["\u00e9", "e\u0301.wav"]
 
 
 def test_the_same_recording_is_done_once(tmp_path: Path) -> None:
     touch(tmp_path, "a.wav")
-    assert names(str(tmp_path / "a.wav"), f"{tmp_path}/./a.wav", os.path.relpath(tmp_path / "a.wav")) == ["a"]
+    assert assigned(str(tmp_path / "a.wav"), f"{tmp_path}/./a.wav", os.path.relpath(tmp_path / "a.wav")) == ["a"]
 
 
 def test_a_later_call_keeps_names_and_gives_no_name_again(tmp_path: Path) -> None:
-    first = inputs.named([Found("a/x.wav", "x.wav"), Found("b/x.wav", "x.wav")], tmp_path)
-    inputs.remember(first, tmp_path, ["srt"])
-    again = inputs.named([Found("c/x.wav", "x.wav"), Found("b/x.wav", "x.wav"), Found("a/x.wav", "x.wav")], tmp_path)
+    first = assign_names([Located("a/x.wav", "x.wav"), Located("b/x.wav", "x.wav")], tmp_path)
+    update_index(first, tmp_path, ["srt"])
+    again = assign_names(
+        [Located("c/x.wav", "x.wav"), Located("b/x.wav", "x.wav"), Located("a/x.wav", "x.wav")], tmp_path
+    )
     assert [one.name for one in again] == ["x.wav.2", "x.wav", "x"]
     assert [one.formats for one in again] == [frozenset(), {"srt"}, {"srt"}]
-    inputs.remember(again, tmp_path, ["json"])
-    assert inputs.named([Found("b/x.wav", "x.wav")], tmp_path)[0].formats == {"srt", "json"}
+    update_index(again, tmp_path, ["json"])
+    assert assign_names([Located("b/x.wav", "x.wav")], tmp_path)[0].formats == {"srt", "json"}
 
 
 def test_recordings_and_results_may_move_together(tmp_path: Path, monkeypatch) -> None:
     touch(tmp_path / "old", "rec/x.wav", "more/x.wav")
-    both = [Found(str(tmp_path / "old" / one / "x.wav"), "x.wav") for one in ("rec", "more")]
+    both = [Located(str(tmp_path / "old" / one / "x.wav"), "x.wav") for one in ("rec", "more")]
     (tmp_path / "old/out").mkdir()
-    inputs.remember(inputs.named(both, tmp_path / "old/out"), tmp_path / "old/out", ["text"])
+    update_index(assign_names(both, tmp_path / "old/out"), tmp_path / "old/out", ["text"])
     (tmp_path / "old").rename(tmp_path / "new")
     monkeypatch.chdir(tmp_path / "new")
-    moved = inputs.named([Found("more/x.wav", "x.wav"), Found("rec/x.wav", "x.wav")], Path("out"))
+    moved = assign_names([Located("more/x.wav", "x.wav"), Located("rec/x.wav", "x.wav")], Path("out"))
     assert [(one.name, one.formats) for one in moved] == [("x.wav", {"text"}), ("x", {"text"})]
 
 
@@ -113,34 +123,34 @@ def test_recordings_and_results_may_move_together(tmp_path: Path, monkeypatch) -
     st.lists(st.text("xX.éE\u0301 \n", min_size=1, max_size=4).filter(lambda name: name.strip(".")), max_size=8),
     st.randoms(),
 )
-def test_names_are_always_different_and_stay(tmp_path: Path, wished: list[str], random) -> None:
+def test_names_are_always_different_and_stay(tmp_path: Path, preferred: list[str], random) -> None:
     folder = tmp_path / str(len(list(tmp_path.iterdir())))
-    found = [Found(f"{index}/{wish}", wish) for index, wish in enumerate(wished)]
-    given = inputs.named(found, folder)
+    found = [Located(f"{index}/{name}", name) for index, name in enumerate(preferred)]
+    given = assign_names(found, folder)
     assert [one.path for one in given] == [one.path for one in found]
-    assert len({inputs._same(one.name) for one in given}) == len(given)
+    assert len({names._folded(one.name) for one in given}) == len(given)
     folder.mkdir()
-    inputs.remember(given, folder, ["text"])
+    update_index(given, folder, ["text"])
     random.shuffle(found)
-    assert {(one.path, one.name) for one in inputs.named(found, folder)} == {(one.path, one.name) for one in given}
+    assert {(one.path, one.name) for one in assign_names(found, folder)} == {(one.path, one.name) for one in given}
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"x": 1}', '{"x": {}}', "\ufffd"])
 def test_a_damaged_index_is_said_and_nothing_is_guessed(tmp_path: Path, content: str) -> None:
-    (tmp_path / inputs.INDEX).write_text(content, encoding="utf-8")
+    (tmp_path / names.INDEX).write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=r"sources\.json: damaged .*--overwrite"):
-        inputs.named([Found("a/x.wav", "x.wav")], tmp_path)
+        assign_names([Located("a/x.wav", "x.wav")], tmp_path)
 
 
 def test_names_that_are_no_letters_are_kept(tmp_path: Path) -> None:
     odd = os.fsdecode(b"bad\xff.wav")
-    inputs.remember(inputs.named([Found(odd, odd)], tmp_path), tmp_path, ["text"])
-    json.loads((tmp_path / inputs.INDEX).read_text(encoding="utf-8"))
-    assert inputs.named([Found(odd, odd)], tmp_path)[0].formats == {"text"}
+    update_index(assign_names([Located(odd, odd)], tmp_path), tmp_path, ["text"])
+    json.loads((tmp_path / names.INDEX).read_text(encoding="utf-8"))
+    assert assign_names([Located(odd, odd)], tmp_path)[0].formats == {"text"}
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     touch(tmp_path, "file")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(DataError, match=r"file.*: cannot be written \((File exists|Not a directory)\)"):
-            inputs.alone(folder).__enter__()
+            names.locked(folder).__enter__()

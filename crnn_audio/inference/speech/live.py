@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from crnn_audio.audio import Blocks
-from crnn_audio.inference.formats import fields
-from crnn_audio.inference.stream import Heard, Stream
+from crnn_audio.inference.outputs.formats import fields
+from crnn_audio.inference.speech.stream import Heard, Stream
 
 
 def show(stream: Stream, blocks: Blocks, stdout: TextIO, *, as_json: bool) -> None:

@@ -1,7 +1,7 @@
-"""Many recordings to files or to standard output: each result is written whole as soon as it is there.
+"""Transcribes many recordings to files or standard output, each written as soon as it is complete.
 
-What goes wrong with one recording or one file is told, and the others go on; whoever stops in the middle keeps what is
-done, and the same call does the rest.
+An error with one recording or file is reported, and the others go on. After an interruption, the same call does the
+rest.
 """
 
 import os
@@ -15,12 +15,12 @@ from crnn_audio import audio, files
 from crnn_audio.audio import Source
 from crnn_audio.console import one_line
 from crnn_audio.errors import DataError
-from crnn_audio.inference.formats import FORMATS, as_ctm
-from crnn_audio.inference.inputs import Input
-from crnn_audio.inference.outputs import PICTURE, Outputs, Plan
-from crnn_audio.inference.printing import Printer
-from crnn_audio.inference.progress import TranscriptionProgress
-from crnn_audio.inference.recognizer import Recognizer, expected_seconds
+from crnn_audio.inference.outputs.formats import FORMATS, as_ctm
+from crnn_audio.inference.outputs.names import Input
+from crnn_audio.inference.outputs.pending import PICTURE, Outputs, Pending
+from crnn_audio.inference.outputs.printer import Printer
+from crnn_audio.inference.speech.progress import TranscriptionProgress
+from crnn_audio.inference.speech.recognizer import Recognizer, expected_seconds
 from crnn_audio.types import Hypothesis
 
 CHUNK_FILES, CHUNK_SECONDS = 256, 900.0
@@ -29,7 +29,7 @@ CHUNK_FILES, CHUNK_SECONDS = 256, 900.0
 
 @dataclass(frozen=True)
 class Done:
-    """What became of one recording: text, or an error, or both where its text could not be written."""
+    """The result of one recording: text, or an error, or both where its text could not be written."""
 
     input: Input
     hypothesis: Hypothesis | None
@@ -37,63 +37,64 @@ class Done:
 
 
 def run(
-    plan: Plan, outputs: Outputs, load: Callable[[], Recognizer], say: Callable[[str], None], stdout: TextIO
+    pending: Pending, outputs: Outputs, load: Callable[[], Recognizer], report: Callable[[str], None], stdout: TextIO
 ) -> int:
-    """Transcribes what is planned, writes the files, prints the results, says what went wrong, and how often.
+    """Transcribes what is pending, writes the files, prints the results and reports errors; the number of errors.
 
     Args:
         load: opens the model; called only if there is something to transcribe.
+        report: shows a message to the user.
     """
-    recognizer = load() if plan.inputs else None
-    progress = TranscriptionProgress(len(plan.inputs), sum(expected_seconds(one.path) for one in plan.inputs))
-    printer = Printer("" if outputs.out else outputs.formats[0], stdout, named=len(plan.inputs) > 1)
-    report = _Report(say, printer, progress)
-    for problem in plan.problems:
-        report.refuse(problem)
+    recognizer = load() if pending.inputs else None
+    progress = TranscriptionProgress(len(pending.inputs), sum(expected_seconds(one.path) for one in pending.inputs))
+    printer = Printer("" if outputs.out else outputs.formats[0], stdout, named=len(pending.inputs) > 1)
+    results = _Results(report, printer, progress)
+    for problem in pending.problems:
+        results.fail(problem)
     try:
         with printer, progress:
             if recognizer:
-                transcribe(recognizer, plan.inputs, outputs, report.tell, progress)
+                transcribe(recognizer, pending.inputs, outputs, results.add, progress)
     except KeyboardInterrupt:
         if outputs.out:
-            say("Stopped. What was done is kept, and the same call does the rest.")
+            report("Stopped. Finished results are kept; the same command does the rest.")
         raise
     if outputs.home:
-        say(f"{outputs.home}: {report.summary(plan.num_done)}")
-    return report.num_failed
+        report(f"{outputs.home}: {results.summary(pending.num_done)}")
+    return results.num_failed
 
 
-class _Report:
-    """Passes results on to standard output and errors to the person, and counts both."""
+class _Results:
+    """Passes results on to standard output and errors to the user, and counts both."""
 
-    def __init__(self, say: Callable[[str], None], printer: Printer, progress: TranscriptionProgress) -> None:
-        self.say = say
+    def __init__(self, report: Callable[[str], None], printer: Printer, progress: TranscriptionProgress) -> None:
+        self.report = report
         self.printer = printer
         self.progress = progress
         self.num_failed = self.num_done = self.num_lost = 0
 
-    def tell(self, done: Done) -> None:
+    def add(self, done: Done) -> None:
         if done.hypothesis and self.printer.form:
             with self.progress.bar.aside():
                 self.printer.put(done.hypothesis, done.input.name)
         if done.hypothesis and done.hypothesis.warning:
             self.num_lost += 1
             with self.progress.bar.aside():
-                self.say(one_line(done.hypothesis.warning))
+                self.report(one_line(done.hypothesis.warning))
         if done.error:
             with self.progress.bar.aside():
-                self.refuse(done.error)
+                self.fail(done.error)
         else:
             self.num_done += 1
 
-    def refuse(self, problem: DataError) -> None:
+    def fail(self, problem: DataError) -> None:
         self.num_failed += 1
-        self.say(one_line(str(problem)))
+        self.report(one_line(str(problem)))
 
     def summary(self, num_earlier: int) -> str:
         sound, rate = self.progress.seconds_done, self.progress.rate
         parts = [f"{self.num_done} transcribed ({sound:.1f} s of sound, {rate:.0f}x real time)" * (self.num_done > 0)]
-        parts += [f"{self.num_lost} of them not whole" * (self.num_lost > 0)]
+        parts += [f"{self.num_lost} of them incomplete" * (self.num_lost > 0)]
         parts += [f"{num_earlier} done before" * (num_earlier > 0), f"{self.num_failed} failed" * (self.num_failed > 0)]
         return ", ".join(filter(None, parts)) or "nothing to do"
 
@@ -102,28 +103,28 @@ def transcribe(
     recognizer: Recognizer,
     inputs: Sequence[Input],
     outputs: Outputs,
-    tell: Callable[[Done], None],
+    done: Callable[[Done], None],
     progress: TranscriptionProgress,
 ) -> None:
     """Transcribes recordings and writes their files, each as soon as its batch is done.
 
     Args:
-        tell: called for every recording, in their order, as early as that allows; at an interruption, for all done.
+        done: called for every recording in their order, as early as that allows; on an interruption, for all finished.
     """
     for chunk in _chunks(inputs):
-        sources = [_held(one.path) if outputs.plots else one.path for one in chunk]
+        sources = [_rereadable(one.path) if outputs.plots else one.path for one in chunk]
         finished: dict[int, Done] = {}
-        told = 0
+        reported = 0
         try:
             for index, result in recognizer.as_done(sources, progress.within):
                 finished[index] = _written(recognizer, sources[index], chunk[index], result, outputs)
                 progress.finished(0.0 if isinstance(result, DataError) else result.seconds)
-                while told in finished:
-                    tell(finished.pop(told))
-                    told += 1
+                while reported in finished:
+                    done(finished.pop(reported))
+                    reported += 1
         finally:
             for index in sorted(finished):
-                tell(finished[index])
+                done(finished[index])
 
 
 def _chunks(inputs: Sequence[Input]) -> Iterator[list[Input]]:
@@ -140,8 +141,8 @@ def _chunks(inputs: Sequence[Input]) -> Iterator[list[Input]]:
 
 
 @dataclass(frozen=True)
-class Held:
-    """The sound of a pipe, which can be read but once, kept for the picture: each `read` gives all of it."""
+class PipeContent:
+    """The content of a pipe, which can be read only once, kept for the picture: each `read` gives all of it."""
 
     name: str
     content: bytes
@@ -151,13 +152,13 @@ class Held:
         return self.content
 
 
-def _held(path: str) -> Source:
+def _rereadable(path: str) -> Source:
     if path != "-" and (os.path.isfile(path) or not os.path.exists(path)):  # noqa: PTH110, PTH113
         return path
     try:
-        return Held(audio.name_of(path), sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
+        return PipeContent(audio.name_of(path), sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
     except OSError:
-        return path  # who reads it next will say what is wrong
+        return path  # reading it again gives the error
 
 
 def _written(
@@ -176,7 +177,7 @@ def _written(
                 files.write_bytes(path, _content(hypothesis, form, one.name))
         except OSError as error:
             failed[path] = error
-        except DataError as error:  # the recording went away since it was heard
+        except DataError as error:  # the recording was removed in the meantime
             return Done(one, hypothesis, error)
     if not failed:
         return Done(one, hypothesis)

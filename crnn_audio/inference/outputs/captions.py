@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crnn_audio.inference.spans import Span, milliseconds, spans
+from crnn_audio.inference.outputs.spans import Span, milliseconds, spans
 from crnn_audio.types import Hypothesis
 
 LINE = 42
@@ -86,5 +86,5 @@ def _best_break(group: Sequence[Span]) -> int:
 
 def _cue(group: Sequence[Span], limit: int) -> Cue:
     start = group[0].start
-    wished = min(max(group[-1].end, start + SHORTEST), start + LONGEST)
-    return Cue(start, max(min(wished, limit), start + 1), _wrapped(group) or (group[0].text,))
+    end = min(max(group[-1].end, start + SHORTEST), start + LONGEST)
+    return Cue(start, max(min(end, limit), start + 1), _wrapped(group) or (group[0].text,))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from crnn_audio.inference import progress as module
-from crnn_audio.inference.progress import TranscriptionProgress
+from crnn_audio.inference.speech import progress as module
+from crnn_audio.inference.speech.progress import TranscriptionProgress
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from crnn_audio.decoding.decoder import Decoder
 from crnn_audio.decoding.decoder import Path as TokenPath
 from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
-from crnn_audio.inference import long, plots
-from crnn_audio.inference.plots import Evidence
-from crnn_audio.inference.stream import Endpoint, Stream
+from crnn_audio.inference.speech import long, plots
+from crnn_audio.inference.speech.plots import Evidence
+from crnn_audio.inference.speech.stream import Endpoint, Stream
 from crnn_audio.runs import Run
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.types import AudioBatch, Hypothesis

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any
 
-from crnn_audio.inference.captions import cues
-from crnn_audio.inference.spans import milliseconds, spans
+from crnn_audio.inference.outputs.captions import cues
+from crnn_audio.inference.outputs.spans import milliseconds, spans
 from crnn_audio.types import Hypothesis
 
 CHANNEL = "1"

@@ -1,22 +1,22 @@
-"""Results on standard output, one after the other, as soon as they come: nothing is held back to the end."""
+"""Writes results to standard output one after the other, each as soon as it is there."""
 
 import json
 from types import TracebackType
 from typing import Self, TextIO
 
 from crnn_audio.console import one_line
-from crnn_audio.inference.formats import FORMATS, as_ctm, fields
+from crnn_audio.inference.outputs.formats import FORMATS, as_ctm, fields
 from crnn_audio.types import Hypothesis
 
 ONE_FILE = frozenset({"srt", "vtt", "tsv", "textgrid"})
-"""Formats whose file is about one recording; several cannot follow each other."""
+"""Formats whose file holds one recording; several cannot be concatenated."""
 
 
 class Printer:
-    """Writes hypotheses in one format; as JSON they are an array, which is closed whatever happens.
+    """Writes hypotheses in one format; as JSON they are an array, which is closed after errors too.
 
     Args:
-        named: begin each line of text with the path of its recording.
+        named: whether each line of text begins with the path of its recording.
     """
 
     def __init__(self, form: str, stdout: TextIO, *, named: bool) -> None:

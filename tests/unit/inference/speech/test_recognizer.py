@@ -10,9 +10,9 @@ import torch
 
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RunError
-from crnn_audio.inference import long
-from crnn_audio.inference import recognizer as module
 from crnn_audio.inference.evaluate import evaluate
+from crnn_audio.inference.speech import long
+from crnn_audio.inference.speech import recognizer as module
 from crnn_audio.types import Hypothesis
 
 

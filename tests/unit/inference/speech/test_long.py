@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from crnn_audio.inference.long import join, joined, one_thread, windows
+from crnn_audio.inference.speech.long import join, joined, one_thread, windows
 
 
 def numbered(count: int) -> Tensor:

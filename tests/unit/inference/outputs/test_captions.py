@@ -4,9 +4,9 @@ from itertools import pairwise
 
 from hypothesis import given
 
-from crnn_audio.inference.captions import Cue, cues
-from crnn_audio.inference.spans import spans
-from tests.unit.inference.heard import Drawn, disorderly, heard, one_after_the_other, orderly, quick, said
+from crnn_audio.inference.outputs.captions import Cue, cues
+from crnn_audio.inference.outputs.spans import spans
+from tests.unit.inference.hypotheses import Drawn, disorderly, heard, one_after_the_other, orderly, quick, said
 
 
 @quick

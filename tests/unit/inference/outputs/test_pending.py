@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.inference.inputs import Input
-from crnn_audio.inference.outputs import Outputs, Plan, clash, misuse, plan
+from crnn_audio.inference.outputs.names import Input
+from crnn_audio.inference.outputs.pending import Outputs, Pending, clash, misuse, pending
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def age(path: Path, seconds: float) -> None:
     os.utime(path, (path.stat().st_atime, path.stat().st_mtime + seconds))
 
 
-def write(planned: Plan, outputs: Outputs) -> None:
+def write(planned: Pending, outputs: Outputs) -> None:
     for one in planned.inputs:
         for path in outputs.paths(one.name).values():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,7 +32,7 @@ def write(planned: Plan, outputs: Outputs) -> None:
 
 
 def to_do(rec: Path, outputs: Outputs, **options: bool) -> list[str]:
-    return [one.name for one in plan([str(rec)], outputs, **options).inputs]
+    return [one.name for one in pending([str(rec)], outputs, **options).inputs]
 
 
 def test_paths_of_one_recording() -> None:
@@ -47,10 +47,10 @@ def test_paths_of_one_recording() -> None:
 
 def test_what_is_done_is_not_done_again_until_it_changes(rec: Path, tmp_path: Path) -> None:
     outputs = Outputs(("srt", "json"), tmp_path / "out")
-    first = plan([str(rec)], outputs)
+    first = pending([str(rec)], outputs)
     assert [one.name for one in first.inputs] == ["a", "b", "sub/c"]
     write(first, outputs)
-    again = plan([str(rec)], outputs)
+    again = pending([str(rec)], outputs)
     assert (again.inputs, again.num_done, again.problems) == ((), 3, ())
     assert to_do(rec, outputs, overwrite=True) == ["a", "b", "sub/c"]
 
@@ -61,7 +61,7 @@ def test_what_is_done_is_not_done_again_until_it_changes(rec: Path, tmp_path: Pa
 
 def test_another_format_or_a_picture_is_work_to_do(rec: Path, tmp_path: Path) -> None:
     outputs = Outputs(("srt",), tmp_path / "out")
-    write(plan([str(rec)], outputs), outputs)
+    write(pending([str(rec)], outputs), outputs)
     assert len(to_do(rec, Outputs(("srt", "vtt"), tmp_path / "out"))) == 3
     assert len(to_do(rec, Outputs(("srt",), tmp_path / "out", tmp_path / "pictures"))) == 3
 
@@ -70,9 +70,9 @@ def test_files_of_somebody_else_are_not_replaced(rec: Path, tmp_path: Path) -> N
     (rec / "a.txt").write_text("THE REFERENCE")
     outputs = Outputs(("text",), rec)
     for _ in range(2):  # nor once a call has been here
-        planned = plan([str(rec)], outputs)
+        planned = pending([str(rec)], outputs)
         assert [str(problem) for problem in planned.problems] == [
-            f"{rec}/a.wav: {rec}/a.txt is there already, and not from an earlier call. Name another folder, or give "
+            f"{rec}/a.wav: {rec}/a.txt exists and was not written by an earlier call. Choose another folder, or add "
             "--overwrite to replace it."
         ]
         assert "a" not in [one.name for one in planned.inputs]
@@ -81,9 +81,9 @@ def test_files_of_somebody_else_are_not_replaced(rec: Path, tmp_path: Path) -> N
 
 
 def test_nor_are_they_where_another_format_is_ours(rec: Path) -> None:
-    write(plan([str(rec)], Outputs(("srt",), rec)), Outputs(("srt",), rec))
+    write(pending([str(rec)], Outputs(("srt",), rec)), Outputs(("srt",), rec))
     (rec / "a.txt").write_text("THE REFERENCE")
-    planned = plan([str(rec)], Outputs(("text",), rec))
+    planned = pending([str(rec)], Outputs(("text",), rec))
     assert [one.name for one in planned.inputs] == ["b", "sub/c"]
     assert len(planned.problems) == 1
 
@@ -92,8 +92,8 @@ def test_a_recording_that_is_not_there_takes_no_name(tmp_path: Path) -> None:
     outputs = Outputs(("text",), tmp_path / "out")
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "x.wav").touch()
-    assert [one.name for one in plan([str(tmp_path / "gone/x.wav")], outputs).inputs] == ["x"]
-    assert [one.name for one in plan([str(tmp_path / "there/x.wav")], outputs).inputs] == ["x"]
+    assert [one.name for one in pending([str(tmp_path / "gone/x.wav")], outputs).inputs] == ["x"]
+    assert [one.name for one in pending([str(tmp_path / "there/x.wav")], outputs).inputs] == ["x"]
 
 
 def test_calls_at_the_same_time_give_no_name_twice(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_calls_at_the_same_time_give_no_name_twice(tmp_path: Path) -> None:
         path.touch()
     outputs = Outputs(("text",), tmp_path / "out")
     with ThreadPoolExecutor(12) as calls:
-        plans = list(calls.map(lambda path: plan([str(path)], outputs), paths))
+        plans = list(calls.map(lambda path: pending([str(path)], outputs), paths))
     assert len({planned.inputs[0].name for planned in plans}) == 12
     assert sorted(to_do(tmp_path, outputs)) == sorted(planned.inputs[0].name for planned in plans)
 
@@ -111,14 +111,14 @@ def test_calls_at_the_same_time_give_no_name_twice(tmp_path: Path) -> None:
 def test_standard_input_is_never_done(tmp_path: Path) -> None:
     outputs = Outputs(("text",), tmp_path)
     for _ in range(2):
-        planned = plan(["-"], outputs)
+        planned = pending(["-"], outputs)
         assert [one.name for one in planned.inputs] == ["stdin"]
         write(planned, outputs)
 
 
 def test_without_a_folder_nothing_is_written_or_left_out(rec: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    planned = plan(["rec", "rec/a.wav"], Outputs(("text",)))
+    planned = pending(["rec", "rec/a.wav"], Outputs(("text",)))
     assert [one.path for one in planned.inputs] == ["rec/a.wav", "rec/b.wav", "rec/sub/c.wav", "rec/a.wav"]
     assert [path.name for path in tmp_path.iterdir()] == ["rec"]
 
@@ -137,13 +137,13 @@ def test_options_that_contradict_each_other() -> None:
 @pytest.mark.parametrize("form", ["srt", "vtt", "tsv", "textgrid"])
 def test_formats_of_one_recording_do_not_follow_each_other(form: str) -> None:
     one, other = Input("a.wav", "a"), Input("b.wav", "b")
-    assert clash(Plan((one,)), Outputs((form,))) is None
-    assert clash(Plan((one, other)), Outputs((form,), Path("out"))) is None
-    said = clash(Plan((one, other)), Outputs((form,)))
-    assert said == f"A file of {form} is about one recording, but 2 are given. Add --out DIR."
+    assert clash(Pending((one,)), Outputs((form,))) is None
+    assert clash(Pending((one, other)), Outputs((form,), Path("out"))) is None
+    said = clash(Pending((one, other)), Outputs((form,)))
+    assert said == f"A file of {form} holds one recording, but 2 are given. Add --out DIR."
 
 
 def test_two_recordings_of_a_name_cannot_share_a_ctm() -> None:
-    assert clash(Plan((Input("a.wav", "a"), Input("b.wav", "b"))), Outputs(("ctm",))) is None
-    assert "same name" in str(clash(Plan((Input("1/a.wav", "a"), Input("2/a.wav", "a"))), Outputs(("ctm",))))
-    assert clash(Plan((Input("1/a.wav", "a"), Input("2/a.wav", "a"))), Outputs(("text",))) is None
+    assert clash(Pending((Input("a.wav", "a"), Input("b.wav", "b"))), Outputs(("ctm",))) is None
+    assert "same name" in str(clash(Pending((Input("1/a.wav", "a"), Input("2/a.wav", "a"))), Outputs(("ctm",))))
+    assert clash(Pending((Input("1/a.wav", "a"), Input("2/a.wav", "a"))), Outputs(("text",))) is None

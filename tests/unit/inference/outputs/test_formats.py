@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from praatio import textgrid
 
-from crnn_audio.inference import formats
-from crnn_audio.inference.captions import cues
-from crnn_audio.inference.spans import spans
+from crnn_audio.inference.outputs import formats
+from crnn_audio.inference.outputs.captions import cues
+from crnn_audio.inference.outputs.spans import spans
 from crnn_audio.types import Hypothesis
-from crnn_audio.verbs.hearing import Format
-from tests.unit.inference.heard import Drawn, disorderly, heard, orderly, quick, said
+from crnn_audio.verbs.speech import Format
+from tests.unit.inference.hypotheses import Drawn, disorderly, heard, orderly, quick, said
 
 ANY = st.one_of(orderly(max_words=15), disorderly())
 TRICKY = said(

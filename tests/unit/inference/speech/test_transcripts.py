@@ -11,9 +11,10 @@ import pytest
 
 from crnn_audio import files
 from crnn_audio.batching import manifests
-from crnn_audio.inference import outputs, recognizer, transcripts
-from crnn_audio.inference.outputs import Outputs
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.outputs import pending
+from crnn_audio.inference.outputs.pending import Outputs
+from crnn_audio.inference.speech import recognizer, transcripts
+from crnn_audio.inference.speech.recognizer import Recognizer
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def run(recognizer: Recognizer, printed: Path) -> Callable[..., tuple[int, list[
     ) -> tuple[int, list[str]]:
         told: list[str] = []
         with printed.open("w+", encoding="utf-8") as stdout:
-            return transcripts.run(outputs.plan(arguments, wanted), wanted, load, told.append, stdout), told
+            return transcripts.run(pending.pending(arguments, wanted), wanted, load, told.append, stdout), told
 
     return call
 
@@ -186,7 +187,7 @@ def test_text_is_printed_though_its_picture_cannot_be_written(
     def full(file: object) -> None:
         raise OSError(errno.EDQUOT, "Quota exceeded")
 
-    monkeypatch.setattr(outputs.inputs, "remember", lambda *arguments: None)
+    monkeypatch.setattr(pending.names, "update_index", lambda *arguments: None)
     monkeypatch.setattr(files.os, "fsync", full)
     failed, told = run(paths[:1], Outputs(("text",), None, tmp_path))
     assert (failed, printed.read_text().count("\n")) == (1, 1)

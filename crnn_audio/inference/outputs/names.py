@@ -1,8 +1,8 @@
-"""Which recordings to transcribe and what their results are called: folders walked, no name given twice.
+"""The recordings to transcribe, found in files and folders, and a unique name for the results of each.
 
-A result is called by its recording's path below the folder that was given, without the suffix; of a file that was
-given by itself, by its name alone. Whoever comes second keeps the suffix (`x.mp3` beside `x`), the next ones get a
-number. The folder of the results notes in `.sources.json` which recording a name stands for: later calls keep to it.
+The name is the recording's path relative to the folder argument, without the suffix; for a file argument, the file's
+name. The second recording of a name keeps its suffix (`x.mp3` beside `x`), further ones get a number. The folder of the
+results stores in `.sources.json` which recording each name belongs to, and later calls use the same names.
 """
 
 import json
@@ -22,11 +22,11 @@ INDEX = ".sources.json"
 
 
 @dataclass(frozen=True)
-class Found:
-    """A recording, "-" for standard input, and the path that its results would like to have, suffix included."""
+class Located:
+    """A recording, "-" for standard input, and the preferred path of its results, suffix included."""
 
     path: str
-    wish: str
+    preferred: str
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,20 @@ class Input:
     formats: frozenset[str] = frozenset()
 
 
-def find(arguments: Sequence[str]) -> tuple[list[Found], list[DataError]]:
-    """The files in the order given, each folder replaced by the recordings in it; and folders that are of no use."""
-    found: list[Found] = []
+def find_recordings(arguments: Sequence[str]) -> tuple[list[Located], list[DataError]]:
+    """The files in the given order, each folder replaced by the recordings in it; and what is wrong with folders."""
+    found: list[Located] = []
     problems: list[DataError] = []
     for argument in arguments:
         if argument != "-" and os.path.isdir(argument):  # noqa: PTH112 - Path's raises where it may not look
             found.extend(_walked(argument, problems))
         else:
-            found.append(Found(argument, "stdin" if argument == "-" else Path(argument).name or "recording"))
+            found.append(Located(argument, "stdin" if argument == "-" else Path(argument).name or "recording"))
     return found, problems
 
 
-def _walked(folder: str, problems: list[DataError]) -> Iterator[Found]:
-    """Recordings below a folder, sorted; links are followed, hidden files and folders are not."""
+def _walked(folder: str, problems: list[DataError]) -> Iterator[Located]:
+    """Recordings below a folder, sorted; links are followed, hidden files and folders left out."""
     refused: list[OSError] = []
     seen = {os.path.realpath(folder)}
     num_others = num_found = 0
@@ -66,53 +66,55 @@ def _walked(folder: str, problems: list[DataError]) -> Iterator[Found]:
                 continue
             num_found += 1
             path = Path(place) / name
-            yield Found(str(path), path.relative_to(folder).as_posix())
+            yield Located(str(path), path.relative_to(folder).as_posix())
     problems.extend(DataError(f"{one.filename}: cannot be read ({one.strerror}).") for one in refused)
     if not num_found and not refused:
         problems.append(DataError(f"{folder}: no recordings in this folder, only {num_others} other files."))
 
 
 def _is_new(place: str, folder: str, seen: set[str]) -> bool:
-    """False for a link that leads to where the walk has been."""
+    """False for a link to a folder that was visited before."""
     real = os.path.realpath(Path(place) / folder)
     known = real in seen
     seen.add(real)
     return not known
 
 
-def named(found: Sequence[Found], folder: Path | None = None) -> list[Input]:
-    """Gives each recording a name of its own, once; names of earlier calls, kept in `folder`, stay.
+def assign_names(found: Sequence[Located], folder: Path | None = None) -> list[Input]:
+    """Each recording once, with a unique name; names that earlier calls stored in `folder` stay.
 
     Raises:
-        DataError: what the folder remembers cannot be read.
+        DataError: the index of the folder cannot be read.
     """
-    entries = _remembered(folder)
+    entries = _read_index(folder)
     names = {entry.source: name for name, entry in entries.items()}
-    taken = {_same(name) for name in [*entries, INDEX.removesuffix(".json")]}
+    taken = {_folded(name) for name in [*entries, INDEX.removesuffix(".json")]}
     inputs: dict[str, Input] = {}
     for one in found:
         source = _source(one.path, folder)
         if source in inputs:
             continue
-        name = names.get(source) or next(wish for wish in _wishes(one.wish) if _same(wish) not in taken)
-        taken.add(_same(name))
+        name = names.get(source) or next(
+            preferred for preferred in _candidates(one.preferred) if _folded(preferred) not in taken
+        )
+        taken.add(_folded(name))
         inputs[source] = Input(one.path, name, entries[name].formats if source in names else frozenset())
     return list(inputs.values())
 
 
 def _source(path: str, folder: Path | None) -> str:
-    """What stands for a recording: its place seen from the folder, so that both can move together."""
+    """Identifies a recording by its path relative to the folder, so that both can move together."""
     return "-" if path == "-" else os.path.relpath(path, folder or ".")
 
 
-def _wishes(wish: str) -> Iterator[str]:
-    path = PurePosixPath(wish)
+def _candidates(preferred: str) -> Iterator[str]:
+    path = PurePosixPath(preferred)
     short = [str(path.with_name(path.stem))] if path.stem.strip(".") else []  # the file may be called `..wav`
-    return chain([*short, wish], (f"{wish}.{number}" for number in count(2)))
+    return chain([*short, preferred], (f"{preferred}.{number}" for number in count(2)))
 
 
-def _same(name: str) -> str:
-    """Equal for names that some file systems take for one: upper and lower case, composed and decomposed letters."""
+def _folded(name: str) -> str:
+    """Equal for names that some file systems do not distinguish: by case, or composed and decomposed letters."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
@@ -122,7 +124,7 @@ class _Entry:
     formats: frozenset[str]
 
 
-def _remembered(folder: Path | None) -> dict[str, _Entry]:
+def _read_index(folder: Path | None) -> dict[str, _Entry]:
     if folder is None or not (index := folder / INDEX).exists():
         return {}
     try:
@@ -130,17 +132,17 @@ def _remembered(folder: Path | None) -> dict[str, _Entry]:
         return {name: _Entry(str(entry["source"]), frozenset(entry["formats"])) for name, entry in entries.items()}
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"{index}: damaged ({error}). It tells which recordings the results in {folder} belong to. Name another "
-            "folder, or delete it and give --overwrite."
+            f"{index}: damaged ({error}). It says which recordings the results in {folder} belong to. Choose another "
+            "folder, or delete this file and add --overwrite."
         ) from None
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Makes the folder, and keeps other calls from giving names in it meanwhile, where the system can.
+def locked(folder: Path) -> Iterator[None]:
+    """Creates the folder, and locks it where the system can, so that no other process assigns names at the same time.
 
     Raises:
-        DataError: the folder cannot be made.
+        DataError: the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -158,14 +160,14 @@ def alone(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def remember(inputs: Sequence[Input], folder: Path, formats: Sequence[str]) -> None:
-    """Notes in the folder that these recordings get results in these formats.
+def update_index(inputs: Sequence[Input], folder: Path, formats: Sequence[str]) -> None:
+    """Stores in the folder that these recordings get results in these formats.
 
     Raises:
         DataError: it cannot be written.
     """
     try:
-        entries = _remembered(folder)
+        entries = _read_index(folder)
         new = {one.name: _Entry(_source(one.path, folder), one.formats | set(formats)) for one in inputs}
         if new.items() <= entries.items():
             return
@@ -177,4 +179,4 @@ def remember(inputs: Sequence[Input], folder: Path, formats: Sequence[str]) -> N
 
 
 def _not_written(folder: Path, error: OSError) -> DataError:
-    return DataError(f"{folder}: cannot be written ({error.strerror or error}). Name another folder.")
+    return DataError(f"{folder}: cannot be written ({error.strerror or error}). Choose another folder.")

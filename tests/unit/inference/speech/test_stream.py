@@ -17,8 +17,8 @@ from torch import Tensor
 from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.decoding.ctc import Greedy
-from crnn_audio.inference.recognizer import Recognizer
-from crnn_audio.inference.stream import Endpoint, Heard, Stream
+from crnn_audio.inference.speech.recognizer import Recognizer
+from crnn_audio.inference.speech.stream import Endpoint, Heard, Stream
 from crnn_audio.models.crnn import Carry
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary

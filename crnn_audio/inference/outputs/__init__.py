@@ -1,0 +1,1 @@
+"""Transcripts as files: names, formats, and what an earlier call has done."""

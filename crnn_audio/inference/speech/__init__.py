@@ -1,0 +1,1 @@
+"""Speech recognition in use: recordings, streams, and pictures of what was recognised."""
