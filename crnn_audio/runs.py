@@ -135,9 +135,8 @@ def locate(model: str | Path) -> Path:
 
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run, and not the beginning of one whose making was killed."""
-    return (path / "run.json").exists() and files.read_json_object(path / "run.json", RunError, advice=ADVICE).get(
-        "state"
-    ) != MAKING
+    header = path / "run.json"
+    return header.exists() and files.read_json_object(header, RunError, advice=ADVICE).get("state") != MAKING
 
 
 def create(path: Path, recipe: str, assets: Assets, facts: Mapping[str, Any]) -> Run:

@@ -29,11 +29,8 @@ def write(model: Model, restored: Restored, scores: Sequence[Scores]) -> str:
 def _trained(restored: Restored) -> str:
     """How the weights came about."""
     facts, recipe = restored.run.facts, restored.recipe
-    on = (
-        "train and dev, as long as was chosen before on dev"
-        if restored.run.recipe["data"].get("dev_as_train")
-        else "train"
-    )
+    with_dev = restored.run.recipe["data"].get("dev_as_train")
+    on = "train and dev, as long as was chosen before on dev" if with_dev else "train"
     start = f", starting from {recipe.init}" if recipe.init else ""
     threads = f", {facts.get('threads')} thread(s)" if facts.get("device") == "cpu" else ""
     return (

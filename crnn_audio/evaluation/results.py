@@ -53,7 +53,7 @@ def recordable(model: Model) -> Path:
     if not name or not Path(name).is_file() or Path(name).parts[0] != "recipes":
         raise RunError(f"{run.path}: trained from {name!r}, which is no recipe under recipes/ of this folder.")
     try:
-        asked = load_recipe(name).model_dump(exclude=PER_RUN)
+        asked = load_recipe(name).model_dump(exclude=PER_RUN)  # type: ignore[arg-type]
     except RecipeError as error:
         raise RunError(f"{run.path}: its recipe cannot be read any more. {error}") from None
     if asked != restore(run).recipe.model_dump(exclude=PER_RUN):
@@ -92,7 +92,7 @@ def _row(model: Model, recipe: Path, split: str, metric: str, value: float, comm
 
 def _digest(recipe: Recipe) -> str:
     """Tells two versions of a recipe apart; what may differ between its runs does not count."""
-    settings = json.dumps(recipe.model_dump(exclude=PER_RUN, exclude_defaults=True), sort_keys=True)
+    settings = json.dumps(recipe.model_dump(exclude=PER_RUN, exclude_defaults=True), sort_keys=True)  # type: ignore[arg-type]
     return hashlib.blake2b(settings.encode(), digest_size=6).hexdigest()
 
 

@@ -25,7 +25,7 @@ from crnn_audio.features import normalize, spectrogram
 from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer, Statistics
 from crnn_audio.features.spectrogram import FrontEnd
-from crnn_audio.inference.recognizer import Recognizer
+from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.metrics.transcripts import scores_of
 from crnn_audio.models.heads import CtcHead
@@ -209,7 +209,7 @@ def _grown(vocabulary: Vocabulary, texts: Iterable[str]) -> Vocabulary:
 
 
 def _added(name: str, old: Vocabulary, new: Vocabulary) -> list[str]:
-    """What to report of the tokens that `name` lacks: which they are, and whether another case would do without them."""
+    """What to report of the tokens that `name` lacks, and whether another case would do without them."""
     added = new.tokens[len(old.tokens) :]
     if not added:
         return []

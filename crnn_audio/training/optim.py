@@ -46,7 +46,8 @@ def rate_factor(schedule: str, step: int, total_steps: int, warmup: float) -> fl
     """The fraction of the peak learning rate in effect at `step` (from 0) of `total_steps`.
 
     "constant" and "plateau" stay at 1; "warmup" rises linearly, then stays; "cosine" falls from 1 along half a cosine;
-    "one_cycle" (Smith and Topin 2018) rises and falls along half cosines. `warmup` is the fraction of steps spent rising.
+    "one_cycle" (Smith and Topin 2018) rises and falls along half cosines. `warmup` is
+    the fraction of steps spent rising.
     """
     if schedule in ("constant", "plateau"):
         return 1.0
@@ -96,7 +97,7 @@ def clip(
 
 
 class AveragedWeights:
-    """Exponential moving average of a model's weights (Polyak and Juditsky 1992), which are evaluated and kept in their place.
+    """Exponential moving average of a model's weights (Polyak and Juditsky 1992), evaluated and kept in their place.
 
     Early on the decay is held to (1 + step) / (10 + step), so that the average does not remember initial weights.
     """

@@ -103,9 +103,9 @@ def stream(
 
 
 def _loaded(model: str, device: str, weights: str = "best") -> Any:
-    from crnn_audio.inference.load import load_recognizer
+    from crnn_audio.problems.restore import load
 
-    recognizer = load_recognizer(model, device=device, weights=weights)
+    recognizer = load(model, "recognition", device=device, weights=weights)
     if not recognizer.run.finished:
         report(f"{model}: this run is not finished; these are its best weights so far.")
     return recognizer

@@ -83,8 +83,8 @@ class GeneratedScore:
     def summary(self) -> str:
         """A line for people."""
         return (
-            f"{self.score.seconds:.0f} s, {len(self.score.notes)} notes, {self.nats / max(self.num_notes, 1):.2f} nats a "
-            f"note, seed {self.seed}" + ("" if self.ended else ", not ended by the model")
+            f"{self.score.seconds:.0f} s, {len(self.score.notes)} notes, {self.nats / max(self.num_notes, 1):.2f} nats "
+            f"a note, seed {self.seed}" + ("" if self.ended else ", not ended by the model")
         )
 
 
@@ -151,10 +151,10 @@ class Composer:
         return piece
 
     def generate_many(
-        self, num: int, prompt: Prompt = Prompt(), sampling: Sampling | None = None
+        self, num: int, prompt: Prompt | None = None, sampling: Sampling | None = None
     ) -> list[GeneratedScore]:
         """As `generate`, so many pieces side by side, whose seeds follow that of `sampling`."""
-        sampling = sampling or Sampling()
+        prompt, sampling = prompt or Prompt(), sampling or Sampling()
         prompt.check(num)
         asked, known = dict(prompt.condition), self.conditions
         seeds = range(sampling.seed, sampling.seed + num)

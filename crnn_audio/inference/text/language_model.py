@@ -159,10 +159,10 @@ class LanguageModel:
         return generated
 
     def generate_many(
-        self, num: int, prompt: Prompt = Prompt(), sampling: Sampling | None = None
+        self, num: int, prompt: Prompt | None = None, sampling: Sampling | None = None
     ) -> list[GeneratedText]:
         """As `generate`, so many texts side by side, whose seeds follow that of `sampling`."""
-        sampling = sampling or Sampling()
+        prompt, sampling = prompt or Prompt(), sampling or Sampling()
         _refuse(tokens=prompt.tokens, num=num)
         ids, remarks = self._primer(prompt.primer)
         seeds = range(sampling.seed, sampling.seed + num)
@@ -232,7 +232,7 @@ class LanguageModel:
         return ids, tuple(remarks)
 
     def score(self, text: str | Path) -> TextLikelihood:
-        """How likely a text, or that of a file, is: token by token, each given all before it; characters may be unknown.
+        """How likely a text, or that of a file, is, token by token; characters may be unknown.
 
         Raises:
             DataError: there is nothing in it, or the file cannot be read.
