@@ -1,11 +1,13 @@
 """A manifest: a JSONL file of cuts (.jsonl, .jsonl.gz), spelled as Lhotse spells it, so that the two exchange files.
 
-A recording is one audio file; a cut is a span of it; a supervision is what is said in the cut or a part of it. All
-times are in seconds. A relative source path counts from the manifest's own folder, so a corpus can be moved as a whole.
+A recording is one audio file; a cut is a span of it; a supervision is what is known of the cut or a part of it: its
+text, speaker and label, and labelled segments. A label stands in a supervision's `custom` fields, and segments are its
+alignment of type `label`, as Lhotse keeps words and phones. All times are in seconds. A relative source path counts
+from the manifest's own folder, so a corpus can be moved as a whole.
 
 Channels are averaged, so a cut is of all channels of its recording: Lhotse's `MonoCut` where there is one channel, and
 `MultiCut` where there are several. What would be heard otherwise than Lhotse means it is refused; fields that change
-nothing about sound, text and speaker are ignored.
+nothing about sound, text, speaker and labels are ignored.
 """
 
 import gzip
@@ -22,7 +24,11 @@ from crnn_audio import files
 from crnn_audio.errors import DataError
 
 SLACK = 0.05
-"""Seconds that a supervision may reach out of its cut, as rounded times and forced alignments do."""
+"""Seconds that a supervision may reach out of its cut, and a segment too, as rounded times and forced alignments do."""
+LABEL = "label"
+"""The `custom` field of a supervision that is its label, and the type of alignment that is its segments."""
+DECIMALS = 8
+"""Of times of segments, as Lhotse rounds them."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,20 @@ class Recording:
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A labelled span of a cut, from `start` to `end` in seconds from the start of the cut."""
+
+    start: float
+    end: float
+    label: str
+
+
+@dataclass(frozen=True)
 class Cut:
-    """A span of a recording, from `start` for `duration` seconds, with its transcript and, where known, its speaker."""
+    """A span of a recording, from `start` for `duration` seconds, with its transcript.
+
+    Where they are known: its speaker; the class of the whole cut, `label`; and labelled `segments`, which may overlap.
+    """
 
     id: str
     recording: Recording
@@ -51,6 +69,8 @@ class Cut:
     duration: float
     text: str
     speaker: str | None = None
+    label: str | None = None
+    segments: tuple[Segment, ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -145,7 +165,27 @@ def _from_lhotse(item: Any, folder: Path) -> list[Cut]:
         return [_utterance(whole_cut, supervision) for supervision in supervisions]
     known = supervisions[0] if supervisions else {}
     _refuse_half_heard(known, whole_cut)
-    return [_checked(replace(whole_cut, text=str(known.get("text") or ""), speaker=_speaker(known)))]
+    return [_checked(replace(whole_cut, **_known(known)))]
+
+
+def _known(supervision: dict[str, Any], offset: float = 0.0) -> dict[str, Any]:
+    """What a supervision says of a cut that begins `offset` seconds after the one that it stands in."""
+    aligned = (supervision.get("alignment") or {}).get(LABEL) or ()
+    return {
+        "text": str(supervision.get("text") or ""),
+        "speaker": _text_or_none(supervision.get("speaker")),
+        "label": _text_or_none((supervision.get("custom") or {}).get(LABEL)),
+        "segments": tuple(_segment(offset, *item[:3]) for item in aligned),
+    }
+
+
+def _segment(offset: float, label: Any, start: Any, duration: Any) -> Segment:
+    begin = float(start) - offset
+    return Segment(round(begin, DECIMALS), round(begin + float(duration), DECIMALS), str(label))
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _refuse_kind(item: dict[str, Any]) -> None:
@@ -190,8 +230,8 @@ def _utterance(cut: Cut, supervision: dict[str, Any]) -> Cut:
     _refuse_half_heard(supervision, cut)
     start, duration = float(supervision["start"]), float(supervision["duration"])
     first, last = max(start, 0.0), min(start + duration, cut.duration)
-    id, text, speaker = str(supervision["id"]), str(supervision.get("text") or ""), _speaker(supervision)
-    return _checked(Cut(id, cut.recording, cut.start + first, last - first, text, speaker))
+    part = replace(cut, id=str(supervision["id"]), start=cut.start + first, duration=last - first)
+    return _checked(replace(part, **_known(supervision, first)))
 
 
 def _refuse_half_heard(supervision: dict[str, Any], cut: Cut) -> None:
@@ -206,14 +246,10 @@ def _refuse_half_heard(supervision: dict[str, Any], cut: Cut) -> None:
         )
 
 
-def _speaker(supervision: dict[str, Any]) -> str | None:
-    speaker = supervision.get("speaker")
-    return None if speaker is None else str(speaker)
-
-
 def _checked(cut: Cut) -> Cut:
     recording = cut.recording
-    f"{cut.id} {cut.text} {cut.speaker}".encode()  # half a character is an error here, not when it is written
+    words = [cut.id, cut.text, cut.speaker, cut.label, *(one.label for one in cut.segments)]
+    " ".join(map(str, words)).encode()  # half a character is an error here, not when it is written
     if recording.sample_rate < 1 or recording.num_samples < 1:
         raise ValueError(
             f"sampling_rate {recording.sample_rate} and num_samples {recording.num_samples}; both are 1 or more"
@@ -224,7 +260,17 @@ def _checked(cut: Cut) -> Cut:
         raise ValueError(f"duration {cut.duration}; it is more than 0 seconds")
     if round((cut.start + cut.duration) * recording.sample_rate) > recording.num_samples:
         raise ValueError(f"it ends at {cut.start + cut.duration:.4f} s, its recording at {recording.duration:.4f} s")
+    for one in cut.segments:
+        if not -SLACK <= one.start < one.end <= cut.duration + SLACK:
+            raise ValueError(
+                f"its segment {one.label!r} from {one.start:.2f} to {one.end:.2f} s; segments lie within the "
+                f"{cut.duration:.2f} s that they are of, and end after they start"
+            )
     return cut
+
+
+def _aligned(segment: Segment) -> list[Any]:
+    return [segment.label, segment.start, round(segment.end - segment.start, DECIMALS)]
 
 
 def _to_lhotse(cut: Cut, folder: Path) -> dict[str, Any]:
@@ -240,6 +286,8 @@ def _to_lhotse(cut: Cut, folder: Path) -> dict[str, Any]:
         "channel": channel,
         "text": cut.text,
         **({"speaker": cut.speaker} if cut.speaker else {}),
+        **({"custom": {LABEL: cut.label}} if cut.label is not None else {}),
+        **({"alignment": {LABEL: [_aligned(one) for one in cut.segments]}} if cut.segments else {}),
     }
     return {
         "id": cut.id,

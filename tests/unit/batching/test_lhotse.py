@@ -1,12 +1,13 @@
 """Manifests go to Lhotse and come from it: the library itself reads what we write and writes what we read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crnn_audio import audio
 from crnn_audio.batching import manifests
-from crnn_audio.batching.manifests import Cut, Recording
+from crnn_audio.batching.manifests import Cut, Recording, Segment
 from tests import trainings
 
 lhotse = pytest.importorskip("lhotse", reason="the package lhotse is not installed")
@@ -57,6 +58,21 @@ def test_what_is_written_lhotse_reads(tmp_path: Path, monkeypatch, name: str) ->
     assert (second.start, second.duration, second.supervisions[0].speaker) == (0.125, 0.25, "ann")
     ours, _ = audio.read(stereo.path, start=0.125, duration=0.25)
     assert ours == pytest.approx(second.load_audio().mean(axis=0), abs=1e-7)
+
+
+def test_labels_and_segments_go_to_lhotse_and_come_from_it(tmp_path: Path) -> None:
+    beep = trainings.beep(tmp_path, "ab", "ab", 1.0)
+    segments = (Segment(0.1, 0.4, "tone"), Segment(0.4, 0.9, "silence"))
+    manifests.save([replace(beep, label="beep", segments=segments)], tmp_path / "cuts.jsonl")
+    (theirs,) = lhotse.CutSet.from_file(tmp_path / "cuts.jsonl")
+    (known,) = theirs.supervisions
+    assert known.label == "beep", "a custom field is an attribute there"
+    assert [(item.symbol, item.start, item.end) for item in known.alignment["label"]] == [
+        ("tone", 0.1, 0.4), ("silence", 0.4, 0.9),
+    ]  # fmt: skip
+    lhotse.CutSet.from_cuts([theirs]).to_file(tmp_path / "theirs.jsonl")
+    (ours,) = manifests.load(tmp_path / "theirs.jsonl")
+    assert (ours.label, ours.segments) == ("beep", segments)
 
 
 def test_what_lhotse_would_change_on_reading_is_refused(tmp_path: Path, spoken) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.batching import manifests
-from crnn_audio.batching.manifests import Cut, Recording
+from crnn_audio.batching.manifests import Cut, Recording, Segment
 from crnn_audio.errors import DataError
 
 LHOTSE = {  # what `lhotse cut simple` writes, shortened
@@ -85,6 +85,30 @@ def test_what_was_saved_is_loaded(tmp_path) -> None:
     manifests.save(cuts, tmp_path / "cuts.jsonl")
     assert manifests.load(tmp_path / "cuts.jsonl") == cuts
     assert [cut.is_whole for cut in cuts] == [True, False, True]
+
+
+def test_labels_and_segments_are_kept(tmp_path) -> None:
+    recording = Recording("one", tmp_path / "one.flac", 8000, 8000)
+    segments = (Segment(0.0, 0.3, "speech"), Segment(0.1, 0.7, "música"), Segment(0.7, 1.0, ""))
+    cuts = [
+        Cut("a", recording, 0.0, 1.0, "", label="yes", segments=segments),
+        Cut("b", recording, 0.1, 0.5, "b", "ann", label=""),
+        Cut("c", recording, 0.1, 0.5, "c", segments=segments[:1]),
+    ]
+    manifests.save(cuts, tmp_path / "cuts.jsonl")
+    assert manifests.load(tmp_path / "cuts.jsonl") == cuts
+    manifests.save([manifests.whole(recording, "a")], tmp_path / "cuts.jsonl")
+    assert "custom" not in (tmp_path / "cuts.jsonl").read_text(), "files without labels are as they always were"
+    assert "alignment" not in (tmp_path / "cuts.jsonl").read_text()
+
+
+def test_segments_of_several_supervisions_count_from_their_cuts(tmp_path) -> None:
+    aligned = [
+        item | {"alignment": {"label": [["tone", item["start"] + 0.1, 0.2, 0.9]], "word": []}} for item in SPOKEN
+    ]
+    mono = changed("recording.channel_ids", [0]) | {"channel": 0, "type": "MonoCut", "supervisions": aligned}
+    for cut in manifests.load(written(tmp_path, mono)):
+        assert cut.segments == (Segment(0.1, 0.3, "tone"),)
 
 
 def test_a_corpus_is_moved_as_a_whole(tmp_path) -> None:
@@ -169,6 +193,11 @@ def test_what_is_lhotses_is_told_by_its_first_line(tmp_path, content, expected) 
 
 # ---------------------------------------------------------------------------------------- faults
 
+
+def segment(start: float, duration: float) -> dict:
+    return changed("supervisions.0.alignment", {"label": [["s", start, duration]]})
+
+
 FAULTS = {
     "half a line": ('{"id": "c-2", "start"', "line 2: not a JSON object"),
     "a list": ("[1, 2]", "line 2: not a cut"),
@@ -219,6 +248,16 @@ FAULTS = {
     "a recording": (LHOTSE["recording"], "line 2: .*a recording; join recordings and supervisions"),
     "a supervision": (LHOTSE["supervisions"][0], "line 2: .*a supervision; join recordings and supervisions"),
     "half a character": (changed("supervisions.0.text", "\ud83d"), "line 2: not a cut"),
+    "half a character in a label": (changed("supervisions.0.custom", {"label": "\ud83d"}), "line 2: not a cut"),
+    "a segment before the cut": (
+        segment(-0.1, 0.3),
+        "line 2: .*'s' from -0.10 to 0.20 s; segments lie within the 1.25 s",
+    ),
+    "a segment after the cut": (segment(1.1, 0.3), "line 2: .*'s' from 1.10 to 1.40 s"),
+    "a segment without length": (segment(1.1, 0.0), "line 2: .*'s' from 1.10 to 1.10 s"),
+    "a segment that is no number": (segment(0.0, float("nan")), "line 2: .*'s' from 0.00 to nan s"),
+    "a segment without a time": (changed("supervisions.0.alignment", {"label": [["s"]]}), "line 2: not a cut"),
+    "an alignment of another form": (changed("supervisions.0.alignment", ["label"]), "line 2: not a cut"),
     "a nested supervision": (changed("supervisions", ["text"]), "line 2: not a cut"),
 }
 
