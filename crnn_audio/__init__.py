@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.build import prepare as prepare
     from crnn_audio.config.kinds import load_recipe as load_recipe
     from crnn_audio.config.schema import Recipe as Recipe
-    from crnn_audio.corpora.own import prepare_folder as prepare_folder
+    from crnn_audio.corpora.own.prepare import prepare_folder as prepare_folder
     from crnn_audio.decoding.sampling import Sampling as Sampling
     from crnn_audio.errors import CrnnAudioError as CrnnAudioError
     from crnn_audio.errors import DataError as DataError
@@ -41,7 +41,7 @@ _HOMES = {
     "Recipe": "config.schema",
     "load_recipe": "config.kinds",
     "prepare": "build",
-    "prepare_folder": "corpora.own",
+    "prepare_folder": "corpora.own.prepare",
     "check": "inference.doctor",
     "train": "training.run",
     "load": "inference.load",

@@ -5,17 +5,13 @@ A new cell, front end or corpus is one entry in a dictionary there, and its name
 equal.
 """
 
-from crnn_audio.builders.events import TUNES as TUNES
 from crnn_audio.builders.events import composing as composing
 from crnn_audio.builders.events import condition_of as condition_of
-from crnn_audio.builders.events import corpus_of_music as corpus_of_music
 from crnn_audio.builders.events import encoded as encoded
 from crnn_audio.builders.events import event_feed as event_feed
 from crnn_audio.builders.events import known_conditions as known_conditions
 from crnn_audio.builders.events import music as music
 from crnn_audio.builders.events import next_token as next_token
-from crnn_audio.builders.language import TEXTS as TEXTS
-from crnn_audio.builders.language import corpus_of_text as corpus_of_text
 from crnn_audio.builders.language import encoded_text as encoded_text
 from crnn_audio.builders.language import language as language
 from crnn_audio.builders.language import spelled as spelled
@@ -29,7 +25,6 @@ from crnn_audio.builders.parts import model as model
 from crnn_audio.builders.parts import rebuilding as rebuilding
 from crnn_audio.builders.parts import required as required
 from crnn_audio.builders.parts import threads as threads
-from crnn_audio.builders.preparing import UNHEARD as UNHEARD
 from crnn_audio.builders.preparing import Prepared as Prepared
 from crnn_audio.builders.preparing import PreparedRolls as PreparedRolls
 from crnn_audio.builders.preparing import PreparedText as PreparedText

@@ -1,7 +1,7 @@
 """From a recipe of music to its parts: pieces as tokens, what may be asked for, task, training split as batches."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +14,7 @@ from crnn_audio.batching.rows import RowFeed, Span
 from crnn_audio.builders.parts import rebuilding
 from crnn_audio.builders.scores import REPRESENTATIONS, as_rows, keyed, own_condition, rows_of
 from crnn_audio.config.music import MusicRecipe
-from crnn_audio.corpora import chorales as chorale_corpus
-from crnn_audio.corpora import folk_tunes, home, jsb16, midi_folder, nottingham
+from crnn_audio.corpora import CORPORA, home, midi_folder
 from crnn_audio.corpora.tunes import Tune, divided
 from crnn_audio.errors import DataError
 from crnn_audio.models.chain import ChainHead
@@ -30,10 +29,6 @@ from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.next_token import NextToken
 from crnn_audio.types import EventBatch
 
-TUNES: dict[str, tuple[home.Obtainable, Callable[[Path], dict[str, list[Tune]]]]] = {
-    corpus.NAME: (corpus, corpus.pieces) for corpus in (chorale_corpus, folk_tunes, nottingham, jsb16)
-}
-"""Each corpus that has a home, and what reads its pieces."""
 COUNTED = {"bars", "pickup"}
 RARE = 5
 """A number of bars, or a pickup, that fewer training pieces have is not told."""
@@ -58,13 +53,9 @@ def music(recipe: MusicRecipe, progress: home.Progress | None = None) -> Music:
         assert data.root is not None, "the schema holds that a folder is named"
         found = midi_folder.read(Path(data.root), data.representation)
         return Music(divided(found.tunes), tuple(found.problems))
-    corpus, pieces = TUNES[data.corpus]
-    return Music(pieces(home.locate(corpus, Path(data.root) if data.root else None, progress)))
-
-
-def corpus_of_music(recipe: MusicRecipe) -> home.Obtainable:
-    """What the recipe's pieces come from: home, licence, limits."""
-    return midi_folder if recipe.data.corpus == midi_folder.NAME else TUNES[recipe.data.corpus][0]
+    corpus = CORPORA[data.corpus]
+    folder = home.locate(corpus, Path(data.root) if data.root else None, progress)
+    return Music(dict(corpus.read_splits(folder)))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from crnn_audio.batching import texts as batches
 from crnn_audio.batching.rows import RowFeed
 from crnn_audio.builders.parts import rebuilding
 from crnn_audio.config.text import TextRecipe
-from crnn_audio.corpora import alice, home, text_file, texts, tinyshakespeare
+from crnn_audio.corpora import CORPORA, home, texts
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import NextTokenHead
@@ -23,9 +23,6 @@ from crnn_audio.text import tokens, words
 from crnn_audio.text.plain import num_lost, plain
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import TextBatch
-
-TEXTS = {corpus.NAME: corpus for corpus in (tinyshakespeare, alice)}
-"""Texts that have a home."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +40,12 @@ def text(recipe: TextRecipe, progress: home.Progress | None = None) -> Text:
         DataError: it is nowhere and cannot be fetched; it is empty, or not UTF-8.
     """
     data = recipe.data
-    if data.corpus == text_file.NAME:
-        assert data.root is not None, "the schema holds that a file is named"
-        found = text_file.read(Path(data.root))
-    else:
-        corpus = TEXTS[data.corpus]
-        found = corpus.read(home.locate(corpus, Path(data.root) if data.root else None, progress))
+    corpus = CORPORA[data.corpus]
+    folder = home.locate(corpus, Path(data.root) if data.root else None, progress)
+    found = corpus.read_splits(folder)
     lost = sum(map(num_lost, found.values())) if data.ascii else 0
     remarks = (f"{data.name}: {lost} characters have no sign in ASCII and are left out.",) if lost else ()
     return Text({split: spelled(recipe, one) for split, one in found.items()}, remarks)
-
-
-def corpus_of_text(recipe: TextRecipe) -> home.Obtainable:
-    """What the recipe's text comes from: home, licence, limits."""
-    return text_file if recipe.data.corpus == text_file.NAME else TEXTS[recipe.data.corpus]
 
 
 def spelled(recipe: TextRecipe, found: str) -> str:

@@ -5,17 +5,12 @@ from functools import partial
 from pathlib import Path
 
 from crnn_audio.batching import checks
-from crnn_audio.builders.events import TUNES
-from crnn_audio.builders.language import TEXTS
 from crnn_audio.builders.speech import Splits
-from crnn_audio.corpora import CORPORA, home, own, piano_rolls, texts, tunes
+from crnn_audio.corpora import CORPORA, home, piano_rolls, texts, tunes
+from crnn_audio.corpora.own.prepare import write_manifests
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
-
-MUSIC = (piano_rolls.NAME, *TUNES)
-UNHEARD = (*MUSIC, *TEXTS)
-"""Corpora without recordings."""
 
 
 @dataclass(frozen=True)
@@ -76,33 +71,31 @@ def prepare(
         DataError: there is no such corpus, or it cannot be had; with what there is and what was tried.
     """
     place = Path(root) if root else None
-    if corpus in UNHEARD and out is not None:
-        raise DataError(f"{corpus}: manifests are of recordings, and these are none; leave --out away.")
-    if corpus == piano_rolls.NAME:
-        return _rolls(home.locate(piano_rolls, place, progress))
-    if corpus in TUNES:
-        source, pieces = TUNES[corpus]
-        folder = home.locate(source, place, progress)
-        left_out = tunes.left_out(folder) if (folder / tunes.LEFT_OUT).exists() else {}
-        return PreparedTunes(folder, pieces(folder), left_out)
-    if corpus in TEXTS:
-        folder = home.locate(TEXTS[corpus], place, progress)
-        return PreparedText(folder, TEXTS[corpus].read(folder))
     if corpus not in CORPORA:
-        raise DataError(f"{corpus}: no such corpus. There are {', '.join([*CORPORA, *UNHEARD])}.")
-    folder = home.locate(CORPORA[corpus], place, progress)
-    found = CORPORA[corpus].prepare(folder)
+        raise DataError(f"{corpus}: no such corpus. There are {', '.join(CORPORA)}.")
+    found = CORPORA[corpus]
+    if found.KIND != "recognition" and out is not None:
+        raise DataError(f"{corpus}: manifests are of recordings, and these are none; leave --out away.")
+    folder = home.locate(found, place, progress)
+    if found.KIND == "rolls":
+        return _rolls(folder)
+    splits = dict(found.read_splits(folder))
+    if found.KIND == "music":
+        left_out = tunes.left_out(folder) if (folder / tunes.LEFT_OUT).exists() else {}
+        return PreparedTunes(folder, splits, left_out)
+    if found.KIND == "text":
+        return PreparedText(folder, splits)
     cache = checks.cache_of(corpus)
     findings = {
         split: [
             *checks.unreadable(cuts, cache, progress and partial(progress, f"checking {split}")),
             *checks.empty(cuts),
         ]
-        for split, cuts in found.items()
+        for split, cuts in splits.items()
     }
     if out is not None:
-        own.write_manifests(found, Path(out), folder)
-    return Prepared(folder, found, findings)
+        write_manifests(splits, Path(out), folder)
+    return Prepared(folder, splits, findings)
 
 
 def _rolls(folder: Path) -> PreparedRolls:
@@ -113,7 +106,7 @@ def _rolls(folder: Path) -> PreparedRolls:
         raise DataError(f"{folder}: holds none of {', '.join(absent)}. They come from {piano_rolls.HOME}.")
     for name in (name for name, file in piano_rolls.FILES.items() if file not in absent):
         try:
-            collections[name] = piano_rolls.pieces(folder, name)
+            collections[name] = piano_rolls.read_splits(folder, name)
         except DataError as error:
             damaged[name] = str(error)
     return PreparedRolls(folder, collections, damaged, tuple(absent))

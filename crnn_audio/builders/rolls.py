@@ -29,7 +29,7 @@ def pieces(recipe: RollsRecipe, progress: home.Progress | None = None) -> dict[s
     """
     data = recipe.data
     folder = home.locate(piano_rolls, Path(data.root) if data.root else None, progress)
-    return piano_rolls.pieces(folder, data.collection)
+    return piano_rolls.read_splits(folder, data.collection)
 
 
 def next_frame(recipe: RollsRecipe) -> NextFrame:

@@ -1,13 +1,14 @@
 """From a recipe of speech to its parts: corpus, vocabulary, front end, task, and the training split as batches."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from crnn_audio.batching import checks, manifests
+from crnn_audio.batching import checks
 from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
@@ -36,30 +37,17 @@ def splits(recipe: RecognitionRecipe, progress: home.Progress | None = None) -> 
         DataError: it is nowhere and cannot be fetched; with the places tried.
     """
     data = recipe.data
-    if data.corpus == "manifests":
-        found = _manifests(data.root)
-    else:
-        corpus = CORPORA[data.corpus]
-        found = corpus.prepare(home.locate(corpus, Path(data.root) if data.root else None, progress))
+    corpus = CORPORA[data.corpus]
+    folder = home.locate(corpus, Path(data.root) if data.root else None, progress)
+    found = dict(corpus.read_splits(folder))
     if data.dev_as_train:
         found["train"] = found["train"] + found.get("dev", [])
     return {name: [_spelled(cut, recipe.task) for cut in cuts] for name, cuts in found.items()}
 
 
-def _manifests(root: str | None) -> Splits:
-    assert root is not None, "the schema holds that manifests have a root"
-    paths = {name: _manifest(Path(root), name) for name in ("train", "dev", "test")}
-    return {name: manifests.load(path) for name, path in paths.items() if name == "train" or path.exists()}
-
-
-def _manifest(root: Path, split: str) -> Path:
-    packed = root / f"{split}.jsonl.gz"
-    return packed if packed.exists() and not (root / f"{split}.jsonl").exists() else root / f"{split}.jsonl"
-
-
 def _spelled(cut: Cut, task: RecognitionTask) -> Cut:
     text = normalize_text(cut.text, case=task.case, punctuation=task.punctuation)
-    return Cut(cut.id, cut.recording, cut.start, cut.duration, text, cut.speaker)
+    return replace(cut, text=text)
 
 
 def vocabulary(task: RecognitionTask, cuts: Sequence[Cut]) -> Vocabulary:

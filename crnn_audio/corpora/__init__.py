@@ -1,12 +1,32 @@
-"""One small module per corpus: licence, official home, layout, fixed splits; a folder becomes cuts."""
+"""One small module per corpus: licence, official home, layout, fixed splits; and `CORPORA`, all of them by name.
 
-from crnn_audio.corpora import an4, fsdd, librispeech, mini_librispeech, spoken_digits
+To add one, write its module (the protocol is `home.Corpus`) and name it here.
+"""
+
+from crnn_audio.corpora import (
+    alice,
+    an4,
+    chorales,
+    folk_tunes,
+    fsdd,
+    jsb16,
+    librispeech,
+    manifest_folder,
+    midi_folder,
+    mini_librispeech,
+    nottingham,
+    piano_rolls,
+    spoken_digits,
+    text_file,
+    tinyshakespeare,
+)
 from crnn_audio.corpora.home import Corpus
 
-CORPORA: dict[str, Corpus] = {
-    "spoken_digits": spoken_digits,
-    "an4": an4,
-    "fsdd": fsdd,
-    "mini_librispeech": mini_librispeech,
-    "librispeech": librispeech,
-}
+_ALL: tuple[Corpus, ...] = (
+    spoken_digits, an4, fsdd, mini_librispeech, librispeech, manifest_folder,
+    piano_rolls,
+    chorales, folk_tunes, nottingham, jsb16, midi_folder,
+    tinyshakespeare, alice, text_file,
+)  # fmt: skip
+
+CORPORA: dict[str, Corpus] = {corpus.NAME: corpus for corpus in _ALL}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from crnn_audio.corpora.families import families, same_piece
+from crnn_audio.corpora.duplicates import families, same_piece
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import events

@@ -10,6 +10,7 @@ from crnn_audio.corpora import texts
 from crnn_audio.corpora.home import Progress
 
 NAME = "alice"
+KIND = "text"
 LICENCE = "In the public domain where the author has been dead for seventy years, and in the United States"
 HOME = "https://raw.githubusercontent.com/google/snappy/6281a07b7e08629884ec93a89fea6e05c62e599c/testdata/"
 NOT_FOR = "anything but text that looks like this one book"
@@ -17,7 +18,7 @@ FILE = "alice29.txt"
 END_OF_FILE = "\x1a"
 
 
-def read(folder: Path) -> texts.Splits:
+def read_splits(folder: Path) -> texts.Splits:
     """The text by split.
 
     Raises:
@@ -32,4 +33,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     Raises:
         DataError: it cannot be reached, is cut short or damaged; `folder` is then not there.
     """
-    texts.fetched(home + FILE, folder, FILE, read, progress)
+    texts.fetched(home + FILE, folder, FILE, read_splits, progress)

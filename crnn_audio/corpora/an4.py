@@ -13,6 +13,7 @@ from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.errors import DataError
 
 NAME = "an4"
+KIND = "recognition"
 LICENCE = "Free for any purpose, commercial or otherwise, with the notice kept (Carnegie Mellon University, BSD-like)"
 HOME = "http://www.speech.cs.cmu.edu/databases/an4/"
 NOT_FOR = (
@@ -30,7 +31,7 @@ LAYOUTS = (("wav", ".sph"), ("flac", ".flac"), ("wav", ".wav"), ("flac", ".wav")
 TRANSCRIPT = re.compile(r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()\s]+)\)\s*")
 
 
-def prepare(folder: Path) -> dict[str, list[Cut]]:
+def read_splits(folder: Path) -> dict[str, list[Cut]]:
     """Reads the corpus from its official layout: etc/an4_{train,test}.{fileids,transcription} and the audio.
 
     Raises:
@@ -97,4 +98,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
         archive = partial / ARCHIVE
         download.fetch(home + ARCHIVE, archive, "AN4", progress)
         download.unpack(archive, partial, "an4")
-        prepare(partial)
+        read_splits(partial)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio.corpora import tunes
-from crnn_audio.corpora.families import families, same_piece
+from crnn_audio.corpora.duplicates import families, same_piece
 from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.corpora.music21_package import repertory
 from crnn_audio.corpora.tunes import Tune
@@ -22,6 +22,7 @@ from crnn_audio.symbolic.counting import bars_of
 from crnn_audio.symbolic.score import MODES, Key, Metre, Note, Part, Score, on_tick
 
 NAME = "chorales"
+KIND = "music"
 LICENCE = (
     "Bach's music is in the public domain; the editions, most of them Margaret Greentree's, come with music21 by "
     "permission, and are neither copied nor shipped"
@@ -34,7 +35,7 @@ FINALS = {7 * -sharps % 12: mode for mode, sharps in MODES.items() if mode not i
 """Modes by their tonic, in semitones above that of the major key with the same signature; Bach closes on these."""
 
 
-def pieces(folder: Path) -> dict[str, list[Tune]]:
+def read_splits(folder: Path) -> dict[str, list[Tune]]:
     """The chorales by split; each is told its key and its metre.
 
     Raises:

@@ -16,6 +16,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic import abc
 
 NAME = "folk_tunes"
+KIND = "music"
 LICENCE = (
     "The book of 1883 is in the public domain; the transcriptions come with music21, of which its makers say that they "
     "are public domain or used by permission, and are neither copied nor shipped"
@@ -29,7 +30,7 @@ STYLES = ("reel", "hornpipe", "jig", "slip jig", "strathspey", "highland fling",
 SPELLINGS = {"slipjig": "slip jig", "fling": "highland fling"}
 
 
-def pieces(folder: Path) -> dict[str, list[Tune]]:
+def read_splits(folder: Path) -> dict[str, list[Tune]]:
     """The tunes by split; each is told its key, metre, close and, mostly, style.
 
     Raises:

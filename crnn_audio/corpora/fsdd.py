@@ -17,6 +17,7 @@ from crnn_audio.corpora.spoken_digits import WORDS
 from crnn_audio.errors import DataError
 
 NAME = "fsdd"
+KIND = "recognition"
 LICENCE = "CC BY-SA 4.0 (Zohar Jackson and contributors): attribution, and the same licence on adapted data"
 HOME = "https://github.com/Jakobovski/free-spoken-digit-dataset/"
 NOT_FOR = (
@@ -33,7 +34,7 @@ LAYOUTS = (("recordings", ".wav"), ("flac", ".flac"), ("wav", ".wav"), ("recordi
 NAMED = re.compile(r"(?P<digit>\d)_(?P<speaker>[^_]+)_(?P<take>\d+)")
 
 
-def prepare(folder: Path) -> dict[str, list[Cut]]:
+def read_splits(folder: Path) -> dict[str, list[Cut]]:
     """Reads the corpus from recordings/<digit>_<speaker>_<take>.wav: the file names are the labels.
 
     Transcripts are spelled as those of spoken_digits ("seven"), so that models of either can be tried on the other.
@@ -90,4 +91,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
         archive = partial / "fsdd.tar.gz"
         download.fetch(f"{home}archive/{COMMIT}.tar.gz", archive, "FSDD", progress)
         download.unpack(archive, partial, f"free-spoken-digit-dataset-{COMMIT}")
-        prepare(partial)
+        read_splits(partial)

@@ -3,26 +3,31 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
 from crnn_audio import audio
-from crnn_audio.batching.manifests import Cut
 from crnn_audio.errors import DataError
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with what is being done, how much is done, and how much there is in all (0: not known)."""
 
 
+LOCAL = "files of your own"
+"""The home of corpora that nobody but their owner has: a recipe names their root."""
+
+
 @runtime_checkable
-class Obtainable(Protocol):
-    """What every module of this package offers."""
+class Corpus(Protocol):
+    """What every module of a corpus offers."""
 
     NAME: str
+    KIND: str
+    """The kind of recipe that trains on it: recognition, rolls, music or text."""
     LICENCE: str
     HOME: str
     NOT_FOR: str
@@ -31,13 +36,8 @@ class Obtainable(Protocol):
     def obtain(self, folder: Path, progress: Progress | None = None) -> None:
         """Makes or downloads the corpus as `folder`, which must not exist, whole or not at all."""
 
-
-@runtime_checkable
-class Corpus(Obtainable, Protocol):
-    """A corpus of recordings and what is said in them."""
-
-    def prepare(self, folder: Path) -> dict[str, list[Cut]]:
-        """Reads the corpus that lies in `folder`: its train, dev and test cuts."""
+    def read_splits(self, folder: Path, /) -> Mapping[str, Any]:
+        """Reads the corpus that lies in `folder`: train, dev and test, each cuts, pieces or a text."""
 
 
 def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
@@ -59,14 +59,17 @@ def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
     return tuple(audio.read(path, sample_rate)[0] for path in paths)
 
 
-def locate(corpus: Obtainable, root: Path | None = None, progress: Progress | None = None) -> Path:
+def locate(corpus: Corpus, root: Path | None = None, progress: Progress | None = None) -> Path:
     """The folder that the corpus lies in, made or fetched into data/<name> first if it lies nowhere.
 
-    A `root` that is given is the only place looked at, and nothing is fetched into it.
+    A `root` that is given is the only place looked at, and nothing is fetched into it. What has no home is nowhere
+    else, be it a folder or a file; reading it says what is wrong.
 
     Raises:
         DataError: it is not there and could not be had; with every place tried and what to do.
     """
+    if root is not None and corpus.HOME == LOCAL:
+        return root
     found = find(corpus.NAME, root=root)
     if found is not None:
         return found

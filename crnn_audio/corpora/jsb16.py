@@ -22,6 +22,7 @@ from crnn_audio.symbolic.chorales import VOICES
 from crnn_audio.symbolic.score import Score
 
 NAME = "jsb16"
+KIND = "music"
 LICENCE = "Bach's music is in the public domain; the encodings state no licence, and are neither copied nor shipped"
 HOME = "https://github.com/czhuang/JSB-Chorales-dataset"
 FILES = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/"
@@ -34,7 +35,7 @@ EXPECTED = {"train": 229, "dev": 76, "test": 77}
 Pitches = Int[np.ndarray, "T 4"]
 
 
-def pieces(folder: Path) -> dict[str, list[Tune]]:
+def read_splits(folder: Path) -> dict[str, list[Tune]]:
     """The pieces by split; nothing is told of them, not even a metre.
 
     Raises:
@@ -54,7 +55,7 @@ def pitches(folder: Path) -> dict[str, list[Pitches]]:
     """The MIDI pitches of each piece by split, -1 being silence.
 
     Raises:
-        DataError: as `pieces`.
+        DataError: as `read_splits`.
     """
     path = next((folder / name for name in (PLAIN, ARRAYS) if (folder / name).is_file()), folder / PLAIN)
     content = _arrays(path) if path.name == ARRAYS else _lists(path)

@@ -16,6 +16,7 @@ from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.errors import DataError
 
 NAME = "librispeech"
+KIND = "recognition"
 LICENCE = "CC BY 4.0 (Vassil Panayotov, Guoguo Chen, Daniel Povey, Sanjeev Khudanpur; OpenSLR 12)"
 HOME = "https://www.openslr.org/resources/12/"
 NOT_FOR = (
@@ -30,7 +31,7 @@ SUFFIXES = (".flac", ".wav", ".opus", ".ogg", ".mp3")
 TRANSCRIPT = re.compile(r"(?P<id>\d+-\d+-\d+) (?P<text>.*\S)")
 
 
-def prepare(folder: Path) -> dict[str, list[Cut]]:
+def read_splits(folder: Path) -> dict[str, list[Cut]]:
     """Reads the corpus from its official layout, <part>/<speaker>/<chapter>/*.trans.txt and the audio beside it.
 
     Raises:
@@ -99,7 +100,7 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     """
     with arriving(folder) as partial:
         obtain_parts(partial, PARTS.values(), home, progress)
-        prepare(partial)
+        read_splits(partial)
 
 
 def obtain_parts(folder: Path, parts: Iterable[str], home: str, progress: Progress | None) -> None:

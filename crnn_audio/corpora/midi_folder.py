@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from crnn_audio.corpora import tunes
-from crnn_audio.corpora.families import families
-from crnn_audio.corpora.home import Progress
+from crnn_audio.corpora.duplicates import families
+from crnn_audio.corpora.home import LOCAL, Progress
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import abc, chorales, events, files, fitting, quartet
 from crnn_audio.symbolic.score import Score
 
 NAME = "midi_folder"
+KIND = "music"
 LICENCE = "Your own: whoever trains on a folder answers for what is in it"
-HOME = "a folder of your own"
+HOME = LOCAL
 NOT_FOR = "other music than that of the folder it learned from"
 SUFFIXES = tuple(suffix for suffix in files.FORMS if suffix != ".json")
 """Of files that are read; a folder holds JSON for many reasons."""
@@ -41,7 +42,7 @@ class Found:
     remarks: list[str]
 
 
-def pieces(folder: Path, kind: str = "melody") -> dict[str, list[Tune]]:
+def read_splits(folder: Path, kind: str = "melody") -> dict[str, list[Tune]]:
     """The pieces by split.
 
     Raises:

@@ -14,6 +14,7 @@ from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.errors import DataError
 
 NAME = "mini_librispeech"
+KIND = "recognition"
 LICENCE = "CC BY 4.0 (Vassil Panayotov, Guoguo Chen, Daniel Povey, Sanjeev Khudanpur; OpenSLR 31)"
 HOME = "https://www.openslr.org/resources/31/"
 NOT_FOR = (
@@ -26,7 +27,7 @@ TABLE = "transcripts.tsv"
 COLUMNS = {"path", "speaker", "split", "text"}
 
 
-def prepare(folder: Path) -> dict[str, list[Cut]]:
+def read_splits(folder: Path) -> dict[str, list[Cut]]:
     """Reads the corpus from its official layout, or from a copy with transcripts.tsv.
 
     Raises:
@@ -68,4 +69,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     """
     with arriving(folder) as partial:
         librispeech.obtain_parts(partial, PARTS.values(), home, progress)
-        prepare(partial)
+        read_splits(partial)

@@ -13,6 +13,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic import abc
 
 NAME = "nottingham"
+KIND = "music"
 LICENCE = "GPL v3 (Jukedeck's cleaned edition of Eric Foxley's database); a model trained on it is not shipped"
 HOME = "https://github.com/jukedeck/nottingham-dataset/"
 NOT_FOR = "anything but melodies of British and American folk dances: no second voice, no songs"
@@ -27,7 +28,7 @@ STYLES = {
 """By the beginning of the file's name; ashover.abc mixes all kinds."""
 
 
-def pieces(folder: Path) -> dict[str, list[Tune]]:
+def read_splits(folder: Path) -> dict[str, list[Tune]]:
     """The tunes by split; each is told its key, metre, close and, often, style.
 
     Raises:
@@ -80,4 +81,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
         archive = partial / "nottingham.tar.gz"
         download.fetch(f"{home}archive/{COMMIT}.tar.gz", archive, "Nottingham", progress)
         download.unpack(archive, partial, f"nottingham-dataset-{COMMIT}")
-        pieces(partial)
+        read_splits(partial)

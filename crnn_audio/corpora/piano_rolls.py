@@ -17,6 +17,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.pianoroll import NUM_KEYS, Roll
 
 NAME = "piano_rolls"
+KIND = "rolls"
 LICENCE = (
     "rolls re-hosted under MIT; of the music, JSB is Bach, Nottingham folk tunes, Piano-midi.de CC BY-SA 3.0 DE, and "
     "MuseData for research alone"
@@ -40,13 +41,18 @@ class Piece:
     roll: Roll
 
 
-def pieces(folder: Path, collection: str) -> dict[str, list[Piece]]:
-    """A collection's pieces by split.
+def read_splits(folder: Path, *collections: str) -> dict[str, list[Piece]]:
+    """The pieces of these collections by split; by default of all four.
 
     Raises:
-        DataError: its file is missing, damaged, or not of 88 keys that sound or do not; a piece is too short to have a
+        DataError: a file is missing, damaged, or not of 88 keys that sound or do not; a piece is too short to have a
             frame and a next one.
     """
+    found = [_read(folder, collection) for collection in collections or FILES]
+    return {split: [piece for pieces in found for piece in pieces[split]] for split in SPLITS}
+
+
+def _read(folder: Path, collection: str) -> dict[str, list[Piece]]:
     path = folder / FILES[collection]
     content = _content(path, sorted(file.name for file in folder.glob("*.mat")) if folder.is_dir() else [])
     missing = [column for column in SPLITS.values() if column not in content]
@@ -95,4 +101,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     with arriving(folder) as partial:
         for collection, name in FILES.items():
             download.fetch(home + name, partial / name, name, progress)
-            pieces(partial, collection)
+            read_splits(partial, collection)

@@ -20,6 +20,7 @@ from crnn_audio.corpora import espeak
 from crnn_audio.corpora.home import Progress, arriving
 
 NAME = "spoken_digits"
+KIND = "recognition"
 LICENCE = "Made on this machine; speech synthesised by espeak-ng (GPL-3) is not itself covered by its licence"
 HOME = "https://github.com/espeak-ng/espeak-ng"
 NOT_FOR = (
@@ -62,7 +63,7 @@ class Utterance:
     key: tuple[int, ...]
 
 
-def prepare(folder: Path) -> dict[str, list[Cut]]:
+def read_splits(folder: Path) -> dict[str, list[Cut]]:
     """Reads the manifests of a corpus that was made before."""
     return {split: manifests.load(folder / f"{split}.jsonl") for split in VOICES}
 

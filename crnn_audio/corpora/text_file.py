@@ -3,16 +3,17 @@
 from pathlib import Path
 
 from crnn_audio.corpora import texts
-from crnn_audio.corpora.home import Progress
+from crnn_audio.corpora.home import LOCAL, Progress
 from crnn_audio.errors import DataError
 
 NAME = "text_file"
+KIND = "text"
 LICENCE = "Your own: whoever trains on a text answers for what is in it"
-HOME = "a file of your own"
+HOME = LOCAL
 NOT_FOR = "other text than that which it learned from"
 
 
-def read(path: Path) -> texts.Splits:
+def read_splits(path: Path) -> texts.Splits:
     """The text by split.
 
     Raises:

@@ -10,6 +10,7 @@ from crnn_audio.corpora import texts
 from crnn_audio.corpora.home import Progress
 
 NAME = "tinyshakespeare"
+KIND = "text"
 LICENCE = "The text is in the public domain; the repository that holds it is under MIT"
 HOME = (
     "https://raw.githubusercontent.com/karpathy/char-rnn/6f9487a6fe5b420b7ca9afb0d7c078e37c1d1b4e/data/tinyshakespeare/"
@@ -18,7 +19,7 @@ NOT_FOR = "anything but text that looks like Shakespeare's: it knows letters and
 FILE = "input.txt"
 
 
-def read(folder: Path) -> texts.Splits:
+def read_splits(folder: Path) -> texts.Splits:
     """The text by split.
 
     Raises:
@@ -33,4 +34,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     Raises:
         DataError: it cannot be reached, is cut short or damaged; `folder` is then not there.
     """
-    texts.fetched(home + FILE, folder, FILE, read, progress)
+    texts.fetched(home + FILE, folder, FILE, read_splits, progress)

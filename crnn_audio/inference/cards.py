@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from crnn_audio import build
-from crnn_audio.corpora import home
+from crnn_audio.corpora import CORPORA
+from crnn_audio.corpora.home import Corpus
 from crnn_audio.inference.composer import Composer
 from crnn_audio.inference.evaluate_events import EventEvaluation
 from crnn_audio.inference.evaluate_text import TextEvaluation
@@ -26,7 +27,7 @@ def page(run: Run, what: str, sections: Mapping[str, str]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def data(corpus: home.Obtainable, trained: str) -> str:
+def data(corpus: Corpus, trained: str) -> str:
     """What a corpus is, from where and under which licence; `trained` says how the weights came about."""
     about = (corpus.__doc__ or "").strip().partition("\n")[0]
     return f"{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.\n\n{trained}"
@@ -35,7 +36,7 @@ def data(corpus: home.Obtainable, trained: str) -> str:
 def music_card(composer: Composer, scores: tuple[EventEvaluation, ...], trained: str) -> str:
     """The card; `trained` says how the weights came about."""
     run = composer.run
-    corpus = build.corpus_of_music(run.events)
+    corpus = CORPORA[run.events.data.corpus]
     known = [f"- `{name}`: {run.conditions.listed(name)}" for name in run.conditions.values]
     sections = {
         "Data": data(corpus, trained),
@@ -85,7 +86,7 @@ def text_card(writer: Writer, scores: tuple[TextEvaluation, ...], trained: str) 
     """The card; `trained` says how the weights came about."""
     run, model = writer.run, writer.task.model
     recipe = run.language
-    corpus, layers = build.corpus_of_text(recipe), recipe.model.recurrent
+    corpus, layers = CORPORA[recipe.data.corpus], recipe.model.recurrent
     rows = [
         f"| {one.corpus} {one.split} | {one.likelihood.nats_per_character:.4f} | {one.likelihood.perplexity:.2f} "
         f"| {len(one.likelihood.text)} | {', '.join(f'{name} {nats:.4f}' for name, nats in one.floors.items())} |"

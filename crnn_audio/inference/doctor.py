@@ -15,7 +15,7 @@ from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.kinds import load_recipe
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.corpora import CORPORA
-from crnn_audio.corpora.home import Progress
+from crnn_audio.corpora.home import LOCAL, Progress
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -115,9 +115,10 @@ def check(
 
 
 def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> RecognitionRecipe:
-    if target in build.UNHEARD:
-        raise RecipeError(_hears_nothing(f"{target}: {'text' if target in build.TEXTS else 'music'}", target))
-    if target in CORPORA:
+    corpus = CORPORA.get(target)
+    if corpus and corpus.KIND != "recognition":
+        raise RecipeError(_hears_nothing(f"{target}: {'text' if corpus.KIND == 'text' else 'music'}", target))
+    if corpus and corpus.HOME != LOCAL:
         data = {"corpus": target, "root": str(root) if root else None}
     elif Path(target).is_dir():
         data = {"corpus": "manifests", "root": target}
@@ -127,7 +128,8 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> R
         except RecipeError as error:
             if Path(target).exists() or overrides:
                 raise
-            corpora = ", ".join(CORPORA)
+            speech = (one for one in CORPORA.values() if one.KIND == "recognition" and one.HOME != LOCAL)
+            corpora = ", ".join(one.NAME for one in speech)
             raise RecipeError(f"{error} Nor is it a folder of manifests, or a corpus ({corpora}).") from None
         if not isinstance(recipe, RecognitionRecipe):
             raise RecipeError(_hears_nothing(f"{target}: trains on {recipe.data.name}", recipe.data.corpus))
@@ -138,7 +140,7 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> R
 
 
 def _hears_nothing(about: str, corpus: str) -> str:
-    reading = f"`crnn-audio prepare {corpus}`" if corpus in build.UNHEARD else "the start of a training"
+    reading = f"`crnn-audio prepare {corpus}`" if CORPORA[corpus].HOME != LOCAL else "the start of a training"
     return (
         f"{about}; doctor listens to recordings of speech, and can say nothing of scores and piano rolls or of texts "
         f"beyond what reading them does: {reading} reads every piece and names what is damaged or missing."

@@ -126,12 +126,11 @@ def _score(evaluation: Score) -> dict[str, Any]:
 def card(recognizer: Recognizer, scores: tuple[Evaluation, ...]) -> str:
     """The model card: what it is, from what data and under which licence, its scores, what it is not good for."""
     run = recognizer.run
-    corpus = CORPORA.get(run.recipe.data.corpus)
-    not_for = corpus.NOT_FOR if corpus else "Anything unlike the recordings that it was trained on."
+    corpus = CORPORA[run.recipe.data.corpus]
     sections = {
         "Data": _data(corpus, run),
         "Scores": f"Greedy, without a language model, of these very files.\n\n{_table(scores)}",
-        "Not good for": not_for,
+        "Not good for": corpus.NOT_FOR,
         "Use": f"```\n{_use(run)}\n```",
     }
     return cards.page(run, _what(recognizer), sections)
@@ -148,12 +147,12 @@ def _what(recognizer: Recognizer) -> str:
     )
 
 
-def _data(corpus: home.Corpus | None, run: Run) -> str:
+def _data(corpus: home.Corpus, run: Run) -> str:
     data = run.speech.data
     splits = "train and dev, as long as was chosen before on dev" if data.dev_as_train else "train"
     start = f", starting from {run.recipe.init}" if run.recipe.init else ""
     trained = _trained(run, splits + start)
-    if corpus:
+    if corpus.HOME != home.LOCAL:
         return cards.data(corpus, trained)
     return f"Own recordings in {data.name}; their licence is for their owner to state.\n\n{trained}"
 

@@ -12,7 +12,7 @@ from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.text import TextRecipe
-from crnn_audio.corpora import CORPORA, home
+from crnn_audio.corpora import home
 from crnn_audio.errors import DataError, enough_memory
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.tasks.recognition import Recognition
@@ -124,7 +124,7 @@ def look_ahead_ms(task: Recognition) -> float | None:
 
 def _vocabulary(recipe: RecognitionRecipe) -> tuple[Vocabulary, bool]:
     data = recipe.data
-    here = data.root is not None or (data.corpus in CORPORA and home.find(data.corpus) is not None)
+    here = data.root is not None or home.find(data.corpus) is not None
     if here:
         try:
             return build.vocabulary(recipe.task, build.splits(recipe)["train"]), False

@@ -90,7 +90,7 @@ def _print_music(names: dict[str, str], figures: dict[str, int], as_json: bool) 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
     from crnn_audio.config import next_steps
-    from crnn_audio.corpora.own import prepare_folder
+    from crnn_audio.corpora.own.prepare import prepare_folder
 
     speaker_folders, resplit, leave_out = ways
     prepared = prepare_folder(

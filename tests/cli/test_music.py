@@ -52,7 +52,7 @@ def generate(here: Here, *options: object) -> list[dict[str, object]]:
 
 
 def test_prepare_reads_and_counts_the_pieces(tree: Path, here: Here) -> None:
-    found = chorales.pieces(tree / "data" / "chorales")
+    found = chorales.read_splits(tree / "data" / "chorales")
     done = here("prepare", "chorales", "--json")
     assert [json.loads(line) for line in done.stdout.splitlines()] == [
         {"split": split, "pieces": len(tunes), "notes": sum(len(tune.score.notes) for tune in tunes)}

@@ -52,7 +52,7 @@ def test_its_card_says_what_was_measured(name: str) -> None:
 
 @pytest.mark.parametrize("name", RECOGNIZERS)
 def test_it_hears_what_was_said(name: str, corpus: Callable[[str], Path]) -> None:
-    cuts = an4.prepare(corpus("an4"))["test"][::8]
+    cuts = an4.read_splits(corpus("an4"))["test"][::8]
     heard = load(name, device="cpu").transcribe([cut.recording.path for cut in cuts])
     counts = [word_errors(cut.text, one.text) for cut, one in zip(cuts, heard, strict=True)]
     wrong = sum(one.errors for one in counts) / sum(one.reference for one in counts)
@@ -63,7 +63,7 @@ def test_live_it_hears_the_same_as_at_leisure(corpus: Callable[[str], Path]) -> 
     from crnn_audio import audio
 
     recognizer = load("an4_streaming", device="cpu")
-    path = an4.prepare(corpus("an4"))["test"][0].recording.path
+    path = an4.read_splits(corpus("an4"))["test"][0].recording.path
     blocks = audio.blocks(path, seconds=0.1)
     with recognizer.stream(blocks.sample_rate) as stream:
         finals = [final for block in blocks for final in stream.feed(block).finals] + list(stream.flush().finals)

@@ -116,7 +116,7 @@ def test_a_collection_is_read_once_and_kept(tmp_path: Path, monkeypatch: pytest.
     left_out = tunes.left_out(tmp_path / "folk_tunes")
     assert left_out["Jig"] == "the same piece as Another"
     assert set(left_out) == {"Jig", "Broken"}
-    assert sum(map(len, folk_tunes.pieces(tmp_path / "folk_tunes").values())) == 2
+    assert sum(map(len, folk_tunes.read_splits(tmp_path / "folk_tunes").values())) == 2
 
 
 def test_some_of_the_package() -> None:
@@ -154,7 +154,7 @@ def test_a_small_nottingham(small: Path) -> None:
     kept, left_out = nottingham.read(small)
     assert [(tune.id, tune.condition["style"]) for tune in kept] == [("jigs-1", "jig"), ("reelsa-c-1", "reel")]
     assert left_out == {"jigs-2": "it tells no key"}
-    assert [tune.id for split in nottingham.pieces(small).values() for tune in split] == ["jigs-1", "reelsa-c-1"]
+    assert [tune.id for split in nottingham.read_splits(small).values() for tune in split] == ["jigs-1", "reelsa-c-1"]
 
 
 def test_nottingham_is_downloaded(small: Path, tmp_path: Path, serve: Callable[[Path], str]) -> None:
@@ -171,10 +171,10 @@ def test_a_nottingham_that_is_not_whole_is_refused(small: Path, tmp_path: Path, 
     if lost:
         (small / "ABC_cleaned" / lost).unlink()
         with pytest.raises(DataError, match="tunes, where the collection has 3"):
-            nottingham.pieces(small)
+            nottingham.read_splits(small)
     else:
         with pytest.raises(DataError, match=r"no tunes. The collection's folder holds ABC_cleaned/\*\.abc"):
-            nottingham.pieces(tmp_path)
+            nottingham.read_splits(tmp_path)
 
 
 def test_the_real_nottingham(corpus: Callable[[str], Path]) -> None:

@@ -52,7 +52,7 @@ def corpus(tmp_path_factory):
 
 
 def test_the_official_layout_is_read_with_whole_speakers_held_out(corpus):
-    cuts = an4.prepare(corpus)
+    cuts = an4.read_splits(corpus)
     speakers = {split: {cut.speaker for cut in of_split} for split, of_split in cuts.items()}
     assert len(cuts["train"]) + len(cuts["dev"]) == 948
     assert len(cuts["test"]) == 130
@@ -67,7 +67,7 @@ def test_the_official_layout_is_read_with_whole_speakers_held_out(corpus):
 @pytest.mark.parametrize(("top", "suffix"), [("flac", ".flac"), ("wav", ".wav")])
 def test_converted_copies_are_read(tmp_path, top, suffix):
     build(tmp_path / "an4", top, suffix)
-    assert len(an4.prepare(tmp_path / "an4")["test"]) == 130
+    assert len(an4.read_splits(tmp_path / "an4")["test"]) == 130
 
 
 @pytest.fixture
@@ -79,14 +79,14 @@ def test_a_shortened_list_is_refused_with_the_count(broken):
     path = broken / "etc" / "an4_test.fileids"
     path.write_text("\n".join(path.read_text().splitlines()[:117]))
     with pytest.raises(DataError, match="117 test utterances where AN4 has 130"):
-        an4.prepare(broken)
+        an4.read_splits(broken)
 
 
 def test_missing_audio_is_counted(broken):
     for path in sorted((broken / "wav" / "an4test_clstk" / "fcaw").iterdir())[:3]:
         path.unlink()
     with pytest.raises(DataError, match="audio of 3 test utterances is missing, the first is an4test_clstk/fcaw/an0"):
-        an4.prepare(broken)
+        an4.read_splits(broken)
 
 
 def test_a_missing_transcript_is_named(broken):
@@ -95,19 +95,19 @@ def test_a_missing_transcript_is_named(broken):
     with pytest.raises(
         DataError, match="1 train utterances have no transcript, the first is an4_clstk/fclc/an0-fclc-b"
     ):
-        an4.prepare(broken)
+        an4.read_splits(broken)
 
 
 def test_a_line_that_is_no_transcript_is_named(broken):
     path = broken / "etc" / "an4_train.transcription"
     path.write_text("RUBOUT\n" + path.read_text())
     with pytest.raises(DataError, match=r"an4_train\.transcription, line 1: not"):
-        an4.prepare(broken)
+        an4.read_splits(broken)
 
 
 def test_a_folder_that_is_not_an4_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"an4_train\.fileids: no such file"):
-        an4.prepare(tmp_path)
+        an4.read_splits(tmp_path)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -146,7 +146,7 @@ def web(corpus, tmp_path_factory):
 def test_the_archive_is_downloaded_unpacked_and_read(web, tmp_path):
     reports = []
     an4.obtain(tmp_path / "data" / "an4", lambda *report: reports.append(report), home=f"{web}/whole/")
-    assert len(an4.prepare(tmp_path / "data" / "an4")["test"]) == 130
+    assert len(an4.read_splits(tmp_path / "data" / "an4")["test"]) == 130
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["an4"]
     assert sorted(path.name for path in (tmp_path / "data" / "an4").iterdir()) == ["etc", "wav"]
     assert reports[-1][0] == "downloading AN4"
@@ -179,7 +179,7 @@ def test_the_real_corpus_has_its_counts():
     folder = Path(data or "") / "an4"
     if not data or not folder.is_dir():
         pytest.skip("CRNN_AUDIO_DATA names no folder that holds an4")
-    cuts = an4.prepare(folder)
+    cuts = an4.read_splits(folder)
     assert {split: len(of_split) for split, of_split in cuts.items()} == {"train": 844, "dev": 104, "test": 130}
     assert sum(len(cut.text.split()) for cut in cuts["test"]) == 773
     speakers = [{cut.speaker for cut in of_split} for of_split in cuts.values()]

@@ -107,7 +107,7 @@ def test_some_of_the_package(some: Path, tmp_path: Path) -> None:
     assert left_out["bwv846"] == "its parts are not soprano, alto, tenor and bass"
     assert "off the grid of sixteenths" in left_out["bwv432"]
     assert left_out["bwv324"] == "its bars are not all full"
-    assert sum(map(len, chorales.pieces(tmp_path / "chorales").values())) == 2
+    assert sum(map(len, chorales.read_splits(tmp_path / "chorales").values())) == 2
 
 
 def test_without_music21_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,5 +128,5 @@ def test_a_package_without_its_corpus_is_said() -> None:
 def test_what_was_made_is_read_without_music21(tmp_path: Path) -> None:
     score = chorales.score_of(four("4/4 c'1"), "BWV 1")
     tunes.save([tunes.Tune("bwv1", score, {"key": "C"}, "bwv1")], {}, tmp_path)
-    assert chorales.pieces(tmp_path)["train"][0].score == score
+    assert chorales.read_splits(tmp_path)["train"][0].score == score
     assert json.loads((tmp_path / "tunes.jsonl").read_text(encoding="utf-8"))["id"] == "bwv1"

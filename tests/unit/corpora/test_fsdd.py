@@ -41,7 +41,7 @@ def broken(home, tmp_path) -> Path:
 
 
 def test_takes_decide_the_split(home) -> None:
-    splits = fsdd.prepare(home)
+    splits = fsdd.read_splits(home)
     takes = {split: {int(cut.id.rpartition("_")[2]) for cut in cuts} for split, cuts in splits.items()}
     assert takes == {"train": set(range(10, 50)), "dev": set(range(5, 10)), "test": set(range(5))}
     assert {split: len(cuts) for split, cuts in splits.items()} == fsdd.EXPECTED
@@ -51,7 +51,7 @@ def test_takes_decide_the_split(home) -> None:
 
 
 def test_converted_copies_are_read(tmp_path) -> None:
-    assert len(fsdd.prepare(build(tmp_path / "fsdd", "flac", ".flac"))["train"]) == 2400
+    assert len(fsdd.read_splits(build(tmp_path / "fsdd", "flac", ".flac"))["train"]) == 2400
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_converted_copies_are_read(tmp_path) -> None:
 def test_what_is_not_whole_is_refused(broken, change, message) -> None:
     change(broken / "recordings")
     with pytest.raises(DataError, match=message):
-        fsdd.prepare(broken)
+        fsdd.read_splits(broken)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def web(home, tmp_path, serve) -> str:
 
 def test_the_archive_is_downloaded_unpacked_and_read(web, tmp_path) -> None:
     fsdd.obtain(tmp_path / "data" / "fsdd", home=f"{web}whole/")
-    assert len(fsdd.prepare(tmp_path / "data" / "fsdd")["test"]) == 300
+    assert len(fsdd.read_splits(tmp_path / "data" / "fsdd")["test"]) == 300
     assert sorted(path.name for path in (tmp_path / "data" / "fsdd").iterdir()) == ["README.md", "recordings"]
     with pytest.raises(DataError, match="broke off after"):
         fsdd.obtain(tmp_path / "half" / "fsdd", home=f"{web}short/")
@@ -98,7 +98,7 @@ def test_the_archive_is_downloaded_unpacked_and_read(web, tmp_path) -> None:
 
 
 def test_the_real_corpus_has_its_counts(corpus) -> None:
-    splits = fsdd.prepare(corpus("fsdd"))
+    splits = fsdd.read_splits(corpus("fsdd"))
     assert {split: len(cuts) for split, cuts in splits.items()} == fsdd.EXPECTED
     assert {cut.speaker for cut in splits["test"]} == set(SPEAKERS)
     assert all(cut.recording.sample_rate == 8000 for cuts in splits.values() for cut in cuts)

@@ -1,11 +1,14 @@
 """Where a corpus is looked for, and that one which is being made is never taken as whole."""
 
+import inspect
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from crnn_audio import corpora
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.errors import DataError
@@ -14,12 +17,12 @@ from crnn_audio.errors import DataError
 class Birdsong:
     """A corpus that can be had, or not."""
 
-    NAME, LICENCE, HOME, NOT_FOR = "birdsong", "free", "the wood", "speech"
+    NAME, KIND, LICENCE, HOME, NOT_FOR = "birdsong", "recognition", "free", "the wood", "speech"
 
     def __init__(self, failure: str | None = None) -> None:
         self.failure = failure
 
-    def prepare(self, folder: Path) -> dict[str, list[Cut]]:
+    def read_splits(self, folder: Path, /) -> dict[str, list[Cut]]:
         return {}
 
     def obtain(self, folder: Path, progress: home.Progress | None = None) -> None:
@@ -93,7 +96,24 @@ def test_every_corpus_offers_the_same():
     for name, corpus in CORPORA.items():
         assert isinstance(corpus, home.Corpus)
         assert name == corpus.NAME
+        assert corpus.KIND in ("recognition", "rolls", "music", "text")
         assert corpus.LICENCE
+
+
+def test_every_module_of_a_corpus_is_registered():
+    folder = Path(corpora.__file__).parent
+    named = {path for path in folder.glob("*.py") if re.search(r"^NAME = ", path.read_text(encoding="utf-8"), re.M)}
+    assert named == {Path(inspect.getfile(corpus)) for corpus in CORPORA.values()}
+    assert len(named) == len(CORPORA), "two corpora have one name"
+
+
+def test_files_of_ones_own_are_nowhere_but_at_their_root(tmp_path):
+    own = [corpus for corpus in CORPORA.values() if corpus.HOME == home.LOCAL]
+    assert {corpus.NAME for corpus in own} == {"manifests", "midi_folder", "text_file"}
+    for corpus in own:
+        assert home.locate(corpus, tmp_path / "attic") == tmp_path / "attic", "reading says what is wrong with it"
+        with pytest.raises(DataError, match=f"{corpus.NAME}: not found"):
+            home.locate(corpus)
 
 
 # ---------------------------------------------------------------------------------------- noises and rooms

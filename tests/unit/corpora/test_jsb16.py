@@ -46,14 +46,14 @@ def archive(folder: Path, **splits: Any) -> Path:
 
 
 def rows_of(folder: Path, split: str = "train") -> list[list[list[int]]]:
-    return [quartet.encode(tune.score)[:-1, 1:].tolist() for tune in jsb16.pieces(folder)[split]]
+    return [quartet.encode(tune.score)[:-1, 1:].tolist() for tune in jsb16.read_splits(folder)[split]]
 
 
 # ---------------------------------------------------------------------------------------- as published
 
 
 def test_pieces_come_as_they_were_written(tmp_path: Path) -> None:
-    found = jsb16.pieces(published(tmp_path / "jsb16", valid=[ROWS[1:]]))
+    found = jsb16.read_splits(published(tmp_path / "jsb16", valid=[ROWS[1:]]))
     assert {split: [tune.id for tune in tunes] for split, tunes in found.items()} == {
         "train": ["jsb16-train-0", "jsb16-train-1"],
         "dev": ["jsb16-dev-0"],
@@ -121,7 +121,7 @@ def test_nothing_is_told_of_a_piece_not_even_how_long_it_is(tmp_path: Path) -> N
 )
 def test_a_piece_that_is_none_is_named(tmp_path: Path, pieces: Any, message: str) -> None:
     with pytest.raises(DataError) as caught:
-        jsb16.pieces(published(tmp_path, train=pieces))
+        jsb16.read_splits(published(tmp_path, train=pieces))
     assert message in str(caught.value)
     assert str(tmp_path / jsb16.PLAIN) in str(caught.value)
 
@@ -140,13 +140,13 @@ def test_a_piece_that_is_none_is_named(tmp_path: Path, pieces: Any, message: str
 def test_a_file_that_is_none_is_said(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / jsb16.PLAIN).write_text(text)
     with pytest.raises(DataError, match=message) as caught:
-        jsb16.pieces(tmp_path)
+        jsb16.read_splits(tmp_path)
     assert "Fetch it anew from https://raw.githubusercontent.com/czhuang/" in str(caught.value)
 
 
 def test_a_folder_that_holds_neither_form(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"Jsb16thSeparated\.json: no such file, nor Jsb16thSeparated\.npz"):
-        jsb16.pieces(tmp_path)
+        jsb16.read_splits(tmp_path)
 
 
 class Evil:
@@ -164,7 +164,7 @@ def test_a_pickle_that_would_run_something_is_refused(tmp_path: Path) -> None:
     evil[0] = Evil(tmp_path / "trace")
     archive(tmp_path, train=evil)
     with pytest.raises(DataError, match=r"it asks for .*, which is no array"):
-        jsb16.pieces(tmp_path)
+        jsb16.read_splits(tmp_path)
     assert not (tmp_path / "trace").exists()
     with np.load(tmp_path / jsb16.ARRAYS, allow_pickle=True) as opened:
         opened["train"]
@@ -203,7 +203,7 @@ def header(shape: str = "(1,)") -> bytes:
 def test_a_damaged_archive_is_said(tmp_path: Path, content: bytes) -> None:
     (tmp_path / jsb16.ARRAYS).write_bytes(content)
     with pytest.raises(DataError) as caught:
-        jsb16.pieces(tmp_path)
+        jsb16.read_splits(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path / jsb16.ARRAYS}: ")
     assert "\n" not in str(caught.value)
 
@@ -217,7 +217,7 @@ def test_an_archive_cut_anywhere_or_with_bytes_changed_gives_one_message_or_the_
             broken[at] = int(random.integers(256))
         (tmp_path / jsb16.ARRAYS).write_bytes(bytes(broken))
         with contextlib.suppress(DataError):
-            jsb16.pieces(tmp_path)
+            jsb16.read_splits(tmp_path)
 
 
 # ---------------------------------------------------------------------------------------- found, or fetched

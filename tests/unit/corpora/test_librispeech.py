@@ -45,20 +45,20 @@ def test_the_counts_add_up_to_all_of_librispeech() -> None:
 
 
 def test_parts_are_splits(big, sound) -> None:
-    splits = librispeech.prepare(big)
+    splits = librispeech.read_splits(big)
     assert {split: len(cuts) for split, cuts in splits.items()} == {"train": 4, "dev": 2, "test": 3}
     first = splits["dev"][0]
     speaker = first.id.split("-")[0]
     assert (first.text, first.speaker) == ("IT'S NUMBER ONE", speaker)
     assert first.recording.path == big / "LibriSpeech" / "dev-clean" / speaker / "77" / f"{first.id}.flac"
     build(big / "LibriSpeech", "test-other", 2, sound)
-    assert len(librispeech.prepare(big)["test-other"]) == 2
+    assert len(librispeech.read_splits(big)["test-other"]) == 2
 
 
 def test_the_folder_around_the_parts_may_be_missing_and_the_audio_be_converted(tmp_path, sound) -> None:
     for part in ("train-clean-100", "dev-clean", "test-clean"):
         build(tmp_path, part, COUNTS[part], sound, ".wav")
-    assert len(librispeech.prepare(tmp_path)["train"]) == 4
+    assert len(librispeech.read_splits(tmp_path)["train"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_the_folder_around_the_parts_may_be_missing_and_the_audio_be_converted(t
 def test_what_is_not_whole_is_refused(big, change, message) -> None:
     change(big / "LibriSpeech" / "dev-clean")
     with pytest.raises(DataError, match=message):
-        librispeech.prepare(big)
+        librispeech.read_splits(big)
 
 
 # ---------------------------------------------------------------------------------------- mini
@@ -96,7 +96,7 @@ def table(tmp_path, sound) -> Path:
 
 
 def test_a_copy_with_a_table_keeps_its_splits(table) -> None:
-    splits = mini_librispeech.prepare(table)
+    splits = mini_librispeech.read_splits(table)
     assert {split: len(cuts) for split, cuts in splits.items()} == {"train": 4, "dev": 2, "longform": 1}
     assert (splits["dev"][1].id, splits["dev"][1].text, splits["dev"][1].speaker) == ("9-8-0005", 'SAY "5', "1")
 
@@ -115,7 +115,7 @@ def test_a_broken_copy_is_refused(table, old, new, message) -> None:
     path = table / "transcripts.tsv"
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(DataError, match=message):
-        mini_librispeech.prepare(table)
+        mini_librispeech.read_splits(table)
 
 
 # ---------------------------------------------------------------------------------------- downloads
@@ -139,7 +139,7 @@ def test_archives_are_downloaded_into_one_folder(tmp_path, sound, serve, module)
     archives(tmp_path / "web", parts, sound)
     said = []
     module.obtain(tmp_path / "data" / module.NAME, lambda *report: said.append(report), home=serve(tmp_path / "web"))
-    splits = module.prepare(tmp_path / "data" / module.NAME)
+    splits = module.read_splits(tmp_path / "data" / module.NAME)
     assert {split: len(cuts) for split, cuts in splits.items()} == {
         split: parts[part] for split, part in module.PARTS.items()
     }
@@ -170,7 +170,7 @@ def test_a_download_that_is_not_whole_leaves_nothing(tmp_path, sound, serve) -> 
 def test_the_real_mini_has_its_counts(corpus, monkeypatch) -> None:
     folder = corpus("mini_librispeech")
     monkeypatch.setattr(mini_librispeech, "EXPECTED", MINI_OFFICIAL)
-    splits = mini_librispeech.prepare(folder)
+    splits = mini_librispeech.read_splits(folder)
     assert {split: len(cuts) for split, cuts in splits.items()} == {"train": 1519, "dev": 167, "longform": 87}
     speakers = {split: {cut.speaker for cut in cuts} for split, cuts in splits.items()}
     assert len(speakers["train"]) == 28

@@ -46,7 +46,7 @@ def test_what_a_folder_holds(folder: Path) -> None:
 
 def test_splits_have_a_piece_each_and_families_stay_together(folder: Path) -> None:
     midi(folder / "again.mid", melody(1, shift=5))
-    splits = midi_folder.pieces(folder)
+    splits = midi_folder.read_splits(folder)
     assert all(splits.values())
     assert sum(map(len, splits.values())) == 5
     (together,) = [split for split, tunes in splits.items() if "one.mid" in {tune.id for tune in tunes}]

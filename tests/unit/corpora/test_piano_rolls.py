@@ -36,7 +36,7 @@ def split(*pieces: np.ndarray, **others: object) -> dict[str, object]:
 
 @pytest.mark.parametrize("collection", FILES)
 def test_pieces_come_as_they_were_written(home: Path, collection: str) -> None:
-    found = piano_rolls.pieces(home, collection)
+    found = piano_rolls.read_splits(home, collection)
     content = loadmat(home / FILES[collection])
     assert list(found) == ["train", "dev", "test"]
     for name, column in (("train", "traindata"), ("dev", "validdata"), ("test", "testdata")):
@@ -47,7 +47,7 @@ def test_pieces_come_as_they_were_written(home: Path, collection: str) -> None:
 
 
 def test_collections_differ(home: Path) -> None:
-    first = {collection: piano_rolls.pieces(home, collection)["train"][0].roll.tobytes() for collection in FILES}
+    first = {collection: piano_rolls.read_splits(home, collection)["train"][0].roll.tobytes() for collection in FILES}
     assert len(set(first.values())) == 4
 
 
@@ -57,14 +57,14 @@ def test_numbers_of_any_kind_in_a_row_or_a_column(tmp_path: Path, kind: type, tu
     pieces = [tune(1, 5).astype(kind), tune(2, 7).astype(kind)]
     content = {name: cell.T if turned else cell for name, cell in split(*pieces).items()}
     savemat(tmp_path / FILES["jsb"], content)
-    found = piano_rolls.pieces(tmp_path, "jsb")["dev"]
+    found = piano_rolls.read_splits(tmp_path, "jsb")["dev"]
     assert [len(piece.roll) for piece in found] == [5, 7]
     np.testing.assert_array_equal(found[1].roll, tune(2, 7))
 
 
 def test_compressed_files_are_read(tmp_path: Path) -> None:
     savemat(tmp_path / FILES["jsb"], split(tune(1, 5)), do_compression=True)
-    assert len(piano_rolls.pieces(tmp_path, "jsb")["test"]) == 1
+    assert len(piano_rolls.read_splits(tmp_path, "jsb")["test"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_compressed_files_are_read(tmp_path: Path) -> None:
 def test_the_real_collections_have_their_counts(
     corpus: Callable[[str], Path], collection: str, counts: tuple[int, ...], longest: int
 ) -> None:
-    found = piano_rolls.pieces(corpus("piano_rolls"), collection)
+    found = piano_rolls.read_splits(corpus("piano_rolls"), collection)
     assert tuple(len(pieces) for pieces in found.values()) == counts
     assert max(len(piece.roll) for pieces in found.values() for piece in pieces) == longest
 
@@ -83,7 +83,7 @@ def test_the_real_collections_have_their_counts(
 
 def refusal(folder: Path) -> str:
     with pytest.raises(DataError) as caught:
-        piano_rolls.pieces(folder, "jsb")
+        piano_rolls.read_splits(folder, "jsb")
     assert "\n" not in str(caught.value)
     assert caught.value.exit_code == 4
     return str(caught.value)
@@ -145,7 +145,7 @@ def test_a_file_with_changed_bytes_is_read_or_refused(tmp_path: Path, compressed
             spoiled[place] = random.integers(0, 256)
         path.write_bytes(bytes(spoiled))
         try:
-            piano_rolls.pieces(tmp_path, "jsb")
+            piano_rolls.read_splits(tmp_path, "jsb")
         except DataError:
             refused += 1
     assert refused > 30
@@ -172,7 +172,7 @@ def test_it_is_downloaded_whole_or_not_at_all(home: Path, tmp_path: Path, serve:
     target = tmp_path / "data" / "piano_rolls"
     piano_rolls.obtain(target, lambda *told: seen.append(told), home=f"{web}whole/")
     assert sorted(path.name for path in target.iterdir()) == sorted(FILES.values())
-    assert len(piano_rolls.pieces(target, "musedata")["dev"]) == 3
+    assert len(piano_rolls.read_splits(target, "musedata")["dev"]) == 3
     assert {what for what, _, _ in seen} == {f"downloading {name}" for name in FILES.values()}
     assert all(0 < done <= total for _, done, total in seen)
     with pytest.raises(DataError, match="broke off after"):
@@ -200,7 +200,7 @@ def test_a_recipe_finds_its_collection(home: Path, tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("CRNN_AUDIO_DATA", str(home.parent))
     by_environment = build.pieces(rolls.small("", {"data.root": None, "data.collection": "musedata"}))
     assert [piece.id for piece in by_environment["test"]] == [f"musedata-test-{number}" for number in range(3)]
-    assert by_environment["dev"][0].roll.tobytes() == piano_rolls.pieces(home, "musedata")["dev"][0].roll.tobytes()
+    assert by_environment["dev"][0].roll.tobytes() == piano_rolls.read_splits(home, "musedata")["dev"][0].roll.tobytes()
     with pytest.raises(DataError, match="piano_rolls: not found") as caught:
         build.pieces(rolls.small(tmp_path / "attic"))
     assert str(tmp_path / "attic") in str(caught.value)

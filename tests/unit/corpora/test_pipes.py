@@ -8,7 +8,8 @@ import pytest
 from crnn_audio import files
 from crnn_audio.batching import checks, manifests
 from crnn_audio.batching.manifests import Recording, whole
-from crnn_audio.corpora import an4, librispeech, own, tables
+from crnn_audio.corpora import an4, librispeech, tables
+from crnn_audio.corpora.own.prepare import prepare_folder
 from crnn_audio.errors import DataError
 
 pytestmark = pytest.mark.timeout(60)
@@ -30,7 +31,7 @@ def test_a_manifest_or_a_table(pipe: Path) -> None:
         with pytest.raises(DataError, match=WHY):
             read(Path("/dev/zero"))
     with pytest.raises(DataError, match=WHY):
-        own.prepare_folder(pipe)
+        prepare_folder(pipe)
 
 
 def test_a_folder_and_a_link_to_a_file_are_what_they_were(tmp_path: Path) -> None:
@@ -45,7 +46,7 @@ def test_a_recording_of_a_corpus(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "one.wav")
     (tmp_path / "one.txt").write_text("one")
     with pytest.raises(DataError, match=rf"one\.wav: {WHY}"):
-        own.prepare_folder(tmp_path, tmp_path / "out")
+        prepare_folder(tmp_path, tmp_path / "out")
     cut = whole(Recording("one", tmp_path / "one.wav", 16000, 16000), "one")
     (finding,) = checks.unreadable([cut], None)
     assert WHY in finding.problem

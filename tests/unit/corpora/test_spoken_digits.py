@@ -70,7 +70,7 @@ def test_breath_repeats_too():
 
 @needs_espeak
 def test_what_was_made_is_read_back(made):
-    cuts = spoken_digits.prepare(made)
+    cuts = spoken_digits.read_splits(made)
     assert {split: len(of_split) for split, of_split in cuts.items()} == SIZES
     for split, of_split in cuts.items():
         for cut, planned in zip(of_split, spoken_digits.plan(split, SIZES[split]), strict=True):
@@ -135,7 +135,7 @@ def test_without_espeak_the_extra_is_named(monkeypatch):
 
 
 def test_the_committed_tiny_corpus_is_whole_and_small():
-    cuts = spoken_digits.prepare(TINY)
+    cuts = spoken_digits.read_splits(TINY)
     assert {split: len(of_split) for split, of_split in cuts.items()} == {"train": 16, "dev": 4, "test": 4}
     for split, of_split in cuts.items():
         assert {cut.speaker for cut in of_split} <= set(spoken_digits.VOICES[split])

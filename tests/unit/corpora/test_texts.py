@@ -11,14 +11,14 @@ from crnn_audio.errors import DataError
 
 
 def test_tinyshakespeare(corpus: Callable[[str], Path]) -> None:
-    splits = tinyshakespeare.read(corpus("tinyshakespeare"))
+    splits = tinyshakespeare.read_splits(corpus("tinyshakespeare"))
     assert {split: len(text) for split, text in splits.items()} == {"train": 1_003_854, "dev": 111_540}
     assert splits["train"].startswith("First Citizen:\nBefore we proceed")
     assert len(set(splits["train"])) == 65
 
 
 def test_alice(corpus: Callable[[str], Path]) -> None:
-    splits = alice.read(corpus("alice"))
+    splits = alice.read_splits(corpus("alice"))
     assert {split: len(text) for split, text in splits.items()} == {"train": 133_632, "dev": 14_848}
     whole = splits["train"] + splits["dev"]
     assert "\r" not in whole
@@ -45,9 +45,9 @@ def test_fetched_from_its_home_and_found_again(module, tmp_path: Path, monkeypat
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
     path = tmp_path / "own.txt"
     path.write_bytes("\ufeffone\r\ntwo\rthree \u732b".encode())
-    assert text_file.read(path) == {"train": "one\ntwo\nthree", "dev": " \u732b"}
+    assert text_file.read_splits(path) == {"train": "one\ntwo\nthree", "dev": " \u732b"}
     with pytest.raises(DataError, match="a folder; corpus text_file is one file"):
-        text_file.read(tmp_path)
+        text_file.read_splits(tmp_path)
     with pytest.raises(DataError, match="give its file"):
         text_file.obtain(tmp_path)
 

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from crnn_audio.corpora import chorales, folk_tunes, midi_folder, nottingham, tunes
-from crnn_audio.corpora.families import families, same_piece
-from crnn_audio.corpora.home import Obtainable
+from crnn_audio.corpora.duplicates import families, same_piece
+from crnn_audio.corpora.home import Corpus
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
@@ -108,7 +108,7 @@ def test_splits_are_a_function_of_each_family_alone() -> None:
 
 @pytest.mark.parametrize("module", [chorales, folk_tunes, midi_folder, nottingham])
 def test_corpora_offer_what_every_corpus_offers(module: object) -> None:
-    assert isinstance(module, Obtainable)
+    assert isinstance(module, Corpus)
 
 
 # ---------------------------------------------------------------------------------------- families and copies

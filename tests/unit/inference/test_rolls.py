@@ -151,7 +151,7 @@ def test_the_shortest_pieces(predictor: Predictor) -> None:
 def test_a_split_is_evaluated_beside_its_floors(predictor: Predictor, root: Path, split: str) -> None:
     found = evaluate(predictor, split)
     assert isinstance(found, RollEvaluation)
-    pieces = piano_rolls.pieces(root, "jsb")
+    pieces = piano_rolls.read_splits(root, "jsb")
     chosen, train = ([piece.roll for piece in pieces[name]] for name in (split, "train"))
     nats = [predictor.score(roll) for roll in chosen]
     frames = sum(len(one) for one in nats)

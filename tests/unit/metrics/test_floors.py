@@ -62,7 +62,7 @@ def test_against_loops_over_every_key_and_frame() -> None:
 
 @pytest.mark.parametrize(("collection", "alone", "markov"), [("jsb", 11.09, 10.49), ("nottingham", 10.26, 5.15)])
 def test_on_the_real_test_splits(corpus: Callable[[str], Path], collection: str, alone: float, markov: float) -> None:
-    found = piano_rolls.pieces(corpus("piano_rolls"), collection)
+    found = piano_rolls.read_splits(corpus("piano_rolls"), collection)
     train, test = ([piece.roll for piece in found[split]] for split in ("train", "test"))
     assert independent_key(train, test) == pytest.approx(alone, abs=0.01)
     assert key_markov(train, test) == pytest.approx(markov, abs=0.01)

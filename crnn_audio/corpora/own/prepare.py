@@ -11,10 +11,11 @@ from shlex import quote
 from crnn_audio import files
 from crnn_audio.batching import checks, manifests
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.corpora import listed, pairs, tables
-from crnn_audio.corpora.found import Entry, Found, split_named
+from crnn_audio.corpora import tables
 from crnn_audio.corpora.home import Progress
-from crnn_audio.corpora.splitting import Splits, divide
+from crnn_audio.corpora.own import pairs, rows
+from crnn_audio.corpora.own.listing import Entry, Listing, split_named
+from crnn_audio.corpora.own.splitting import Splits, divide
 from crnn_audio.errors import DataError
 
 MARK = "prepared.json"
@@ -63,9 +64,9 @@ def prepare_folder(
     found = _checked(_found(source, resplit, speaker_folders).without_twins(), progress)
     if found.problems and not leave_out:
         advice = "Mend them, or add --leave-out to go on without what they name. Nothing was written."
-        raise DataError(_listing(source, found.problems, advice))
+        raise DataError(_problem_list(source, found.problems, advice))
     if not found.entries:
-        raise DataError(_listing(source, found.problems, "Not one recording can be used. Nothing was written."))
+        raise DataError(_problem_list(source, found.problems, "Not one recording can be used. Nothing was written."))
     splits, how = _split(source, found.entries, resplit)
     notes, left_out = tuple(found.notes), tuple(map(_one_line, found.problems))
     write_manifests(splits, folder, source, split=how, notes=notes, left_out=left_out)
@@ -95,7 +96,7 @@ def _mark(folder: Path) -> dict[str, object]:
     return content if isinstance(content, dict) else {}
 
 
-def _found(source: Path, resplit: bool, speaker_folders: bool) -> Found:
+def _found(source: Path, resplit: bool, speaker_folders: bool) -> Listing:
     if not os.path.exists(source):  # noqa: PTH110 - false where it may not be asked
         raise DataError(f"{source}: no such folder or file. Name a folder of recordings, a table or Lhotse cuts.")
     if not source.is_dir():
@@ -111,7 +112,7 @@ def _found(source: Path, resplit: bool, speaker_folders: bool) -> Found:
         raise DataError(
             f"{source}: several tables ({names}). Name one: `crnn-audio prepare folder {quote(str(inside[0]))}`."
         )
-    found = Found()
+    found = Listing()
     for split, path in splits.items():
         found.extend(_listed(path, split if len(inside) > 1 else None, resplit, speaker_folders))
     return found
@@ -127,13 +128,13 @@ def _tables(folder: Path) -> list[Path]:
     return [path for path in entries if tables.is_table(path) and path.name[0] != "." and path.name not in own]
 
 
-def _listed(path: Path, split: str | None, resplit: bool, speaker_folders: bool) -> Found:
+def _listed(path: Path, split: str | None, resplit: bool, speaker_folders: bool) -> Listing:
     """A table's rows, or Lhotse's cuts."""
     if not manifests.is_manifest(path):
-        return listed.find(tables.read(path), split=split, resplit=resplit, speaker_folders=speaker_folders)
+        return rows.find(tables.read(path), split=split, resplit=resplit, speaker_folders=speaker_folders)
     cuts = manifests.load(path)
     entries = [Entry(_anchored(cut, path.parent), f"{path}, cut {cut.id!r}", split) for cut in cuts]
-    return Found(entries, [], [f"{path}: {len(cuts)} Lhotse cuts."])
+    return Listing(entries, [], [f"{path}: {len(cuts)} Lhotse cuts."])
 
 
 def _anchored(cut: Cut, folder: Path) -> Cut:
@@ -144,7 +145,7 @@ def _anchored(cut: Cut, folder: Path) -> Cut:
     return replace(cut, recording=replace(cut.recording, path=path.relative_to(folder).resolve()))
 
 
-def _checked(found: Found, progress: Progress | None) -> Found:
+def _checked(found: Listing, progress: Progress | None) -> Listing:
     """Decodes every file; cuts that cannot be used become problems."""
     cuts = [entry.cut for entry in found.entries]
     told = progress and partial(progress, "checking")
@@ -152,10 +153,10 @@ def _checked(found: Found, progress: Progress | None) -> Found:
     bad = {finding.cut_id: finding.problem for finding in findings}
     problems = [f"{entry.where}: {bad[entry.cut.id]}" for entry in found.entries if entry.cut.id in bad]
     entries = [entry for entry in found.entries if entry.cut.id not in bad]
-    return Found(entries, found.problems + problems, found.notes)
+    return Listing(entries, found.problems + problems, found.notes)
 
 
-def _listing(source: Path, problems: Sequence[str], advice: str) -> str:
+def _problem_list(source: Path, problems: Sequence[str], advice: str) -> str:
     if not problems:
         return f"{source}: it lists no recording. {advice}"
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"

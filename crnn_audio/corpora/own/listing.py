@@ -30,7 +30,7 @@ class Entry:
 
 
 @dataclass
-class Found:
+class Listing:
     """What was found so far: entries, problems (each a line that says what to do), and notes that need no action."""
 
     entries: list[Entry] = field(default_factory=list)
@@ -67,18 +67,18 @@ class Found:
         else:
             self.entries.append(Entry(cut, where, split))
 
-    def extend(self, other: "Found") -> None:
+    def extend(self, other: "Listing") -> None:
         """Adds all that another one holds."""
         self.entries += other.entries
         self.problems += other.problems
         self.notes += other.notes
 
-    def without_twins(self) -> "Found":
+    def without_twins(self) -> "Listing":
         """The same, of entries with one id only the first; each other one has become a problem."""
         first: dict[str, Entry] = {}
         twins = [entry for entry in self.entries if first.setdefault(entry.cut.id, entry) is not entry]
         problems = [f"{entry.where}: {_twin(entry, first[entry.cut.id])}" for entry in twins]
-        return Found(list(first.values()), self.problems + problems, self.notes)
+        return Listing(list(first.values()), self.problems + problems, self.notes)
 
 
 def _refuse_odd_characters(*words: object) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.corpora import pairs
+from crnn_audio.corpora.own import pairs
 from crnn_audio.errors import DataError
 
 

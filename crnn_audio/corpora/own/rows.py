@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from crnn_audio.corpora.found import Found, split_named
-from crnn_audio.corpora.pairs import places
+from crnn_audio.corpora.own.listing import Listing, split_named
+from crnn_audio.corpora.own.pairs import places
 from crnn_audio.corpora.tables import Row, Table
 from crnn_audio.errors import DataError
 
@@ -69,7 +69,7 @@ def _first(table: Table, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in table.columns), None)
 
 
-def find(table: Table, *, split: str | None = None, resplit: bool = False, speaker_folders: bool = False) -> Found:
+def find(table: Table, *, split: str | None = None, resplit: bool = False, speaker_folders: bool = False) -> Listing:
     """The table's rows as cuts; `split` is that of them all, where the table's own name says so.
 
     With `resplit` a split column is not looked at.
@@ -78,7 +78,7 @@ def find(table: Table, *, split: str | None = None, resplit: bool = False, speak
         DataError: a column is missing.
     """
     columns = columns_of(table)
-    found = Found(problems=list(table.problems))
+    found = Listing(problems=list(table.problems))
     if columns.split and (resplit or not _names_splits(table, columns.split, found)):
         columns = replace(columns, split=None)
     found.notes.insert(0, f"{table.path}: {len(table.rows)} rows; columns used: {columns.named}.")
@@ -87,7 +87,7 @@ def find(table: Table, *, split: str | None = None, resplit: bool = False, speak
     return found
 
 
-def _names_splits(table: Table, column: str, found: Found) -> bool:
+def _names_splits(table: Table, column: str, found: Listing) -> bool:
     """Whether a column names splits in any row; if in none, what it holds instead is noted."""
     values = sorted({row.fields.get(column, "") for row in table.rows})
     if any(split_named(value) for value in values):
@@ -97,7 +97,7 @@ def _names_splits(table: Table, column: str, found: Found) -> bool:
     return False
 
 
-def _add(table: Path, row: Row, columns: Columns, found: Found, split: str | None, speaker_folders: bool) -> None:
+def _add(table: Path, row: Row, columns: Columns, found: Listing, split: str | None, speaker_folders: bool) -> None:
     where = f"{table}, line {row.line}"
     try:
         name, text = _path_and_text(table, row, columns)

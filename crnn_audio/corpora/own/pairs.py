@@ -7,7 +7,7 @@ from pathlib import Path
 
 from crnn_audio import audio
 from crnn_audio.corpora import tables
-from crnn_audio.corpora.found import Found, split_named
+from crnn_audio.corpora.own.listing import Listing, split_named
 from crnn_audio.errors import DataError
 
 TEXTS = (".txt", ".lab")
@@ -19,7 +19,7 @@ Stem = tuple[Path, str]
 """A folder and a file name without its suffix."""
 
 
-def find(root: Path, *, speaker_folders: bool = False) -> Found:
+def find(root: Path, *, speaker_folders: bool = False) -> Listing:
     """Every pair of audio and text below `root`, and every file that has no partner.
 
     A first-level folder train, dev or test (or train-clean-100, valid, ...) is a split. With `speaker_folders`, the
@@ -28,7 +28,7 @@ def find(root: Path, *, speaker_folders: bool = False) -> Found:
     Raises:
         DataError: a folder cannot be read, or there is no audio, or no text at all.
     """
-    found = Found()
+    found = Listing()
     sounds, texts, lists = _sorted_out(root, found)
     if not sounds:
         raise DataError(
@@ -46,7 +46,7 @@ def find(root: Path, *, speaker_folders: bool = False) -> Found:
     return found
 
 
-def _sorted_out(root: Path, found: Found) -> tuple[dict[Stem, list[Path]], dict[Stem, list[Path]], list[Path]]:
+def _sorted_out(root: Path, found: Listing) -> tuple[dict[Stem, list[Path]], dict[Stem, list[Path]], list[Path]]:
     """Audio by stem, texts by stem, and lists."""
     sounds: dict[Stem, list[Path]] = defaultdict(list)
     texts: dict[Stem, list[Path]] = defaultdict(list)
@@ -92,7 +92,7 @@ def _new(folder: Path, seen: set[str]) -> bool:
     return True
 
 
-def _listed(lists: list[Path], found: Found) -> dict[Stem, tuple[str, str]]:
+def _listed(lists: list[Path], found: Listing) -> dict[Stem, tuple[str, str]]:
     """What LibriSpeech-like lists say: for each stem its text, and the line that it stands on."""
     listed: dict[Stem, tuple[str, str]] = {}
     for path in lists:
@@ -116,7 +116,7 @@ def _paired(
     sounds: dict[Stem, list[Path]],
     texts: dict[Stem, list[Path]],
     listed: dict[Stem, tuple[str, str]],
-    found: Found,
+    found: Listing,
     speaker_folders: bool,
 ) -> None:
     for stem, paths in sounds.items():
@@ -146,7 +146,7 @@ def _add(
     path: Path,
     text: str,
     where: str,
-    found: Found,
+    found: Listing,
     speaker_folders: bool,
     speaker: str | None = None,
 ) -> None:
@@ -167,7 +167,7 @@ def _lonely(
     sounds: dict[Stem, list[Path]],
     texts: dict[Stem, list[Path]],
     listed: dict[Stem, tuple[str, str]],
-    found: Found,
+    found: Listing,
 ) -> None:
     """Texts without audio."""
     for stem, paths in texts.items():

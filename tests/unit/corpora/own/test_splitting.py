@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crnn_audio.batching.manifests import Cut, Recording, whole
-from crnn_audio.corpora.splitting import divide
+from crnn_audio.corpora.own.splitting import divide
 
 
 def cuts(count: int, speakers: int = 0, seconds: float = 1.0) -> list[Cut]:

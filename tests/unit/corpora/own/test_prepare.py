@@ -11,7 +11,7 @@ import pytest
 from crnn_audio import files
 from crnn_audio.batching import manifests
 from crnn_audio.batching.manifests import Cut, Recording, whole
-from crnn_audio.corpora.own import PreparedFolder, prepare_folder
+from crnn_audio.corpora.own.prepare import PreparedFolder, prepare_folder
 from crnn_audio.errors import DataError
 
 

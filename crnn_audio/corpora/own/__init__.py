@@ -1,0 +1,1 @@
+"""A person's own recordings: a folder of audio and texts, a table or Lhotse cuts become manifests."""
