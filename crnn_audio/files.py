@@ -1,16 +1,26 @@
-"""Files read and replaced: the new one is written beside the old, flushed to the disk, then renamed over it.
+"""Files read and replaced: text and JSON with one wording of what is wrong, and new content all or nothing.
 
-A reader sees the old file or the new one, never half of one; a full disk or a killed process leaves the old one whole.
+A new file is written beside the old, flushed to the disk, then renamed over it. A reader sees the old file or the new
+one, never half of one; a full disk or a killed process leaves the old one whole.
 """
 
+import codecs
+import gzip
+import json
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ENDLESS = "a pipe or a device, where a file is expected"
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+MakeError = Callable[[str], Exception]
+"""The class of an error, which takes what is wrong."""
 
 
 @contextmanager
@@ -53,6 +63,80 @@ def read_bytes(path: Path) -> bytes:
     if endless(path):
         raise OSError(ENDLESS)
     return path.read_bytes()
+
+
+def read_text(path: Path, error: MakeError, *, advice: str = "", missing: str = "", encoding: str = "utf-8") -> str:
+    """The text of a file, without a byte order mark and with its own line ends; unpacked if its name ends in .gz.
+
+    Args:
+        error: what is raised where it cannot be read, is packed badly, or is no such text: one line with the path, the
+            line and the byte.
+        advice: what to do then, in a sentence.
+        missing: what to say of a file that is not there, in place of the system's words and the advice.
+        encoding: "utf-8" or "ascii".
+    """
+    try:
+        content = read_bytes(path)
+        content = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
+        return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as problem:
+        what = f"{path}, {_undecodable(problem, encoding.upper())}."
+        raise error(f"{what} {advice or 'Save it as UTF-8.'}") from None
+    except (OSError, EOFError, zlib.error) as problem:
+        if missing and isinstance(problem, FileNotFoundError):
+            raise error(f"{path}: {missing}") from None
+        raise error(_sentences(f"{path}: cannot be read ({reason(problem)}).", advice)) from None
+
+
+def read_json(path: Path, error: MakeError, *, advice: str = "", missing: str = "") -> Any:
+    """The value in a JSON file; the arguments are those of `read_text`."""
+    text = read_text(path, error, advice=advice, missing=missing)
+    try:
+        return parse_json(text)
+    except ValueError as problem:
+        raise error(_sentences(f"{path}: not JSON that can be read ({problem}).", advice)) from None
+
+
+def read_json_object(path: Path, error: MakeError, *, advice: str = "", missing: str = "") -> dict[str, Any]:
+    """The fields of the one object in a JSON file; the arguments are those of `read_text`."""
+    content = read_json(path, error, advice=advice, missing=missing)
+    if not isinstance(content, dict):
+        raise error(_sentences(f"{path}: not a JSON object.", advice))
+    return content
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: it is none, or too deep; with the place.
+    """
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as problem:
+        line = f"line {problem.lineno}, " if problem.lineno > 1 else ""
+        raise ValueError(f"{problem.msg} at {line}column {problem.colno}") from None
+    except UnicodeDecodeError as problem:
+        raise ValueError(_undecodable(problem, "UTF-8")) from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def reason(error: Exception) -> str:
+    """What the system says is wrong, without numbers and paths."""
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _undecodable(error: UnicodeDecodeError, encoding: str) -> str:
+    content, at = bytes(error.object), error.start
+    if content.startswith(UTF_16):
+        return f"line 1: UTF-16 where {encoding} is expected"
+    line = content.count(b"\n", 0, at) + 1
+    return f"line {line}: not {encoding} (byte {at} is 0x{content[at]:02x})"
+
+
+def _sentences(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def endless(path: Path) -> bool:

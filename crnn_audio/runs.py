@@ -41,6 +41,8 @@ from crnn_audio.text.vocabulary import Vocabulary
 Kind = TypeVar("Kind", MusicRecipe, TextRecipe, RecognitionRecipe)
 FORMAT = 1
 MAKING = "making"
+DAMAGED = "Restore it from a copy, or train again."
+"""What to do about a damaged file of a run."""
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -148,7 +150,7 @@ class Run:
 
     def set_state(self, state: str, **facts: Any) -> None:
         """Notes in run.json that the run is "training" or "finished"."""
-        written = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        written = _read_json(self.path / "run.json")
         _write_json(self.path / "run.json", written | {"state": state} | facts)
 
 
@@ -246,13 +248,11 @@ def open_run(model: str | Path) -> Run:
             f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
         )
     try:
-        text = (path / "recipe.yaml").read_text(encoding="utf-8")
+        text = files.read_text(path / "recipe.yaml", RunError, advice=DAMAGED)
         recipe = recipes.loads(text, (), RECIPES, source=str(path / "recipe.yaml"))
         speech = recipe if isinstance(recipe, RecognitionRecipe) else None
         has_tokens = isinstance(recipe, RecognitionRecipe | TextRecipe)
         vocabulary = Vocabulary.load(path / "vocabulary.json") if has_tokens else None
-    except UnicodeDecodeError as error:
-        raise _damaged(path / "recipe.yaml", error) from None
     except (CrnnAudioError, OSError) as error:
         raise RunError(f"{path}: damaged. {error}") from None
     normalized = speech is not None and speech.features.normalize == "global"
@@ -290,17 +290,11 @@ def _conditions(path: Path, recipe: MusicRecipe) -> Conditions:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise _damaged(path, error) from None
-    if not isinstance(content, dict):
-        raise _damaged(path, "not a JSON object")
-    return content
+    return files.read_json_object(path, RunError, advice=DAMAGED)
 
 
 def _damaged(path: Path, why: object) -> RunError:
-    return RunError(f"{path}: damaged ({why}). Restore it from a copy, or train again.")
+    return RunError(f"{path}: damaged ({why}). {DAMAGED}")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

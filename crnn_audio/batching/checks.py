@@ -87,10 +87,9 @@ def stamp(recording: Recording) -> list[int] | None:
 def remembered(cache: Path | None) -> dict[str, Any]:
     """What a cache holds; nothing where it is missing or damaged."""
     try:
-        content = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
-    except (OSError, ValueError, RecursionError):
+        return files.read_json_object(cache, ValueError) if cache else {}
+    except ValueError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def remember(cache: Path | None, known: dict[str, Any]) -> None:

@@ -13,7 +13,6 @@ nothing about sound, text, speaker and labels are ignored.
 import gzip
 import json
 import math
-import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -98,16 +97,11 @@ def save(cuts: Iterable[Cut], path: Path) -> None:
 def is_manifest(path: Path) -> bool:
     """Whether a file holds JSON objects of Lhotse (cuts, or what can be joined to cuts), as its first line tells."""
     try:
-        first = next((line for line in _text(path).split("\n") if line.strip()), "")
-        item = json.loads(first)
-    except (OSError, EOFError, zlib.error, ValueError, RecursionError):
+        lines = files.read_text(path, ValueError).split("\n")
+        item = files.parse_json(next((line for line in lines if line.strip()), ""))
+    except ValueError:
         return False
     return isinstance(item, dict) and bool(item.keys() & {"recording", "recording_id", "sources", "tracks"})
-
-
-def _text(path: Path) -> str:
-    content = files.read_bytes(path)
-    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8-sig")
 
 
 def load(path: Path) -> list[Cut]:
@@ -117,12 +111,8 @@ def load(path: Path) -> list[Cut]:
         DataError: the file is missing, not UTF-8 or empty, a line is not a cut that can be read here, or two cuts share
             an id; with the line.
     """
-    try:
-        lines = _text(path).split("\n")  # splitlines() would split at U+2028 too
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such manifest. Run `crnn-audio prepare` first, or check the path.") from None
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a UTF-8 text file ({error}).") from None
+    missing = "no such manifest. Run `crnn-audio prepare` first, or check the path."
+    lines = files.read_text(path, DataError, missing=missing).split("\n")  # splitlines() would split at U+2028 too
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     cuts = [cut for number, line in numbered for cut in _parse(line, path, number)]
     if not cuts:
@@ -142,12 +132,14 @@ def _refuse_duplicates(cuts: list[Cut], path: Path) -> None:
 
 def _parse(line: str, path: Path, number: int) -> list[Cut]:
     try:
-        return _from_lhotse(json.loads(line), path.parent)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path}, line {number}: not a JSON object ({error.msg} at column {error.colno}).") from None
+        item = files.parse_json(line)
+    except ValueError as error:
+        raise DataError(f"{path}, line {number}: not a JSON object ({error}).") from None
+    try:
+        return _from_lhotse(item, path.parent)
     except KeyError as error:
         raise DataError(f"{path}, line {number}: the cut has no field {error}.") from None
-    except (TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise DataError(f"{path}, line {number}: not a cut that can be used here ({error}).") from None
 
 

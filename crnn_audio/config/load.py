@@ -11,6 +11,7 @@ from typing import Any, Union
 
 from pydantic import TypeAdapter, ValidationError
 
+from crnn_audio import files
 from crnn_audio.config import flat_yaml
 from crnn_audio.config.explain import Problem, dotted, explain, nearest
 from crnn_audio.config.fields import TAG
@@ -55,13 +56,7 @@ def loads(text: str, overrides: Sequence[str], kinds: Kinds, *, source: str = "r
 
 
 def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        byte = f"byte {error.start} is 0x{error.object[error.start]:02x}"
-        raise RecipeError(f"{path}: not a UTF-8 text file ({byte}). Save it as UTF-8.") from None
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read ({error.strerror}).") from None
+    return files.read_text(path, RecipeError)
 
 
 def _parse(text: str, source: str) -> flat_yaml.Document:

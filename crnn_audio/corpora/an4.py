@@ -59,12 +59,9 @@ def _split(folder: Path, split: str) -> list[Cut]:
 
 
 def _lines(path: Path) -> list[str]:
-    try:
-        return [line.strip() for line in files.read_bytes(path).decode("ascii").splitlines() if line.strip()]
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file. AN4's folder holds etc/ and wav/ (or flac/).") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as ASCII text ({error}).") from None
+    missing = "no such file. AN4's folder holds etc/ and wav/ (or flac/)."
+    text = files.read_text(path, DataError, advice="Fetch it anew.", missing=missing, encoding="ascii")
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _transcripts(path: Path) -> dict[str, str]:

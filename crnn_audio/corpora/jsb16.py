@@ -4,7 +4,6 @@ The notes are Moray Allan's; the split is that of Boulanger-Lewandowski, Bengio 
 divided the voices for Coconet (2017). Nothing tells a note that is held from one that is struck again.
 """
 
-import json
 import pickle
 import zipfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from crnn_audio import files
 from crnn_audio.corpora import download
 from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.corpora.tunes import Tune
@@ -72,13 +72,9 @@ def _anew(path: Path) -> str:
 
 
 def _lists(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file, nor {ARRAYS}. {_anew(path)}") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read ({error}). {_anew(path)}") from None
-    if not isinstance(found, dict) or not all(isinstance(one, list) for one in found.values()):
+    missing = f"no such file, nor {ARRAYS}. {_anew(path)}"
+    found = files.read_json_object(path, DataError, advice=_anew(path), missing=missing)
+    if not all(isinstance(one, list) for one in found.values()):
         raise DataError(f"{path}: no lists of pieces by split. {_anew(path)}")
     return found
 

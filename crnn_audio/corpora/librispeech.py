@@ -68,10 +68,7 @@ def transcripts(path: Path) -> list[tuple[str, str]]:
     Raises:
         DataError: the file is not ASCII, or a line is not `<speaker>-<chapter>-<number> WORDS`.
     """
-    try:
-        lines = files.read_bytes(path).decode("ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as ASCII text ({error}). Fetch it anew.") from None
+    lines = files.read_text(path, DataError, advice="Fetch it anew.", encoding="ascii").splitlines()
     matches = [TRANSCRIPT.fullmatch(line) for line in lines]
     for number, (line, match) in enumerate(zip(lines, matches, strict=True), 1):
         if match is None:

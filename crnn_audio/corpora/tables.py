@@ -4,12 +4,8 @@ Whatever is wrong is told with its line. A row of the wrong shape is a problem o
 whole table, since nobody knows where the next row begins.
 """
 
-import codecs
 import csv
-import gzip
 import io
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +16,6 @@ from crnn_audio import files
 from crnn_audio.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".jsonl.gz")
-UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ def read(path: Path) -> Table:
     Raises:
         DataError: it cannot be read, is not UTF-8, empty, without a header, or its quoting is broken; with the line.
     """
-    text = read_text(path)
+    text = files.read_text(path, DataError)
     if not text.strip():
         raise DataError(f"{path}: empty. A table needs a header and a row for each recording.")
     if path.name.lower().endswith((".jsonl", ".jsonl.gz")):
@@ -61,30 +56,6 @@ def read(path: Path) -> Table:
     if path.suffix.lower() == ".tsv":
         return _separated(path, text, "\t", quoted=False)
     return _separated(path, text, max(",;\t", key=header.count), quoted=True)
-
-
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, unpacked if its name ends in .gz.
-
-    Raises:
-        DataError: it cannot be read or unpacked, or is not UTF-8; with the line.
-    """
-    try:
-        content = files.read_bytes(path)
-        content = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}, {_encoding(error)}. Save it as UTF-8.") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from None
-
-
-def _encoding(error: UnicodeDecodeError) -> str:
-    content, at = bytes(error.object), error.start
-    if content.startswith(UTF_16):
-        return "line 1: UTF-16 where UTF-8 is expected"
-    line = content.count(b"\n", 0, at) + 1
-    return f"line {line}: not UTF-8 (byte 0x{content[at]:02x})"
 
 
 def _separated(path: Path, text: str, delimiter: str, quoted: bool) -> Table:
@@ -142,11 +113,9 @@ def _json_lines(path: Path, text: str) -> Table:
         if not line.strip():
             continue
         try:
-            fields = _scalars(json.loads(line))
-        except json.JSONDecodeError as error:
-            problems.append(f"{path}, line {number}: not a JSON object ({error.msg} at column {error.colno}).")
-        except (ValueError, RecursionError) as error:
-            problems.append(f"{path}, line {number}: {error}.")
+            fields = _scalars(files.parse_json(line))
+        except ValueError as error:
+            problems.append(f"{path}, line {number}: not a JSON object ({error}).")
         else:
             rows.append(Row(number, fields))
             columns |= dict.fromkeys(fields)
@@ -156,5 +125,5 @@ def _json_lines(path: Path, text: str) -> Table:
 def _scalars(item: Any) -> dict[str, str]:
     """The fields that are text or numbers; what is nested cannot be a path or a text, and is no concern here."""
     if not isinstance(item, dict):
-        raise ValueError('not a JSON object; each line should be one, such as {"path": ..., "text": ...}')
+        raise ValueError('each line should be one, such as {"path": ..., "text": ...}')
     return {name.lower(): str(value) for name, value in item.items() if isinstance(value, str | int | float)}

@@ -18,16 +18,7 @@ def read(path: Path) -> str:
     Raises:
         DataError: it cannot be read, is not UTF-8, or holds no text.
     """
-    try:
-        content = files.read_bytes(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        byte = f"byte {error.start} is 0x{content[error.start]:02x}"
-        raise DataError(f"{path}: not a UTF-8 text file ({byte}). Save it as UTF-8.") from None
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = files.read_text(path, DataError).replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():
         raise DataError(f"{path}: an empty text; there is nothing to read.")
     return text

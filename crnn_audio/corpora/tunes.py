@@ -72,10 +72,11 @@ def load(folder: Path) -> list[Tune]:
         DataError: they are not there, or damaged.
     """
     path = folder / TUNES
+    text = files.read_text(path, DataError, advice=_anew(folder), missing=f"no such file. {_anew(folder)}")
     found = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         try:
-            found.append(_tune(json.loads(line)))
+            found.append(_tune(files.parse_json(line)))
         except (ValueError, TypeError, KeyError, DataError) as error:
             raise DataError(f"{path}, line {number}: no piece of music ({error!r}). {_anew(folder)}") from None
     if not found:
@@ -90,22 +91,8 @@ def left_out(folder: Path) -> dict[str, str]:
         DataError: it is not there, or damaged.
     """
     path = folder / LEFT_OUT
-    try:
-        found = json.loads(_text(path))
-    except ValueError as error:
-        raise DataError(f"{path}: cannot be read ({error}). {_anew(folder)}") from None
-    if not isinstance(found, dict):
-        raise DataError(f"{path}: no list of pieces and reasons. {_anew(folder)}")
+    found = files.read_json_object(path, DataError, advice=_anew(folder), missing=f"no such file. {_anew(folder)}")
     return {str(id): str(reason) for id, reason in found.items()}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file. {_anew(path.parent)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}). {_anew(path.parent)}") from None
 
 
 def _anew(folder: Path) -> str:

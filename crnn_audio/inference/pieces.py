@@ -81,7 +81,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError) as error:
+        lines = [files.parse_json(line) for line in files.read_text(path, ValueError).splitlines()]
+    except ValueError as error:
         raise DataError(f"{path}: damaged ({error}). Move it away.") from None
     return [line for line in lines if isinstance(line, dict)]

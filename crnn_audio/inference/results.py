@@ -143,7 +143,7 @@ def write_tables(folder: Path) -> None:
         path = folder.parent / name
         if path.is_file():
             files.write_text(
-                path, tables.with_first_line(path.read_text(encoding="utf-8"), [r for r in rows if r["recipe"] == name])
+                path, tables.with_first_line(files.read_text(path, DataError), [r for r in rows if r["recipe"] == name])
             )
 
 
@@ -158,7 +158,4 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: damaged ({error!r}). Restore it with git.") from None
+    return files.read_json(path, DataError, advice="Restore it with git.")

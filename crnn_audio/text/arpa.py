@@ -82,7 +82,8 @@ def read(path: Path) -> NGram:
     Raises:
         DataError: the file is missing or damaged; names the line.
     """
-    lines = _Lines(path, enumerate(_text(path).removesuffix("\n").split("\n"), 1))
+    text = files.read_text(path, DataError, advice="Save it as UTF-8, or make it again.")
+    lines = _Lines(path, enumerate(text.removesuffix("\n").split("\n"), 1))
     num_grams = _head(lines)
     sections = [_section(lines, length, number, len(num_grams)) for length, number in enumerate(num_grams, 1)]
     if lines.line != "\\end\\":
@@ -92,17 +93,6 @@ def read(path: Path) -> NGram:
     grams = _linked(lines, sections, {name: id for id, name in enumerate(names)})
     grams[0].log_probs[START_ID] = -math.inf  # lmplz writes it as certain
     return NGram(tuple(map(unescaped, names)), tuple(grams), marked=bool(grams[0].log_probs[END_ID] > -math.inf))
-
-
-def _text(path: Path) -> str:
-    try:
-        content = files.read_bytes(path)
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise DataError(f"{path}, line {line}: not UTF-8. Save it as UTF-8, or make it again.") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}).") from None
 
 
 @dataclass

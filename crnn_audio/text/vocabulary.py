@@ -101,14 +101,11 @@ class Vocabulary:
         Raises:
             RunError: the file is missing or damaged; says how.
         """
+        missing = "no such vocabulary; the run directory is incomplete."
+        content = files.read_json(path, RunError, missing=missing)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
             return _from_json(content)
-        except FileNotFoundError:
-            raise RunError(f"{path}: no such vocabulary; the run directory is incomplete.") from None
-        except OSError as error:
-            raise RunError(f"{path}: cannot be read ({error.strerror}).") from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise RunError(f"{path}: the vocabulary is damaged: {error}.") from None
 
 

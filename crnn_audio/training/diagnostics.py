@@ -51,8 +51,8 @@ class Log:
 
 def _entry(line: str) -> dict[str, Any] | None:
     try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
+        entry = files.parse_json(line)
+    except ValueError:
         return None
     counts = [entry.get("steps"), entry.get("epoch")] if isinstance(entry, dict) and "event" in entry else [None]
     return entry if all(type(count) is int for count in counts) else None

@@ -142,7 +142,7 @@ def test_recorded(tree: Path, here: Here) -> None:
         (["evaluate", "run", "--corpus", "an4"], 5, "hears no speech, so it is judged on its own corpus alone"),
         (["evaluate", "run", "--next", "9"], 4, "characters that this model does not know: '9'"),
         (["evaluate", "run", "--text", "missing.txt"], 4, "missing.txt: cannot be read"),
-        (["evaluate", "run", "--text", "bad.txt"], 4, "bad.txt: not a UTF-8 text file (byte 3 is 0xff)"),
+        (["evaluate", "run", "--text", "bad.txt"], 4, "bad.txt, line 1: not UTF-8 (byte 3 is 0xff)"),
         (["evaluate", "run", "--text", "empty.txt"], 4, "empty.txt: an empty text"),
         (
             ["train", "recipes/alice/small.yaml", "data.context_length=5000", "--out", "x"],
@@ -154,7 +154,7 @@ def test_recorded(tree: Path, here: Here) -> None:
         (
             ["train", "own.yaml", "--out", "x", "data.root=bad.txt"],
             4,
-            "bad.txt: not a UTF-8 text file (byte 3 is 0xff)",
+            "bad.txt, line 1: not UTF-8 (byte 3 is 0xff)",
         ),
         (["train", "own.yaml", "--out", "x", "data.root=empty.txt"], 4, "empty.txt: an empty text"),
         (["train", "own.yaml", "--out", "x", "data.root=missing.txt"], 4, "missing.txt: cannot be read"),

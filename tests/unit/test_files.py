@@ -1,6 +1,7 @@
 """A reader sees the old file or the new one; nothing half written is left, whatever goes wrong."""
 
 import errno
+import gzip
 import os
 import signal
 import stat
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio import files
+from crnn_audio.errors import DataError, RunError
 from tests.trainings import die, in_child
 
 
@@ -126,3 +128,68 @@ def test_it_is_on_the_disk_before_it_takes_the_place(tmp_path, monkeypatch) -> N
     monkeypatch.setattr(Path, "replace", lambda path, target: happened.append("renamed") or replace(path, target))
     files.write_text(tmp_path / "file", "x")
     assert happened == ["synced", "renamed"]
+
+
+# ---------------------------------------------------------------------------------------- text and JSON
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", "größer\n".encode("latin-1"), "a.txt, line 1: not UTF-8 (byte 2 is 0xf6). Save it as UTF-8."),
+        ("a.txt", b"one\n\xff", "a.txt, line 2: not UTF-8 (byte 4 is 0xff). Save it as UTF-8."),
+        ("a.txt", "one".encode("utf-16"), "a.txt, line 1: UTF-16 where UTF-8 is expected. Save it as UTF-8."),
+        ("a.txt", None, "a.txt: cannot be read (No such file or directory)."),
+        ("a.gz", b"no gzip", "a.gz: cannot be read (Not a gzipped file (b'no'))."),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_said_with_its_place(tmp_path, monkeypatch, name, content, message) -> None:
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path(name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        files.read_text(Path(name), DataError)
+    assert str(caught.value) == message
+    with pytest.raises(RunError, match=r"Restore it\.$"):
+        files.read_text(Path(name), RunError, advice="Restore it.")
+
+
+def test_a_text_is_read_without_its_mark_and_unpacked(tmp_path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfa\r\n\xc3\xa9\n")
+    assert files.read_text(tmp_path / "a.txt", DataError) == "a\r\né\n"
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b"{}\n"))
+    assert files.read_text(tmp_path / "a.jsonl.gz", DataError) == "{}\n"
+    with pytest.raises(DataError, match=r"a\.txt, line 1: not ASCII \(byte 0 is 0xef\)\. Fetch it anew\."):
+        files.read_text(tmp_path / "a.txt", DataError, advice="Fetch it anew.", encoding="ascii")
+
+
+def test_a_missing_file_may_have_words_of_its_own(tmp_path) -> None:
+    with pytest.raises(DataError, match=r"none\.txt: no such manifest\.$"):
+        files.read_text(tmp_path / "none.txt", DataError, advice="Mend it.", missing="no such manifest.")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            '{"a": 1,\n "b"}',
+            r"not JSON that can be read \(Expecting ':' delimiter at line 2, column 5\)\. Restore it\.$",
+        ),
+        ("", r"not JSON that can be read \(Expecting value at column 1\)\. Restore it\.$"),
+        ("[" * 100_000, r"not JSON that can be read \(it is nested too deeply\)\. Restore it\.$"),
+        ("9" * 5000, r"not JSON that can be read \(.*\)\. Restore it\.$"),
+        ("[]", r"not a JSON object\. Restore it\.$"),
+        ("\udcff", r"not UTF-8 \(byte 0 is 0xff\)\. Restore it\.$"),
+    ],
+    ids=["a slip", "nothing", "deep", "long", "a list", "latin"],
+)
+def test_what_is_wrong_with_json_is_said_with_its_place(tmp_path, content, message) -> None:
+    (tmp_path / "a.json").write_text(content, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(RunError, match=message) as caught:
+        files.read_json_object(tmp_path / "a.json", RunError, advice="Restore it.")
+    assert str(caught.value).startswith(str(tmp_path / "a.json"))
+
+
+def test_json_that_was_written_is_read(tmp_path) -> None:
+    files.write_text(tmp_path / "a.json", '{"é": [1, 2.5, null]}')
+    assert files.read_json(tmp_path / "a.json", DataError) == {"é": [1, 2.5, None]}

@@ -5,8 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from crnn_audio import audio
-from crnn_audio.corpora import tables
+from crnn_audio import audio, files
 from crnn_audio.corpora.own.listing import Listing, split_named
 from crnn_audio.errors import DataError
 
@@ -97,7 +96,7 @@ def _listed(lists: list[Path], found: Listing) -> dict[Stem, tuple[str, str]]:
     listed: dict[Stem, tuple[str, str]] = {}
     for path in lists:
         try:
-            lines = tables.read_text(path).split("\n")
+            lines = files.read_text(path, DataError).split("\n")
         except DataError as error:
             found.problems.append(str(error))
             continue
@@ -131,7 +130,7 @@ def _paired(
             _add(root, paths[0], text, where, found, speaker_folders, speaker)
         elif beside:
             try:
-                text = tables.read_text(beside[0])
+                text = files.read_text(beside[0], DataError)
             except DataError as error:
                 found.problems.append(str(error))
             else:

@@ -90,10 +90,9 @@ def _refuse_foreign(folder: Path, source: Path) -> None:
 
 def _mark(folder: Path) -> dict[str, object]:
     try:
-        content = json.loads((folder / MARK).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return files.read_json_object(folder / MARK, ValueError)
+    except ValueError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _found(source: Path, resplit: bool, speaker_folders: bool) -> Listing:

@@ -128,9 +128,9 @@ def _read_index(folder: Path | None) -> dict[str, _Entry]:
     if folder is None or not (index := folder / INDEX).exists():
         return {}
     try:
-        entries = json.loads(index.read_text(encoding="utf-8"))
+        entries = files.read_json_object(index, ValueError)
         return {name: _Entry(str(entry["source"]), frozenset(entry["formats"])) for name, entry in entries.items()}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError) as error:
         raise DataError(
             f"{index}: damaged ({error}). It says which recordings the results in {folder} belong to. Choose another "
             "folder, or delete this file and add --overwrite."

@@ -84,7 +84,7 @@ def test_a_folder_is_told_with_what_it_holds(shelf):
 
 def test_a_file_that_is_not_utf8_is_told(shelf):
     Path("latin.yaml").write_bytes("# é\ndata: {corpus: an4}".encode("latin-1"))
-    assert message("latin.yaml") == "latin.yaml: not a UTF-8 text file (byte 2 is 0xe9). Save it as UTF-8."
+    assert message("latin.yaml") == "latin.yaml, line 1: not UTF-8 (byte 2 is 0xe9). Save it as UTF-8."
 
 
 def test_windows_files_load(shelf):

@@ -22,9 +22,13 @@ def pipe(tmp_path: Path) -> Path:
     return tmp_path / "train.jsonl"
 
 
+def read_text(path: Path) -> str:
+    return files.read_text(path, DataError)
+
+
 def test_a_manifest_or_a_table(pipe: Path) -> None:
     assert not manifests.is_manifest(pipe)
-    for read in (manifests.load, tables.read, tables.read_text, an4._lines, librispeech.transcripts):
+    for read in (manifests.load, tables.read, read_text, an4._lines, librispeech.transcripts):
         with pytest.raises(DataError, match=WHY) as caught:
             read(pipe)
         assert str(caught.value).startswith(str(pipe))

@@ -75,7 +75,7 @@ def test_rows_of_the_wrong_shape_are_problems_of_theirs(tmp_path, name, content,
         (
             "a.csv",
             "path,text\na,caf\xe9\n".encode("latin-1"),
-            r"line 2: not UTF-8 \(byte 0xe9\)\. Save it as UTF-8",
+            r"line 2: not UTF-8 \(byte \d+ is 0xe9\)\. Save it as UTF-8",
         ),
         ("a.tsv", "path\ttext\n".encode("utf-16"), r"a\.tsv, line 1: UTF-16 where UTF-8 is expected"),
         ("a.jsonl.gz", b"no gzip", r"a\.jsonl\.gz: cannot be read"),

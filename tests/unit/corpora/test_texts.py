@@ -33,7 +33,7 @@ def test_fetched_from_its_home_and_found_again(module, tmp_path: Path, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
     module.obtain(tmp_path / "data" / module.NAME, home=f"file://{tmp_path}/home/")
-    found = module.read(home.locate(module))
+    found = module.read_splits(home.locate(module))
     end = "" if module is alice else "\x1a"
     assert found["train"] + found["dev"] == f"First lines\nand last{end}"
     (tmp_path / "home" / module.FILE).write_bytes(b"")
@@ -57,7 +57,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     [
         (b"", "an empty text"),
         (b" \n\r\n", "an empty text"),
-        (b"good \xff bad", r"not a UTF-8 text file \(byte 5 is 0xff\). Save it as UTF-8."),
+        (b"good \xff bad", r"line 1: not UTF-8 \(byte 5 is 0xff\). Save it as UTF-8."),
         (b"caf\xe9", r"byte 3 is 0xe9"),
         (None, "cannot be read"),
     ],

@@ -275,10 +275,10 @@ def test_the_card_tells_how_it_is_used(root: Path, tmp_path: Path, changes: dict
 def known(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Run]:
     """`known(path)` is a run of AN4, whose folder is `root` and whose recordings are these few."""
 
-    def prepare(folder: Path) -> dict[str, list[manifests.Cut]]:
+    def read_splits(folder: Path) -> dict[str, list[manifests.Cut]]:
         return {split: manifests.load(folder / f"{split}.jsonl") for split in ("train", "dev", "test")}
 
-    monkeypatch.setattr(an4, "prepare", prepare)
+    monkeypatch.setattr(an4, "read_splits", read_splits)
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
     monkeypatch.setattr(an4, "obtain", lambda *_: pytest.fail("AN4 was downloaded"))
     return lambda path: trained(path, root, {"data.corpus": "an4"})

@@ -261,7 +261,7 @@ MANIFESTS = {
     "broken JSON": (LINE[:-1], "train.jsonl, line 1: not a JSON object"),
     "a missing field": (LINE.replace('"duration"', '"length"'), "train.jsonl, line 1: the cut has no field 'duration'"),
     "nothing": ("", "train.jsonl: the manifest is empty"),
-    "another encoding": (LINE.replace("ab", "\udce4b"), "cannot be read as a UTF-8 text file"),
+    "another encoding": (LINE.replace("ab", "\udce4b"), "not UTF-8"),
     "an impossible rate": (LINE.replace("8000", "0"), "line 1: not a cut"),
     "past its end": (LINE.replace('"start": 0.0', '"start": 0.2'), "line 1: not a cut"),
 }

@@ -109,8 +109,8 @@ def test_what_a_list_says_too_much(tmp_path, put) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"caf\xe9", "bad.txt, line 1: not UTF-8 (byte 0xe9). Save it as UTF-8."),
-        (b"one\nt\xfcr", "bad.txt, line 2: not UTF-8 (byte 0xfc)"),
+        (b"caf\xe9", "bad.txt, line 1: not UTF-8 (byte 3 is 0xe9). Save it as UTF-8."),
+        (b"one\nt\xfcr", "bad.txt, line 2: not UTF-8 (byte 5 is 0xfc)"),
         (" \n".encode("utf-16"), "bad.txt, line 1: UTF-16 where UTF-8 is expected"),
         (b" \n\t", "bad.wav: its text is empty. Write what is said in it"),
         (b"a\0b", "bad.wav: 'a\\x00b' is not UTF-8"),
