@@ -28,10 +28,10 @@ def rebuilding(run: Run) -> Iterator[None]:
         raise RunError(f"{run.path}: {error}") from None
 
 
-def model(recipe: Model, num_features: int, head: Callable[[int], Head], *, inner_tokens: int = 0) -> Crnn:
+def model(recipe: Model, num_features: int, head: Callable[[int], Head], *, interctc_tokens: int = 0) -> Crnn:
     """The CRNN with its initial weights, drawn from torch's generator; `head` is told the size of what it reads."""
     front = conv_front(recipe, num_features)
-    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump(), inner_tokens=inner_tokens)
+    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump(), interctc_tokens=interctc_tokens)
     return Crnn(front, recurrent, head(recurrent.output_size))
 
 

@@ -95,7 +95,7 @@ def recognition(recipe: RecognitionRecipe, tokens: Vocabulary, statistics: Stati
             recipe.model,
             front.num_features,
             lambda size: CtcHead(size, len(tokens)),
-            inner_tokens=len(tokens) if recipe.task.intermediate else 0,
+            interctc_tokens=len(tokens) if recipe.task.intermediate else 0,
         ),
         tokens,
         masks=Masks(**masks.model_dump()) if masks else None,

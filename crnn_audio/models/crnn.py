@@ -87,7 +87,7 @@ class Crnn(nn.Module):
     def classify(self, convolved: Encoded) -> Encoded:
         """Outputs for whole sequences that have been through the front."""
         encoded = self.recurrent(convolved)
-        return Encoded(self.head(encoded.frames), encoded.lengths, encoded.inner)
+        return Encoded(self.head(encoded.frames), encoded.lengths, encoded.intermediate)
 
     def step(
         self, features: Num[Tensor, "B t F"], carry: Carry | None = None, *, last: bool = False

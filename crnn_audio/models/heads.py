@@ -91,7 +91,7 @@ KeysHead: TypeAlias = SigmoidHead | NadeHead
 Head: TypeAlias = CtcHead | KeysHead | ChainHead | NextTokenHead
 
 
-class InnerHead(nn.Module):
+class InterCtcHead(nn.Module):
     """A guess at the tokens between two layers, added to the frames: self-conditioned CTC (Nozaki and Komatsu 2021).
 
     The layers after it hear what was understood so far, and mend it. The feedback begins at zero.

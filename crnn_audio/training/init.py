@@ -37,7 +37,7 @@ def _shape(recipe: RecognitionRecipe) -> dict[str, object]:
     """The fields that its weights and statistics fit."""
     dropouts = {"conv_dropout": True, "recurrent": {"dropout"}}
     return {
-        "task": {"vocabulary": recipe.task.vocabulary, "inner heads": recipe.task.intermediate > 0},
+        "task": {"vocabulary": recipe.task.vocabulary, "intermediate heads": recipe.task.intermediate > 0},
         "features": recipe.features.model_dump(),
         "model": recipe.model.model_dump(exclude=dropouts),  # type: ignore[arg-type]
     }

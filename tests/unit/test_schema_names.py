@@ -124,7 +124,7 @@ def test_nonlinearities() -> None:
     frames = torch.linspace(-3, 3, 12).reshape(1, 6, 2)
     ranges = {}
     for name in allowed(sections.RecurrentLayers, "nonlinearity"):
-        output, _ = cells.Direction(2, 4, "rnn", name)(frames, None)
+        output, _ = cells.RecurrentCell(2, 4, "rnn", name)(frames, None)
         ranges[name] = (bool(output.min() < 0), bool(output.max() > 1))
     assert ranges.keys() == {"tanh", "relu", "sigmoid"}
     assert ranges["tanh"] == (True, False)
