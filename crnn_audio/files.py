@@ -76,32 +76,30 @@ def read_text(path: Path, error: MakeError, *, advice: str = "", missing: str = 
         encoding: "utf-8" or "ascii".
     """
     try:
-        content = read_bytes(path)
-        content = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
-        return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        return _decoded(path, encoding)
     except UnicodeDecodeError as problem:
-        what = f"{path}, {_undecodable(problem, encoding.upper())}."
-        raise error(f"{what} {advice or 'Save it as UTF-8.'}") from None
+        raise error(f"{path}, {_undecodable(problem, encoding)}. {advice or 'Save it as UTF-8.'}") from None
     except (OSError, EOFError, zlib.error) as problem:
-        if missing and isinstance(problem, FileNotFoundError):
-            raise error(f"{path}: {missing}") from None
-        raise error(_sentences(f"{path}: cannot be read ({reason(problem)}).", advice)) from None
+        raise error(_unreadable(path, problem, advice, missing)) from None
 
 
 def read_json(path: Path, error: MakeError, *, advice: str = "", missing: str = "") -> Any:
     """The value in a JSON file; the arguments are those of `read_text`."""
-    text = read_text(path, error, advice=advice, missing=missing)
     try:
-        return parse_json(text)
+        return parse_json(_decoded(path, "utf-8"))
+    except UnicodeDecodeError as problem:
+        raise error(_sentences(f"{path}: damaged ({_undecodable(problem, 'utf-8')}).", advice)) from None
     except ValueError as problem:
-        raise error(_sentences(f"{path}: not JSON that can be read ({problem}).", advice)) from None
+        raise error(_sentences(f"{path}: damaged ({problem}).", advice)) from None
+    except (OSError, EOFError, zlib.error) as problem:
+        raise error(_unreadable(path, problem, advice, missing)) from None
 
 
 def read_json_object(path: Path, error: MakeError, *, advice: str = "", missing: str = "") -> dict[str, Any]:
     """The fields of the one object in a JSON file; the arguments are those of `read_text`."""
     content = read_json(path, error, advice=advice, missing=missing)
     if not isinstance(content, dict):
-        raise error(_sentences(f"{path}: not a JSON object.", advice))
+        raise error(_sentences(f"{path}: damaged (not a JSON object).", advice))
     return content
 
 
@@ -117,7 +115,7 @@ def parse_json(text: str | bytes) -> Any:
         line = f"line {problem.lineno}, " if problem.lineno > 1 else ""
         raise ValueError(f"{problem.msg} at {line}column {problem.colno}") from None
     except UnicodeDecodeError as problem:
-        raise ValueError(_undecodable(problem, "UTF-8")) from None
+        raise ValueError(_undecodable(problem, "utf-8")) from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -127,12 +125,24 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
+def _decoded(path: Path, encoding: str) -> str:
+    content = read_bytes(path)
+    content = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
+    return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+
+
 def _undecodable(error: UnicodeDecodeError, encoding: str) -> str:
     content, at = bytes(error.object), error.start
     if content.startswith(UTF_16):
-        return f"line 1: UTF-16 where {encoding} is expected"
+        return f"line 1: UTF-16 where {encoding.upper()} is expected"
     line = content.count(b"\n", 0, at) + 1
-    return f"line {line}: not {encoding} (byte {at} is 0x{content[at]:02x})"
+    return f"line {line}: not {encoding.upper()} (byte {at} is 0x{content[at]:02x})"
+
+
+def _unreadable(path: Path, error: Exception, advice: str, missing: str) -> str:
+    if missing and isinstance(error, FileNotFoundError):
+        return f"{path}: {missing}"
+    return _sentences(f"{path}: cannot be read ({reason(error)}).", advice)
 
 
 def _sentences(*sentences: str) -> str:

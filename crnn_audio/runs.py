@@ -30,7 +30,7 @@ from crnn_audio.errors import RunError
 
 FORMAT = 2
 MAKING = "making"
-ADVICE = "Restore it from a copy, or train again."
+DAMAGED = "Restore it from a copy, or train again."
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -136,7 +136,7 @@ def locate(model: str | Path) -> Path:
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run, and not the beginning of one whose making was killed."""
     header = path / "run.json"
-    return header.exists() and files.read_json_object(header, RunError, advice=ADVICE).get("state") != MAKING
+    return header.exists() and files.read_json_object(header, RunError, advice=DAMAGED).get("state") != MAKING
 
 
 def create(path: Path, recipe: str, assets: Assets, facts: Mapping[str, Any]) -> Run:
@@ -198,7 +198,7 @@ def open_run(model: str | Path) -> Run:
     path = locate(model)
     if not is_run(path):
         raise RunError(f"{path}: not a run directory (it has no run.json). Give the folder that `train --out` made.")
-    header = files.read_json_object(path / "run.json", RunError, advice=ADVICE)
+    header = files.read_json_object(path / "run.json", RunError, advice=DAMAGED)
     if type(header.get("format")) is not int or header["format"] < 1:
         raise damaged(path / "run.json", f"its format is {header.get('format')!r}")
     if header["format"] > FORMAT:
@@ -237,7 +237,7 @@ def writing(path: Path) -> Iterator[None]:
 
 def damaged(path: Path, why: object) -> RunError:
     """The error of a file in a run directory that holds something else."""
-    return RunError(f"{path}: damaged ({why}). {ADVICE}")
+    return RunError(f"{path}: damaged ({why}). {DAMAGED}")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

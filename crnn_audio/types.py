@@ -112,12 +112,12 @@ class SequenceBatch:
 class Encoded:
     """Frames out of a part of the model and how many of them are real; of a whole `Crnn`, the head's outputs.
 
-    `inner` are the log-probabilities of tokens between layers, where the model has inner heads.
+    `intermediate` holds the log-probabilities of intermediate CTC heads, where the model has them.
     """
 
     frames: Float[Tensor, "B U D"]
     lengths: Int[Tensor, " B"]
-    inner: tuple[Float[Tensor, "B U V"], ...] = ()
+    intermediate: tuple[Float[Tensor, "B U V"], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from crnn_audio.config import load
-from crnn_audio.config.kinds import RECIPES
+from crnn_audio.problems import RECIPES
 from crnn_audio.config.schema import Recipe
 
 

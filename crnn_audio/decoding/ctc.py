@@ -60,7 +60,7 @@ class Greedy:
         return _extended(state or GreedyState(), ids.tolist(), best.exp().tolist())
 
     def finish(self, state: GreedyState) -> tuple[Path, GreedyState]:
-        """The path of the open utterance, and the state that begins the next: a token that goes on is not repeated."""
+        """The path of the open utterance, and the state of the next: a token across the cut is not repeated."""
         return state.path, GreedyState(NO_TOKENS, state.num_frames, state.num_blanks, state.last_id)
 
 

@@ -1,7 +1,7 @@
-"""One cell run along time: simple RNN, LSTM and GRU by PyTorch's own kernels, or frame by frame where they cannot.
+"""A recurrent cell run along time: simple RNN, LSTM or GRU, by PyTorch's kernels or frame by frame.
 
-The kernels are quicker for whole sequences. Frame by frame is quicker for a few frames of an LSTM on a CPU, and needed
-for zoneout, which mixes each state with the one before it.
+The kernels are faster for whole sequences. Frame by frame is faster for a few frames of an LSTM on a CPU, and needed
+for zoneout, which mixes each state with the previous one.
 """
 
 from typing import Any
@@ -16,16 +16,16 @@ GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 STATES = {"rnn": 1, "lstm": 2, "gru": 1}
 SQUASH = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid}
 FEW_FRAMES = 12
-"""Up to here an LSTM on a CPU is quicker in plain operations than by oneDNN."""
+"""Up to so many frames an LSTM on a CPU is faster in plain operations than by oneDNN."""
 
 
-class Direction(nn.Module):
-    """One cell run along time from the first frame to the last, with our initial weights.
+class RecurrentCell(nn.Module):
+    """A cell run along time from the first frame to the last, with our initial weights.
 
     Args:
         nonlinearity: of the simple RNN: "tanh", "relu" or "sigmoid".
-        zoneout: probability that a unit keeps its state of the frame before (Krueger et al. 2016); in judging mode
-            every unit keeps that share of it.
+        zoneout: probability that a unit keeps its state of the frame before (Krueger et al. 2016); in
+            evaluation mode each new state is its expectation.
     """
 
     def __init__(self, input_size: int, hidden_size: int, cell: str, nonlinearity: str, zoneout: float = 0.0) -> None:
@@ -43,7 +43,7 @@ class Direction(nn.Module):
     ) -> tuple[Float[Tensor, "B T H"], tuple[Tensor, ...]]:
         """Outputs and the state after the last frame: h of shape (1, B, H), for an LSTM h and c."""
         if frames.is_cuda and torch.is_autocast_enabled("cuda"):
-            # Whatever autocast is told, PyTorch runs cuDNN's cells in float16, in which small gradients vanish.
+            # Whatever dtype autocast has, PyTorch runs cuDNN's cells in float16, in which small gradients vanish.
             with torch.autocast("cuda", enabled=False):
                 return self.forward(frames.float(), state)
         if state is None:
@@ -60,35 +60,36 @@ class Direction(nn.Module):
     def step(
         self, frames: Float[Tensor, "B t D"], state: tuple[Tensor, ...] | None
     ) -> tuple[Float[Tensor, "B t H"], tuple[Tensor, ...]]:
-        """As `forward`, quicker for a few frames: oneDNN's LSTM puts all its weights in another order at every call."""
+        """As `forward`, faster for a few frames: oneDNN's LSTM reorders all its weights at every call."""
         if self.kind == "lstm" and state and 0 < frames.shape[1] <= FEW_FRAMES and not frames.is_cuda:
             return self._by_frames(frames, state)
         output, after = self(frames, state)
         return output, after
 
     def _by_frames(self, frames: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """In plain operations; the inputs' products are taken for all frames at once."""
+        """In plain operations; the input products are computed for all frames at once."""
         cell, outputs = self.cell, []
         now = tuple(one.squeeze(0) for one in state)
-        for driven in F.linear(frames, cell.weight_ih_l0, cell.bias_ih_l0).unbind(dim=1):
-            fed_back = F.linear(now[0], cell.weight_hh_l0, cell.bias_hh_l0)
-            after = self._equations(driven, fed_back, now)
-            now = tuple(map(self._zoned, after, now)) if self.zoneout else after
+        for from_input in F.linear(frames, cell.weight_ih_l0, cell.bias_ih_l0).unbind(dim=1):
+            from_state = F.linear(now[0], cell.weight_hh_l0, cell.bias_hh_l0)
+            after = self._equations(from_input, from_state, now)
+            now = tuple(map(self._zoned_out, after, now)) if self.zoneout else after
             outputs.append(now[0])
         return torch.stack(outputs, dim=1), tuple(one.unsqueeze(0) for one in now)
 
-    def _equations(self, driven: Tensor, fed_back: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _equations(self, from_input: Tensor, from_state: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         if self.kind == "lstm":
-            write, keep, content, show = (driven + fed_back).chunk(4, dim=-1)
-            memory = keep.sigmoid() * state[1] + write.sigmoid() * content.tanh()
-            return show.sigmoid() * memory.tanh(), memory
+            write, forget, content, output = (from_input + from_state).chunk(4, dim=-1)
+            memory = forget.sigmoid() * state[1] + write.sigmoid() * content.tanh()
+            return output.sigmoid() * memory.tanh(), memory
         if self.kind == "gru":
-            (reset, keep, content), (reset_back, keep_back, content_back) = driven.chunk(3, -1), fed_back.chunk(3, -1)
-            kept = (keep + keep_back).sigmoid()
-            return ((1 - kept) * (content + (reset + reset_back).sigmoid() * content_back).tanh() + kept * state[0],)
-        return (SQUASH[self.nonlinearity](driven + fed_back),)
+            reset, update, content = from_input.chunk(3, dim=-1)
+            reset_state, update_state, content_state = from_state.chunk(3, dim=-1)
+            gate = (update + update_state).sigmoid()
+            return ((1 - gate) * (content + (reset + reset_state).sigmoid() * content_state).tanh() + gate * state[0],)
+        return (SQUASH[self.nonlinearity](from_input + from_state),)
 
-    def _zoned(self, new: Tensor, old: Tensor) -> Tensor:
+    def _zoned_out(self, new: Tensor, old: Tensor) -> Tensor:
         if not self.training:
             return torch.lerp(new, old, self.zoneout)
         return torch.where(torch.rand_like(new) < self.zoneout, old, new)

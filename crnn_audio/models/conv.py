@@ -71,11 +71,11 @@ class ConvFront(nn.Module):
     ) -> tuple[Float[Tensor, "B u D"], tuple[Tensor, ...]]:
         """The frames that can be computed now, and each layer's inputs that later ones will need."""
         frames = features.unsqueeze(-1)
-        kept = []
+        tails = []
         for index, layer in enumerate(self.layers):
             frames, tail = layer.step(frames, carry[index] if carry else None, last)
-            kept.append(tail)
-        return frames.flatten(2), tuple(kept)
+            tails.append(tail)
+        return frames.flatten(2), tuple(tails)
 
     def output_lengths(self, lengths: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
         """Frames out for that many frames in."""
@@ -108,14 +108,14 @@ class ConvLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, frames: Float[Tensor, "B T F C"]) -> Float[Tensor, "B U G E"]:
-        """Of a whole sequence, whose padding is zero."""
+        """Outputs for a whole sequence, whose padding is zero."""
         missing = max(self.kernel - frames.shape[1] - self.left - self.right, 0)
         return self._convolve(F.pad(frames, (0, 0, 0, 0, self.left, self.right + missing)))
 
     def step(
         self, frames: Float[Tensor, "B t F C"], carry: Tensor | None, last: bool
     ) -> tuple[Float[Tensor, "B u G E"], Tensor]:
-        """Of the next piece: outputs, and the inputs from the next output's first one on."""
+        """Outputs for the next frames, and the inputs that the next output needs."""
         before = frames.new_zeros(frames.shape[0], self.left, *frames.shape[2:]) if carry is None else carry
         pending = F.pad(torch.cat([before, frames], dim=1), (0, 0, 0, 0, 0, self.right if last else 0))
         count = convolved(pending.shape[1], self.kernel, self.stride)

@@ -88,7 +88,7 @@ class Crnn(nn.Module):
     def from_front(self, frames: Encoded) -> Encoded:
         """Outputs of recurrent layers and head for whole sequences that have been through the front."""
         encoded = self.recurrent(frames)
-        return Encoded(self.head(encoded.frames, encoded.lengths), encoded.lengths, encoded.inner)
+        return Encoded(self.head(encoded.frames, encoded.lengths), encoded.lengths, encoded.intermediate)
 
     def step(
         self, features: Num[Tensor, "B t F"], carry: Carry | None = None, *, last: bool = False

@@ -109,7 +109,7 @@ PredictionHead: TypeAlias = KeysHead | AutoregressiveHead | SoftmaxHead
 Head: TypeAlias = CtcHead | PredictionHead
 
 
-class IntermediateCtc(nn.Module):
+class InterCtcHead(nn.Module):
     """Intermediate CTC predictions between two layers, fed back: self-conditioned CTC (Nozaki and Komatsu 2021).
 
     The layers after it are conditioned on these predictions and refine them. The feedback starts at zero.

@@ -14,15 +14,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from crnn_audio.lengths import masked, reversed_within
-from crnn_audio.models.cells import CELLS, Direction
+from crnn_audio.models.cells import CELLS, RecurrentCell
 from crnn_audio.models.dropout import TimeDropout
-from crnn_audio.models.heads import IntermediateCtc
+from crnn_audio.models.heads import InterCtcHead
 from crnn_audio.models.tcn import TcnLayer
 from crnn_audio.types import Encoded
 
 TCN = "tcn"
 KINDS = (*CELLS, TCN)
-"""What a stack can be made of."""
+"""The kinds of layers."""
 
 
 class Recurrent(nn.Module):
@@ -34,15 +34,15 @@ class Recurrent(nn.Module):
             the variant with the reset gate after the recurrent product) or, in their place, "tcn" (see `TcnLayer`),
             whose dilation doubles from layer to layer.
         nonlinearity: of the simple RNN: "tanh", "relu" or "sigmoid".
-        projection: whether there is one; without it the first layer reads the frames as they come.
+        projection: whether there is one; without it the first layer reads the input frames.
         kernel_size, activation: taps of the TCN's convolutions, and "relu" or "gelu" after each.
         norm: "layer" (over the units of one frame) or "none".
-        dropout, input_dropout: on each layer's output, and on the frames that come in.
-        variational: dropout takes the same units of a sequence at every frame.
-        zoneout: share of the cells' state that stays as it was (see `Direction`).
+        dropout, input_dropout: on each layer's output, and on the input frames.
+        variational: dropout with one mask for all frames of a sequence.
+        zoneout: probability that a unit of the cells' state is not updated (see `RecurrentCell`).
         residual: adds a layer's input to its output where their sizes agree.
-        look_ahead: frames after its own that an output of a one-directional stack hears through `LookAhead`.
-        inner_tokens: tokens of an `IntermediateCtc` after each layer but the last; 0 has none.
+        look_ahead: future frames that an output of a one-directional stack depends on, through `LookAhead`.
+        interctc_tokens: tokens of an `InterCtcHead` after each layer but the last; 0 for no such heads.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class Recurrent(nn.Module):
         zoneout: float = 0.0,
         residual: bool = False,
         look_ahead: int = 0,
-        inner_tokens: int = 0,
+        interctc_tokens: int = 0,
     ) -> None:
         super().__init__()
         if bidirectional and (look_ahead or cell == TCN):
-            raise ValueError("a bidirectional stack hears the whole sequence; it takes no look_ahead and is no TCN")
+            raise ValueError("a bidirectional stack reads the whole sequence: it has no look_ahead and cannot be a TCN")
         if cell == TCN and not projection:
             raise ValueError("a TCN adds its input to its output, so it needs the projection to their size")
         self.bidirectional = bidirectional
@@ -83,59 +83,57 @@ class Recurrent(nn.Module):
             if cell == TCN:
                 kind = {"kernel_size": kernel_size, "dilation": 2**index, "activation": activation}
                 return TcnLayer(hidden_size, **kind, norm=norm, dropout=dropout, variational=variational)
-            direction = partial(Direction, size, hidden_size, cell, nonlinearity, zoneout)
-            return RecurrentLayer(
-                direction(), direction() if bidirectional else None, norm, dropout, variational, residual
-            )
+            cell_of = partial(RecurrentCell, size, hidden_size, cell, nonlinearity, zoneout)
+            return RecurrentLayer(cell_of(), cell_of() if bidirectional else None, norm, dropout, variational, residual)
 
         stack = [layer(index) for index in range(num_layers)]
         self.layers: Sequence[RecurrentLayer | TcnLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # its items
         self.look_ahead = LookAhead(self.output_size, look_ahead) if look_ahead else None
-        num_inner = num_layers - 1 if inner_tokens else 0
-        self.inner_heads = nn.ModuleList(IntermediateCtc(self.output_size, inner_tokens) for _ in range(num_inner))
+        num_heads = num_layers - 1 if interctc_tokens else 0
+        self.inner_heads = nn.ModuleList(InterCtcHead(self.output_size, interctc_tokens) for _ in range(num_heads))
 
     @property
     def reach(self) -> int | None:
-        """Frames before its own that an output of a TCN hears; None of cells, which hear all of them."""
+        """Past frames that an output of a TCN depends on; None for cells, which depend on all of them."""
         blocks = [layer for layer in self.layers if isinstance(layer, TcnLayer)]
         return sum(block.reach for block in blocks) if blocks else None
 
     def forward(self, encoded: Encoded) -> Encoded:
-        """Of whole sequences from a zero state; zeros past their lengths."""
-        frames, inner = self.projection(self.input_dropout(encoded.frames)), list[Tensor]()
-        for layer, inner_head in zip_longest(self.layers, self.inner_heads):
+        """Outputs of whole sequences from a zero state; zeros past their lengths."""
+        frames, intermediate = self.projection(self.input_dropout(encoded.frames)), list[Tensor]()
+        for layer, head in zip_longest(self.layers, self.inner_heads):
             frames = layer(frames, encoded.lengths)
-            if inner_head is not None:
-                frames, guess = inner_head(frames)
-                inner.append(guess)
+            if head is not None:
+                frames, log_probs = head(frames)
+                intermediate.append(log_probs)
         if self.look_ahead is not None:
             frames = self.look_ahead(masked(frames, encoded.lengths))
-        return Encoded(masked(frames, encoded.lengths), encoded.lengths, tuple(inner))
+        return Encoded(masked(frames, encoded.lengths), encoded.lengths, tuple(intermediate))
 
     def step(
         self, frames: Float[Tensor, "B t D"], carry: tuple[Tensor, ...] | None, *, last: bool = False
     ) -> tuple[Float[Tensor, "B u H"], tuple[Tensor, ...]]:
-        """Of the next frames of one-directional sequences, and the state after them; no carry is the zero state.
+        """Outputs for the next frames of one-directional sequences, and the state after them; None is the zero state.
 
-        With a look-ahead the outputs are as many frames late; `last` releases them.
+        A look-ahead delays the outputs by as many frames; `last` releases them.
         """
         states: Iterator[Tensor] | None = iter(carry) if carry else None
-        frames, kept = self.projection(self.input_dropout(frames)), list[Tensor]()
-        for layer, inner_head in zip_longest(self.layers, self.inner_heads):
+        frames, after = self.projection(self.input_dropout(frames)), list[Tensor]()
+        for layer, head in zip_longest(self.layers, self.inner_heads):
             frames, state = layer.step(frames, states)
-            kept.extend(state)
-            if inner_head is not None:
-                frames, _ = inner_head(frames)
+            after.extend(state)
+            if head is not None:
+                frames, _ = head(frames)
         if self.look_ahead is not None:
             frames, pending = self.look_ahead.step(frames, next(states) if states else None, last)
-            kept.append(pending)
-        return frames, tuple(kept)
+            after.append(pending)
+        return frames, tuple(after)
 
 
 class LookAhead(nn.Module):
-    """Each unit weighed with itself in the next `frames` frames (row convolution, Amodei et al. 2016).
+    """A weighted sum of each unit over its frame and the next `frames` (row convolution, Amodei et al. 2016).
 
-    It begins as the identity: all weight on the frame itself.
+    It is initialised as the identity.
     """
 
     def __init__(self, size: int, frames: int) -> None:
@@ -145,33 +143,33 @@ class LookAhead(nn.Module):
         nn.init.ones_(self.weight.data[:, :, 0])
 
     def forward(self, frames: Float[Tensor, "B T H"]) -> Float[Tensor, "B T H"]:
-        """Of whole sequences, whose padding is zero."""
+        """Outputs for whole sequences, whose padding is zero."""
         if frames.shape[1] == 0:
             return frames
-        return self._weigh(F.pad(frames, (0, 0, 0, self.frames)))
+        return self._convolve(F.pad(frames, (0, 0, 0, self.frames)))
 
     def step(
         self, frames: Float[Tensor, "B t H"], carry: Tensor | None, last: bool
     ) -> tuple[Float[Tensor, "B u H"], Float[Tensor, "B v H"]]:
-        """Of the next frames: those whose future is known, and those that wait for theirs."""
+        """Outputs for the frames whose look-ahead has arrived, and the frames that wait for theirs."""
         pending = frames if carry is None else torch.cat([carry, frames], dim=1)
         if last:
             pending = F.pad(pending, (0, 0, 0, self.frames))
         count = max(pending.shape[1] - self.frames, 0)
-        ready = self._weigh(pending) if count else frames.new_zeros(frames.shape[0], 0, frames.shape[2])
+        ready = self._convolve(pending) if count else frames.new_zeros(frames.shape[0], 0, frames.shape[2])
         return ready, pending[:, count:]
 
-    def _weigh(self, frames: Tensor) -> Tensor:
+    def _convolve(self, frames: Tensor) -> Tensor:
         return F.conv1d(frames.transpose(1, 2), self.weight, groups=frames.shape[2]).transpose(1, 2)
 
 
 class RecurrentLayer(nn.Module):
-    """One layer of one or two directions, then norm, dropout and, if asked, the residual sum."""
+    """One layer of one or two directions, then norm, dropout and, optionally, the residual sum."""
 
     def __init__(
         self,
-        forwards: Direction,
-        backwards: Direction | None,
+        forwards: RecurrentCell,
+        backwards: RecurrentCell | None,
         norm: str,
         dropout: float,
         variational: bool,
@@ -186,17 +184,17 @@ class RecurrentLayer(nn.Module):
         self.residual = residual and input_size == output_size
 
     def forward(self, frames: Float[Tensor, "B T D"], lengths: Tensor) -> Float[Tensor, "B T H"]:
-        """Of whole sequences; what stands past their lengths is without meaning."""
+        """Outputs for whole sequences; undefined past their lengths."""
         output, _ = self.forwards(frames, None)
         if self.backwards is not None:
-            mirrored, _ = self.backwards(reversed_within(frames, lengths), None)
-            output = torch.cat([output, reversed_within(mirrored, lengths)], dim=-1)
+            backward_output, _ = self.backwards(reversed_within(frames, lengths), None)
+            output = torch.cat([output, reversed_within(backward_output, lengths)], dim=-1)
         return self._finish(frames, output)
 
     def step(
         self, frames: Float[Tensor, "B t D"], states: Iterator[Tensor] | None
     ) -> tuple[Float[Tensor, "B t H"], tuple[Tensor, ...]]:
-        """Of the next frames; takes as many tensors from `states` as it hands back, each of shape (B, H)."""
+        """Outputs for the next frames, and the state after them: as many (B, H) tensors as it takes from `states`."""
         state = tuple(next(states).unsqueeze(0) for _ in range(self.forwards.num_states)) if states else None
         output, after = self.forwards.step(frames, state)
         return self._finish(frames, output), tuple(one.squeeze(0) for one in after)

@@ -1,8 +1,8 @@
 """A temporal convolutional network behind the interface of recurrent layers (Bai, Kolter and Koltun 2018).
 
 Causal dilated convolutions in residual blocks: the state of a running sequence is each convolution's last inputs, its
-taps, so a frame costs the same however long the sequence has been. What lies further back than all
-layers reach together is forgotten.
+taps, so a frame costs the same however long the sequence has been. Frames further back than all layers reach together
+have no influence.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ class TcnLayer(nn.Module):
     Args:
         size: numbers in a frame, in and out.
         kernel_size: taps of a convolution.
-        dilation: frames between taps; the block hears `reach` frames before its own.
+        dilation: frames between taps; an output depends on `reach` past frames.
         activation: "relu" or "gelu"; the block ends in a ReLU in any case.
         norm: "layer" (over the units of one frame) or "none".
     """
@@ -47,23 +47,23 @@ class TcnLayer(nn.Module):
         self.reach = 2 * (kernel_size - 1) * dilation
 
     def forward(self, frames: Float[Tensor, "B T D"], lengths: Tensor) -> Float[Tensor, "B T D"]:
-        """Of whole sequences; what stands past their lengths is without meaning."""
+        """Outputs for whole sequences; undefined past their lengths."""
         return self.step(frames, None)[0]
 
     def step(
         self, frames: Float[Tensor, "B t D"], states: Iterator[Tensor] | None
     ) -> tuple[Float[Tensor, "B t D"], tuple[Tensor, ...]]:
-        """Of the next frames; takes as many tensors from `states` as it hands back."""
-        inside, kept = frames, list[Tensor]()
+        """Outputs for the next frames, and the state after them: as many tensors as it takes from `states`."""
+        inside, after = frames, list[Tensor]()
         for conv, norm, dropout in zip(self.convs, self.norms, self.dropouts, strict=True):
             inside, taps = conv(inside, next(states) if states else None)
             inside = dropout(self.activation(norm(inside)))
-            kept.append(taps)
-        return (inside + frames).relu(), tuple(kept)
+            after.append(taps)
+        return (inside + frames).relu(), tuple(after)
 
 
 class CausalConv(nn.Module):
-    """A dilated convolution over time that hears its own frame and `span` frames before it."""
+    """A dilated convolution over time of a frame and the `span` frames before it."""
 
     def __init__(self, size: int, kernel_size: int, dilation: int) -> None:
         super().__init__()
@@ -75,10 +75,10 @@ class CausalConv(nn.Module):
     def forward(
         self, frames: Float[Tensor, "B t D"], taps: Float[Tensor, "B s D"] | None
     ) -> tuple[Float[Tensor, "B t D"], Float[Tensor, "B s D"]]:
-        """Outputs for the next frames, and the taps that the frames after them need; no taps are silence."""
+        """Outputs for the next frames, and the taps that the frames after them need; None stands for zeros."""
         before = frames.new_zeros(frames.shape[0], self.span, frames.shape[2]) if taps is None else taps
-        heard = torch.cat([before, frames], dim=1)
-        kept = heard[:, heard.shape[1] - self.span :]
+        inputs = torch.cat([before, frames], dim=1)
+        after = inputs[:, inputs.shape[1] - self.span :]
         if frames.shape[1] == 0:
-            return frames, kept
-        return self.conv(heard.transpose(1, 2)).transpose(1, 2), kept
+            return frames, after
+        return self.conv(inputs.transpose(1, 2)).transpose(1, 2), after

@@ -46,10 +46,10 @@ def is_here(recipe: Recipe) -> bool:
     return recipe.data.root is not None or home.find(recipe.data.corpus) is not None
 
 
-def crnn(recipe: Model, num_features: int, head: Callable[[int], Head], *, intermediate_tokens: int = 0) -> Crnn:
+def crnn(recipe: Model, num_features: int, head: Callable[[int], Head], *, interctc_tokens: int = 0) -> Crnn:
     """The CRNN with its initial weights, from torch's generator; `head` is called with the size of its input."""
     front = conv_front(recipe, num_features)
-    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump(), inner_tokens=intermediate_tokens)
+    recurrent = Recurrent(front.output_size, **recipe.recurrent.model_dump(), interctc_tokens=interctc_tokens)
     return Crnn(front, recurrent, head(recurrent.output_size))
 
 

@@ -253,7 +253,7 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
         recipe.model,
         front.num_features,
         lambda size: CtcHead(size, len(tokens)),
-        intermediate_tokens=len(tokens) if recipe.task.intermediate else 0,
+        interctc_tokens=len(tokens) if recipe.task.intermediate else 0,
     )
     return Recognition(
         front,

@@ -137,7 +137,7 @@ class Recognition(nn.Module):
         losses = ctc_losses(encoded, targets)
         if not self.intermediate:
             return losses
-        inner = [ctc_losses(Encoded(guess, encoded.lengths), targets) for guess in encoded.inner]
+        inner = [ctc_losses(Encoded(guess, encoded.lengths), targets) for guess in encoded.intermediate]
         return (1 - self.intermediate) * losses + self.intermediate * torch.stack(inner).mean(dim=0)
 
 

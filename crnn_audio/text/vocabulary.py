@@ -106,7 +106,7 @@ class Vocabulary:
         try:
             return _from_json(content)
         except ValueError as error:
-            raise RunError(f"{path}: the vocabulary is damaged: {error}.") from None
+            raise RunError(f"{path}: damaged ({error}).") from None
 
 
 def _split(text: str, kind: str) -> list[str]:

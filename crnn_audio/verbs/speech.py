@@ -1,4 +1,4 @@
-"""Speech into text, from files and as it arrives."""
+"""Speech to text, from files and live."""
 
 import sys
 from enum import StrEnum
@@ -13,7 +13,7 @@ from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
 
 
 class Format(StrEnum):
-    """How transcripts are written."""
+    """Output formats of transcripts."""
 
     text = "text"
     json = "json"
@@ -26,7 +26,7 @@ class Format(StrEnum):
 
 
 def _formats(listed: str) -> list[Format]:
-    """Of one `--format`, commas between them."""
+    """The formats of one `--format`, separated by commas."""
     names = listed.split(",")
     if (wrong := next((name for name in names if name not in list(Format)), None)) is not None:
         raise typer.BadParameter(f"{wrong!r} is not one of {', '.join(repr(one.value) for one in Format)}.")
@@ -41,25 +41,26 @@ def transcribe(
     forms: Annotated[
         list[Any] | None,
         typer.Option(
-            "--format", parser=_formats, metavar="|".join(Format), help="How to write it; with --out several: srt,json."
+            "--format", parser=_formats, metavar="|".join(Format), help="Output format; several with --out: srt,json."
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write a file for each recording and format below this folder.")
+        Path | None, typer.Option(metavar="DIR", help="Write a file for each recording and format into this folder.")
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Draw each recording, what was heard and how surely, as a PNG.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Plot spectrogram, posteriors and words of each recording as a PNG."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also do what an earlier call has done.")] = False,
-    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo recordings that are already done.")] = False,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or the last of training.")] = Weights.best,
     device: Device = "auto",
 ) -> None:
-    """Write down what is said in audio files.
+    """Transcribe audio files.
 
-    With several files each line of text begins with the file's name. A file that cannot be read is named on standard
-    error, the rest go on, and the exit code is 4. Of one that was cut short or damaged, what is there is transcribed,
-    and the loss named. With --out, a recording whose results are there and no older than itself is done; stop at any
-    time, and the same call does the rest.
+    With several files, each line of text begins with the file's name. A file that cannot be read is reported on
+    standard error, the others are transcribed, and the exit code is 4. A file that was cut short or damaged is
+    transcribed as far as it can be read, with a warning. With --out, recordings whose results exist and are up to date
+    are skipped, so an interrupted command can be repeated.
     """
     from crnn_audio.inference.outputs.pending import Outputs, clash, misuse, pending
     from crnn_audio.inference.speech import transcripts
@@ -82,13 +83,13 @@ def stream(
     model: ModelArgument,
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or 16-bit WAV or PCM on stdin.")] = "-",
     rate: Annotated[int, typer.Option(min=1, help="Samples per second of headerless PCM on stdin.")] = 16000,
-    seconds: Annotated[float, typer.Option(min=0.001, help="Length of the blocks that are read.")] = 0.32,
+    seconds: Annotated[float, typer.Option(min=0.001, help="Length of the blocks that are read, in seconds.")] = 0.32,
     as_json: Json = False,
     device: Device = "auto",
 ) -> None:
-    """Transcribe sound as it arrives.
+    """Transcribe live sound.
 
-    Text grows on a terminal; a line for each finished utterance goes to a pipe.
+    On a terminal the text grows as it is recognised; into a pipe or file, each finished utterance is a line.
     """
     from crnn_audio import audio
     from crnn_audio.inference.speech.live import show

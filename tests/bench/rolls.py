@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from crnn_audio import build
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.problems import load_recipe
 from crnn_audio.symbolic.pianoroll import Roll
 from crnn_audio.training import optim
 from crnn_audio.training.checkpoint import Progress

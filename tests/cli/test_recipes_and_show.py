@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from crnn_audio.config import load
-from crnn_audio.config.kinds import RECIPES, load_recipe
+from crnn_audio.problems import RECIPES, load_recipe
 from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]

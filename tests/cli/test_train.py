@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.batching import manifests
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.problems import load_recipe
 
 LASTED = r"\d+ s"
 QUICK = ["data.workers=0", "optim.max_epochs=2", "model.recurrent.hidden_size=8"]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
-from crnn_audio.models.heads import CtcHead, IntermediateCtc
+from crnn_audio.models.heads import CtcHead, InterCtcHead
 from crnn_audio.models.recurrent import LookAhead, Recurrent
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -58,7 +58,7 @@ def crnn(
         dropout=0.5,
         residual=residual,
         look_ahead=look_ahead,
-        inner_tokens=TOKENS if inner else 0,
+        interctc_tokens=TOKENS if inner else 0,
     )
     return moved(Crnn(front, recurrent, CtcHead(recurrent.output_size, TOKENS))).double().eval()
 
@@ -70,7 +70,7 @@ def moved(module: Module) -> Module:
             for name, parameter in owner.named_parameters(recurse=False):
                 if "bias" in name or isinstance(owner, nn.LayerNorm | LookAhead):
                     parameter += 0.3 * torch.randn_like(parameter)
-            if isinstance(owner, IntermediateCtc):
+            if isinstance(owner, InterCtcHead):
                 owner.feedback.weight += torch.randn_like(owner.feedback.weight)
     return module
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from crnn_audio.models.cells import Direction
+from crnn_audio.models.cells import RecurrentCell
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.types import Encoded
 from tests.invariants.small import RECURRENT, moved, padded
@@ -53,9 +53,9 @@ def unrolled(
     return torch.stack(outputs), (h, *memory)
 
 
-def direction(kind: str, units: int) -> Direction:
+def direction(kind: str, units: int) -> RecurrentCell:
     nonlinearity = kind if RECURRENT[kind] == "rnn" else "tanh"
-    return moved(Direction(3, units, RECURRENT[kind], nonlinearity)).double()
+    return moved(RecurrentCell(3, units, RECURRENT[kind], nonlinearity)).double()
 
 
 def random_state(kind: str, units: int) -> tuple[Tensor, ...]:
@@ -157,7 +157,7 @@ def test_a_stack_of_layers_over_a_padded_batch_is_its_equations(
 
 @pytest.mark.parametrize("kind", RECURRENT)
 def test_recurrent_weights_start_orthogonal_and_input_weights_xavier(kind: str) -> None:
-    cell = Direction(40, 32, RECURRENT[kind], kind if RECURRENT[kind] == "rnn" else "tanh").cell
+    cell = RecurrentCell(40, 32, RECURRENT[kind], kind if RECURRENT[kind] == "rnn" else "tanh").cell
     gates = {"lstm": 4, "gru": 3}.get(kind, 1)
     assert cell.weight_hh_l0.shape == (gates * 32, 32)
     for block in cell.weight_hh_l0.chunk(gates):
@@ -170,7 +170,7 @@ def test_recurrent_weights_start_orthogonal_and_input_weights_xavier(kind: str) 
 
 @pytest.mark.parametrize("kind", RECURRENT)
 def test_biases_start_at_zero_and_the_forget_gate_at_one(kind: str) -> None:
-    cell = Direction(5, 4, RECURRENT[kind], "tanh").cell
+    cell = RecurrentCell(5, 4, RECURRENT[kind], "tanh").cell
     bias = cell.bias_ih_l0 + cell.bias_hh_l0
     wanted = [0.0] * 4 + [1.0] * 4 + [0.0] * 8 if kind == "lstm" else [0.0] * len(bias)
     assert bias.tolist() == wanted

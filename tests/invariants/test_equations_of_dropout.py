@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from crnn_audio.models.cells import Direction
+from crnn_audio.models.cells import RecurrentCell
 from crnn_audio.models.dropout import TimeDropout
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.types import Encoded
@@ -14,9 +14,9 @@ from tests.invariants.test_equations import EXACT, unrolled
 SHARE = 0.3
 
 
-def direction(kind: str, zoneout: float = 0.0, units: int = 8) -> Direction:
+def direction(kind: str, zoneout: float = 0.0, units: int = 8) -> RecurrentCell:
     nonlinearity = kind if RECURRENT[kind] == "rnn" else "tanh"
-    return moved(Direction(3, units, RECURRENT[kind], nonlinearity, zoneout)).double()
+    return moved(RecurrentCell(3, units, RECURRENT[kind], nonlinearity, zoneout)).double()
 
 
 def state_of(kind: str, units: int = 8) -> tuple[Tensor, ...]:
@@ -44,7 +44,7 @@ def test_without_zoneout_the_plain_operations_equal_the_kernels(kind: str, from_
 
 
 def zoned_by_hand(
-    kind: str, ours: Direction, frames: Tensor, state: tuple[Tensor, ...], keeping: list[tuple[Tensor, ...]]
+    kind: str, ours: RecurrentCell, frames: Tensor, state: tuple[Tensor, ...], keeping: list[tuple[Tensor, ...]]
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """h_t = d * h_(t-1) + (1 - d) * new h, and the same of an LSTM's c with a d of its own.
 
@@ -73,9 +73,9 @@ def test_in_judging_each_state_is_its_expectation(kind: str) -> None:
     assert float((plain - found).detach().abs().max()) > 1e-3, "zoneout changes nothing"
 
 
-def direction_without(ours: Direction) -> Direction:
+def direction_without(ours: RecurrentCell) -> RecurrentCell:
     """The same cell without zoneout."""
-    plain = Direction(3, ours.cell.hidden_size, ours.kind, ours.nonlinearity).double()
+    plain = RecurrentCell(3, ours.cell.hidden_size, ours.kind, ours.nonlinearity).double()
     plain.load_state_dict(ours.state_dict())
     return plain
 
@@ -177,7 +177,7 @@ def test_a_stack_drops_what_comes_in_and_what_each_layer_puts_out(
         assert self.variational == variational
         torch.manual_seed(len(drawn))
         mask = drop(self, torch.ones_like(frames))
-        drawn.append((self.share, mask))
+        drawn.append((self.probability, mask))
         return frames * mask
 
     monkeypatch.setattr(TimeDropout, "forward", noted)

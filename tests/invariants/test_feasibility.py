@@ -43,7 +43,7 @@ def hopeless(task, ready, speed: float) -> set[str]:
         batch = ready[0, (PlannedCut(index, speed, cut.duration / speed),)]
         with torch.inference_mode():
             encoded = task.eval()(batch.audio)
-        guesses = [Encoded(guess, encoded.lengths) for guess in (encoded.frames, *encoded.inner)]
+        guesses = [Encoded(guess, encoded.lengths) for guess in (encoded.frames, *encoded.intermediate)]
         losses = [float(ctc_losses(one, batch.targets)) for one in guesses if int(encoded.lengths)]
         (fits,) = {math.isfinite(loss) for loss in losses} or {False}
         if not fits:

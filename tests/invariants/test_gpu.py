@@ -68,7 +68,7 @@ def outputs_and_gradients(model: Crnn, frames: Tensor, lengths: Tensor) -> tuple
     encoded = model(frames, lengths)
     targets = torch.tensor([[1, 2, 2], [3, 4, 1], [2, 0, 0]], device=frames.device)
     tokens = TokenBatch(targets, torch.tensor([3, 3, 1], device=frames.device))
-    outputs = [encoded, *(Encoded(guess, encoded.lengths) for guess in encoded.inner)]
+    outputs = [encoded, *(Encoded(guess, encoded.lengths) for guess in encoded.intermediate)]
     torch.stack([ctc_losses(output, tokens) for output in outputs]).sum().backward()
     return Encoded(encoded.frames.detach(), encoded.lengths), [one.grad for one in model.parameters()]
 

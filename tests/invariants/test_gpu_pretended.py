@@ -6,7 +6,7 @@ from torch import nn
 
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.spectrogram import Fbank
-from crnn_audio.models.cells import Direction
+from crnn_audio.models.cells import RecurrentCell
 from crnn_audio.training import optim
 from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
 from tests.invariants.devices import pretended_gpu
@@ -60,7 +60,7 @@ def test_nothing_of_a_stream_is_left_behind(kind: str) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in PRETENDED if kind in RECURRENT])
 def test_cells_run_in_float32_where_autocast_would_take_float16(kind: str) -> None:
     """As PyTorch 2.11 takes for cuDNN's cells, though it is told bfloat16."""
-    cell = Direction(3, 4, RECURRENT[kind], kind if RECURRENT[kind] == "rnn" else "tanh")
+    cell = RecurrentCell(3, 4, RECURRENT[kind], kind if RECURRENT[kind] == "rnn" else "tanh")
     frames = torch.randn(2, 5, 3).bfloat16()
     with pretended_gpu() as put, dtypes() as noted:
         torch.set_autocast_dtype("cuda", torch.bfloat16)  # torch.autocast would look for the GPU

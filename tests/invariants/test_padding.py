@@ -46,7 +46,9 @@ def test_an_utterance_alone_equals_itself_beside_longer_ones(
             assert together.lengths.tolist() == [int(one.lengths) for one in alone]
             for row, one in enumerate(alone):
                 length = int(one.lengths)
-                for found, wanted in zip((together.frames, *together.inner), (one.frames, *one.inner), strict=True):
+                for found, wanted in zip(
+                    (together.frames, *together.intermediate), (one.frames, *one.intermediate), strict=True
+                ):
                     torch.testing.assert_close(found[row, :length], wanted[0, :length], rtol=0, atol=1e-9)
 
 
@@ -62,7 +64,7 @@ def test_gradients_of_a_batch_are_the_sum_of_those_alone(
 
     def gradients(rows: list[int], fill: float) -> list[Tensor]:
         encoded = model(*padded([items[row] for row in rows], fill))
-        guesses = [Encoded(guess, encoded.lengths) for guess in (encoded.frames, *encoded.inner)]
+        guesses = [Encoded(guess, encoded.lengths) for guess in (encoded.frames, *encoded.intermediate)]
         loss = sum(ctc_losses(one, TokenBatch(targets[rows], target_lengths[rows])).sum() for one in guesses)
         return list(torch.autograd.grad(loss, list(model.parameters())))
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import crnn_audio
 from crnn_audio import build, runs
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.problems import load_recipe
 from crnn_audio.errors import RunError
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.training import checkpoint

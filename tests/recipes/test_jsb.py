@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.problems import load_recipe
 from crnn_audio.training.run import train
 
 DEV = 8.36

@@ -9,7 +9,7 @@ import pytest
 
 from crnn_audio import build
 from crnn_audio.batching import manifests
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.problems import load_recipe
 from crnn_audio.config.load import dump
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.inference import show, tables

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.problems import load_recipe
 from crnn_audio.config.load import dump
 from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.inference import show

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.problems import load_recipe
 from crnn_audio.config.load import dump
 from crnn_audio.config.text import TextRecipe
 from crnn_audio.decoding.sampling import Sampling

@@ -173,13 +173,13 @@ def test_a_missing_file_may_have_words_of_its_own(tmp_path) -> None:
     [
         (
             '{"a": 1,\n "b"}',
-            r"not JSON that can be read \(Expecting ':' delimiter at line 2, column 5\)\. Restore it\.$",
+            r"damaged \(Expecting ':' delimiter at line 2, column 5\)\. Restore it\.$",
         ),
-        ("", r"not JSON that can be read \(Expecting value at column 1\)\. Restore it\.$"),
-        ("[" * 100_000, r"not JSON that can be read \(it is nested too deeply\)\. Restore it\.$"),
-        ("9" * 5000, r"not JSON that can be read \(.*\)\. Restore it\.$"),
-        ("[]", r"not a JSON object\. Restore it\.$"),
-        ("\udcff", r"not UTF-8 \(byte 0 is 0xff\)\. Restore it\.$"),
+        ("", r"damaged \(Expecting value at column 1\)\. Restore it\.$"),
+        ("[" * 100_000, r"damaged \(it is nested too deeply\)\. Restore it\.$"),
+        ("9" * 5000, r"damaged \(.*\)\. Restore it\.$"),
+        ("[]", r"damaged \(not a JSON object\)\. Restore it\.$"),
+        ("\udcff", r"damaged \(line 1: not UTF-8 \(byte 0 is 0xff\)\)\. Restore it\.$"),
     ],
     ids=["a slip", "nothing", "deep", "long", "a list", "latin"],
 )

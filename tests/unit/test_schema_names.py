@@ -92,7 +92,8 @@ def test_schedules() -> None:
 
 
 def test_corpora() -> None:
-    assert allowed(recognition.RecognitionData, "corpus") == CORPORA.keys() | {"manifests"}
+    of_kind = {name for name, corpus in CORPORA.items() if corpus.KIND == "recognition"}
+    assert allowed(recognition.RecognitionData, "corpus") == of_kind
 
 
 def test_activations() -> None:
@@ -123,7 +124,7 @@ def test_nonlinearities() -> None:
     frames = torch.linspace(-3, 3, 12).reshape(1, 6, 2)
     ranges = {}
     for name in allowed(sections.RecurrentLayers, "nonlinearity"):
-        output, _ = cells.Direction(2, 4, "rnn", name)(frames, None)
+        output, _ = cells.RecurrentCell(2, 4, "rnn", name)(frames, None)
         ranges[name] = (bool(output.min() < 0), bool(output.max() > 1))
     assert ranges.keys() == {"tanh", "relu", "sigmoid"}
     assert ranges["tanh"] == (True, False)

@@ -1,4 +1,4 @@
-"""Captions: words put together into cues that can be read, broken where the speaker pauses.
+"""Captions: words grouped into readable cues, which end where the speaker pauses.
 
 The limits are those of broadcasters' guides: two lines of 42 characters, at most seven seconds.
 """
@@ -37,7 +37,7 @@ def cues(hypothesis: Hypothesis) -> list[Cue]:
 
 
 def _pieces(span: Span) -> list[Span]:
-    """The word; one that is longer than a line in pieces of like lengths, which share its time."""
+    """The word; one longer than a line is split into pieces of similar length, which share its time."""
     count = math.ceil(len(span.text) / LINE)
     if count <= 1:
         return [span]

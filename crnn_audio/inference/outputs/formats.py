@@ -1,4 +1,4 @@
-"""A hypothesis as text in the file formats of others: one small function a format."""
+"""A hypothesis in common file formats, one function a format."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from crnn_audio.inference.outputs.spans import milliseconds, spans
 from crnn_audio.types import Hypothesis
 
 CHANNEL = "1"
-"""What CTM calls the only channel: all channels of a recording are heard as one."""
+"""CTM's name of the only channel: the channels of a recording are mixed."""
 VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def as_text(hypothesis: Hypothesis) -> str:
-    """What was said, on one line."""
+    """The transcript on one line."""
     return f"{hypothesis.text}\n"
 
 
@@ -31,7 +31,7 @@ def as_jsonl(hypothesis: Hypothesis) -> str:
 
 
 def fields(hypothesis: Hypothesis) -> dict[str, Any]:
-    """What the JSON formats hold; times in seconds, everything to four places."""
+    """The fields of the JSON formats; times in seconds, numbers to four places."""
     return {
         "path": hypothesis.path,
         "seconds": round(hypothesis.seconds, 4),
@@ -116,7 +116,7 @@ def as_textgrid(hypothesis: Hypothesis) -> str:
 
 
 def _intervals(hypothesis: Hypothesis) -> Iterator[tuple[float, float, str]]:
-    """Start and end in seconds, and text, of every stretch; that of a silence is empty."""
+    """Start and end in seconds, and text, of every interval; empty text for silence."""
     found = spans(hypothesis)
     exact = milliseconds(hypothesis.seconds)
     last = max(exact, found[-1].end if found else 1)

@@ -1,4 +1,4 @@
-"""Words with times as file formats need them: whole milliseconds, in order, side by side, inside the recording."""
+"""Words with times as file formats need them: whole milliseconds, in order, without overlaps, inside the recording."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,10 +17,10 @@ class Span:
 
 
 def spans(hypothesis: Hypothesis) -> list[Span]:
-    """The words, mended where their times would break a format.
+    """The words, with times corrected where they would break a format.
 
-    Two that overlap meet in the middle of it, and one without a length lasts a millisecond. Where more words than
-    milliseconds were heard, they reach past the end of the recording.
+    Two that overlap meet in the middle of the overlap, and one without a length lasts a millisecond. More words than
+    milliseconds extend past the end of the recording.
     """
     words = hypothesis.words
     starts, ends = [milliseconds(word.start) for word in words], [milliseconds(word.end) for word in words]

@@ -1,4 +1,4 @@
-"""A stream as a person or a program sees it: text that grows on a terminal, a line for each utterance anywhere else."""
+"""Shows a stream: text that grows on a terminal, a line for each utterance in a file or pipe."""
 
 import json
 import shutil
@@ -10,18 +10,18 @@ from typing import TextIO
 
 from crnn_audio.audio import Blocks
 from crnn_audio.inference.outputs.formats import fields
-from crnn_audio.inference.speech.stream import Heard, Stream
+from crnn_audio.inference.speech.stream import Stream, StreamResult
 
 
 def show(stream: Stream, blocks: Blocks, stdout: TextIO, *, as_json: bool) -> None:
-    """Feeds all blocks and writes what is heard at once; as JSON, an event a line.
+    """Feeds all blocks and writes their text at once; as JSON, an event a line.
 
-    Where the sound ends by Ctrl-C or by an error, what was heard until then is finished and written all the same.
+    After Ctrl-C or an error, the utterance of the sound so far is finished and written.
     """
     screen = _Screen(stdout, as_json)
     try:
         for block in blocks:
-            with _undisturbed():
+            with _interrupt_delayed():
                 screen.put(stream.feed(block))
     finally:
         try:
@@ -31,24 +31,24 @@ def show(stream: Stream, blocks: Blocks, stdout: TextIO, *, as_json: bool) -> No
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Lets a block be heard to its end, and only then a Ctrl-C interrupt."""
+def _interrupt_delayed() -> Iterator[None]:
+    """Delays a Ctrl-C until the block is decoded."""
     usual = signal.default_int_handler
     if signal.getsignal(signal.SIGINT) is not usual or threading.current_thread() is not threading.main_thread():
         yield
         return
-    came = list[int]()
-    signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    signals = list[int]()
+    signal.signal(signal.SIGINT, lambda number, frame: signals.append(number))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, usual)
-    if came:
+    if signals:
         raise KeyboardInterrupt
 
 
 class _Screen:
-    """What has been written of the open utterance."""
+    """The terminal or file, and the text of the open utterance that it shows."""
 
     def __init__(self, stdout: TextIO, as_json: bool) -> None:
         self.stdout = stdout
@@ -56,18 +56,18 @@ class _Screen:
         self.growing = stdout.isatty() and not as_json
         self.shown = ""
 
-    def put(self, heard: Heard) -> None:
-        for final in heard.finals:
+    def put(self, result: StreamResult) -> None:
+        for final in result.finals:
             line = json.dumps({"event": "final", **fields(final)}, ensure_ascii=False)
             self.stdout.write("\r\x1b[K" * self.growing + (line if self.as_json else final.text) + "\n")
             self.shown = ""
-        if heard.text != self.shown:
-            self.shown = heard.text
-            self.stdout.write(_partial(self.shown, heard.seconds, self.growing, self.as_json))
+        if result.text != self.shown:
+            self.shown = result.text
+            self.stdout.write(_partial(self.shown, result.seconds, self.growing, self.as_json))
         self.stdout.flush()
 
     def leave(self) -> None:
-        """Leaves what comes next a line of its own."""
+        """Ends the line of the open utterance."""
         if self.growing and self.shown:
             self.stdout.write("\n")
 

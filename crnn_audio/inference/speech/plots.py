@@ -1,4 +1,4 @@
-"""A picture of what was heard: spectrogram, posteriors of the tokens over time, and the words where they were said."""
+"""A picture of a transcript: spectrogram, posteriors of the tokens over time, and words at their times."""
 
 import math
 import warnings
@@ -17,14 +17,14 @@ from crnn_audio.types import Hypothesis
 ROW_SECONDS = 12.0
 """Sound in a row of the picture."""
 MAX_SECONDS = 120.0
-"""Of a longer recording, only its beginning is drawn, and the title says so."""
+"""Of a longer recording only the beginning is plotted, and the title says so."""
 SHOWN_PROB = 0.05
-"""Tokens that are never likelier than that are left out."""
+"""Tokens whose probability never exceeds this are left out."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a model saw and thought: features and token probabilities, each with the seconds between its frames."""
+    """Features and token probabilities of a recording, each with the seconds between its frames."""
 
     features: Float[np.ndarray, "T F"]
     hop_seconds: float
@@ -39,13 +39,13 @@ def save(path: Path, evidence: Evidence, hypothesis: Hypothesis) -> None:
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
-    figure = draw(evidence, hypothesis)
+    figure = plot(evidence, hypothesis)
     with warnings.catch_warnings(), files.replacing(path) as partial:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for letters that no font has
         figure.savefig(partial, format="png", dpi=100)
 
 
-def draw(evidence: Evidence, hypothesis: Hypothesis) -> Any:
+def plot(evidence: Evidence, hypothesis: Hypothesis) -> Any:
     """The picture as a matplotlib figure: rows of 12 s, each a spectrogram above posteriors above words."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -111,7 +111,7 @@ def _words(axes: Any, hypothesis: Hypothesis, start: float, end: float) -> None:
     for index, word in enumerate(hypothesis.words):
         if word.start < end and word.end > start:
             axes.axvspan(word.start, word.end, color="tab:blue", alpha=0.1 + 0.3 * word.confidence, lw=0)
-            height = (0.73, 0.27)[index % 2]  # in turn, so that long neighbours can be read
+            height = (0.73, 0.27)[index % 2]  # alternating, so that long neighbours can be read
             _write(axes, max((word.start + word.end) / 2, start), height, word.text, va="center")
     axes.set(ylim=(0, 1), yticks=[], ylabel="words")
 

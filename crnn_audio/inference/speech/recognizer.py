@@ -1,6 +1,6 @@
 """Audio files to text with times and confidences: batched by length inside, in the caller's order outside.
 
-Long recordings and streams are heard one by one, in bounded memory; of damaged ones, what is there.
+Long recordings and streams are transcribed one by one, in bounded memory; damaged files as far as they can be read.
 """
 
 import os
@@ -29,14 +29,14 @@ from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.types import AudioBatch, Hypothesis
 
 BATCH_SECONDS = 120.0
-"""Padded seconds that are recognised at once."""
+"""Padded seconds in a batch."""
 SHORT = 30.0
 """Seconds up to which recordings share a batch; on a CPU two to four of them at once are slower than one by one."""
 
 
 @dataclass(frozen=True)
 class Read:
-    """A recording that was read whole, and what of it is lost."""
+    """A short recording, and what of it could not be read."""
 
     source: Source
     waveform: np.ndarray
@@ -60,9 +60,9 @@ class Recognizer:
     def transcribe(self, source: list[Source]) -> list[Hypothesis]: ...
 
     def transcribe(self, source: Source | list[Source]) -> Hypothesis | list[Hypothesis]:
-        """What is said in a recording of any length, or in each of several, in their order.
+        """The transcript of a recording of any length, or of each of several, in their order.
 
-        Of one that was cut short or damaged, what is there is taken, and its `warning` says so.
+        A file that was cut short or damaged is transcribed as far as it can be read; its `warning` says so.
 
         Args:
             source: a path, "-" for standard input, the bytes of a file or an open one; any format, rate and channel
@@ -81,51 +81,53 @@ class Recognizer:
         """As `transcribe`, but a recording that cannot be read gives its error in place of a hypothesis.
 
         Args:
-            progress: told after each recording how many are done.
+            progress: called after each recording with the number that are done.
         """
         results: dict[int, Hypothesis | DataError] = {}
-        for index, result in self.as_done(sources):
+        for index, result in self.as_completed(sources):
             results[index] = result
             if progress:
                 progress(len(results))
         return [results[index] for index in range(len(sources))]
 
-    def as_done(
+    def as_completed(
         self, sources: Sequence[Source], within: long.Progress | None = None
     ) -> Iterator[tuple[int, Hypothesis | DataError]]:
-        """As `transcribe_each`, but each result, with its recording's position, as soon as it is there.
+        """As `transcribe_each`, but yields each result, with its recording's position, as soon as it is there.
 
         Long recordings come first, one by one; short ones of like lengths are recognised together, the longest first.
 
         Args:
-            within: told now and then how many seconds of the long recording that is being heard are done.
+            within: called now and then with the seconds that are done of the current long recording.
         """
         seconds = [expected_seconds(source) for source in sources]
         for index, length in enumerate(seconds):
             if length > SHORT:
-                yield index, self._alone(sources[index], within)
-        for planned in _planned(seconds):
-            yield from self._together(planned, sources)
+                yield index, self._transcribe_file(sources[index], within)
+        for planned in _batches(seconds):
+            yield from self._transcribe_batch(planned, sources)
 
-    def _alone(self, source: Source, within: long.Progress | None) -> Hypothesis | DataError:
+    def _transcribe_file(self, source: Source, within: long.Progress | None) -> Hypothesis | DataError:
         try:
             with audio.opened(source) as sound:
-                return self._heard(sound, source, within)
+                return self._transcribe(sound, source, within)
         except DataError as error:
             return error
 
-    def _heard(self, sound: Sound, source: Source, within: long.Progress | None = None) -> Hypothesis:
+    def _transcribe(self, sound: Sound, source: Source, within: long.Progress | None = None) -> Hypothesis:
         losses = list[Loss]()
         if sound.num_samples <= SHORT * sound.sample_rate:
             waveform = np.concatenate(list(sound.blocks(SHORT, self.sample_rate, losses.append)))
-            self._refuse_shortest(len(waveform), source)
-            return next(self._recognized([Read(source, waveform, losses)]))
+            self._require_a_frame(len(waveform), source)
+            return next(self._decode([Read(source, waveform, losses)]))
         recording = long.LongRecording(self.task, sound, losses.append, within)
         path = long.decode(recording, self.decoder)
-        self._refuse_shortest(recording.num_samples, source)
-        return self._named(path, recording.num_samples, source, losses)
+        self._require_a_frame(recording.num_samples, source)
+        return self._with_source(path, recording.num_samples, source, losses)
 
-    def _together(self, planned: Batch, sources: Sequence[Source]) -> Iterator[tuple[int, Hypothesis | DataError]]:
+    def _transcribe_batch(
+        self, planned: Batch, sources: Sequence[Source]
+    ) -> Iterator[tuple[int, Hypothesis | DataError]]:
         """A batch of short recordings."""
         readable: dict[int, Read] = {}
         for entry in planned:
@@ -134,56 +136,56 @@ class Recognizer:
             except DataError as error:
                 yield entry.index, error
         if readable:
-            yield from zip(readable, self._recognized(list(readable.values())), strict=True)
+            yield from zip(readable, self._decode(list(readable.values())), strict=True)
 
     def _read(self, source: Source) -> Read:
         losses = list[Loss]()
         waveform, _ = audio.read(source, self.sample_rate, on_loss=losses.append)
-        self._refuse_shortest(len(waveform), source)
+        self._require_a_frame(len(waveform), source)
         return Read(source, waveform, losses)
 
     @torch.inference_mode()
-    def _recognized(self, batch: Sequence[Read]) -> Iterator[Hypothesis]:
+    def _decode(self, batch: Sequence[Read]) -> Iterator[Hypothesis]:
         encoded = self.task(self._on_device([one.waveform for one in batch]))
         for one, path in zip(batch, self.decoder.decode(encoded.frames, encoded.lengths), strict=True):
-            yield self._named(path, len(one.waveform), one.source, one.losses)
+            yield self._with_source(path, len(one.waveform), one.source, one.losses)
 
     def _on_device(self, waveforms: Sequence[np.ndarray]) -> AudioBatch:
         padded = pad_waveforms(waveforms, self.sample_rate)
         return AudioBatch(padded.waveforms.to(self.device), padded.lengths.to(self.device), self.sample_rate)
 
-    def _refuse_shortest(self, num_samples: int, source: Source) -> None:
+    def _require_a_frame(self, num_samples: int, source: Source) -> None:
         num_frames = self.task.front_end.num_frames(num_samples)
         if int(self.task.model.output_lengths(torch.tensor([num_frames]))) == 0:
             milliseconds = 1000 * num_samples / self.sample_rate
             raise DataError(f"{audio.name_of(source)}: {milliseconds:.2f} ms is too short to hold any speech.")
 
-    def _named(self, path: TokenPath, num_samples: int, source: Source, losses: list[Loss]) -> Hypothesis:
+    def _with_source(self, path: TokenPath, num_samples: int, source: Source, losses: list[Loss]) -> Hypothesis:
         name = str(source) if isinstance(source, str | Path) else None
         warning = str(losses[0]) if losses else None
         return replace(self.hypothesis(path, num_samples / self.sample_rate), path=name, warning=warning)
 
     def hypothesis(self, path: TokenPath, seconds: float) -> Hypothesis:
-        """What a decoded path of a recording of `seconds` length says, with times and confidences."""
+        """The words of a decoded path of a recording of `seconds`, with times and confidences."""
         found = words(path, self.task.vocabulary, self.frame_seconds, seconds)
         confidence = min((word.confidence for word in found), default=path.blank_prob)
         text = self.task.vocabulary.decode(path.tokens)
         return Hypothesis(" ".join(text.split()), confidence, found, seconds)
 
     def plot(self, source: Source, path: str | Path, hypothesis: Hypothesis | None = None) -> Hypothesis:
-        """Transcribes a recording and draws spectrogram, posteriors and words into a PNG; of long ones the beginning.
+        """Transcribes a recording and plots spectrogram, posteriors and words as a PNG; of long ones the beginning.
 
         Args:
-            hypothesis: what is said in it, where that is known already.
+            hypothesis: its transcript, if there is one already.
 
         Raises:
             DataError: as `transcribe`.
             OSError: the picture cannot be written.
         """
         with audio.opened(source) as sound:
-            hypothesis = hypothesis or self._heard(sound, source)
+            hypothesis = hypothesis or self._transcribe(sound, source)
             beginning = next(sound.blocks(plots.MAX_SECONDS, self.sample_rate, lambda loss: None))
-        self._refuse_shortest(len(beginning), source)
+        self._require_a_frame(len(beginning), source)
         plots.save(Path(path), self._evidence(beginning), hypothesis)
         return hypothesis
 
@@ -218,7 +220,7 @@ class Recognizer:
         return self.task.model.subsampling_factor * self.task.front_end.hop_length / self.sample_rate
 
 
-def _planned(seconds: Sequence[float]) -> list[Batch]:
+def _batches(seconds: Sequence[float]) -> list[Batch]:
     """Batches of the short recordings."""
     short = [index for index, length in enumerate(seconds) if length <= SHORT]
     batches = in_order([seconds[index] for index in short], budget=BATCH_SECONDS)
@@ -226,7 +228,7 @@ def _planned(seconds: Sequence[float]) -> list[Batch]:
 
 
 def expected_seconds(source: Source) -> float:
-    """From the file's header; a stream, which can be read but once, is taken as long."""
+    """From the file's header; a pipe, which can be read only once, counts as long."""
     there = isinstance(source, str | Path) and os.path.isfile(source)  # noqa: PTH113 - Path's raises where it may not look
     if there or isinstance(source, bytes):
         try:

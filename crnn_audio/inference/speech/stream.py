@@ -1,7 +1,7 @@
-"""Live recognition: blocks of sound in, growing text out, in constant memory however long it lasts.
+"""Live recognition: blocks of sound in, growing text out, in memory that does not grow with the stream.
 
 All state lies in the `Stream`: the resampler's, the sound that later windows need, the network's carry and the open
-utterance. What comes out equals transcribing the whole, however the sound is cut into blocks.
+utterance. The output equals transcribing the whole sound, for blocks of any size.
 """
 
 from collections.abc import Callable
@@ -26,9 +26,9 @@ from crnn_audio.types import Hypothesis
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An utterance ends after `silence` seconds without a token, or between two words once it lasts `longest` seconds.
+    """An utterance ends after `silence` seconds without a token, or between two words after `longest` seconds.
 
-    One that lasts twice as long and has no end of a word is cut wherever it is, so that nothing ever grows.
+    After twice `longest` it ends wherever it is, so that memory stays bounded.
     """
 
     silence: float = 0.8
@@ -36,7 +36,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Heard:
+class StreamResult:
     """After a block: the text of the open utterance so far, and the utterances that were finished by this block.
 
     Times are seconds from the start of the stream: those of words, a final's `seconds`, where its last frame ends, and
@@ -89,7 +89,7 @@ class Stream:
     ) -> None:
         self._closed = True
 
-    def feed(self, block: np.ndarray) -> Heard:
+    def feed(self, block: np.ndarray) -> StreamResult:
         """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
 
         Raises:
@@ -100,12 +100,12 @@ class Stream:
             raise StreamError(f"a block is one channel of floating-point samples in [-1, 1] (found {found}).")
         return self._advance(block, last=False)
 
-    def flush(self) -> Heard:
+    def flush(self) -> StreamResult:
         """The end of the sound: releases what waited for look-ahead and finishes the open utterance."""
         return self._advance(np.zeros(0, dtype=np.float32), last=True)
 
     @torch.inference_mode()
-    def _advance(self, block: Float[np.ndarray, " S"], last: bool) -> Heard:
+    def _advance(self, block: Float[np.ndarray, " S"], last: bool) -> StreamResult:
         if self._closed:
             raise StreamError("this stream has ended; open another one for more sound.")
         if not np.isfinite(block).all():
@@ -121,8 +121,8 @@ class Stream:
         log_probs, self._carry = self.task.step(normalized, self._carry, last=last)
         finals = self._decode(log_probs[0])
         if not last:
-            return Heard(self._open_text(), tuple(finals), self._seconds)
-        return Heard("", (*finals, *self._finish(self._seconds)), self._seconds)
+            return StreamResult(self._open_text(), tuple(finals), self._seconds)
+        return StreamResult("", (*finals, *self._finish(self._seconds)), self._seconds)
 
     def _decode(self, log_probs: Float[Tensor, "u V"]) -> list[Hypothesis]:
         """Decodes frame by frame, so that the ends of utterances do not depend on the blocks; finished utterances."""

@@ -116,7 +116,7 @@ def transcribe(
         finished: dict[int, Done] = {}
         reported = 0
         try:
-            for index, result in recognizer.as_done(sources, progress.within):
+            for index, result in recognizer.as_completed(sources, progress.within):
                 finished[index] = _written(recognizer, sources[index], chunk[index], result, outputs)
                 progress.finished(0.0 if isinstance(result, DataError) else result.seconds)
                 while reported in finished:

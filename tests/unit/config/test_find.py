@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.config import load as module
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.problems import load_recipe
 from crnn_audio.config.load import all_recipes, find, measured_line, named
 from crnn_audio.errors import RecipeError
 

@@ -6,10 +6,11 @@ import pytest
 
 from crnn_audio import build
 from crnn_audio.config import music, recognition, rolls
-from crnn_audio.config.kinds import RECIPES
+from crnn_audio.problems import RECIPES
 from crnn_audio.config.load import dump
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.schema import recipe_class
+from crnn_audio.corpora import CORPORA
 from crnn_audio.errors import RecipeError
 from crnn_audio.models.recurrent import KINDS
 from tests.loading import loads
@@ -81,7 +82,7 @@ def test_names_in_the_schema_are_those_of_the_builders() -> None:
     def names(section: type, field: str) -> set[str]:
         return set(get_args(section.model_fields[field].annotation))
 
-    assert names(music.MusicData, "corpus") == {*build.TUNES, "midi_folder"}
+    assert names(music.MusicData, "corpus") == {name for name, corpus in CORPORA.items() if corpus.KIND == "music"}
     assert names(music.MusicData, "representation") == set(build.REPRESENTATIONS) == set(build.FITTED)
     assert names(music.Encoder, "cell") == set(KINDS) - {"tcn"}
     corpora = [names(section, "corpus") for section in (music.MusicData, rolls.RollsData, recognition.RecognitionData)]

@@ -7,7 +7,7 @@ import pytest
 
 from crnn_audio.batching.manifests import Recording, whole
 from crnn_audio.config import next_steps
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.problems import load_recipe
 
 FOLDERS = [
     "data/own/mine",

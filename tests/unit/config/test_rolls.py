@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_audio.config import rolls, sections
-from crnn_audio.config.kinds import RECIPES
+from crnn_audio.problems import RECIPES
 from crnn_audio.config.load import dump, json_schema
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.rolls import RollsRecipe

@@ -4,12 +4,12 @@ from typing import get_args
 
 import pytest
 
-from crnn_audio import build
 from crnn_audio.config import music, recognition, rolls, text
-from crnn_audio.config.kinds import RECIPES
+from crnn_audio.problems import RECIPES
 from crnn_audio.config.load import dump
 from crnn_audio.config.schema import recipe_class
 from crnn_audio.config.text import TextRecipe
+from crnn_audio.corpora import CORPORA
 from crnn_audio.errors import RecipeError
 from tests.loading import loads
 
@@ -90,7 +90,7 @@ def test_names_in_the_schema_are_those_of_the_builders() -> None:
     def names(section: type, field: str) -> set[str]:
         return set(get_args(section.model_fields[field].annotation))
 
-    assert names(text.TextData, "corpus") == {*build.TEXTS, "text_file"}
+    assert names(text.TextData, "corpus") == {name for name, corpus in CORPORA.items() if corpus.KIND == "text"}
     sections = (text.TextData, music.MusicData, rolls.RollsData, recognition.RecognitionData)
     corpora = [names(section, "corpus") for section in sections]
     assert len(set.union(*corpora)) == sum(map(len, corpora)), "a corpus tells the kind of recipe"

@@ -129,10 +129,10 @@ def test_a_piece_that_is_none_is_named(tmp_path: Path, pieces: Any, message: str
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "cannot be read"),
-        ("", "cannot be read"),
-        ("[" * 100_000, "cannot be read"),
-        ("[1, 2]", "no lists of pieces by split"),
+        ("{", "damaged"),
+        ("", "damaged"),
+        ("[" * 100_000, "damaged"),
+        ("[1, 2]", "not a JSON object"),
         ('{"train": 3}', "no lists of pieces by split"),
         ('{"train": [], "test": []}', "holds no 'valid'"),
     ],

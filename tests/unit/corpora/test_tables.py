@@ -55,7 +55,7 @@ def test_a_field_of_several_lines_is_one_field_and_later_lines_count_on(tmp_path
         (
             "a.jsonl",
             '{"path": 1}\n{"path"\n[2]\n',
-            ["line 2: not a JSON object", "line 3: not a JSON object; each"],
+            ["line 2: not a JSON object", "line 3: not a JSON object (each line"],
         ),
     ],
 )

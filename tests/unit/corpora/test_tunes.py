@@ -55,7 +55,7 @@ def test_pieces_come_back_as_they_were(tmp_path: Path) -> None:
         ("{", "line 1: no piece of music"),
         ("[]", "line 1: no piece of music"),
         ('{"id": "a"}', "line 1: no piece of music"),
-        ("\udcff", "cannot be read"),
+        ("\udcff", "line 1: not UTF-8 (byte 0 is 0xff)"),
     ],
 )
 def test_damaged_pieces_are_refused(tmp_path: Path, line: str, message: str) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from crnn_audio.models.heads import CtcHead, IntermediateCtc, SigmoidHead
+from crnn_audio.models.heads import CtcHead, InterCtcHead, SigmoidHead
 
 LENGTHS = torch.tensor([3, 3])
 
@@ -27,7 +27,7 @@ def test_log_probs_are_float32_at_the_least(given: torch.dtype, wanted: torch.dt
 
 
 def test_an_inner_head_adds_its_guess_to_the_frames() -> None:
-    inner, frames = IntermediateCtc(6, 4).double(), torch.randn(2, 3, 6, dtype=torch.float64)
+    inner, frames = InterCtcHead(6, 4).double(), torch.randn(2, 3, 6, dtype=torch.float64)
     for parameter in inner.feedback.parameters():
         torch.nn.init.normal_(parameter)
     head, back = ([one.detach().numpy() for one in part.parameters()] for part in (inner.head, inner.feedback))
@@ -39,7 +39,7 @@ def test_an_inner_head_adds_its_guess_to_the_frames() -> None:
 
 
 def test_an_inner_head_begins_without_a_say_and_learns_one() -> None:
-    inner, frames = IntermediateCtc(6, 4), torch.randn(2, 3, 6)
+    inner, frames = InterCtcHead(6, 4), torch.randn(2, 3, 6)
     heard, guess = inner(frames)
     assert torch.equal(heard, frames)
     assert guess.dtype == torch.float32
@@ -51,7 +51,7 @@ def test_an_inner_head_begins_without_a_say_and_learns_one() -> None:
 
 
 def test_an_inner_head_keeps_the_frames_precision() -> None:
-    heard, guess = IntermediateCtc(6, 4).bfloat16()(torch.randn(2, 3, 6, dtype=torch.bfloat16))
+    heard, guess = InterCtcHead(6, 4).bfloat16()(torch.randn(2, 3, 6, dtype=torch.bfloat16))
     assert (heard.dtype, guess.dtype) == (torch.bfloat16, torch.float32)
 
 

@@ -110,10 +110,10 @@ def test_inner_heads_change_nothing_at_first_and_stand_between_layers(
     cell: str, bidirectional: bool, look_ahead: int
 ) -> None:
     options = {"cell": cell, "num_layers": 3, "bidirectional": bidirectional, "look_ahead": look_ahead, "norm": "layer"}
-    ours, plain, encoded = recurrent(**options, inner_tokens=4), recurrent(**options), sound()
+    ours, plain, encoded = recurrent(**options, interctc_tokens=4), recurrent(**options), sound()
     plain.load_state_dict({name: value for name, value in ours.state_dict().items() if "inner_heads" not in name})
     assert torch.equal(ours(encoded).frames, plain(encoded).frames)
-    assert plain(encoded).inner == ()
+    assert plain(encoded).intermediate == ()
     frames, guesses = ours.projection(encoded.frames), []
     for number, layer in enumerate(plain.layers):
         frames = layer(frames, LENGTHS)
@@ -126,7 +126,7 @@ def test_inner_heads_change_nothing_at_first_and_stand_between_layers(
     found = ours(encoded)
     for row, length in enumerate(LENGTHS.tolist()):
         torch.testing.assert_close(found.frames[row, :length], wanted[row, :length], rtol=0, atol=1e-9)
-        for one, guess in zip(found.inner, guesses, strict=True):
+        for one, guess in zip(found.intermediate, guesses, strict=True):
             torch.testing.assert_close(one[row, :length], guess[row, :length], rtol=0, atol=1e-9)
     assert (found.frames - plain(encoded).frames).abs().max() > 1e-3
 
@@ -162,5 +162,5 @@ def test_look_ahead_sees_zeros_past_each_length() -> None:
 
 def test_a_bidirectional_stack_takes_no_look_ahead_and_no_tcn() -> None:
     for options in ({"look_ahead": 2}, {"cell": "tcn"}):
-        with pytest.raises(ValueError, match="hears the whole sequence"):
+        with pytest.raises(ValueError, match="reads the whole sequence"):
             recurrent(bidirectional=True, **options)

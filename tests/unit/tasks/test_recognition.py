@@ -199,7 +199,7 @@ def test_inner_heads_share_the_loss_of_each_view(consistency: float, monkeypatch
 
     wanted = torch.zeros(3, dtype=torch.float64)
     for one in seen:
-        first, second = one.inner
+        first, second = one.intermediate
         parts = [ctc(one.frames), ctc(first), ctc(second)]
         assert all((a - b).abs().min() > 1e-3 for a, b in itertools.combinations(parts, 2)), "heads say the same"
         wanted += (0.6 * parts[0] + 0.4 * (parts[1] + parts[2]) / 2) / len(seen)

@@ -81,7 +81,7 @@ def test_saved_and_pickled_it_is_the_same(tmp_path, kind):
 
 
 DAMAGED = {
-    "": "damaged: Expecting value",
+    "": "damaged (Expecting value",
     "[]": "an object with the fields 'kind' and 'tokens'",
     '{"tokens": []}': "an object with the fields 'kind' and 'tokens'",
     '{"kind": "letters", "tokens": []}': "'kind' should be 'characters' or 'words' (found 'letters')",
@@ -101,7 +101,7 @@ def test_a_damaged_file_is_refused_with_the_reason(tmp_path, content):
     path.write_text(content)
     with pytest.raises(RunError) as caught:
         Vocabulary.load(path)
-    assert str(caught.value).startswith(f"{path}: the vocabulary is damaged: ")
+    assert str(caught.value).startswith(f"{path}: damaged (")
     assert DAMAGED[content] in str(caught.value)
 
 

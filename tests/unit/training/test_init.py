@@ -112,7 +112,7 @@ def test_a_run_stopped_before_its_first_checkpoint_starts_from_the_same_weights(
         ({"features.num_mels": 16}, "features.num_mels: 12 -> 16"),
         ({"model.recurrent.hidden_size": 9}, "model.recurrent.hidden_size: 8 -> 9"),
         ({"task.vocabulary": "words"}, "task.vocabulary: characters -> words"),
-        ({"task.intermediate": 0.0}, "task.inner heads: True -> False"),
+        ({"task.intermediate": 0.0}, "task.intermediate heads: True -> False"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_each_difference(trained, root, tmp_path, changes, named) -> None:

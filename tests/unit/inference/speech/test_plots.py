@@ -30,7 +30,7 @@ def written(axes: object) -> list[tuple[float, str]]:
 
 
 def test_a_short_recording_is_one_row_of_three() -> None:
-    figure = plots.draw(evidence([0, 3, 3, 0, 2, 4, 0]), said(("a", 0.04, 0.12), ("Ж", 0.2, 0.24), seconds=0.28))
+    figure = plots.plot(evidence([0, 3, 3, 0, 2, 4, 0]), said(("a", 0.04, 0.12), ("Ж", 0.2, 0.24), seconds=0.28))
     spectrogram, posteriors, words = figure.axes
     assert spectrogram.images[0].get_array().shape == (12, 28)
     assert spectrogram.images[0].get_extent() == pytest.approx([0, 0.28, 0, 12])
@@ -43,7 +43,7 @@ def test_a_short_recording_is_one_row_of_three() -> None:
 def test_a_long_one_has_rows_and_words_where_they_are() -> None:
     ids = [0] * 625
     ids[310] = 3
-    figure = plots.draw(evidence(ids), said(("a", 12.4, 12.44), ("b", 24.1, 24.3), seconds=25.0))
+    figure = plots.plot(evidence(ids), said(("a", 12.4, 12.44), ("b", 24.1, 24.3), seconds=25.0))
     assert len(figure.axes) == 9
     assert [axes.get_xlim() for axes in figure.axes[::3]] == [(0, 12), (12, 24), (24, 36)]
     assert [written(axes) for axes in figure.axes[1::3]] == [[], [(12.42, "a")], []]
@@ -51,7 +51,7 @@ def test_a_long_one_has_rows_and_words_where_they_are() -> None:
 
 
 def test_of_an_hour_the_beginning_is_drawn_and_the_title_says_so() -> None:
-    figure = plots.draw(evidence([0] * 100), said(("a", 1.0, 2.0), ("z", 3000.0, 3001.0), seconds=3600.0))
+    figure = plots.plot(evidence([0] * 100), said(("a", 1.0, 2.0), ("z", 3000.0, 3001.0), seconds=3600.0))
     assert len(figure.axes) == 30
     assert figure._suptitle.get_text() == "rec.wav: the first 120 s of 3600.00 s, confidence 50%"
 

@@ -60,7 +60,7 @@ def test_long_ones_among_short_ones_say_the_same_in_their_places(recognizer, tin
     wanted = recognizer.transcribe_each(sources)
     seconds = sorted(one.seconds for one in wanted[:6])
     monkeypatch.setattr(module, "SHORT", seconds[2])
-    found = dict(recognizer.as_done(sources))
+    found = dict(recognizer.as_completed(sources))
     assert list(found)[:3] == [index for index in range(6) if wanted[index].seconds > seconds[2]], "long first"
     assert all(close(found[index], wanted[index]) for index in range(6))
     assert str(found[6]) == str(wanted[6])
@@ -72,7 +72,7 @@ def test_how_far_a_long_one_is_heard_is_told_within_it(recognizer, tiny: Path, m
     monkeypatch.setattr(long, "CONTEXT", 0.2)
     monkeypatch.setattr(module, "SHORT", 0.2)
     told = list[float]()
-    ((_, result),) = recognizer.as_done([paths(tiny)[0]], told.append)
+    ((_, result),) = recognizer.as_completed([paths(tiny)[0]], told.append)
     assert len(told) > 2
     assert told == sorted(set(told))
     assert told[-1] == pytest.approx(result.seconds, abs=0.1)

@@ -18,7 +18,7 @@ from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.inference.speech.recognizer import Recognizer
-from crnn_audio.inference.speech.stream import Endpoint, Heard, Stream
+from crnn_audio.inference.speech.stream import Endpoint, Stream, StreamResult
 from crnn_audio.models.crnn import Carry
 from crnn_audio.runs import Run
 from crnn_audio.text.vocabulary import Vocabulary
@@ -73,7 +73,9 @@ class Script:
         (path,) = Greedy().decode(self.probs.log().unsqueeze(0), torch.tensor([len(self.probs)]))
         return self.model.hypothesis(path, len(self.probs) * FRAME / 16000)
 
-    def listen(self, monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, blocks: Sequence[int] = ()) -> list[Heard]:
+    def listen(
+        self, monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint, blocks: Sequence[int] = ()
+    ) -> list[StreamResult]:
         """After each block of so many samples, and at last after the flush."""
         opened, total = self.stream(monkeypatch, endpoint), len(self.probs) * FRAME
         left = total - sum(blocks)
@@ -81,11 +83,11 @@ class Script:
         return [*(opened.feed(np.zeros(size, np.float32)) for size in sizes), opened.flush()]
 
 
-def finals(heard: Sequence[Heard]) -> list[Hypothesis]:
+def finals(heard: Sequence[StreamResult]) -> list[Hypothesis]:
     return [final for one in heard for final in one.finals]
 
 
-def texts(heard: Sequence[Heard]) -> list[str]:
+def texts(heard: Sequence[StreamResult]) -> list[str]:
     return [final.text for final in finals(heard)]
 
 
