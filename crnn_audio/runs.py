@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -34,6 +34,7 @@ DAMAGED = "Restore it from a copy, or train again."
 ZOO = Path(__file__).parent / "zoo"
 
 
+@runtime_checkable
 class Assets(Protocol):
     """What a run keeps beside its weights."""
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from crnn_audio.batching.music import EncodedPiece
-from crnn_audio.builders.events import pitch_columns
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.corpora import jsb16, tunes
 from crnn_audio.corpora.tunes import Tune
@@ -18,6 +17,7 @@ from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.embedding import RowFront
 from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.problems.music import pitch_columns
 from crnn_audio.symbolic import chorales, events, quartet
 from crnn_audio.symbolic.representation import Places
 from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score

@@ -14,7 +14,7 @@ from crnn_audio.batching import manifests
 from crnn_audio.batching.manifests import Cut, Recording
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
-from crnn_audio.tasks.judging import Judgement
+from crnn_audio.metrics.scores import Scores
 from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.run import Trained, train
@@ -97,23 +97,23 @@ def changed(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def quietly(recipe: Recipe, out: Path, **options: Any) -> tuple[Trained, list[str]]:
     """Trains and gives what was said besides the display."""
     said: list[str] = []
-    return train(recipe, out, say=said.append, **options), said
+    return train(recipe, out, report=said.append, **options), said
 
 
-class Heard:
+class Recorder:
     """An observer that keeps what the loop reports."""
 
     def __init__(self) -> None:
         self.reports: list[StepReport] = []
-        self.judgements: list[tuple[Judgement, bool]] = []
+        self.scores: list[tuple[Scores, bool]] = []
 
     def stepped(self, report: StepReport, progress: Progress) -> None:
         """One update is done."""
         self.reports.append(report)
 
-    def judged(self, judgement: Judgement, progress: Progress, best: bool) -> None:
+    def validated(self, scores: Scores, progress: Progress, best: bool) -> None:
         """One pass over dev is done."""
-        self.judgements.append((judgement, best))
+        self.scores.append((scores, best))
 
 
 def log_of(out: Path, event: str | None = None, *, timeless: bool = True) -> list[dict[str, Any]]:

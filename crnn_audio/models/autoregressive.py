@@ -36,6 +36,8 @@ class AutoregressiveHead(nn.Module):
         interval_gain: of these.
     """
 
+    NAME = "autoregressive"
+
     def __init__(
         self,
         input_size: int,

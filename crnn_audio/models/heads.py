@@ -4,7 +4,7 @@ A head is called with frames and their lengths. One that predicts what comes nex
 targets)`: negative log-likelihoods of the targets in nats, given the head's outputs and what the network has read.
 """
 
-from typing import TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,8 @@ from crnn_audio.models.tokens import TokenFront
 
 class CtcHead(nn.Module):
     """Log-probabilities of tokens for each frame, blank at id 0 (Graves et al. 2006); float32 at the least."""
+
+    NAME = "ctc"
 
     def __init__(self, input_size: int, num_tokens: int) -> None:
         super().__init__()
@@ -38,6 +40,8 @@ class SigmoidHead(nn.Module):
 
     The bias starts at -3, near the rate at which keys sound: a probability of one in twenty.
     """
+
+    NAME = "sigmoid"
 
     def __init__(self, input_size: int, num_keys: int) -> None:
         super().__init__()
@@ -76,6 +80,8 @@ class SoftmaxHead(nn.Module):
         projection: whether a linear map brings frames to the size of those vectors.
     """
 
+    NAME = "softmax"
+
     def __init__(
         self, input_size: int, num_tokens: int, tied: TokenFront | None = None, *, projection: bool = False
     ) -> None:
@@ -106,7 +112,18 @@ KeysHead: TypeAlias = SigmoidHead | NadeHead
 """The likelihood of a frame of keys, and samples of it: the keys independent, or one after the other."""
 PredictionHead: TypeAlias = KeysHead | AutoregressiveHead | SoftmaxHead
 """Heads that have `losses`."""
-Head: TypeAlias = CtcHead | PredictionHead
+
+
+@runtime_checkable
+class Head(Protocol):
+    """The last layer of a `Crnn`: outputs of frames, which it may also pool over a sequence's length."""
+
+    NAME: str
+    """What tables of results call it."""
+
+    def __call__(self, frames: Float[Tensor, "B U H"], lengths: Int[Tensor, " B"], /) -> Tensor:
+        """Its outputs."""
+        ...
 
 
 class InterCtcHead(nn.Module):

@@ -27,6 +27,8 @@ class NadeHead(nn.Module):
         dropout: on the hidden layer, with a new mask after each key that sounds.
     """
 
+    NAME = "joint"
+
     def __init__(self, input_size: int, num_keys: int, hidden_size: int = 128, dropout: float = 0.0) -> None:
         super().__init__()
         self.hidden_size = hidden_size

@@ -188,6 +188,7 @@ class Inspection:
     remarks: tuple[str, ...] = ()
 
 
+@runtime_checkable
 class Problem(Protocol):
     """The contract. Recipes, assets, tasks and items are those of the problem, so here they have no narrower type."""
 

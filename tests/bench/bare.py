@@ -51,7 +51,7 @@ class Bare(nn.Module):
     def __init__(self, recipe: Model, num_features: int, num_tokens: int) -> None:
         super().__init__()
         layers = recipe.recurrent
-        self.front = build.conv_front(recipe, num_features)
+        self.front = parts.conv_front(recipe, num_features)
         self.projection = nn.Linear(self.front.output_size, layers.hidden_size)
         self.recurrent = CELLS[layers.cell](
             layers.hidden_size,
@@ -174,11 +174,11 @@ def our_round(recipe: Recipe, cuts: Cuts, task: Recognition, device: torch.devic
 
 def figures(recipe: Recipe, device: torch.device, num_rounds: int, steps: int) -> dict:
     """Both measured in turn; `share` is the median of the rounds' own shares."""
-    training = build.required(build.splits(recipe), "train", recipe.data.name)
+    training = required(build.splits(recipe), "train", recipe.data.name)
     vocabulary = build.vocabulary(recipe.task, training)
-    infeasible = {finding.cut_id for finding in build.findings(recipe, build.cuts(recipe, training, vocabulary))}
-    cuts = build.cuts(recipe, [cut for cut in training if cut.id not in infeasible], vocabulary)
-    bins = build.front_end(recipe.features).num_features
+    infeasible = {finding.cut_id for finding in build.findings(recipe, recognition.cuts(recipe, training, vocabulary))}
+    cuts = recognition.cuts(recipe, [cut for cut in training if cut.id not in infeasible], vocabulary)
+    bins = recognition.front_end(recipe.features).num_features
     task = build.recognition(recipe, vocabulary, ([-8.0] * bins, [3.0] * bins)).to(device)  # near any corpus's own
     measures = {"ours": our_round(recipe, cuts, task, device), "bare": bare_round(recipe, cuts, task, device)}
     rounds: dict[str, list[dict]] = {name: [] for name in measures}
@@ -215,7 +215,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20, help="measured in a round (20)")
     parser.add_argument("--json", action="store_true", help="print one object")
     options = parser.parse_intermixed_args()
-    device = build.device(options.device)
+    device = hardware.device(options.device)
     if device.type == "cpu":
         if options.device == "auto":
             sys.exit(f"{LITTLE}. --device cpu measures it all the same.")
@@ -225,7 +225,7 @@ def main() -> None:
     if lack:
         print(lack, file=sys.stderr)
     recipe = recipe.model_copy(update={"precision": precision})
-    torch.set_num_threads(build.threads(recipe.threads))
+    torch.set_num_threads(hardware.threads(recipe.threads))
     found = figures(recipe, device, options.rounds, options.steps)
     print(*([json.dumps(found)] if options.json else lines(found)), sep="\n")
 

@@ -32,7 +32,7 @@ def figures(rounds: int, bars: int = 64, places: int = 16) -> dict[str, Any]:
     """Seconds to write a piece of so many bars, alone and of ten together, in turn; and to read it anew row by row."""
     recipe = load(RECIPE, ["threads=1"])
     task = build.next_token(recipe, CONDITIONS).eval()  # type: ignore[arg-type]  # such a recipe
-    about = build.about({}, tempo=100.0)
+    about = encoding.about({}, tempo=100.0)
     piece = written(task, about, 1, bars)
     alone, together, anew = list[float](), list[float](), list[float]()
     for _ in range(rounds):
@@ -53,10 +53,10 @@ def figures(rounds: int, bars: int = 64, places: int = 16) -> dict[str, Any]:
 
 def written(task: Prediction, about: Score, count: int, bars: int) -> np.ndarray:
     """The rows of the first of `count` pieces that are written side by side."""
-    width = len(build.REPRESENTATIONS["chorale"].COLUMNS)
+    width = len(encoding.REPRESENTATIONS["chorale"].COLUMNS)
     nothing = np.zeros((0, width), dtype=np.int64)
     requests = [Request(about, (1, 1), seed, nothing, None, 4.0 * bars, 10_000) for seed in range(count)]
-    return compose(task, build.REPRESENTATIONS["chorale"], requests, Sampling())[0].rows
+    return compose(task, encoding.REPRESENTATIONS["chorale"], requests, Sampling())[0].rows
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -72,7 +72,7 @@ def spread(rows: int, places: int) -> Iterator[int]:
 @torch.inference_mode()
 def read_anew(task: Prediction, rows: np.ndarray) -> float:
     """Seconds to read all these rows for the sake of the next one."""
-    about, representation = build.about({}), build.REPRESENTATIONS["chorale"]
+    about, representation = encoding.about({}), encoding.REPRESENTATIONS["chorale"]
     piece = EncodedPiece("", rows, representation.told(rows, about), np.array([1, 1]))
     (batch,) = whole(Pieces([[piece]], task.reads_ahead), 1)
     inputs, last = batch.inputs, batch.targets[:, -1:]

@@ -22,9 +22,9 @@ import torch
 from crnn_audio import build, files
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.inference import results
-from crnn_audio.inference.composer import Composer
-from crnn_audio.inference.evaluate_events import written_like
-from crnn_audio.inference.load import load_composer
+from crnn_audio.inference.music.composer import Composer
+from crnn_audio.evaluation.evaluate import written_like
+from crnn_audio.problems.restore import load_composer
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.metrics.comparison import Comparison, compare
 from crnn_audio.symbolic import chorales, pianoroll

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from crnn_audio.corpora import home
 from crnn_audio.features.distort import Distortion
-from crnn_audio.inference.evaluate import evaluate_speech
-from crnn_audio.inference.load import load_recognizer
+from crnn_audio.evaluation.evaluate import evaluate_speech
+from crnn_audio.problems.restore import load_recognizer
 
 
 def conditions(noise: str, rooms: str, ratios: Sequence[float], rate: int) -> Iterator[tuple[str, Distortion | None]]:

@@ -20,7 +20,7 @@ from crnn_audio.symbolic.pianoroll import Roll
 from crnn_audio.training import optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
-from crnn_audio.training.ranks import ALONE
+from crnn_audio.training.ranks import SINGLE
 from crnn_audio.training.step import StepReport, take_step
 
 RECIPE = "jsb/lstm"
@@ -95,7 +95,7 @@ def ours() -> tuple[Callable[[], float], list[Roll], int]:
         carries: dict = {}
         for parts in feed.steps(progress.epoch, 0):
             report = take_step(
-                task, parts, carries, 0.0, optimizer, progress, Options(**options), torch.device("cpu"), ALONE
+                task, parts, carries, 0.0, optimizer, progress, Options(**options), torch.device("cpu"), SINGLE
             )
             progress.step += 1
             watch.stepped(report, progress)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from crnn_audio import audio, build, runs
-from crnn_audio.inference.load import load
-from crnn_audio.inference.show import look_ahead_ms
+from crnn_audio.problems.restore import load
+from crnn_audio.evaluation.show import look_ahead_ms
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.speech.stream import Stream
 
@@ -59,7 +59,7 @@ def _sound(recognizer: Recognizer) -> np.ndarray:
     """The test split as one waveform."""
     recipe = recognizer.run.recipe
     parts = []
-    for cut in build.required(build.splits(recipe), "test", recipe.data.name):
+    for cut in required(build.splits(recipe), "test", recipe.data.name):
         span = {} if cut.is_whole else {"start": cut.start, "duration": cut.duration}
         parts.append(audio.read(cut.recording.path, recognizer.sample_rate, **span)[0])
     return np.concatenate(parts)

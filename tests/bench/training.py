@@ -110,7 +110,7 @@ def figures(num_rounds: int, steps: int) -> dict:
     recipe = load_recipe(RECIPE, *OVERRIDES)
     training = build.splits(recipe)["train"]
     vocabulary = build.vocabulary(recipe.task, training)
-    cuts = build.cuts(recipe, training, vocabulary)
+    cuts = recognition.cuts(recipe, training, vocabulary)
     with tempfile.TemporaryDirectory() as folder:
         statistics = start.statistics(recipe, cuts, lambda line: None)
         run = start.begun(Path(folder) / "run", recipe, vocabulary, statistics, 1, None)

@@ -16,7 +16,7 @@ from pathlib import Path
 import soundfile
 
 from crnn_audio import audio, build, runs
-from crnn_audio.inference.load import load
+from crnn_audio.problems.restore import load
 
 SHIPPED = "an4"
 NO_MODEL = f"transcription: no {SHIPPED} ships with this version, so this part needs --model with a run of speech."
@@ -36,7 +36,7 @@ def figures(model: str, threads: int, minutes: float, files: int | None = None) 
         files: how many files of the split; all by default.
     """
     recipe = load(model, device="cpu").run.recipe
-    cuts = build.required(build.splits(recipe), "test", recipe.data.name)
+    cuts = required(build.splits(recipe), "test", recipe.data.name)
     paths = list(dict.fromkeys(str(cut.recording.path) for cut in cuts))[:files]
     with tempfile.TemporaryDirectory() as folder:
         long = Path(folder) / "long.wav"

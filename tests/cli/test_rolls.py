@@ -46,7 +46,7 @@ def tree(workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     """A working directory that may be written to, and that we are in."""
     monkeypatch.chdir(shutil.copytree(workshop, tmp_path / "tree"))
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
-    monkeypatch.setattr("crnn_audio.training.display.draw_curves", lambda *_: None)
+    monkeypatch.setattr("crnn_audio.training.display.plot_curves", lambda *_: None)
     return Path()
 
 

@@ -26,7 +26,7 @@ def trained(recipe, tmp_path: Path, accumulate: int, name: str = "adamw"):
     single = task.features
     task.features = lambda audio: (single(audio)[0].double(), single(audio)[1])
     changed = recipe.model_copy(update={"data": recipe.data.model_copy(update={"accumulate": accumulate})})
-    heard, feed = trainings.Heard(), build.feed(changed, build.cuts(changed, splits["train"], vocabulary))
+    heard, feed = trainings.Recorder(), build.feed(changed, recognition.cuts(changed, splits["train"], vocabulary))
     loop.train(
         task,
         feed,
@@ -83,7 +83,7 @@ def test_the_parts_are_uneven_in_count_and_in_length(root) -> None:
     """Or the law above would hold for a mean of means too."""
     recipe = trainings.small(root, {"features.normalize": "utterance", "data.batch_seconds": 2.6, "data.accumulate": 2})
     splits = build.splits(recipe)
-    feed = build.feed(recipe, build.cuts(recipe, splits["train"], build.vocabulary(recipe.task, splits["train"])))
+    feed = build.feed(recipe, recognition.cuts(recipe, splits["train"], build.vocabulary(recipe.task, splits["train"])))
     sizes = [tuple(one.size for one in parts) for parts in feed.steps(0, 0)]
     assert any(len(set(size)) > 1 for size in sizes), sizes
 
@@ -94,7 +94,7 @@ def test_the_parts_are_uneven_in_count_and_in_length(root) -> None:
 @pytest.fixture
 def runs(root, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("crnn_audio.training.display.draw_curves", lambda *_: None)
+    monkeypatch.setattr("crnn_audio.training.display.plot_curves", lambda *_: None)
 
     def run(name: str, **changes) -> Path:
         recipe = trainings.small(root, trainings.EVERYTHING_RANDOM | changes)

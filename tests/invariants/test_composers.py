@@ -39,7 +39,7 @@ def uninterrupted(recipe: MusicRecipe, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(autouse=True)
 def _without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
 
 
 @pytest.mark.parametrize("steps", [2, 5])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from crnn_audio.training.optim import AveragedWeights, build_optimizer, clip, gradient_norm, rate_share, set_rate
+from crnn_audio.training.optim import AveragedWeights, build_optimizer, clip, gradient_norm, rate_factor, set_rate
 from tests.invariants.small import crnn
 
 # ---------------------------------------------------------------------------------------- optimisers
@@ -199,7 +199,7 @@ TOTAL = 101
 
 
 def shares(schedule: str, warmup: float, total: int = TOTAL) -> np.ndarray:
-    return np.array([rate_share(schedule, step, total, warmup) for step in range(total)])
+    return np.array([rate_factor(schedule, step, total, warmup) for step in range(total)])
 
 
 @pytest.mark.parametrize("schedule", ["constant", "plateau"])

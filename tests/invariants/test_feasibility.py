@@ -33,7 +33,7 @@ def prepared(folder, cuts, changes):
     recipe = trainings.small(folder, {"features.normalize": "none", "data.batch_seconds": 30.0} | changes)
     chosen = build.splits(recipe)["train"]
     vocabulary = build.vocabulary(recipe.task, chosen)
-    return recipe, build.recognition(recipe, vocabulary, None), build.cuts(recipe, chosen, vocabulary)
+    return recipe, build.recognition(recipe, vocabulary, None), recognition.cuts(recipe, chosen, vocabulary)
 
 
 def hopeless(task, ready, speed: float) -> set[str]:

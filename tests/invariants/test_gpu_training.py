@@ -51,12 +51,12 @@ def trained(root: Path, folder: Path, device: torch.device, stop_after: int | No
     recipe = trainings.small(root, EVERYTHING)
     splits = build.splits(recipe)
     vocabulary = build.vocabulary(recipe.task, splits["train"])
-    feed = build.feed(recipe, build.cuts(recipe, splits["train"], vocabulary))
+    feed = build.feed(recipe, recognition.cuts(recipe, splits["train"], vocabulary))
     task = build.recognition(recipe, vocabulary, None).double().to(device)
     single = task.features
     task.features = lambda audio: single(AudioBatch(audio.waveforms.double(), audio.lengths, audio.sample_rate))
     optimizer, average = optim.build_optimizer(task.model), optim.AveragedWeights(task.model, 0.9)
-    path, heard = folder / "checkpoint.safetensors", trainings.Heard()
+    path, heard = folder / "checkpoint.safetensors", trainings.Recorder()
     loop.train(
         task,
         feed,
@@ -108,7 +108,7 @@ def test_a_training_goes_on_elsewhere(root: Path, tmp_path: Path, back: bool, de
 def test_a_run_that_was_trained_there_loads_here(root: Path, tmp_path: Path, monkeypatch, device: torch.device) -> None:
     """The whole of `train`, in float32: the CPU's course within a hundredth, and one run for both devices."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("crnn_audio.training.display.draw_curves", lambda *_: None)
+    monkeypatch.setattr("crnn_audio.training.display.plot_curves", lambda *_: None)
     losses = []
     for out, place in (("here", "cpu"), ("there", device.type)):
         recipe = trainings.small(root, {"device": place, "optim.ema": 0.9, "augment.speed": [0.9, 1.1]})

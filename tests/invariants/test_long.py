@@ -14,7 +14,7 @@ import torch
 
 from crnn_audio import audio, runs
 from crnn_audio.features import stream as sound_stream
-from crnn_audio.inference.load import load
+from crnn_audio.problems.restore import load
 from crnn_audio.inference.speech import long
 from crnn_audio.inference.speech.long import LongRecording
 from crnn_audio.inference.speech.recognizer import Recognizer

@@ -98,7 +98,7 @@ def recipe(kind: str = "fbank", normalize: str = "global", bidirectional: bool =
 def recognition(asked: Recipe) -> Recognition:
     """A recogniser with random weights that is sure of itself and says every token now and then."""
     waves = audio(sounds(), torch.float32)
-    front_end = build.front_end(asked.features)
+    front_end = recognition.front_end(asked.features)
     seen = Statistics(front_end.num_features)
     seen.add(*front_end(waves.waveforms, waves.lengths))
     task = build.recognition(asked, VOCABULARY, (seen.mean.tolist(), seen.std.tolist())).eval()

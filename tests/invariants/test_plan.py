@@ -123,7 +123,7 @@ def feed(tmp_path_factory):
     root = trainings.corpus(tmp_path_factory.mktemp("plan") / "corpus", train=11)
     recipe = trainings.small(root, {"data.accumulate": 2, "augment.speed": list(SPEEDS), "data.batch_seconds": 1.2})
     splits = build.splits(recipe)
-    ready = build.cuts(recipe, splits["train"], build.vocabulary(recipe.task, splits["train"]))
+    ready = recognition.cuts(recipe, splits["train"], build.vocabulary(recipe.task, splits["train"]))
 
     def with_workers(workers: int) -> SpeechFeed:
         changed = recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})

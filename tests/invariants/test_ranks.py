@@ -20,7 +20,7 @@ from crnn_audio.training import checkpoint, diagnostics, display, loop, optim
 from crnn_audio.training import run as training
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
-from crnn_audio.training.ranks import ALONE, Ranks, joined
+from crnn_audio.training.ranks import SINGLE, Ranks, joined
 from tests import trainings
 from tests.several import Ended, program, together
 from tests.trainings import die, quietly
@@ -36,7 +36,7 @@ def root(tmp_path_factory) -> Path:
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
     monkeypatch.setattr(display, "_tensorboard", lambda _: None)
 
 
@@ -67,10 +67,10 @@ def exactly(recipe, ranks: Ranks) -> tuple[dict[str, Tensor], list[float]]:
     task.model.double()
     single = task.features
     task.features = lambda audio: (single(audio)[0].double(), single(audio)[1])
-    distortion = build.distortion(recipe.augment, recipe.features.sample_rate)
-    ready = build.cuts(recipe, cuts, vocabulary, distortion)
+    distortion = recognition.distortion(recipe.augment, recipe.features.sample_rate)
+    ready = recognition.cuts(recipe, cuts, vocabulary, distortion)
     feed = build.feed(recipe, ready, rank=ranks.rank, ranks=ranks.count)
-    heard, average = trainings.Heard(), optim.AveragedWeights(task.model, 0.9)
+    heard, average = trainings.Recorder(), optim.AveragedWeights(task.model, 0.9)
     loop.train(
         task,
         feed,
@@ -98,7 +98,7 @@ def test_several_take_the_steps_of_one(root, tmp_path, way, count) -> None:
     recipe = trainings.small(root, changes | WAYS[way])
 
     def work(rank: int) -> None:
-        with joined("cpu") as ranks:
+        with initialized("cpu") as ranks:
             assert (ranks.rank, ranks.count) == (rank, count)
             weights, figures = exactly(recipe, ranks)
         save_file(weights, f"weights-{rank}.safetensors")
@@ -106,7 +106,7 @@ def test_several_take_the_steps_of_one(root, tmp_path, way, count) -> None:
 
     ended = together(count, work, tmp_path)
     assert ended.codes == [0] * count, ended.said
-    weights, figures = exactly(recipe, ALONE)
+    weights, figures = exactly(recipe, SINGLE)
     assert any(len(batch) < count for epoch in range(2) for batch in feed_of(recipe).plan(epoch)), "no share is empty"
     for rank in range(count):
         found = load_file(f"weights-{rank}.safetensors")
@@ -121,7 +121,7 @@ def test_several_take_the_steps_of_one(root, tmp_path, way, count) -> None:
 
 def feed_of(recipe):
     cuts = build.splits(recipe)["train"]
-    return build.feed(recipe, build.cuts(recipe, cuts, build.vocabulary(recipe.task, cuts)))
+    return build.feed(recipe, recognition.cuts(recipe, cuts, build.vocabulary(recipe.task, cuts)))
 
 
 def test_each_process_has_dropout_of_its_own(root, tmp_path) -> None:
@@ -193,7 +193,7 @@ def alone(root, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(display, "draw_curves", lambda *_: None)
+        patch.setattr(display, "plot_curves", lambda *_: None)
         quietly(trainings.small(root, WHOLE), folder / "run")
     rates = {entry["lr"] for entry in trainings.log_of(folder / "run", "step")}
     assert len(rates) == 2, "the plateau is to be reached, which the first alone notices"

@@ -29,7 +29,7 @@ def root(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
 
 
 # ---------------------------------------------------------------------------------------- moments to die in
@@ -105,7 +105,7 @@ def uninterrupted(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("uninterrupted")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(display, "draw_curves", lambda *_: None)
+        patch.setattr(display, "plot_curves", lambda *_: None)
         quietly(trainings.small(root, trainings.EVERYTHING_RANDOM), folder / "run")
     return folder / "run"
 

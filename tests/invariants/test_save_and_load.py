@@ -44,7 +44,7 @@ def trained(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)  # what checking remembers is kept there
-        assert train(recipe, folder / "run", say=lambda line: None).finished
+        assert train(recipe, folder / "run", report=lambda line: None).finished
     return folder / "run"
 
 

@@ -12,7 +12,7 @@ import torch
 from crnn_audio.batching.sequence import SequenceFeed
 from crnn_audio.batching.text import Segments, Windows, running
 from crnn_audio.decoding.sampling import Sampling
-from crnn_audio.inference.load import load
+from crnn_audio.problems.restore import load
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.writing import UNKNOWN_ID, begun, costs, drawn
 from crnn_audio.training import display
@@ -233,7 +233,7 @@ EVERYTHING = {
 def test_a_killed_run_goes_on_to_the_same_bits_and_a_moved_one_says_the_same(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(display, "draw_curves", lambda log, path: None)
+    monkeypatch.setattr(display, "plot_curves", lambda log, path: None)
     recipe = made.small(made.file(tmp_path / "text.txt", 1500), EVERYTHING[kind])
     trained, _ = trainings.quietly(recipe, tmp_path / "whole")
     assert trained.finished

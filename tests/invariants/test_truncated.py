@@ -96,7 +96,7 @@ def judged_always(task: Prediction) -> Prediction:
 
 
 def trained(task: Prediction, fed: SequenceFeed, folder: Path, lr: float = 1e-2, name: str = "sgd"):
-    heard = trainings.Heard()
+    heard = trainings.Recorder()
     loop.train(
         task,
         fed,
@@ -215,7 +215,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
 
 
 def carries_in(run: Path) -> dict[str, Tensor]:

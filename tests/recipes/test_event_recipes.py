@@ -53,7 +53,7 @@ def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
 @each_recipe
 def test_takes_two_steps_at_full_size(path: Path, tmp_path: Path) -> None:
     recipe = changed(path, corpus(path, tmp_path, 8), "data.batch_size=3", "optim.max_epochs=1")
-    trained = train(recipe, tmp_path / "run", say=lambda line: None)
+    trained = train(recipe, tmp_path / "run", report=lambda line: None)
     assert trained.finished
     assert trained.steps >= 2
     assert all(0 < loss < 10 for loss in losses(trained.path))
@@ -78,6 +78,6 @@ def test_made_small_it_learns_a_few_pieces_by_heart(path: Path, tmp_path: Path) 
         "optim.max_epochs=120",
         "train={eval_epochs: 120}",
     )
-    course = losses(train(recipe, tmp_path / "run", say=lambda line: None).path)
+    course = losses(train(recipe, tmp_path / "run", report=lambda line: None).path)
     assert course[0] > 2
     assert min(course[-5:]) < 0.15, "of pieces whose first notes alone cannot be known"

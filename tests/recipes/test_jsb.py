@@ -22,7 +22,7 @@ def test_half_a_training_of_jsb_reaches_its_loss(corpus: Callable[[str], Path], 
         "device=cpu",
         "threads=1",
     )
-    trained = train(recipe, tmp_path / "run", say=lambda line: None)
+    trained = train(recipe, tmp_path / "run", report=lambda line: None)
     assert trained.finished
     assert trained.metric == "nats_per_frame"
     assert trained.score is not None

@@ -13,7 +13,7 @@ from crnn_audio.problems import load_recipe
 from crnn_audio.config.load import dump
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.inference import show, tables
-from crnn_audio.inference.load import load as load_run
+from crnn_audio.problems.restore import load as load_run
 from crnn_audio.training.run import train
 from tests.loading import loads
 
@@ -75,7 +75,7 @@ def test_takes_two_steps_at_full_size(path: Path, tiny: Path, tmp_path: Path) ->
         recipe = changed(
             path, tiny, "data.batch_seconds=14", "optim.max_epochs=1", "augment.spec_augment.start_epoch=0"
         )
-    trained = train(recipe, tmp_path / "run", say=lambda line: None)
+    trained = train(recipe, tmp_path / "run", report=lambda line: None)
     assert trained.finished
     assert trained.steps >= 2
     assert all(0 < loss < 100 for loss in losses(trained.path))
@@ -108,7 +108,7 @@ def test_made_small_it_learns_four_utterances_by_heart(path: Path, four: Path, t
         "optim.max_epochs=100",
         "train={eval_epochs: 100}",
     )
-    trained = train(recipe, tmp_path / "run", say=lambda line: None)
+    trained = train(recipe, tmp_path / "run", report=lambda line: None)
     course = losses(trained.path)
     assert len(course) == 100, "four utterances are one batch"
     assert course[0] > 2

@@ -54,7 +54,7 @@ def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
 @each_recipe
 def test_takes_two_steps_at_full_size(path: Path, root: Path, tmp_path: Path) -> None:
     recipe = changed(path, root, "data.batch_size=2", "optim.max_epochs=1")
-    trained = train(recipe, tmp_path / "run", say=lambda line: None)
+    trained = train(recipe, tmp_path / "run", report=lambda line: None)
     assert trained.finished
     assert trained.steps >= 2
     assert all(0 < loss < 88 for loss in losses(trained.path))
@@ -82,6 +82,6 @@ def test_made_small_it_learns_a_few_pieces_by_heart(path: Path, root: Path, tmp_
         f"optim.max_epochs={epochs}",
         f"train={{eval_epochs: {epochs}}}",
     )
-    course = losses(train(recipe, tmp_path / "run", say=lambda line: None).path)
+    course = losses(train(recipe, tmp_path / "run", report=lambda line: None).path)
     assert course[0] > 10
     assert course[-1] < 0.8, "of about three keys that move by chance, nats a frame"

@@ -10,7 +10,7 @@ from crnn_audio.config.load import dump
 from crnn_audio.config.text import TextRecipe
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.inference import show
-from crnn_audio.inference.load import load_writer
+from crnn_audio.problems.restore import load_writer
 from crnn_audio.training.run import train
 from tests import texts as made
 from tests.loading import loads
@@ -53,7 +53,7 @@ def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
 def test_takes_two_steps_at_full_size(path: Path, tmp_path: Path) -> None:
     text = made.file(tmp_path / "text.txt", 220)
     overrides = ["data.batch_size=3", "data.bptt=8", "optim.max_epochs=1", "task.sample_tokens=5"]
-    trained = train(changed(path, text, *overrides), tmp_path / "run", say=lambda line: None)
+    trained = train(changed(path, text, *overrides), tmp_path / "run", report=lambda line: None)
     assert trained.finished
     assert trained.steps >= 2
     assert all(0 < loss < 10 for loss in losses(trained.path))
@@ -77,7 +77,7 @@ def test_made_small_it_learns_four_sentences_by_heart(path: Path, tmp_path: Path
         "optim.max_epochs=30",
         "train={eval_epochs: 30}",
     ]
-    trained = train(changed(path, tmp_path / "text.txt", *overrides), tmp_path / "run", say=lambda line: None)
+    trained = train(changed(path, tmp_path / "text.txt", *overrides), tmp_path / "run", report=lambda line: None)
     course = losses(trained.path)
     assert course[0] > 2
     assert min(course[-5:]) < 0.25, "of stretches whose first tokens alone cannot be known"

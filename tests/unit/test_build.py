@@ -61,9 +61,9 @@ def test_dev_as_train_adds_dev_and_keeps_it(root) -> None:
 
 def test_a_split_that_is_not_there_is_an_error(root) -> None:
     splits = build.splits(trainings.small(root))
-    assert build.required(splits, "dev", "mine") == splits["dev"]
+    assert required(splits, "dev", "mine") == splits["dev"]
     with pytest.raises(DataError, match=r"mine: no split 'test'; it has train, dev\."):
-        build.required(splits, "test", "mine")
+        required(splits, "test", "mine")
 
 
 def test_an_unknown_corpus_is_an_error_that_lists_those_there_are() -> None:
@@ -109,12 +109,12 @@ def test_the_parts_are_as_the_recipe_says(root) -> None:
 
 def test_normalisation_by_kind() -> None:
     statistics = ([1.0, 2.0], [0.5, 4.0])
-    module = build.normalizer("global", statistics)
+    module = recognition.normalizer("global", statistics)
     assert isinstance(module, normalize.GlobalNorm)
     features = torch.tensor([[[2.0, 10.0], [9.0, 9.0]]])
     assert module(features, torch.tensor([1])).tolist() == [[[2.0, 2.0], [0.0, 0.0]]]
-    assert isinstance(build.normalizer("utterance", None), normalize.UtteranceNorm)
-    assert isinstance(build.normalizer("none", None), normalize.NoNorm)
+    assert isinstance(recognition.normalizer("utterance", None), normalize.UtteranceNorm)
+    assert isinstance(recognition.normalizer("none", None), normalize.NoNorm)
 
 
 def test_statistics_of_other_features_are_refused(root) -> None:
@@ -125,7 +125,7 @@ def test_statistics_of_other_features_are_refused(root) -> None:
 def test_cuts_carry_their_tokens(root) -> None:
     recipe = trainings.small(root, {"seed": 5})
     chosen = build.splits(recipe)["train"]
-    ready = build.cuts(recipe, chosen, VOCABULARY)
+    ready = recognition.cuts(recipe, chosen, VOCABULARY)
     assert [VOCABULARY.decode(ids) for ids in ready.targets] == [cut.text for cut in chosen]
     assert (ready.sample_rate, ready.seed) == (trainings.RATE, 5)
 
@@ -139,13 +139,13 @@ def test_the_feed_follows_the_recipe(root) -> None:
     def plan(epoch: int, short_first: bool) -> list[Batch]:
         return plan_epoch(ids, durations, budget=1.3, seed=4, epoch=epoch, speeds=[0.8, 1.2], short_first=short_first)
 
-    feed = build.feed(recipe, build.cuts(recipe, chosen, VOCABULARY))
+    feed = build.feed(recipe, recognition.cuts(recipe, chosen, VOCABULARY))
     assert [feed.plan(epoch) for epoch in range(3)] == [plan(0, True), plan(1, False), plan(2, False)]
     assert [feed.num_steps(epoch) for epoch in range(9)] == [len(feed.plan(epoch)) for epoch in range(9)]
     assert plan(0, True) != plan(0, False)
     assert feed.accumulate == 3
     shuffled = trainings.small(root, changes | {"data.first_epoch": "shuffled"})
-    assert build.feed(shuffled, build.cuts(shuffled, chosen, VOCABULARY)).plan(0) == plan(0, False)
+    assert build.feed(shuffled, recognition.cuts(shuffled, chosen, VOCABULARY)).plan(0) == plan(0, False)
 
 
 # ---------------------------------------------------------------------------------------- the machine
@@ -153,23 +153,23 @@ def test_the_feed_follows_the_recipe(root) -> None:
 
 def test_a_gpu_that_is_not_there_is_an_error_and_auto_is_not(monkeypatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert build.device("auto") == build.device("cpu") == torch.device("cpu")
+    assert hardware.device("auto") == hardware.device("cpu") == torch.device("cpu")
     for name in ("cuda", "cuda:1"):
         with pytest.raises(RecipeError, match="PyTorch sees no GPU"):
-            build.device(name)
+            hardware.device(name)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert build.device("auto") == torch.device("cuda")
-    assert build.device("cuda:1") == torch.device("cuda:1")
+    assert hardware.device("auto") == torch.device("cuda")
+    assert hardware.device("cuda:1") == torch.device("cuda:1")
 
 
 def test_threads_are_as_asked_or_the_cores_that_may_be_used(monkeypatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(3)), raising=False)
-    assert (build.threads(0), build.threads(7)) == (3, 7)
+    assert (hardware.threads(0), hardware.threads(7)) == (3, 7)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
-    assert build.threads(0) == 4
+    assert hardware.threads(0) == 4
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
-    assert [build.threads(asked, 3) for asked in (0, 1, 4)] == [2, 1, 2]
-    assert build.threads(0, 8) == build.threads(4, 8) == 1
+    assert [hardware.threads(asked, 3) for asked in (0, 1, 4)] == [2, 1, 2]
+    assert hardware.threads(0, 8) == hardware.threads(4, 8) == 1
 
 
 def test_a_manifest_of_another_tool_is_read(tmp_path) -> None:
@@ -184,5 +184,5 @@ def test_a_manifest_of_another_tool_is_read(tmp_path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "train.jsonl").write_text(json.dumps(line))
     recipe = trainings.small(tmp_path / "elsewhere")
-    (batch,) = next(build.feed(recipe, build.cuts(recipe, build.splits(recipe)["train"], VOCABULARY)).steps(0, 0))
+    (batch,) = next(build.feed(recipe, recognition.cuts(recipe, build.splits(recipe)["train"], VOCABULARY)).steps(0, 0))
     assert batch.audio.lengths.tolist() == [2400]

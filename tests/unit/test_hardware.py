@@ -163,7 +163,7 @@ def autocasts(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[bool]]:
         return forward(self, *arguments)
 
     monkeypatch.setattr(Direction, "forward", noted)
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
     return seen
 
 
@@ -186,7 +186,7 @@ def test_every_kind_trains_in_what_the_device_has(
 
 
 def test_without_units_it_is_float32_to_the_bit_and_noted_from_the_start(tmp_path, probes: Probes, monkeypatch) -> None:
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
     probes(onednn=False, avx512=False, amx=False)
     asked = speech(tmp_path)
     _, said = trainings.quietly(asked.model_copy(update={"precision": "float32"}), tmp_path / "plain")

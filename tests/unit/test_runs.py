@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from crnn_audio import build, runs
 from crnn_audio.builders import speech
 from crnn_audio.errors import RunError
-from crnn_audio.inference.load import load
+from crnn_audio.problems.restore import load
 from crnn_audio.text.vocabulary import Vocabulary
 from tests import trainings
 

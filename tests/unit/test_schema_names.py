@@ -54,15 +54,15 @@ def test_cells() -> None:
 def test_front_ends() -> None:
     union = get_args(recognition.Features)[0]
     kinds = {kind for section in get_args(union) for kind in allowed(section, "kind")}
-    assert kinds == build.FRONT_ENDS.keys()
+    assert kinds == recognition.FRONT_ENDS.keys()
     for section in get_args(union):
         (kind,) = allowed(section, "kind")
-        assert build.front_end(section(kind=kind)).num_features > 0
+        assert recognition.front_end(section(kind=kind)).num_features > 0
 
 
 def test_heads_of_keys() -> None:
     union = get_args(rolls.RollsModel.model_fields["head"].annotation)
-    assert {kind for section in union for kind in allowed(section, "kind")} == build.KEYS_HEADS.keys()
+    assert {kind for section in union for kind in allowed(section, "kind")} == rolls.HEADS.keys()
 
 
 def test_optimisers() -> None:
@@ -84,8 +84,8 @@ def test_no_optimiser_keeps_more_than_show_counts() -> None:
 
 def test_schedules() -> None:
     names = allowed(sections.Optim, "schedule")
-    assert set(re.findall(r'"(\w+)"', inspect.getdoc(optim.rate_share))) == names
-    curves = {name: tuple(optim.rate_share(name, step, 100, 0.2) for step in range(100)) for name in names}
+    assert set(re.findall(r'"(\w+)"', inspect.getdoc(optim.rate_factor))) == names
+    curves = {name: tuple(optim.rate_factor(name, step, 100, 0.2) for step in range(100)) for name in names}
     assert curves.pop("plateau") == curves["constant"]
     assert len(set(curves.values())) == len(curves), "two names mean the same"
     assert '"plateau"' in inspect.getsource(loop)
@@ -133,7 +133,7 @@ def test_nonlinearities() -> None:
 
 
 def test_normalisations() -> None:
-    made = {name: type(build.normalizer(name, ([0.0], [1.0]))) for name in get_args(recognition.Normalize)}
+    made = {name: type(recognition.normalizer(name, ([0.0], [1.0]))) for name in get_args(recognition.Normalize)}
     assert made == {"global": GlobalNorm, "utterance": UtteranceNorm, "none": NoNorm}
 
 

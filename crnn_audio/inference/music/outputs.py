@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from crnn_audio.errors import DataError
 from crnn_audio.inference import generated_files
@@ -15,6 +15,7 @@ LIST = "pieces.jsonl"
 """A line for each piece in the folder."""
 
 
+@runtime_checkable
 class Piece(Protocol):
     """A piece that can be written."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from crnn_audio import files
 from crnn_audio.inference import generated_files
@@ -12,6 +12,7 @@ LIST = "texts.jsonl"
 """A line for each text in the folder."""
 
 
+@runtime_checkable
 class Text(Protocol):
     """A text that can be written."""
 

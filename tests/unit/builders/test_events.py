@@ -34,4 +34,4 @@ def test_what_is_told_of_a_transposed_piece_is_what_its_own_rows_say(kind: str) 
     assert len({piece.context.tobytes() for piece in found}) == 7, "some of what is told are pitches"
     for piece, semitones in zip(found, range(-3, 4), strict=True):
         moved = replace(score, keys=tuple(conditions.moved(key, semitones) for key in score.keys))
-        assert np.array_equal(piece.context, build.REPRESENTATIONS[kind].told(piece.rows, moved))
+        assert np.array_equal(piece.context, encoding.REPRESENTATIONS[kind].told(piece.rows, moved))

@@ -83,7 +83,7 @@ def test_names_in_the_schema_are_those_of_the_builders() -> None:
         return set(get_args(section.model_fields[field].annotation))
 
     assert names(music.MusicData, "corpus") == {name for name, corpus in CORPORA.items() if corpus.KIND == "music"}
-    assert names(music.MusicData, "representation") == set(build.REPRESENTATIONS) == set(build.FITTED)
+    assert names(music.MusicData, "representation") == set(encoding.REPRESENTATIONS) == set(encoding.FITTED)
     assert names(music.Encoder, "cell") == set(KINDS) - {"tcn"}
     corpora = [names(section, "corpus") for section in (music.MusicData, rolls.RollsData, recognition.RecognitionData)]
     assert len(set.union(*corpora)) == sum(map(len, corpora)), "a corpus tells the kind of recipe"

@@ -65,7 +65,7 @@ def test_styles(tmp_path: Path, given: str, style: str | None) -> None:
 @pytest.mark.parametrize(("last", "close"), [("B3 B2", "tonic"), ("d3 d2", "tonic"), ("A3 A2", "open")])
 def test_a_close_is_on_the_tonics_chord_or_open(tmp_path: Path, last: str, close: str) -> None:
     tune = read(tmp_path, JIG.replace("G3 G2|]", f"{last}|]"))
-    assert build.condition_of(tune)["close"] == close
+    assert music.condition_of(tune)["close"] == close
 
 
 # ---------------------------------------------------------------------------------------- what is not

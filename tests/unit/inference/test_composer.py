@@ -10,7 +10,7 @@ import crnn_audio as ca
 from crnn_audio import build
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
-from crnn_audio.inference.composer import Composer
+from crnn_audio.inference.music.composer import Composer
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.symbolic import chorales
 from crnn_audio.symbolic.score import Metre, Note, Part, Score
@@ -35,7 +35,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Composer:
 
 def trained(kind: str, folder: Path) -> Composer:
     recipe = made.small(kind, made.folder(folder / "corpus", kind), {"optim.max_epochs": 6})
-    run = train(recipe, folder / "run", say=lambda line: None)
+    run = train(recipe, folder / "run", report=lambda line: None)
     assert run.finished
     assert run.metric == "nats_per_note"
     opened = ca.load(run.path)
@@ -114,7 +114,7 @@ def test_a_piece_is_as_long_as_its_condition_tells(composer: Composer) -> None:
 
 def test_a_pickup_that_is_none(composer: Composer) -> None:
     with pytest.raises(DataError, match="pickup 'much'"):
-        build.about({"pickup": "much"})
+        encoding.about({"pickup": "much"})
     with pytest.raises(DataError, match="no such pickup"):
         composer.generate(condition={"pickup": "much"})
 
@@ -141,7 +141,7 @@ def test_a_written_piece_is_as_likely_as_it_was_when_drawn(composer: Composer) -
 def test_training_makes_its_pieces_likelier(composer: Composer, tmp_path: Path) -> None:
     kind = composer.kind
     recipe = made.small(kind, made.folder(tmp_path / "corpus", kind), {"optim.max_epochs": 1, "optim.lr": 1e-9})
-    untrained = ca.load(train(recipe, tmp_path / "run", say=lambda line: None).path)
+    untrained = ca.load(train(recipe, tmp_path / "run", report=lambda line: None).path)
     piece = {"chorale": made.chorale, "melody": made.melody}[kind](200)
     assert composer.score(piece).nats_per_note < 0.9 * untrained.score(piece).nats_per_note
 

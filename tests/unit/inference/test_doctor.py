@@ -11,7 +11,7 @@ import soundfile
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.inference import doctor
-from crnn_audio.inference.doctor import check
+from crnn_audio.evaluation.doctor import check
 from tests import trainings
 
 

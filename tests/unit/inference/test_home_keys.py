@@ -8,7 +8,7 @@ import pytest
 import crnn_audio as ca
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.inference.composer import Composer
+from crnn_audio.inference.music.composer import Composer
 from crnn_audio.symbolic import home_keys
 from crnn_audio.symbolic.score import Key, Score
 from crnn_audio.training.run import train
@@ -22,7 +22,7 @@ MAKE = {"chorale": made.chorale, "melody": made.melody}
 def composer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Composer:
     folder = tmp_path_factory.mktemp("home")
     recipe = made.small(request.param, made.folder(folder / "corpus", request.param), CHANGES)
-    opened = ca.load(train(recipe, folder / "run", say=lambda line: None).path)
+    opened = ca.load(train(recipe, folder / "run", report=lambda line: None).path)
     assert isinstance(opened, Composer)
     return opened
 

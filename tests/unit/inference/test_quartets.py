@@ -9,9 +9,9 @@ from crnn_audio.batching.music import Pieces
 from crnn_audio.batching.sequence import whole
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.inference.cards import music_card
-from crnn_audio.inference.composer import Composer
-from crnn_audio.inference.evaluate_events import evaluate_events
+from crnn_audio.evaluation.cards import music_card
+from crnn_audio.inference.music.composer import Composer
+from crnn_audio.evaluation.evaluate import evaluate_events
 from crnn_audio.symbolic import quartet
 from crnn_audio.tasks.composing import scored
 from crnn_audio.training.run import train
@@ -22,7 +22,7 @@ from tests import events as made
 def composer(tmp_path_factory: pytest.TempPathFactory) -> Composer:
     folder = tmp_path_factory.mktemp("quartets")
     recipe = made.small("quartet", made.quartets(folder / "jsb16", 4), {"optim.max_epochs": 1})
-    opened = ca.load(train(recipe, folder / "run", say=lambda line: None).path)
+    opened = ca.load(train(recipe, folder / "run", report=lambda line: None).path)
     assert isinstance(opened, Composer)
     return opened
 

@@ -15,11 +15,11 @@ from crnn_audio.batching.sequence import whole
 from crnn_audio.corpora import piano_rolls
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.inference import doctor, show
-from crnn_audio.inference.evaluate import evaluate, lines
-from crnn_audio.inference.evaluate_rolls import RollEvaluation
-from crnn_audio.inference.load import load, load_recognizer
-from crnn_audio.inference.predictor import Predictor
-from crnn_audio.inference.publish import publish
+from crnn_audio.evaluation.evaluate import evaluate, lines
+from crnn_audio.evaluation.evaluate import RollEvaluation
+from crnn_audio.problems.restore import load, load_recognizer
+from crnn_audio.inference.rolls import Predictor
+from crnn_audio.evaluation.publish import publish
 from crnn_audio.metrics import floors
 from crnn_audio.tasks.judging import Foretold, judge_next_frame
 from crnn_audio.training import checkpoint

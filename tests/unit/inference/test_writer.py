@@ -13,9 +13,9 @@ from crnn_audio.config.text import TextRecipe
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference import writer as writing
-from crnn_audio.inference.evaluate import evaluate
-from crnn_audio.inference.evaluate_text import evaluate_file, next_lines
-from crnn_audio.inference.writer import Writer
+from crnn_audio.evaluation.evaluate import evaluate
+from crnn_audio.evaluation.evaluate import evaluate_file, next_lines
+from crnn_audio.inference.text.language_model import LanguageModel
 from crnn_audio.runs import Run
 from crnn_audio.text.words import split_words
 from tests import texts as made
@@ -27,20 +27,20 @@ UNITS = {
 }
 
 
-def opened(folder: Path, kind: str = "characters") -> Writer:
+def opened(folder: Path, kind: str = "characters") -> LanguageModel:
     """Untrained, in double precision."""
     recipe = made.small(made.file(folder / "text.txt"), {**UNITS[kind], "data.lower_case": True})
     vocabulary = build.vocabulary_of_text(recipe, build.text(recipe).splits["train"])
     run = Run(folder, recipe, vocabulary, None, {"state": "finished"})
-    return Writer(run, build.language(recipe, vocabulary).double())
+    return LanguageModel(run, build.language(recipe, vocabulary).double())
 
 
 @pytest.fixture(params=UNITS)
-def writer(request: pytest.FixtureRequest, tmp_path: Path) -> Writer:
+def writer(request: pytest.FixtureRequest, tmp_path: Path) -> LanguageModel:
     return opened(tmp_path, request.param)
 
 
-def test_what_is_written_costs_what_scoring_says(writer: Writer) -> None:
+def test_what_is_written_costs_what_scoring_says(writer: LanguageModel) -> None:
     found = writer.generate(primer="The cat ", tokens=25, sampling=Sampling(seed=3))
     assert found.text.startswith("the cat")
     assert (found.num_tokens, found.seed, found.primer, found.remarks) == (25, 3, "The cat ", ())
@@ -49,7 +49,7 @@ def test_what_is_written_costs_what_scoring_says(writer: Writer) -> None:
     assert scored.nats[-25:].sum() == pytest.approx(found.nats, rel=1e-9)
 
 
-def test_many_are_those_that_come_alone_and_streamed(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_are_those_that_come_alone_and_streamed(writer: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writing, "BESIDE", 2)
     many = writer.generate_many(3, primer="the ", tokens=12, sampling=Sampling(seed=5, top_p=0.9))
     assert [one.seed for one in many] == [5, 6, 7]
@@ -62,7 +62,7 @@ def test_many_are_those_that_come_alone_and_streamed(writer: Writer, monkeypatch
     assert len({one.text for one in many}) == 3
 
 
-def test_nothing_need_be_given(writer: Writer) -> None:
+def test_nothing_need_be_given(writer: LanguageModel) -> None:
     first = writer.generate(tokens=5, sampling=Sampling(temperature=0.0))
     assert first.primer == ""
     assert first.text
@@ -70,7 +70,7 @@ def test_nothing_need_be_given(writer: Writer) -> None:
     assert first.text.startswith(likeliest)
 
 
-def test_what_may_come_next_adds_up_and_is_what_scoring_says(writer: Writer) -> None:
+def test_what_may_come_next_adds_up_and_is_what_scoring_says(writer: LanguageModel) -> None:
     found = writer.next("the cat", num=1000)
     assert len(found) == len(writer.vocabulary) - 1
     assert sum(one.probability for one in found) == pytest.approx(1)
@@ -140,7 +140,7 @@ def test_weights_that_diverged_are_told(tmp_path: Path) -> None:
 # ----------------------------------------------------------------------------------------- evaluation
 
 
-def test_a_split_is_one_running_text(writer: Writer) -> None:
+def test_a_split_is_one_running_text(writer: LanguageModel) -> None:
     recipe = writer.run.language
     text = build.text(recipe).splits["dev"]
     found = evaluate(writer)
@@ -155,7 +155,7 @@ def test_a_split_is_one_running_text(writer: Writer) -> None:
         evaluate(writer, "test")
 
 
-def test_floors_stand_beside_a_split(writer: Writer) -> None:
+def test_floors_stand_beside_a_split(writer: LanguageModel) -> None:
     found = evaluate(writer)
     assert list(found.floors) == ["unigram", "bigram", "trigram"]
     train, dev = (build.text(writer.run.language).splits[split] for split in ("train", "dev"))
@@ -167,7 +167,7 @@ def test_floors_stand_beside_a_split(writer: Writer) -> None:
     assert f"unigram {found.floors['unigram']:.4f}, bigram " in found.lines("run", 5)[-1]
 
 
-def test_any_text_is_weighed(writer: Writer, tmp_path: Path) -> None:
+def test_any_text_is_weighed(writer: LanguageModel, tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("The dog sat on a mat.", encoding="utf-8")
     found = evaluate_file(writer, tmp_path / "other.txt")
     assert found.floors == {}

@@ -72,7 +72,7 @@ def test_rates_are_of_sums_and_never_means_of_rates() -> None:
 
 def test_loss_and_silence_are_means_over_utterances() -> None:
     assert JUDGEMENT.loss == 2.5
-    assert JUDGEMENT.silent_share == 0.5
+    assert JUDGEMENT.empty_rate == 0.5
 
 
 def test_examples_show_errors_first_and_fill_up_with_the_rest() -> None:

@@ -22,7 +22,7 @@ def test_nats_are_summed_and_divided_once() -> None:
     nats = costs(task, running(TOKENS, 0)).sum()
     assert (found.score, found.loss) == (pytest.approx(nats / 55), pytest.approx(nats / 20))
     assert found.perplexity == found.figures["perplexity"] == pytest.approx(math.exp(nats / 20))
-    assert (found.metric, found.silent_share, found.examples(2)) == ("nats_per_character", 0.0, [])
+    assert (found.metric, found.empty_rate, found.examples(2)) == ("nats_per_character", 0.0, [])
     assert isinstance(found, Judgement)
 
 

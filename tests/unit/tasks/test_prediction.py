@@ -70,7 +70,7 @@ def test_a_split_is_judged_as_a_loop_would_do_it(rows: int) -> None:
     means = [wanted[name] / (length - 1) for name, length in zip(NAMES, LENGTHS, strict=True)]
     assert abs(judged.score - sum(means) / len(means)) > 0.01, "a mean of means would pass"
     assert abs(judged.score - sum(wanted.values()) / (63 * len(LENGTHS))) > 0.01, "a mean over padding would pass"
-    assert (judged.metric, judged.silent_share, judged.examples(3)) == ("nats_per_frame", 0.0, [])
+    assert (judged.metric, judged.empty_rate, judged.examples(3)) == ("nats_per_frame", 0.0, [])
 
 
 def test_in_float64_it_is_the_loop_to_the_ninth_digit() -> None:

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from crnn_audio.errors import RunError
-from crnn_audio.training.diagnostics import Log, advice, draw_curves
+from crnn_audio.training.diagnostics import Log, advice, plot_curves
 
 
 def stepped(log: Log, steps: int, epoch: int = 0, **figures) -> None:
@@ -20,7 +20,7 @@ def stepped(log: Log, steps: int, epoch: int = 0, **figures) -> None:
 
 def judged(log: Log, steps: int, epoch: int, **figures) -> None:
     log.add(
-        "dev", steps, **({"epoch": epoch, "metric": "wer", "score": 0.5, "loss": 1.0, "silent_share": 0.0} | figures)
+        "dev", steps, **({"epoch": epoch, "metric": "wer", "score": 0.5, "loss": 1.0, "empty_rate": 0.0} | figures)
     )
 
 
@@ -94,8 +94,8 @@ def test_a_log_that_cannot_be_written_is_one_error(tmp_path) -> None:
 # ---------------------------------------------------------------------------------------- advice
 
 
-def evaluations(*silent_shares: float) -> list[dict]:
-    return [{"silent_share": share} for share in silent_shares]
+def evaluations(*empty_rates: float) -> list[dict]:
+    return [{"empty_rate": share} for share in empty_rates]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_the_curves_are_a_png(log, tmp_path) -> None:
     for step in range(1, 30):
         stepped(log, step)
     judged(log, 29, 1)
-    draw_curves(log, tmp_path / "curves.png")
+    plot_curves(log, tmp_path / "curves.png")
     assert min(size_of_png(tmp_path / "curves.png")) > 500
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "log.jsonl"]
 
@@ -164,13 +164,13 @@ def test_odd_figures_draw_too(log, tmp_path, figures) -> None:
     step = {name: value for name, value in figures.items() if name != "score"}
     stepped(log, 1, **step)
     judged(log, 1, 1, **{name: value for name, value in figures.items() if name in ("score", "loss")})
-    draw_curves(log, tmp_path / "curves.png")
+    plot_curves(log, tmp_path / "curves.png")
     size_of_png(tmp_path / "curves.png")
 
 
 def test_without_steps_there_is_no_picture_and_without_dev_there_is(log, tmp_path) -> None:
-    draw_curves(log, tmp_path / "curves.png")
+    plot_curves(log, tmp_path / "curves.png")
     assert not (tmp_path / "curves.png").exists()
     stepped(log, 1)
-    draw_curves(log, tmp_path / "curves.png")
+    plot_curves(log, tmp_path / "curves.png")
     size_of_png(tmp_path / "curves.png")

@@ -38,7 +38,7 @@ def on(screen: io.StringIO, *, terminal: bool):
 
 @pytest.fixture(autouse=True)
 def _no_picture(monkeypatch):
-    monkeypatch.setattr(display, "draw_curves", lambda log, path: path.write_bytes(b"drawn"))
+    monkeypatch.setattr(display, "plot_curves", lambda log, path: path.write_bytes(b"drawn"))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_hypotheses_stand_beside_their_references_wrong_ones_first(shown) -> Non
     assert said[0].startswith("epoch 2/4  dev WER 75.00 % (best WER 25.00 % in epoch 1)")
     assert said[1:] == ["    said   two [red]", "    heard  (nothing)", "    said   six", "    heard  sick"]
     (entry,) = shown.log.entries("dev")
-    assert (entry["score"], entry["best"], entry["epoch"], entry["silent_share"]) == (0.75, False, 2, 1 / 3)
+    assert (entry["score"], entry["best"], entry["epoch"], entry["empty_rate"]) == (0.75, False, 2, 1 / 3)
     assert (shown.folder / "curves.png").read_bytes() == b"drawn"
 
 

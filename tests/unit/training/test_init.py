@@ -21,7 +21,7 @@ STACK = {"model.recurrent.num_layers": 2, "task.intermediate": 0.3}
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def root(tmp_path_factory) -> Path:
 def trained(root, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(display, "draw_curves", lambda *_: None)
+        patch.setattr(display, "plot_curves", lambda *_: None)
         quietly(trainings.small(root, STACK), folder)
     return folder
 
@@ -155,5 +155,5 @@ def test_new_tokens_are_told_and_how_another_case_does_without_them() -> None:
 def test_new_tokens_are_told_before_training(trained, other_words, tmp_path) -> None:
     said = list[str]()
     recipe = trainings.small(other_words, {**STACK, "init": str(trained), "optim.max_epochs": 1})
-    run.train(recipe, tmp_path / "fine", say=said.append)
+    run.train(recipe, tmp_path / "fine", report=said.append)
     assert f"{trained} lacks 1 of the new texts' tokens, untrained as yet: 'z'." in said

@@ -79,7 +79,7 @@ class Scored:
     score: float
     metric: str = "wer"
     loss: float = 1.0
-    silent_share: float = 0.0
+    empty_rate: float = 0.0
 
     written: str = ""
 
@@ -98,7 +98,7 @@ class Scored:
 class Done:
     task: Fit
     progress: Progress
-    heard: trainings.Heard
+    heard: trainings.Recorder
     kept: list[float]
     judged: list[float]
     path: Path
@@ -111,7 +111,7 @@ def fitted(
     tmp_path: Path, feed=ONE, *, scores=None, ema=0.0, progress=None, stop=lambda: False, task=None, **options
 ) -> Done:
     task = task or Fit()
-    heard, kept, judged = trainings.Heard(), [], []
+    heard, kept, judged = trainings.Recorder(), [], []
     left = iter(scores or [])
 
     def judge(epoch: int) -> Scored:
@@ -188,13 +188,13 @@ def test_the_rate_follows_the_schedule(tmp_path) -> None:
 
 def test_evaluations_come_every_so_many_epochs_and_at_the_end(tmp_path) -> None:
     done = fitted(tmp_path, max_epochs=5, eval_epochs=2, scores=[0.5, 0.4, 0.3])
-    assert len(done.heard.judgements) == 3
+    assert len(done.heard.scores) == 3
     assert done.progress.best_epoch == 5
 
 
 def test_the_best_weights_are_kept_and_worse_ones_are_not(tmp_path) -> None:
     done = fitted(tmp_path, max_epochs=4, scores=[0.5, 0.3, 0.4, 0.2])
-    assert [best for _, best in done.heard.judgements] == [True, True, False, True]
+    assert [best for _, best in done.heard.scores] == [True, True, False, True]
     assert done.kept == [done.judged[0], done.judged[1], done.judged[3]]
     assert (done.progress.best_score, done.progress.best_epoch) == (0.2, 4)
 
@@ -231,7 +231,7 @@ def test_another_schedule_knows_no_plateau(tmp_path) -> None:
 
 def test_early_stopping_waits_for_its_patience_and_a_better_score_resets_it(tmp_path) -> None:
     done = fitted(tmp_path, max_epochs=20, early_stopping=2, scores=[0.5, 0.6, 0.4, 0.6, 0.6, 0.1])
-    assert len(done.heard.judgements) == 5
+    assert len(done.heard.scores) == 5
     assert done.progress.finished
     assert (done.progress.epoch, done.progress.step, done.progress.best_epoch) == (5, 10, 3)
     again = fitted(tmp_path, max_epochs=20, early_stopping=2, scores=[0.0])

@@ -6,20 +6,20 @@ from torch import nn
 
 from crnn_audio.errors import RecipeError, RunError
 from crnn_audio.training import ranks
-from crnn_audio.training.ranks import ALONE, Ranks
+from crnn_audio.training.ranks import SINGLE, Ranks
 
 
 def test_alone_everything_is_as_it_is(monkeypatch) -> None:
     monkeypatch.setattr(ranks.dist, "all_reduce", lambda *_: pytest.fail("there is nobody to talk to"))
     value = object()
-    assert ALONE.leads
-    assert ALONE.sums(2, 0.5) == [2, 0.5]
-    assert [ALONE.any(True), ALONE.any(False)] == [True, False]
-    assert ALONE.told(value) is value
-    assert ALONE.gathered(value) == [value]
-    ALONE.agree(value, "things")
-    ALONE.add_gradients([nn.Parameter(torch.ones(2))])
-    assert ALONE.is_first_to_tell()
+    assert SINGLE.is_main
+    assert SINGLE.sums(2, 0.5) == [2, 0.5]
+    assert [SINGLE.any(True), SINGLE.any(False)] == [True, False]
+    assert SINGLE.told(value) is value
+    assert SINGLE.gathered(value) == [value]
+    SINGLE.agree(value, "things")
+    SINGLE.add_gradients([nn.Parameter(torch.ones(2))])
+    assert SINGLE.is_first_to_tell()
 
 
 @pytest.mark.parametrize("missing", [None, *ranks.TORCHRUN])
@@ -28,8 +28,8 @@ def test_one_process_or_half_of_torchruns_words_are_no_team(monkeypatch, missing
         monkeypatch.setenv(name, "1" if missing is None else "2")
     if missing:
         monkeypatch.delenv(missing)
-    with ranks.joined("cpu") as found:
-        assert found is ALONE
+    with ranks.initialized("cpu") as found:
+        assert found is SINGLE
 
 
 def two(monkeypatch, other: list[torch.Tensor]) -> Ranks:
@@ -73,7 +73,7 @@ def test_each_process_takes_the_gpu_of_its_number(monkeypatch) -> None:
     on = Ranks(3, 4, local_rank=1, local_count=2)
     assert on.device("auto") == on.device("cuda") == torch.device("cuda:1")
     assert on.device("cpu") == torch.device("cpu")
-    assert ALONE.device("cuda:1") == torch.device("cuda:1")
+    assert SINGLE.device("cuda:1") == torch.device("cuda:1")
     with pytest.raises(RecipeError, match=r"'cuda:0' is one GPU for 4 processes\. Write device=cuda"):
         on.device("cuda:0")
     with pytest.raises(RecipeError, match="3 processes on this machine and 2 GPUs"):

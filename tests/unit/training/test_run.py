@@ -29,7 +29,7 @@ from tests.trainings import in_child, quietly
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
 
 
 @pytest.fixture(scope="module")

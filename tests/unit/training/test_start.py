@@ -21,7 +21,7 @@ from tests import trainings
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def measured(recipe, tmp_path: Path, name: str = "run") -> tuple[list[float], li
 def test_the_statistics_are_those_of_all_frames_together(root, tmp_path) -> None:
     recipe = trainings.small(root, {"augment.speed": [0.9, 1.1], "augment.spec_augment": {}})
     mean, std = measured(recipe, tmp_path)
-    front_end = build.front_end(recipe.features)
+    front_end = recognition.front_end(recipe.features)
     frames = []
     for cut in build.splits(recipe)["train"]:
         wave = torch.from_numpy(soundfile.read(cut.recording.path, dtype="float32")[0])

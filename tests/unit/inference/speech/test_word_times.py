@@ -202,7 +202,7 @@ def recording(wave: np.ndarray) -> bytes:
 @cache
 def bins(kind: str) -> dict[str, int]:
     """The bin in which each tone is loudest."""
-    front_end, loudest = build.FRONT_ENDS[kind](sample_rate=RATE, num_mels=BINS), {}
+    front_end, loudest = recognition.FRONT_ENDS[kind](sample_rate=RATE, num_mels=BINS), {}
     for letter in TONES:
         wave = torch.from_numpy(sound(letter * 20)).unsqueeze(0)
         features, _ = front_end(wave, torch.tensor([wave.shape[1]]))
