@@ -34,7 +34,7 @@ from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.text import TextRecipe
-from crnn_audio.errors import CrnnAudioError, RunError
+from crnn_audio.errors import CrnnAudioError, OldRecipeError, RunError
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -253,6 +253,11 @@ def open_run(model: str | Path) -> Run:
         speech = recipe if isinstance(recipe, RecognitionRecipe) else None
         has_tokens = isinstance(recipe, RecognitionRecipe | TextRecipe)
         vocabulary = Vocabulary.load(path / "vocabulary.json") if has_tokens else None
+    except OldRecipeError as error:
+        raise RunError(
+            f"{path}: trained by an earlier version, with other names of fields. Change them in its recipe.yaml as "
+            f"listed here, or train again.\n{error}"
+        ) from None
     except (CrnnAudioError, OSError) as error:
         raise RunError(f"{path}: damaged. {error}") from None
     normalized = speech is not None and speech.features.normalize == "global"
