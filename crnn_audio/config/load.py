@@ -54,8 +54,8 @@ def loads(text: str, overrides: Sequence[str], kinds: Kinds, *, source: str = "r
     lines += [f"{_label(problem, applied, document.value)}: {problem.text}" for problem in problems]
     if lines:
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        error = OldRecipeError if renamed else RecipeError
-        raise error("\n  ".join([f"{source}: {count}", *lines]))
+        kind = OldRecipeError if renamed else RecipeError
+        raise kind("\n  ".join([f"{source}: {count}", *lines]))
     return recipe
 
 
