@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor
 
 
@@ -73,109 +73,39 @@ class SpeechBatch:
 
 
 @dataclass(frozen=True)
-class RollBatch:
-    """Piano rolls, a piece or a part of one a row: what is heard of frames, and the keys of the one that follows each.
+class SequenceBatch:
+    """Sequences or parts of them, one a row: inputs, the target after each, and how much each loss counts.
 
-    `begins` says which rows are at the beginning of a piece.
+    Weights are those of the losses, one for each or for each of their columns: 0 for padding and for what is not to be
+    predicted. `begins` says which rows are at the beginning of a sequence, where the state is zero.
     """
 
-    heard: Float[Tensor, "B T F"]
-    next: Float[Tensor, "B T K"]
+    inputs: Num[Tensor, "B T N"]
+    targets: Num[Tensor, "B T *P"]
+    weights: Float[Tensor, "B T *W"]
     lengths: Int[Tensor, " B"]
     begins: Bool[Tensor, " B"]
     cut_ids: tuple[str, ...]
 
     @property
     def size(self) -> int:
-        """Frames that are to be foretold."""
-        return int(self.lengths.sum())
+        """Losses that count: frames or tokens."""
+        return int(self.weights.sum())
 
     @property
     def amount(self) -> float:
-        """Frames, padding not counted."""
-        return float(self.size)
-
-    @property
-    def padded_amount(self) -> float:
-        """Frames and padding."""
-        return float(self.heard.shape[0] * self.heard.shape[1])
-
-    def to(self, device: torch.device) -> "RollBatch":
-        """The same on a device."""
-        moved = {name: getattr(self, name).to(device) for name in ("heard", "next", "lengths", "begins")}
-        return replace(self, **moved)
-
-
-@dataclass(frozen=True)
-class EventBatch:
-    """Pieces as rows of tokens, a piece or a part of one a row of the batch.
-
-    `columns` is what the network is told before each row is drawn, the tokens of the row before it first; `next` are
-    the tokens of that row, from 1, and `drawn` which of its columns are to be foretold (the others are given). `begins`
-    says which rows of the batch are at the beginning of a piece.
-    """
-
-    columns: Int[Tensor, "B T N"]
-    next: Int[Tensor, "B T P"]
-    drawn: Bool[Tensor, "B P"]
-    lengths: Int[Tensor, " B"]
-    begins: Bool[Tensor, " B"]
-    cut_ids: tuple[str, ...]
-
-    @property
-    def size(self) -> int:
-        """Tokens that are to be foretold."""
-        return int((self.lengths.unsqueeze(1) * self.drawn).sum())
-
-    @property
-    def amount(self) -> float:
-        """Rows, padding not counted."""
+        """Inputs, padding not counted."""
         return float(self.lengths.sum())
 
     @property
     def padded_amount(self) -> float:
-        """Rows and padding."""
-        return float(self.next.shape[0] * self.next.shape[1])
+        """Inputs and padding."""
+        return float(self.inputs.shape[0] * self.inputs.shape[1])
 
-    def to(self, device: torch.device) -> "EventBatch":
+    def to(self, device: torch.device) -> "SequenceBatch":
         """The same on a device."""
-        moved = {name: getattr(self, name).to(device) for name in ("columns", "next", "drawn", "lengths", "begins")}
-        return replace(self, **moved)
-
-
-@dataclass(frozen=True)
-class TextBatch:
-    """Stretches of a text, or windows on it, a row each: the tokens that are heard, and the one that follows each.
-
-    Before a text or a window nothing is known, which is heard as the id 0. In `next` it marks what is not to be
-    foretold: padding, and in windows all but the last token. `begins` says which rows begin from a state of zero.
-    """
-
-    heard: Int[Tensor, "B T"]
-    next: Int[Tensor, "B T"]
-    lengths: Int[Tensor, " B"]
-    begins: Bool[Tensor, " B"]
-    cut_ids: tuple[str, ...]
-
-    @property
-    def size(self) -> int:
-        """Tokens that are to be foretold."""
-        return int((self.next > 0).sum())
-
-    @property
-    def amount(self) -> float:
-        """Tokens that are heard, padding not counted."""
-        return float(self.lengths.sum())
-
-    @property
-    def padded_amount(self) -> float:
-        """Tokens and padding."""
-        return float(self.heard.numel())
-
-    def to(self, device: torch.device) -> "TextBatch":
-        """The same on a device."""
-        moved = {name: getattr(self, name).to(device) for name in ("heard", "next", "lengths", "begins")}
-        return replace(self, **moved)
+        names = ("inputs", "targets", "weights", "lengths", "begins")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from crnn_audio.batching.events import EventPiece
+from crnn_audio.batching.music import EncodedPiece
 from crnn_audio.builders.events import pitch_columns
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.corpora import jsb16, tunes
 from crnn_audio.corpora.tunes import Tune
-from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.crnn import Crnn
-from crnn_audio.models.embedding import EventFront
+from crnn_audio.models.embedding import RowFront
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.symbolic import chorales, events, quartet
 from crnn_audio.symbolic.representation import Places
 from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
-from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.tasks.prediction import Prediction
 from tests import trainings
 
 CONDITIONS = (4, 3)
@@ -31,14 +31,15 @@ ABOUT = Score((), metres=(Metre(0.0, 4, 4),), keys=(Key(0.0, 1),))
 
 def task(
     representation: ModuleType, *, cell: str = "lstm", ahead: bool = False, hidden_size: int = 8, intervals: bool = True
-) -> NextToken:
+) -> Prediction:
     """A network of that representation in float64, with weights that are all off their initial zeros."""
     columns = [size + 1 for size in representation.VOCABULARY]
-    listener = Recurrent(len(columns) * 4, hidden_size=5, num_layers=1) if ahead else None
-    front = EventFront([*columns, *representation.TOLD_SIZES, *CONDITIONS], 4, columns if ahead else (), listener)
+    encoder = Recurrent(len(columns) * 4, hidden_size=5, num_layers=1) if ahead else None
+    front = RowFront([*columns, *representation.TOLD_SIZES, *CONDITIONS], 4, columns if ahead else (), encoder)
     recurrent = Recurrent(front.output_size, cell=cell, hidden_size=hidden_size, num_layers=2, bidirectional=False)
     voices = pitch_columns(representation, front) if intervals else ()
-    made = NextToken(Crnn(front, recurrent, ChainHead(hidden_size, representation.VOCABULARY, 7, voices=voices)))
+    head = AutoregressiveHead(hidden_size, representation.VOCABULARY, 7, voices=voices)
+    made = Prediction(Crnn(front, recurrent, head))
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -76,12 +77,12 @@ def chorale(seed: int, bars: int = 2, title: str = "") -> Score:
 MADE = {chorales: chorale, events: melody, quartet: chorale}
 
 
-def piece(representation: ModuleType, seed: int, bars: int = 2) -> EventPiece:
+def piece(representation: ModuleType, seed: int, bars: int = 2) -> EncodedPiece:
     """A made-up piece as tokens."""
     score = MADE[representation](seed, bars)
     rows = representation.encode(score)
     condition = np.array([seed % CONDITIONS[0], seed % CONDITIONS[1]])
-    return EventPiece(f"piece-{seed}", rows, representation.told(rows, score), condition)
+    return EncodedPiece(f"piece-{seed}", rows, representation.told(rows, score), condition)
 
 
 def allowed(places: Places, drawn: Sequence[int]) -> np.ndarray:

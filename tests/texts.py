@@ -9,10 +9,10 @@ import torch
 
 from crnn_audio.config.text import TextRecipe
 from crnn_audio.models.crnn import Crnn
-from crnn_audio.models.heads import NextTokenHead
+from crnn_audio.models.heads import SoftmaxHead
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
-from crnn_audio.tasks.language import Language
+from crnn_audio.tasks.prediction import Prediction
 from tests import trainings
 
 WORDS = "the a cat dog sat ran on under mat hat and then, Said. Who? it's".split()
@@ -33,12 +33,12 @@ def file(path: Path, length: int = 3000, seed: int = 0) -> Path:
     return path
 
 
-def task(*, cell: str = "lstm", size: int = 5, tied: bool = False, window: int = 0, num_ids: int = 9) -> Language:
+def task(*, cell: str = "lstm", size: int = 5, tied: bool = False, window: int = 0, num_ids: int = 9) -> Prediction:
     """A network in float64, with weights that are all off their initial zeros."""
     front = TokenFront(num_ids, size)
     recurrent = Recurrent(front.output_size, cell=cell, hidden_size=8, num_layers=2, bidirectional=False)
-    head = NextTokenHead(8, num_ids - 1, front if tied else None, projection=tied)
-    made = Language(Crnn(front, recurrent, head), window=window)
+    head = SoftmaxHead(8, num_ids - 1, front if tied else None, projection=tied)
+    made = Prediction(Crnn(front, recurrent, head), context_length=window)
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))

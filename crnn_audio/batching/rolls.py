@@ -1,71 +1,69 @@
-"""Batches of piano rolls: what is heard of the frames of a span of rows, and the frame that follows each of them."""
+"""Piano rolls as sequences: inputs are a frame's keys, optionally with a copy context; the target is the next frame."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-from crnn_audio.batching.rows import Span, whole_spans
+from crnn_audio.batching import sequence
+from crnn_audio.batching.sequence import Span
 from crnn_audio.symbolic.pianoroll import NUM_KEYS, Roll
 from crnn_audio.symbolic.recall import Recall
-from crnn_audio.types import RollBatch
+from crnn_audio.types import SequenceBatch
 
-Heard = Float[np.ndarray, "_ F"]
-NUM_RECALLED = NUM_KEYS + 1
-"""Numbers of a frame that tell what came where the piece was longest as it is now."""
+Inputs = Float[np.ndarray, "_ F"]
+COPY_SIZE = NUM_KEYS + 1
+"""Numbers of a frame's copy context."""
 
 
-def nothing_yet() -> Recall:
-    """What is recalled before a piece."""
+@dataclass(frozen=True)
+class Rolls:
+    """Piano rolls, their ids, and the network's inputs for all their frames."""
+
+    rolls: Sequence[Roll]
+    ids: Sequence[str]
+    inputs: Sequence[Inputs]
+
+    @classmethod
+    def of(cls, rolls: Sequence[Roll], ids: Sequence[str], *, copy_context: bool = False) -> "Rolls":
+        """The rolls with their inputs."""
+        before = copy_context_of_nothing() if copy_context else None
+        return cls(rolls, ids, [inputs_of(roll, before)[0] for roll in rolls])
+
+    @property
+    def lengths(self) -> list[int]:
+        """Frames of each that have a next one."""
+        return [len(roll) - 1 for roll in self.rolls]
+
+    def batch(self, spans: Sequence[Span], epoch: int = 0) -> SequenceBatch:
+        """The spans side by side, padded with silence; in every epoch they are the same."""
+        parts = [(self.rolls[one.index], self.inputs[one.index], one.start, one.start + one.length) for one in spans]
+        return sequence.batch(
+            [inputs[start:end] for _, inputs, start, end in parts],
+            [roll[start + 1 : end + 1].astype(np.float32) for roll, _, start, end in parts],
+            [np.ones(span.length) for span in spans],
+            spans,
+            [self.ids[span.index] for span in spans],
+        )
+
+
+def copy_context_of_nothing() -> Recall:
+    """The copy context before a piece."""
     return Recall.of_nothing(1, NUM_KEYS, together=True)
 
 
-def hear(frames: Roll, recall: Recall | None = None) -> tuple[Heard, Recall | None]:
-    """What the network hears of these frames: their keys, and after `recall` of those before them what may follow.
+def inputs_of(frames: Roll, recall: Recall | None = None) -> tuple[Inputs, Recall | None]:
+    """The network's inputs for these frames: their keys and, given that of the frames before, their copy context.
 
-    That is the frame that came where the piece was longest as it is now, and log(1 + frames for which it was so). What
-    is recalled after these frames comes back, too.
+    The copy context is the frame that followed the longest earlier match of the piece's end, and log(1 + frames of the
+    match). Also returns the copy context after these frames.
     """
     if recall is None:
         return frames.astype(np.float32), None
-    found = np.zeros((len(frames), NUM_RECALLED), dtype=np.float32)
+    found = np.zeros((len(frames), COPY_SIZE), dtype=np.float32)
     for time in range(len(frames)):
         recall = recall.after(frames[time : time + 1])
-        came, agreed = recall.found
-        found[time, :NUM_KEYS], found[time, NUM_KEYS:] = came[0], np.log1p(agreed[0])
+        following, length = recall.found
+        found[time, :NUM_KEYS], found[time, NUM_KEYS:] = following[0], np.log1p(length[0])
     return np.concatenate([frames.astype(np.float32), found], axis=1), recall
-
-
-def all_heard(rolls: Sequence[Roll], recall: bool) -> list[Heard]:
-    """The same of whole pieces."""
-    return [hear(roll, nothing_yet() if recall else None)[0] for roll in rolls]
-
-
-def batch(
-    rolls: Sequence[Roll], names: Sequence[str], spans: Sequence[Span], heard: Sequence[Heard] | None = None
-) -> RollBatch:
-    """The spans side by side, padded with silence; what is heard of the rolls is by default their keys."""
-    frames, longest = heard or all_heard(rolls, recall=False), max(span.length for span in spans)
-    sounds = np.zeros((len(spans), longest, frames[0].shape[1]), dtype=np.float32)
-    following = np.zeros((len(spans), longest, NUM_KEYS), dtype=np.float32)
-    for row, span in enumerate(spans):
-        end = span.start + span.length
-        sounds[row, : span.length] = frames[span.index][span.start : end]
-        following[row, : span.length] = rolls[span.index][span.start + 1 : end + 1]
-    return RollBatch(
-        heard=torch.from_numpy(sounds),
-        next=torch.from_numpy(following),
-        lengths=torch.tensor([span.length for span in spans]),
-        begins=torch.tensor([span.start == 0 for span in spans]),
-        cut_ids=tuple(names[span.index] for span in spans),
-    )
-
-
-def whole_batches(
-    rolls: Sequence[Roll], names: Sequence[str], rows: int, *, recall: bool = False
-) -> Iterator[RollBatch]:
-    """Every piece once and whole, the longest first, for judging."""
-    heard = all_heard(rolls, recall)
-    for spans in whole_spans([len(roll) for roll in rolls], rows):
-        yield batch(rolls, names, spans, heard)

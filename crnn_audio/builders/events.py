@@ -8,26 +8,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from crnn_audio.batching import events as batches
-from crnn_audio.batching.events import EventPiece, Variation
-from crnn_audio.batching.rows import RowFeed, Span
+from crnn_audio.batching.music import Augmentation, EncodedPiece, Pieces
+from crnn_audio.batching.sequence import SequenceFeed
 from crnn_audio.builders.parts import rebuilding
 from crnn_audio.builders.scores import REPRESENTATIONS, as_rows, keyed, own_condition, rows_of
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.corpora import CORPORA, home, midi_folder
 from crnn_audio.corpora.tunes import Tune, divided
 from crnn_audio.errors import DataError
-from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.crnn import Crnn
-from crnn_audio.models.embedding import EventFront
+from crnn_audio.models.embedding import RowFront
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, told_of_all
 from crnn_audio.symbolic.score import Score
-from crnn_audio.tasks.next_token import NextToken
-from crnn_audio.types import EventBatch
+from crnn_audio.tasks.prediction import Prediction
 
 COUNTED = {"bars", "pickup"}
 RARE = 5
@@ -62,7 +60,7 @@ def music(recipe: MusicRecipe, progress: home.Progress | None = None) -> Music:
 class Encoded:
     """A split as tokens, and the pieces that the representation does not hold, each with the reason."""
 
-    pieces: list[EventPiece]
+    pieces: list[EncodedPiece]
     left_out: dict[str, str]
 
 
@@ -96,7 +94,7 @@ def encoded(recipe: MusicRecipe, chosen: Sequence[Tune], known: Conditions) -> E
             left_out[tune.id] = str(error)
     told = told_of_all(representation, [rows for _, rows, _ in held], [about for *_, about in held])
     pieces = [
-        EventPiece(tune.id, rows, known_before, _ids(known, condition_of(tune)))
+        EncodedPiece(tune.id, rows, known_before, _ids(known, condition_of(tune)))
         for (tune, rows, _), known_before in zip(held, told, strict=True)
     ]
     return Encoded(pieces, left_out)
@@ -106,12 +104,12 @@ def _ids(known: Conditions, condition: Mapping[str, str]) -> np.ndarray:
     return np.array(known.ids(known.usable(condition)), dtype=np.int64)
 
 
-def variants(recipe: MusicRecipe, pieces: Sequence[EventPiece], known: Conditions) -> list[list[EventPiece]]:
+def variants(recipe: MusicRecipe, pieces: Sequence[EncodedPiece], known: Conditions) -> list[list[EncodedPiece]]:
     """Each piece in all transpositions that the recipe allows and the representation holds, the original among them."""
     return [_variants(recipe, piece, known) for piece in pieces]
 
 
-def _variants(recipe: MusicRecipe, piece: EventPiece, known: Conditions) -> list[EventPiece]:
+def _variants(recipe: MusicRecipe, piece: EncodedPiece, known: Conditions) -> list[EncodedPiece]:
     representation = REPRESENTATIONS[recipe.data.representation]
     condition = known.named(piece.condition.tolist())
     found = []
@@ -119,27 +117,27 @@ def _variants(recipe: MusicRecipe, piece: EventPiece, known: Conditions) -> list
         rows = representation.transposed(piece.rows, semitones)
         if rows is not None:
             ids = _ids(known, conditions.transposed(condition, semitones))
-            found.append(EventPiece(piece.id, rows, representation.retold(piece.told, semitones), ids))
+            found.append(EncodedPiece(piece.id, rows, representation.retold(piece.context, semitones), ids))
     return found
 
 
-def next_token(recipe: MusicRecipe, known: Conditions) -> NextToken:
+def next_token(recipe: MusicRecipe, known: Conditions) -> Prediction:
     """The whole model, with initial weights that depend on the seed alone."""
     torch.manual_seed(recipe.seed)
     representation, model = REPRESENTATIONS[recipe.data.representation], recipe.model
     columns = [size + 1 for size in representation.VOCABULARY]
-    listener = None
+    encoder = None
     if model.encoder:
-        listener = Recurrent(len(columns) * model.embedding_size, **model.encoder.model_dump(), bidirectional=True)
-    front = EventFront(
+        encoder = Recurrent(len(columns) * model.embedding_size, **model.encoder.model_dump(), bidirectional=True)
+    front = RowFront(
         [*columns, *representation.TOLD_SIZES, *known.sizes],
         model.embedding_size,
-        columns if listener else (),
-        listener,
+        columns if encoder else (),
+        encoder,
     )
     recurrent = Recurrent(front.output_size, **model.recurrent.model_dump())
     voices = pitch_columns(representation, front) if model.intervals else ()
-    head = ChainHead(
+    head = AutoregressiveHead(
         recurrent.output_size,
         representation.VOCABULARY,
         model.head_size,
@@ -147,16 +145,16 @@ def next_token(recipe: MusicRecipe, known: Conditions) -> NextToken:
         voices,
         model.interval_gain,
     )
-    return NextToken(Crnn(front, recurrent, head), mixed=recipe.precision == "bf16")
+    return Prediction(Crnn(front, recurrent, head), mixed=recipe.precision == "bf16")
 
 
-def pitch_columns(representation: Representation, front: EventFront) -> list[PitchColumn]:
+def pitch_columns(representation: Representation, front: RowFront) -> list[PitchColumn]:
     """Where in what the front reads the pitches stand; those that are given come last."""
-    first = front.num_known if front.num_ahead else None
+    first = front.num_known if front.num_fixed else None
     return [replace(one, given=None if first is None else first + one.place) for one in representation.PITCHED]
 
 
-def composing(run: Run) -> NextToken:
+def composing(run: Run) -> Prediction:
     """The model of a run directory, before it is given its weights.
 
     Raises:
@@ -167,16 +165,11 @@ def composing(run: Run) -> NextToken:
 
 
 def event_feed(
-    recipe: MusicRecipe, training: Sequence[EventPiece], known: Conditions, rank: int = 0, ranks: int = 1
-) -> RowFeed[EventBatch]:
+    recipe: MusicRecipe, training: Sequence[EncodedPiece], known: Conditions, rank: int = 0, ranks: int = 1
+) -> SequenceFeed:
     """The training split as global batches, and their order in each epoch; a rank reads its share of each."""
-    choices, data = variants(recipe, training, known), recipe.data
+    data = recipe.data
     melody = REPRESENTATIONS[data.representation].PITCHED[0].place
-    variation = Variation(recipe.seed, recipe.task.fixed_voice_probability, melody, recipe.task.condition_dropout)
-    ahead = recipe.model.encoder is not None
-
-    def gather(spans: Sequence[Span], epoch: int) -> EventBatch:
-        return batches.batch([variation.piece(choices[span.index], epoch) for span in spans], spans, ahead=ahead)
-
-    lengths = [len(piece.rows) + 1 for piece in training]
-    return RowFeed(lengths, gather, data.batch_size, data.bptt, recipe.seed, data.accumulate, rank, ranks)
+    augmentation = Augmentation(recipe.seed, recipe.task.fixed_voice_probability, melody, recipe.task.condition_dropout)
+    pieces = Pieces(variants(recipe, training, known), recipe.model.encoder is not None, augmentation)
+    return SequenceFeed(pieces, data.batch_size, data.bptt, recipe.seed, data.accumulate, rank, ranks)

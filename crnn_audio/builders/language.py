@@ -7,22 +7,21 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from crnn_audio.batching import texts as batches
-from crnn_audio.batching.rows import RowFeed
+from crnn_audio.batching.sequence import SequenceFeed
+from crnn_audio.batching.text import Segments, Windows
 from crnn_audio.builders.parts import rebuilding
 from crnn_audio.config.text import TextRecipe
 from crnn_audio.corpora import CORPORA, home, texts
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.models.crnn import Crnn
-from crnn_audio.models.heads import NextTokenHead
+from crnn_audio.models.heads import SoftmaxHead
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
 from crnn_audio.runs import Run
-from crnn_audio.tasks.language import Language
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.text import tokens, words
 from crnn_audio.text.plain import num_lost, plain
 from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.types import TextBatch
 
 
 @dataclass(frozen=True)
@@ -83,22 +82,23 @@ def encoded_text(recipe: TextRecipe, found: Text, vocabulary: Vocabulary) -> dic
     return ids
 
 
-def language(recipe: TextRecipe, vocabulary: Vocabulary) -> Language:
+def language(recipe: TextRecipe, vocabulary: Vocabulary) -> Prediction:
     """The whole model, with initial weights that depend on the seed alone."""
     torch.manual_seed(recipe.seed)
     model = recipe.model
     front = TokenFront(len(vocabulary), model.embedding_size, model.embedding_dropout)
     recurrent = Recurrent(front.output_size, **model.recurrent.model_dump())
-    head = NextTokenHead(
+    head = SoftmaxHead(
         recurrent.output_size,
         len(vocabulary) - 1,
         front if model.tied else None,
         projection=model.output_projection,
     )
-    return Language(Crnn(front, recurrent, head), window=recipe.data.context_length, mixed=recipe.precision == "bf16")
+    network, mixed = Crnn(front, recurrent, head), recipe.precision == "bf16"
+    return Prediction(network, context_length=recipe.data.context_length, mixed=mixed)
 
 
-def writing(run: Run) -> Language:
+def writing(run: Run) -> Prediction:
     """The model of a run directory, before it is given its weights.
 
     Raises:
@@ -108,7 +108,7 @@ def writing(run: Run) -> Language:
         return language(run.language, run.vocabulary)
 
 
-def text_feed(recipe: TextRecipe, training: Int[np.ndarray, " T"], rank: int = 0, ranks: int = 1) -> RowFeed[TextBatch]:
+def text_feed(recipe: TextRecipe, training: Int[np.ndarray, " T"], rank: int = 0, ranks: int = 1) -> SequenceFeed:
     """The training split as global batches, and their order in each epoch; a rank reads its share of each.
 
     Raises:
@@ -120,17 +120,6 @@ def text_feed(recipe: TextRecipe, training: Int[np.ndarray, " T"], rank: int = 0
             f"data.bptt: {data.bptt} carries a state from step to step, which {ranks} processes cannot "
             "save together. Train with one process, or by windows (data.context_length)."
         )
-    rows = (
-        batches.Windows(training, data.context_length)
-        if data.context_length
-        else batches.Stretches(training, data.batch_size, recipe.seed)
-    )
-    return batches.feed(
-        rows,
-        batch_rows=data.batch_size,
-        chunk=data.bptt,
-        seed=recipe.seed,
-        accumulate=data.accumulate,
-        rank=rank,
-        ranks=ranks,
-    )
+    context, segments = data.context_length, Segments(training, data.batch_size, recipe.seed)
+    sequences, bptt = (Windows(training, context), 0) if context else (segments, data.bptt)
+    return SequenceFeed(sequences, data.batch_size, bptt, recipe.seed, data.accumulate, rank, ranks)

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from crnn_audio import build
-from crnn_audio.batching import events as batches
-from crnn_audio.batching.rows import Span
+from crnn_audio.batching import music as batches
+from crnn_audio.batching.sequence import Span
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.wishes import Beginning, beginning, kept_voices
@@ -17,7 +17,7 @@ from crnn_audio.runs import Run
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import Drawn, Request, compose, scored
-from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.tasks.prediction import Prediction
 
 Music = Score | str | Path
 """A piece: itself, a file, or note names such as "C4 E4 G4:2"."""
@@ -99,7 +99,7 @@ class Likelihood:
 class Composer:
     """Writes music, and says how likely a given piece is; `crnn_audio.load` makes one."""
 
-    def __init__(self, run: Run, task: NextToken) -> None:
+    def __init__(self, run: Run, task: Prediction) -> None:
         self.run = run
         self.task = task.eval()
         self.data = run.events.data
@@ -227,12 +227,12 @@ class Composer:
             raise DataError(f"{unknown[0]!r} is no column of this model; it has {', '.join(columns)}.")
         ids = np.array(self.run.conditions.ids(begun.condition), dtype=np.int64)
         told = self.representation.told(begun.rows, build.as_rows(self.data, begun.about))
-        one = batches.EventPiece("", begun.rows, told, ids)
+        one = batches.EncodedPiece("", begun.rows, told, ids)
         drawn = np.array([name not in given for name in columns])
-        ahead = self.task.front.listener is not None
-        batch = batches.batch([(one, drawn)], [Span(0, 0, len(begun.rows))], ahead=ahead)
+        spans = [Span(0, 0, len(begun.rows))]
+        batch = batches.batch([(one, drawn)], spans, reads_ahead=self.task.reads_ahead)
         (nats,) = scored(self.task, batch.to(self.device))
-        nats = nats * drawn * self.representation.counted(begun.rows)
+        nats = nats * self.representation.counted(begun.rows)
         return Likelihood(nats, columns, self.representation.num_notes(begun.rows), begun.remarks)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import build
-from crnn_audio.batching.events import whole_batches
+from crnn_audio.batching.music import Pieces
+from crnn_audio.batching.sequence import whole
 from crnn_audio.corpora import home
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.decoding.sampling import Sampling
@@ -92,7 +93,7 @@ def evaluate_events(
     found = build.music(recipe.model_copy(update={"data": data}), progress).splits
     chosen = build.required(found, split, data.name)
     pieces = build.encoded(recipe, chosen, composer.run.conditions).pieces
-    batches = whole_batches(pieces, ROWS, ahead=composer.task.front.listener is not None)
+    batches = whole(Pieces([[piece] for piece in pieces], composer.task.reads_ahead), ROWS)
     judged = judge_next_token(composer.task, (one.to(composer.device) for one in batches), composer.representation)
     comparison = None
     if like := chosen[:written]:

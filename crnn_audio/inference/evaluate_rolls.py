@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crnn_audio import build
-from crnn_audio.batching.rolls import whole_batches
+from crnn_audio.batching.rolls import Rolls
+from crnn_audio.batching.sequence import whole
 from crnn_audio.corpora import home
 from crnn_audio.errors import DIVERGED, RunError
 from crnn_audio.inference.predictor import Predictor
@@ -84,7 +85,7 @@ def evaluate_rolls(
     found = build.pieces(recipe.model_copy(update={"data": data}), progress)
     chosen = build.required(found, split, data.name)
     train, rolls = [piece.roll for piece in found["train"]], [piece.roll for piece in chosen]
-    batches = whole_batches(rolls, [piece.id for piece in chosen], ROWS, recall=data.copy_context)
+    batches = whole(Rolls.of(rolls, [piece.id for piece in chosen], copy_context=data.copy_context), ROWS)
     judged = judge_next_frame(predictor.task, (one.to(predictor.device) for one in batches))
     if not math.isfinite(judged.score):
         raise RunError(f"{predictor.run.path}: {DIVERGED}")

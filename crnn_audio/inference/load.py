@@ -15,14 +15,12 @@ from crnn_audio.inference.predictor import Predictor
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.writer import Writer
 from crnn_audio.runs import Run
-from crnn_audio.tasks.language import Language
-from crnn_audio.tasks.next_frame import NextFrame
-from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.recognition import Recognition
 
 Model = Recognizer | Predictor | Composer | Writer
 Kind = TypeVar("Kind", Recognizer, Composer, Writer)
-Task = TypeVar("Task", Recognition, NextFrame, NextToken, Language)
+Task = TypeVar("Task", Recognition, Prediction)
 
 
 def load(model: str | Path, *, device: str = "auto", weights: str = "best") -> Model:
@@ -109,7 +107,7 @@ def _placed(task: Task, device: str) -> Task:
     return task.to(place)
 
 
-def _take_weights(run: Run, task: Recognition | NextFrame | NextToken | Language, weights: str) -> None:
+def _take_weights(run: Run, task: Recognition | Prediction, weights: str) -> None:
     try:
         task.model.load_state_dict(run.weights(weights))
     except RuntimeError as error:

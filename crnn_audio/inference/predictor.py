@@ -6,13 +6,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from crnn_audio.batching.rolls import all_heard, batch, hear, nothing_yet
-from crnn_audio.batching.rows import Span
+from crnn_audio.batching.rolls import Rolls, copy_context_of_nothing, inputs_of
+from crnn_audio.batching.sequence import whole
 from crnn_audio.models.crnn import Carry
+from crnn_audio.models.heads import SigmoidHead
+from crnn_audio.models.nade import NadeHead
 from crnn_audio.runs import Run
 from crnn_audio.symbolic.pianoroll import Roll
 from crnn_audio.symbolic.recall import Recall
-from crnn_audio.tasks.next_frame import NextFrame
+from crnn_audio.tasks.prediction import Prediction
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Running:
 class Predictor:
     """Reads piano rolls and foretells them; `crnn_audio.load` makes one."""
 
-    def __init__(self, run: Run, task: NextFrame) -> None:
+    def __init__(self, run: Run, task: Prediction) -> None:
         self.run = run
         self.task = task.eval()
         self.device = next(task.model.parameters()).device
@@ -36,10 +38,8 @@ class Predictor:
         """The negative log-likelihood in nats of each frame but the first, given all before it."""
         if len(roll) < 2:
             return np.zeros(0, dtype=np.float32)
-        heard = all_heard([roll], self.run.rolls.data.copy_context)
-        whole = batch([roll], [""], [Span(0, 0, len(roll) - 1)], heard).to(self.device)
-        drive = self.task(whole.heard, whole.lengths)
-        losses: np.ndarray = self.task.losses(drive, whole.next, whole.lengths)[0].cpu().numpy()
+        (batch,) = whole(Rolls.of([roll], [""], copy_context=self.run.rolls.data.copy_context), 1)
+        losses: np.ndarray = self.task.losses(batch.to(self.device))[0][0].cpu().numpy()
         return losses
 
     @torch.inference_mode()
@@ -48,8 +48,10 @@ class Predictor:
 
         Of a joint head it is the chance whatever the other keys do, as far as 128 draws tell.
         """
-        begun = nothing_yet() if self.run.rolls.data.copy_context else None
-        sound, recall = hear(frames, running.recall if running else begun)
-        heard = torch.from_numpy(sound).to(self.device).unsqueeze(0)
-        drive, carry = self.task.step(heard, running.carry if running else None)
-        return self.task.head.chances(drive)[0].cpu().numpy(), Running(carry, recall)
+        head = self.task.head
+        assert isinstance(head, SigmoidHead | NadeHead), "a model of piano rolls predicts keys"
+        before = copy_context_of_nothing() if self.run.rolls.data.copy_context else None
+        inputs, recall = inputs_of(frames, running.recall if running else before)
+        batch = torch.from_numpy(inputs).to(self.device).unsqueeze(0)
+        outputs, carry = self.task.step(batch, running.carry if running else None)
+        return head.probabilities(outputs)[0].cpu().numpy(), Running(carry, recall)

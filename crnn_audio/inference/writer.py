@@ -9,11 +9,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from crnn_audio import build
-from crnn_audio.batching.texts import running
+from crnn_audio.batching.text import running
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DIVERGED, DataError, RunError
 from crnn_audio.runs import Run
-from crnn_audio.tasks.language import Language
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.writing import begun, costs, drawn
 from crnn_audio.text import tokens as units
 
@@ -92,7 +92,7 @@ class Likely:
 class Writer:
     """Writes text, and says how likely a given text is; `crnn_audio.load` makes one."""
 
-    def __init__(self, run: Run, task: Language) -> None:
+    def __init__(self, run: Run, task: Prediction) -> None:
         self.run = run
         self.task = task.eval()
         self.vocabulary = run.vocabulary
@@ -169,10 +169,10 @@ class Writer:
             )
         ids = units.encode(spelled, self.vocabulary)
         remarks = [f"words of the primer that the model does not know: {named}"] if unknown else []
-        if len(ids) < self.task.window:
+        if len(ids) < (size := self.task.context_length):
             remarks.append(
-                f"the model learned from windows of {self.task.window} {self.vocabulary.kind} and the primer has "
-                f"{len(ids)}: what it writes first is guessed. Give it a longer primer."
+                f"the model learned from windows of {size} {self.vocabulary.kind} and the primer has {len(ids)}: "
+                "what it writes first is guessed. Give it a longer primer."
             )
         return ids, tuple(remarks)
 
@@ -187,7 +187,7 @@ class Writer:
         ids = units.encode(spelled, self.vocabulary)
         if not len(ids):
             raise DataError(f"an empty text: there are no {self.vocabulary.kind} in it to foretell.")
-        nats = costs(self.task, running(ids, self.task.window))
+        nats = costs(self.task, running(ids, self.task.context_length))
         if not np.isfinite(nats).all():
             raise RunError(f"{self.run.path}: {DIVERGED}")
         unknown = set(units.unknown(spelled, self.vocabulary))

@@ -1,10 +1,10 @@
-"""The CRNN: a front reads features, recurrent layers carry a state along time, a head says what it means.
+"""The CRNN: a front reads features, recurrent layers carry a state along time, a head makes outputs of it.
 
     features  (B, T, F)   fbank frames, 100 a second; or rows of tokens, of a text one a row
     front     (B, U, D)   convolutions; U is about T / subsampling_factor; or vectors of tokens
     recurrent (B, U, H)   simple RNN, LSTM, GRU or TCN layers, one- or bidirectional
-    head      (B, U, V)   log-probabilities of tokens, blank first; or of the next token of a text; or whether each key
-                          of a piano sounds next; or what the tokens of the next row are drawn from
+    head      (B, U, V)   log-probabilities of tokens, blank first (CTC); or what the next token, piano keys or row of
+                          tokens are predicted from: the head computes losses and samples from it
 
 `forward` takes whole padded sequences. `step` takes the next piece of a running one and hands its state back, so that a
 one-directional model gives the same output whether it is fed a file or a microphone.
@@ -14,13 +14,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import torch
 from jaxtyping import Bool, Float, Int, Num
 from torch import Tensor, nn
 
 from crnn_audio.errors import StreamError
 from crnn_audio.lengths import ReceptiveField
 from crnn_audio.models.conv import ConvFront
-from crnn_audio.models.embedding import EventFront
+from crnn_audio.models.embedding import RowFront
 from crnn_audio.models.heads import Head
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
@@ -29,18 +30,18 @@ from crnn_audio.types import Encoded
 
 @dataclass(frozen=True)
 class Carry:
-    """All that running sequences need to go on: tensors of the front and of the recurrent layers, batch first.
+    """The state of running sequences: tensors of the front and of the recurrent layers, batch first.
 
-    Zeros are the state of a sequence that has not begun (of a front that pads before the sequence alone).
+    Zeros are the state of a sequence that has not begun (for fronts that pad only before the sequence).
     """
 
     front: tuple[Tensor, ...]
     recurrent: tuple[Tensor, ...]
 
     def restarted(self, begins: Bool[Tensor, " B"]) -> "Carry":
-        """The same without its history of gradients; rows that begin a new sequence at zero, last rows left away.
+        """The detached state for the next batch: zero in rows that begin a new sequence.
 
-        `begins` has as many rows as go on.
+        The next batch may have fewer rows (the length of `begins`); the last rows are dropped then.
         """
 
         def row_wise(state: Tensor) -> Tensor:
@@ -50,7 +51,7 @@ class Carry:
         return Carry(tuple(map(row_wise, self.front)), tuple(map(row_wise, self.recurrent)))
 
     def named(self) -> dict[str, Tensor]:
-        """Its tensors by names that tell their place, to keep them in a file; `of_named` is the inverse."""
+        """Its tensors by part and position, as "recurrent.0", to save them in a file; `of_named` is the inverse."""
         parts = {"front": self.front, "recurrent": self.recurrent}
         return {
             f"{part}.{index}": one.detach().clone()
@@ -68,7 +69,7 @@ class Carry:
         return cls(states("front"), states("recurrent"))
 
 
-Front: TypeAlias = ConvFront | EventFront | TokenFront
+Front: TypeAlias = ConvFront | RowFront | TokenFront
 
 
 class Crnn(nn.Module):
@@ -82,12 +83,12 @@ class Crnn(nn.Module):
 
     def forward(self, features: Num[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
         """Outputs for whole sequences; frames past an item's length are zeros and influence nothing."""
-        return self.classify(self.front(features, lengths))
+        return self.from_front(self.front(features, lengths))
 
-    def classify(self, convolved: Encoded) -> Encoded:
-        """Outputs for whole sequences that have been through the front."""
-        encoded = self.recurrent(convolved)
-        return Encoded(self.head(encoded.frames), encoded.lengths, encoded.intermediate)
+    def from_front(self, frames: Encoded) -> Encoded:
+        """Outputs of recurrent layers and head for whole sequences that have been through the front."""
+        encoded = self.recurrent(frames)
+        return Encoded(self.head(encoded.frames, encoded.lengths), encoded.lengths, encoded.intermediate)
 
     def step(
         self, features: Num[Tensor, "B t F"], carry: Carry | None = None, *, last: bool = False
@@ -104,7 +105,8 @@ class Crnn(nn.Module):
             raise StreamError("a bidirectional model reads its input backwards too and cannot run step by step.")
         frames, front = self.front.step(features, carry.front if carry else None, last=last)
         frames, recurrent = self.recurrent.step(frames, carry.recurrent if carry else None, last=last)
-        return self.head(frames), Carry(front, recurrent)
+        lengths = torch.full(frames.shape[:1], frames.shape[1], device=frames.device)
+        return self.head(frames, lengths), Carry(front, recurrent)
 
     @property
     def subsampling_factor(self) -> int:
@@ -126,7 +128,7 @@ class Crnn(nn.Module):
 
     @property
     def past_frames(self) -> int | None:
-        """Input frames before its own that an output hears; None where it hears all of them."""
+        """Input frames before its own that an output depends on; None where it depends on all of them."""
         reach = self.recurrent.reach
         return None if reach is None else self.front.receptive_field.left + reach * self.subsampling_factor
 

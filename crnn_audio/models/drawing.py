@@ -1,4 +1,4 @@
-"""A chain head in plain arrays, to draw one row after another: what `ChainHead` computes for whole pieces at once.
+"""The autoregressive head in NumPy, to sample one row after another: the equations are those of `AutoregressiveHead`.
 
 A row needs some hundred small operations one after the other. On these PyTorch spends more time than they take, and on
 a GPU each would wait for the one before; here a row leaves the network once and is drawn on the CPU.
@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.intervals import MOTIONS, OCTAVE, Intervals
 
 Pitches = Int[np.ndarray, "*B"]
@@ -22,7 +22,7 @@ Pitches = Int[np.ndarray, "*B"]
 class Drawer:
     """Draws rows as a head says; it shares its weights where they lie on the CPU."""
 
-    def __init__(self, head: ChainHead) -> None:
+    def __init__(self, head: AutoregressiveHead) -> None:
         self.hidden_size = head.hidden_size
         self.earlier = [_array(one.weight) for one in head.earlier if isinstance(one, nn.Embedding)]
         layers = [one for one in head.softmax if isinstance(one, nn.Linear)]

@@ -1,8 +1,8 @@
-"""Tokens to vectors: what is known before a row of tokens is drawn, and what is given of voices that are kept.
+"""Tokens to vectors: the inputs from which a row of tokens is predicted, and fixed voices, read in both directions.
 
-The front of a generator. The columns of a row (the row before it, its place in the bar, the key that was asked for)
-have a vector for each of their ids; these stand side by side. Given voices are read by layers of both directions, so
-that a row hears what is given before it and after it.
+The front of a generator. Each column of its inputs (the row before, the place in the bar, the key of the piece) has an
+embedding; their vectors are concatenated. Fixed voices are read by a bidirectional encoder, so that a row depends on
+what is fixed before it and after it.
 """
 
 from collections.abc import Sequence
@@ -36,72 +36,72 @@ class Embedding(nn.Module):
         return self.vectors(columns + self.starts).flatten(2)  # type: ignore[no-any-return]  # a Tensor
 
 
-class EventFront(nn.Module):
+class RowFront(nn.Module):
     """The front of a network that reads rows of tokens.
 
-    The last columns of what it reads are the given voices, as many as `ahead` has sizes; a piece in which none is given
-    (all ids 0) hears zeros in their place.
+    The last columns of its inputs are the fixed voices, as many as `fixed` has sizes; for a piece without any (all ids
+    0) zeros stand in place of the encoder's outputs.
 
     Args:
-        sizes: ids of each column that is known when its row is drawn.
+        sizes: ids of each column that is known before its row is predicted.
         size: numbers in the vector of a column.
-        ahead: ids of each given voice, 0 being "not given"; none where no voice may be given.
-        listener: the layers that read them, of both directions, fed with `len(ahead) * size` numbers a row.
+        fixed: ids of each voice that may be fixed, 0 being "not fixed"; empty where none may be.
+        encoder: the bidirectional layers that read them, with `len(fixed) * size` numbers a row as input.
     """
 
     def __init__(
-        self, sizes: Sequence[int], size: int, ahead: Sequence[int] = (), listener: Recurrent | None = None
+        self, sizes: Sequence[int], size: int, fixed: Sequence[int] = (), encoder: Recurrent | None = None
     ) -> None:
         super().__init__()
-        if bool(ahead) != (listener is not None):
-            raise ValueError("given voices need layers that read them, and these layers voices")
-        self.num_known, self.num_ahead = len(sizes), len(ahead)
+        if bool(fixed) != (encoder is not None):
+            raise ValueError("fixed voices need an encoder, and an encoder fixed voices")
+        self.num_known, self.num_fixed = len(sizes), len(fixed)
         self.now = Embedding(sizes, size)
-        self.ahead = Embedding(ahead, size) if ahead else None
-        self.listener = listener
-        self.output_size = self.now.output_size + (listener.output_size if listener else 0)
+        self.ahead = Embedding(fixed, size) if fixed else None
+        self.encoder = encoder
+        self.output_size = self.now.output_size + (encoder.output_size if encoder else 0)
 
     @property
     def receptive_field(self) -> ReceptiveField:
-        """One row, as far as rows that are not given go."""
+        """One row; fixed voices are not counted."""
         return ReceptiveField()
 
     def output_lengths(self, lengths: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
         """As many as go in."""
         return lengths
 
-    def forward(self, columns: Int[Tensor, "B T N"], lengths: Int[Tensor, " B"]) -> Encoded:
+    def forward(self, rows: Int[Tensor, "B T N"], lengths: Int[Tensor, " B"]) -> Encoded:
         """Whole pieces."""
-        known, given = self._split(columns)
+        known, fixed = self._split(rows)
         frames = self.now(known)
-        if self.listener is not None:
-            frames = torch.cat([frames, self.listen(given, lengths)], dim=-1)
+        if self.encoder is not None:
+            frames = torch.cat([frames, self.encode(fixed, lengths)], dim=-1)
         return Encoded(masked(frames, lengths), lengths)
 
-    def listen(self, given: Int[Tensor, "B T M"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T E"]:
-        """What each row hears of the given voices of whole pieces; the first carry of `step`."""
-        assert self.ahead is not None, "no voice may be given to this front"
-        assert self.listener is not None, "no voice may be given to this front"
-        heard: Tensor = self.listener(Encoded(masked(self.ahead(given), lengths), lengths)).frames
-        anything = (given != 0).any(dim=2).any(dim=1)
-        return heard * anything[:, None, None]
+    def encode(self, fixed: Int[Tensor, "B T M"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T E"]:
+        """The encoder's outputs for the fixed voices of whole pieces; the first carry of `step`."""
+        assert self.ahead is not None, "this front has no fixed voices"
+        assert self.encoder is not None, "this front has no fixed voices"
+        encoded: Tensor = self.encoder(Encoded(masked(self.ahead(fixed), lengths), lengths)).frames
+        anything = (fixed != 0).any(dim=2).any(dim=1)
+        return encoded * anything[:, None, None]
 
     def step(
-        self, columns: Int[Tensor, "B t N"], carry: tuple[Tensor, ...] | None, *, last: bool = False
+        self, rows: Int[Tensor, "B t N"], carry: tuple[Tensor, ...] | None, *, last: bool = False
     ) -> tuple[Float[Tensor, "B t D"], tuple[Tensor, ...]]:
-        """The next rows; the carry is what `listen` heard of the rows that are still to come, or nothing.
+        """The next rows; the carry holds the outputs of `encode` for the rows still to come, or is None.
 
-        Past its end, and without it, nothing is given.
+        Where it ends, and without it, no voice is fixed.
         """
-        known, _ = self._split(columns)
+        known, _ = self._split(rows)
         frames = self.now(known)
-        if self.listener is None:
+        if self.encoder is None:
             return frames, ()
-        batch, count = columns.shape[:2]
-        heard = carry[0] if carry else frames.new_zeros(batch, 0, self.listener.output_size)
-        missing = max(count - heard.shape[1], 0)
-        now = torch.cat([heard[:, :count], heard.new_zeros(batch, missing, heard.shape[2])], dim=1)
-        return torch.cat([frames, now], dim=-1), (heard[:, count:],)
+        batch, count = rows.shape[:2]
+        encoded = carry[0] if carry else frames.new_zeros(batch, 0, self.encoder.output_size)
+        missing = max(count - encoded.shape[1], 0)
+        now = torch.cat([encoded[:, :count], encoded.new_zeros(batch, missing, encoded.shape[2])], dim=1)
+        return torch.cat([frames, now], dim=-1), (encoded[:, count:],)
 
-    def _split(self, columns: Tensor) -> tuple[Tensor, Tensor]:
-        return columns[:, :, : self.num_known], columns[:, :, self.num_known :]
+    def _split(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        return rows[:, :, : self.num_known], rows[:, :, self.num_known :]

@@ -1,13 +1,17 @@
-"""What a frame means: the last layer, one class a sequence shape."""
+"""The last layer, one class a sequence shape.
+
+A head is called with frames and their lengths. One that predicts what comes next also has `losses(frames, inputs,
+targets)`: negative log-likelihoods of the targets in nats, given the head's outputs and what the network has read.
+"""
 
 from typing import TypeAlias
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.nade import NadeHead
 from crnn_audio.models.tokens import TokenFront
 
@@ -19,50 +23,56 @@ class CtcHead(nn.Module):
         super().__init__()
         self.linear = nn.Linear(input_size, num_tokens)
 
-    def forward(self, frames: Float[Tensor, "B U H"]) -> Float[Tensor, "B U V"]:
-        """Log-softmax over the tokens."""
+    def forward(self, frames: Float[Tensor, "B U H"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B U V"]:
+        """Log-softmax over the tokens, whatever the lengths."""
+        return self.log_probs(frames)
+
+    def log_probs(self, frames: Float[Tensor, "B U H"]) -> Float[Tensor, "B U V"]:
+        """The same of each frame by itself."""
         logits: Tensor = self.linear(frames)
         return (logits if logits.dtype.itemsize >= 4 else logits.float()).log_softmax(dim=-1)
 
 
 class SigmoidHead(nn.Module):
-    """For each frame, the logits of events that are independent of one another, such as the keys of a piano.
+    """For each frame, the logits of the next keys of a piano, independent of one another.
 
-    They begin near the rate at which events happen: a bias of -3 is one in twenty.
+    The bias starts at -3, near the rate at which keys sound: a probability of one in twenty.
     """
 
-    def __init__(self, input_size: int, num_events: int) -> None:
+    def __init__(self, input_size: int, num_keys: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(input_size, num_events)
+        self.linear = nn.Linear(input_size, num_keys)
         nn.init.constant_(self.linear.bias, -3.0)
 
-    def forward(self, frames: Float[Tensor, "B U H"]) -> Float[Tensor, "B U K"]:
+    def forward(self, frames: Float[Tensor, "B U H"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B U K"]:
         """Logits, float32 at the least."""
         logits: Tensor = self.linear(frames)
         return logits if logits.dtype.itemsize >= 4 else logits.float()
 
-    def losses(self, logits: Float[Tensor, "B U K"], events: Float[Tensor, "B U K"]) -> Float[Tensor, "B U"]:
-        """Negative log-likelihood of each frame of events in nats: their binary cross-entropies summed."""
-        return F.binary_cross_entropy_with_logits(logits, events, reduction="none").sum(dim=-1)
+    def losses(
+        self, frames: Float[Tensor, "B U K"], inputs: Float[Tensor, "B U F"], targets: Float[Tensor, "B U K"]
+    ) -> Float[Tensor, "B U"]:
+        """Negative log-likelihood of each target frame in nats: the binary cross-entropies of its keys summed."""
+        return F.binary_cross_entropy_with_logits(frames, targets, reduction="none").sum(dim=-1)
 
-    def draw(
-        self, logits: Float[Tensor, "*N K"], numbers: Float[Tensor, "*N K"]
+    def sample(
+        self, frames: Float[Tensor, "*N K"], uniforms: Float[Tensor, "*N K"]
     ) -> tuple[Float[Tensor, "*N K"], Float[Tensor, "*N K"]]:
-        """Events drawn each by its number in [0, 1), and the chance that each had."""
-        chances = logits.sigmoid()
-        return (numbers < chances).to(logits.dtype), chances
+        """Keys sampled with one number in [0, 1) each, and their probabilities."""
+        probabilities = frames.sigmoid()
+        return (uniforms < probabilities).to(frames.dtype), probabilities
 
-    def chances(self, logits: Float[Tensor, "B U K"]) -> Float[Tensor, "B U K"]:
-        """Each event's chance to happen."""
-        return logits.sigmoid()
+    def probabilities(self, frames: Float[Tensor, "B U K"]) -> Float[Tensor, "B U K"]:
+        """Each key's probability to sound."""
+        return frames.sigmoid()
 
 
-class NextTokenHead(nn.Module):
+class SoftmaxHead(nn.Module):
     """Log-probabilities of the next token for each frame, the first of which has id 1; float32 at the least.
 
     Args:
         num_tokens: that may come next.
-        tied: the front whose vectors weigh the frames in place of weights of the softmax (Press and Wolf 2017).
+        tied: the front whose vectors serve as the weights of the softmax (Press and Wolf 2017).
         projection: whether a linear map brings frames to the size of those vectors.
     """
 
@@ -75,7 +85,7 @@ class NextTokenHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_tokens)) if tied else None
         self.tied = (tied,)  # in a tuple, since weights belong to one module, which is the front
 
-    def forward(self, frames: Float[Tensor, "B U H"]) -> Float[Tensor, "B U V"]:
+    def forward(self, frames: Float[Tensor, "B U H"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B U V"]:
         """Log-softmax over the tokens."""
         (tied,) = self.tied
         if tied is None:
@@ -85,16 +95,24 @@ class NextTokenHead(nn.Module):
             logits = F.linear(self.projection(frames), tied.vectors[1:], self.bias)
         return (logits if logits.dtype.itemsize >= 4 else logits.float()).log_softmax(dim=-1)
 
+    def losses(
+        self, frames: Float[Tensor, "B U V"], inputs: Int[Tensor, "B U 1"], targets: Int[Tensor, "B U"]
+    ) -> Float[Tensor, "B U"]:
+        """Negative log-likelihood of each target in nats; of the target 0 (none) it is without meaning."""
+        return -frames.gather(-1, (targets - 1).clamp(min=0).unsqueeze(-1)).squeeze(-1)
+
 
 KeysHead: TypeAlias = SigmoidHead | NadeHead
-"""What tells how likely a frame of keys is, and draws one: each key by itself, or one after the other."""
-Head: TypeAlias = CtcHead | KeysHead | ChainHead | NextTokenHead
+"""The likelihood of a frame of keys, and samples of it: the keys independent, or one after the other."""
+PredictionHead: TypeAlias = KeysHead | AutoregressiveHead | SoftmaxHead
+"""Heads that have `losses`."""
+Head: TypeAlias = CtcHead | PredictionHead
 
 
 class InterCtcHead(nn.Module):
-    """A guess at the tokens between two layers, added to the frames: self-conditioned CTC (Nozaki and Komatsu 2021).
+    """Intermediate CTC predictions between two layers, fed back: self-conditioned CTC (Nozaki and Komatsu 2021).
 
-    The layers after it hear what was understood so far, and mend it. The feedback begins at zero.
+    The layers after it are conditioned on these predictions and refine them. The feedback starts at zero.
     """
 
     def __init__(self, size: int, num_tokens: int) -> None:
@@ -105,6 +123,6 @@ class InterCtcHead(nn.Module):
         nn.init.zeros_(self.feedback.bias)
 
     def forward(self, frames: Float[Tensor, "B U H"]) -> tuple[Float[Tensor, "B U H"], Float[Tensor, "B U V"]]:
-        """The frames with their guess, and the guess as log-probabilities."""
-        guess = self.head(frames)
-        return frames + self.feedback(guess.exp().to(frames.dtype)), guess
+        """The frames with the feedback added, and the log-probabilities of the tokens."""
+        log_probs = self.head.log_probs(frames)
+        return frames + self.feedback(log_probs.exp().to(frames.dtype)), log_probs

@@ -113,8 +113,8 @@ class Intervals(nn.Module):
         sounding = _interval(chord.now.index_select(-1, self.uppers), chord.now.index_select(-1, self.lowers))
         return torch.cat([came * MOTIONS + motion, sounding], dim=-1) + self.table_starts
 
-    def heard(self, rows: Int[Tensor, "B U W"]) -> Float[Tensor, "B U M"]:
-        """What the hidden layer is told: how the known voices moved against this one, and the chord that they make."""
+    def hidden(self, rows: Int[Tensor, "B U W"]) -> Float[Tensor, "B U M"]:
+        """What is added to the hidden layer: how the known voices moved against this one, and the chord they make."""
         return F.embedding(rows, self.vectors).sum(dim=2)
 
     def gains(self, hidden: Float[Tensor, "B U M"], chord: Chord, rows: Int[Tensor, "B U W"]) -> Float[Tensor, "B U V"]:

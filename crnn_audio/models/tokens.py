@@ -1,6 +1,6 @@
 """The tokens of a text to vectors, learned or one-hot.
 
-Token ids are 1 and above; the id 0, which is heard where nothing is known yet, has a vector too.
+Token ids are 1 and above; the id 0, the input where no token is known yet, has a vector too.
 """
 
 import torch
@@ -18,8 +18,8 @@ class TokenFront(nn.Module):
     Args:
         num_ids: tokens and the id 0.
         size: numbers in a vector; 0 makes them one-hot, of `num_ids` numbers.
-        dropout: share of the ids whose vectors are zero in a training step, wherever they stand, the others being
-            scaled up (Gal and Ghahramani 2016).
+        dropout: probability that the vector of an id is zero in a training step, wherever the id occurs; the others
+            are scaled up (Gal and Ghahramani 2016).
     """
 
     def __init__(self, num_ids: int, size: int, dropout: float = 0.0) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +11,13 @@ from torch import Tensor
 
 from crnn_audio.decoding.sampling import Chance, Sampling, draw
 from crnn_audio.models import drawing
+from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.crnn import Carry
+from crnn_audio.models.embedding import RowFront
 from crnn_audio.symbolic.representation import Places, Representation, Row, Rows, side_by_side
 from crnn_audio.symbolic.score import Score
-from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.tasks.prediction import Prediction
+from crnn_audio.types import SequenceBatch
 
 
 @dataclass(frozen=True)
@@ -135,21 +137,24 @@ def _fixed(asked: Request, end: int) -> Rows:
 
 @torch.inference_mode()
 def compose(
-    task: NextToken, representation: Representation, requests: Sequence[Request], sampling: Sampling
+    task: Prediction, representation: Representation, requests: Sequence[Request], sampling: Sampling
 ) -> list[Drawn]:
     """Writes pieces side by side; each comes out as it would alone."""
     task.eval()
-    pieces, drawer = _Pieces(representation, requests), drawing.Drawer(task.head)
+    front, head = task.model.front, task.head
+    assert isinstance(front, RowFront), "a model of music reads rows"
+    assert isinstance(head, AutoregressiveHead), "a model of music samples rows column by column"
+    pieces, drawer = _Pieces(representation, requests), drawing.Drawer(head)
     chance = Chance([one.seed for one in requests])
     width = len(representation.COLUMNS)
     before = np.zeros((len(requests), width), dtype=np.int64)
     conditions = np.array([one.condition for one in requests], dtype=np.int64).reshape(len(requests), -1)
     given = side_by_side([before[:0] if one.kept is None else one.kept for one in requests])
-    carry = _listened(task, given) if task.front.listener is not None else None
+    carry = _encoded(front, given) if task.reads_ahead else None
     for step in count():
         if pieces.over.all():
             break
-        now = [given[:, min(step, given.shape[1] - 1)]] if task.front.num_ahead else []
+        now = [given[:, min(step, given.shape[1] - 1)]] if front.num_fixed else []
         columns = np.concatenate([before, pieces.places.told, conditions, *now], axis=1)
         drive, carry = task.model.step(_on(task, columns).unsqueeze(1), carry)
         before, nats = _row(drawer.begin(drive[:, 0].cpu().numpy(), columns), pieces, chance, sampling)
@@ -157,14 +162,14 @@ def compose(
     return pieces.drawn()
 
 
-def _listened(task: NextToken, given: Int[np.ndarray, "B T P"]) -> Carry | None:
+def _encoded(front: RowFront, given: Int[np.ndarray, "B T P"]) -> Carry | None:
     if not given.any():
         return None
     lengths = torch.from_numpy((given != 0).any(axis=2).sum(axis=1))
-    return Carry((task.front.listen(_on(task, given), lengths),), ())
+    return Carry((front.encode(torch.from_numpy(given).to(front.now.starts.device), lengths),), ())
 
 
-def _on(task: NextToken, array: np.ndarray) -> Tensor:
+def _on(task: Prediction, array: np.ndarray) -> Tensor:
     return torch.from_numpy(array).to(next(task.model.parameters()).device)
 
 
@@ -183,8 +188,8 @@ def _row(
     return rows, nats
 
 
-def scored(task: NextToken, batch: Any) -> list[Float[np.ndarray, "T P"]]:
-    """The nats of each token of whole pieces, in the batch's order."""
+def scored(task: Prediction, batch: SequenceBatch) -> list[Float[np.ndarray, "T P"]]:
+    """The nats of each token of whole pieces, in the batch's order; zero for those that are fixed."""
     with torch.inference_mode():
-        losses = task.eval()(batch.columns, batch.next, batch.lengths).double().cpu().numpy()
+        losses = task.eval().losses(batch)[0].double().cpu().numpy()
     return [one[:length] for one, length in zip(losses, batch.lengths.tolist(), strict=True)]

@@ -15,10 +15,9 @@ from crnn_audio.metrics.scores import ranking_area
 from crnn_audio.symbolic.representation import Representation
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import scored
-from crnn_audio.tasks.next_frame import NextFrame
-from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.recognition import Recognition, ctc_losses
-from crnn_audio.types import EventBatch, RollBatch, SpeechBatch
+from crnn_audio.types import SequenceBatch, SpeechBatch
 
 
 @runtime_checkable
@@ -232,14 +231,14 @@ class ForetoldJudgement:
 
 
 @torch.inference_mode()
-def judge_next_frame(task: NextFrame, batches: Iterable[RollBatch]) -> ForetoldJudgement:
+def judge_next_frame(task: Prediction, batches: Iterable[SequenceBatch]) -> ForetoldJudgement:
     """Foretells whole pieces, each from a state of zero."""
     task.eval()
     return ForetoldJudgement(tuple(one for batch in batches for one in _foretold(task, batch)), "nats_per_frame")
 
 
-def _foretold(task: NextFrame, batch: RollBatch) -> list[Foretold]:
-    losses = task.losses(task(batch.heard, batch.lengths), batch.next, batch.lengths).double().sum(dim=1)
+def _foretold(task: Prediction, batch: SequenceBatch) -> list[Foretold]:
+    losses = task.losses(batch)[0].double().sum(dim=1)
     return [
         Foretold(piece_id, nats, length)
         for piece_id, nats, length in zip(batch.cut_ids, losses.tolist(), batch.lengths.tolist(), strict=True)
@@ -247,13 +246,15 @@ def _foretold(task: NextFrame, batch: RollBatch) -> list[Foretold]:
 
 
 def judge_next_token(
-    task: NextToken, batches: Iterable[EventBatch], representation: Representation, sample: Score | None = None
+    task: Prediction, batches: Iterable[SequenceBatch], representation: Representation, sample: Score | None = None
 ) -> ForetoldJudgement:
     """Foretells whole pieces, nothing of which is given; the representation says which nats count, over how many."""
     found = list[Foretold]()
     for batch in batches:
-        for piece_id, following, nats in zip(batch.cut_ids, batch.next.cpu().numpy(), scored(task, batch), strict=True):
-            rows = following[: len(nats)]
+        for piece_id, targets, nats in zip(
+            batch.cut_ids, batch.targets.cpu().numpy(), scored(task, batch), strict=True
+        ):
+            rows = targets[: len(nats)]
             counted = float(nats[representation.counted(rows)].sum())
             found.append(Foretold(piece_id, counted, representation.num_notes(rows)))
     return ForetoldJudgement(tuple(found), "nats_per_note", sample=sample)

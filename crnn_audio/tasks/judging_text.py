@@ -6,9 +6,9 @@ from math import exp
 from pathlib import Path
 
 from crnn_audio import files
-from crnn_audio.tasks.language import Language
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.writing import costs
-from crnn_audio.types import TextBatch
+from crnn_audio.types import SequenceBatch
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class TextJudgement:
 
 
 def judge_language(
-    task: Language, batches: Iterable[TextBatch], num_characters: int, primer: str = "", sample: str = ""
+    task: Prediction, batches: Iterable[SequenceBatch], num_characters: int, primer: str = "", sample: str = ""
 ) -> TextJudgement:
     """Foretells a whole text from a state of zero; `num_characters` is what its nats are divided by."""
     nats = costs(task, batches)

@@ -91,7 +91,7 @@ class Recognition(nn.Module):
     def recognize_convolved(self, frames: Float[Tensor, "1 U D"]) -> Float[Tensor, "1 U V"]:
         """Log-probabilities, in float32, for all that `convolve` gave of one sequence, or for a stretch of it."""
         with self._arithmetic(frames):
-            return self.model.classify(Encoded(frames, torch.tensor([frames.shape[1]], device=frames.device))).frames
+            return self.model.from_front(Encoded(frames, torch.tensor([frames.shape[1]], device=frames.device))).frames
 
     def step(
         self, features: Float[Tensor, "B t F"], carry: Carry | None, *, last: bool = False

@@ -8,15 +8,15 @@ from jaxtyping import Float, Int
 
 from crnn_audio.decoding.sampling import Chance, Sampling, draw
 from crnn_audio.models.crnn import Carry
-from crnn_audio.tasks.language import Language
-from crnn_audio.types import TextBatch
+from crnn_audio.tasks.prediction import Prediction
+from crnn_audio.types import SequenceBatch
 
 UNKNOWN_ID = 1
 """The unknown token, which is never drawn: nobody could say what it is."""
 
 
 def drawn(
-    task: Language, primer: Sequence[int], seeds: Sequence[int], sampling: Sampling
+    task: Prediction, primer: Sequence[int], seeds: Sequence[int], sampling: Sampling
 ) -> Iterator[tuple[Int[np.ndarray, " B"], Float[np.ndarray, " B"]]]:
     """Goes on from a primer for as long as it is asked: the next token for each seed, and the nats that it cost."""
     chance = Chance(seeds)
@@ -28,27 +28,27 @@ def drawn(
         picked = draw(log_probs, chance.numbers(1)[:, 0], sampling, allowed)
         yield picked + 1, -log_probs[np.arange(len(picked)), picked]
         tokens = (picked + 1)[:, np.newaxis]
-        if task.window:
-            history = np.concatenate([history, tokens], axis=1)[:, -task.window :]
-            log_probs, _ = _heard(task, _padded(history, task.window), None)
+        if task.context_length:
+            history = np.concatenate([history, tokens], axis=1)[:, -task.context_length :]
+            log_probs, _ = _heard(task, _padded(history, task.context_length), None)
         else:
             log_probs, carry = _heard(task, tokens, carry)
 
 
-def begun(task: Language, primer: Sequence[int], rows: int = 1) -> tuple[Float[np.ndarray, "B V"], Carry]:
+def begun(task: Prediction, primer: Sequence[int], rows: int = 1) -> tuple[Float[np.ndarray, "B V"], Carry]:
     """Log-probabilities of the token after a primer, the same in each row, and the state to go on with."""
     history = np.tile(np.array(primer, dtype=np.int64), (rows, 1))
-    if task.window:
-        return _heard(task, _padded(history[:, -task.window :], task.window), None)
+    if task.context_length:
+        return _heard(task, _padded(history[:, -task.context_length :], task.context_length), None)
     return _heard(task, _padded(history, history.shape[1] + 1), None)
 
 
 @torch.inference_mode()
 def _heard(
-    task: Language, tokens: Int[np.ndarray, "B t"], carry: Carry | None
+    task: Prediction, tokens: Int[np.ndarray, "B t"], carry: Carry | None
 ) -> tuple[Float[np.ndarray, "B V"], Carry]:
     """Log-probabilities of the token after these, and the state then."""
-    log_probs, after = task.eval().step(torch.from_numpy(tokens).to(_device(task)), carry)
+    log_probs, after = task.eval().step(torch.from_numpy(tokens[:, :, np.newaxis]).to(_device(task)), carry)
     return log_probs[:, -1].cpu().numpy(), after
 
 
@@ -57,16 +57,16 @@ def _padded(history: Int[np.ndarray, "B T"], size: int) -> Int[np.ndarray, "B W"
     return np.pad(history, ((0, 0), (size - history.shape[1], 0)))
 
 
-def _device(task: Language) -> torch.device:
+def _device(task: Prediction) -> torch.device:
     return next(task.model.parameters()).device
 
 
 @torch.inference_mode()
-def costs(task: Language, batches: Iterable[TextBatch]) -> Float[np.ndarray, " T"]:
+def costs(task: Prediction, batches: Iterable[SequenceBatch]) -> Float[np.ndarray, " T"]:
     """The nats of each token of a text, from a state of zero at its beginning; the batches are those of `running`."""
     task.eval()
     found, carry = list[np.ndarray](), None
     for batch in batches:
         losses, carry = task.losses(batch.to(_device(task)), carry)
-        found.append(losses[batch.next > 0].double().cpu().numpy())
+        found.append(losses[batch.weights > 0].double().cpu().numpy())
     return np.concatenate([np.zeros(0), *found])

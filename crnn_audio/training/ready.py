@@ -12,11 +12,14 @@ import torch
 from jaxtyping import Int
 
 from crnn_audio import build, runs
-from crnn_audio.batching import checks, events, loader, plan, rolls, texts
+from crnn_audio.batching import checks, loader, plan
 from crnn_audio.batching.checks import Finding
-from crnn_audio.batching.events import EventPiece
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
+from crnn_audio.batching.music import EncodedPiece, Pieces
+from crnn_audio.batching.rolls import Rolls
+from crnn_audio.batching.sequence import whole
+from crnn_audio.batching.text import running
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.rolls import RollsRecipe
@@ -39,9 +42,7 @@ from crnn_audio.tasks.judging import (
     judge_recognition,
 )
 from crnn_audio.tasks.judging_text import judge_language
-from crnn_audio.tasks.language import Language
-from crnn_audio.tasks.next_frame import NextFrame
-from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.recognition import Recognition
 from crnn_audio.tasks.writing import UNKNOWN_ID, drawn
 from crnn_audio.text import tokens
@@ -51,7 +52,7 @@ from crnn_audio.training.ranks import Ranks
 from crnn_audio.training.start import Say
 from crnn_audio.training.step import TrainingBatch
 
-Task = Recognition | NextFrame | NextToken | Language
+Task = Recognition | Prediction
 METRICS = {
     "recognition": "wer",
     "rolls": "nats_per_frame",
@@ -194,10 +195,9 @@ def _rolls(recipe: RollsRecipe, beginning: Beginning, progress: ProgressBar) -> 
     return Ready(run, task, feed, judged, "frames", [(piece.id, len(piece.roll)) for piece in training])
 
 
-def _judge_rolls(task: NextFrame, pieces: Sequence[Piece], device: torch.device, recall: bool) -> Judgement:
-    played, names = [piece.roll for piece in pieces], [piece.id for piece in pieces]
-    whole = rolls.whole_batches(played, names, JUDGED_ROWS, recall=recall)
-    return judge_next_frame(task, (one.to(device) for one in whole))
+def _judge_rolls(task: Prediction, pieces: Sequence[Piece], device: torch.device, recall: bool) -> Judgement:
+    split = Rolls.of([piece.roll for piece in pieces], [piece.id for piece in pieces], copy_context=recall)
+    return judge_next_frame(task, (one.to(device) for one in whole(split, JUDGED_ROWS)))
 
 
 def _events(recipe: MusicRecipe, beginning: Beginning, progress: ProgressBar) -> Ready:
@@ -223,15 +223,15 @@ def _events(recipe: MusicRecipe, beginning: Beginning, progress: ProgressBar) ->
 
 
 def _judge_events(
-    recipe: MusicRecipe, task: NextToken, pieces: Sequence[EventPiece], known: Conditions, device: torch.device
+    recipe: MusicRecipe, task: Prediction, pieces: Sequence[EncodedPiece], known: Conditions, device: torch.device
 ) -> Judgement:
     representation = build.REPRESENTATIONS[recipe.data.representation]
-    whole = events.whole_batches(pieces, JUDGED_ROWS, ahead=task.front.listener is not None)
+    batches = whole(Pieces([[piece] for piece in pieces], task.reads_ahead), JUDGED_ROWS)
     sample = _sample(recipe, task, pieces[0], known)
-    return judge_next_token(task, (one.to(device) for one in whole), representation, sample)
+    return judge_next_token(task, (one.to(device) for one in batches), representation, sample)
 
 
-def _sample(recipe: MusicRecipe, task: NextToken, like: EventPiece, known: Conditions) -> Score:
+def _sample(recipe: MusicRecipe, task: Prediction, like: EncodedPiece, known: Conditions) -> Score:
     """A short piece in the key and so on of one of dev, always by the same random numbers."""
     representation = build.REPRESENTATIONS[recipe.data.representation]
     about = build.as_rows(recipe.data, build.about(known.named(like.condition.tolist()), title="sample"))
@@ -268,14 +268,14 @@ def _about(recipe: TextRecipe, dev: str, vocabulary: Vocabulary) -> list[str]:
 
 def _judge_text(
     recipe: TextRecipe,
-    task: Language,
+    task: Prediction,
     dev: Int[np.ndarray, " T"],
     num_characters: int,
     vocabulary: Vocabulary,
     epoch: int,
 ) -> Judgement:
     """Dev, and what the model writes after some of it: from a place that the seed and the epoch decide."""
-    size = min(task.window or PRIMER_TOKENS, len(dev))
+    size = min(task.context_length or PRIMER_TOKENS, len(dev))
     generator = np.random.default_rng(plan.key(recipe.seed, epoch, "sample"))
     start = int(generator.integers(len(dev) - size + 1))
     primer = dev[start : start + size].tolist()
@@ -283,7 +283,7 @@ def _judge_text(
     sample = [int(token) for (token,), _ in islice(stream, recipe.task.sample_tokens)]
     return judge_language(
         task,
-        texts.running(dev, task.window),
+        running(dev, task.context_length),
         num_characters,
         tokens.decode(primer, vocabulary),
         tokens.decode(sample, vocabulary),

@@ -64,8 +64,9 @@ class Bare(nn.Module):
         self.head = CtcHead(layers.hidden_size * (2 if layers.bidirectional else 1), num_tokens)
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
-        frames, _ = self.recurrent(self.projection(self.front(features, lengths).frames))
-        return self.head(frames)
+        encoded = self.front(features, lengths)
+        frames, _ = self.recurrent(self.projection(encoded.frames))
+        return self.head(frames, encoded.lengths)
 
 
 class Endless:

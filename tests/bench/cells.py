@@ -22,10 +22,10 @@ from crnn_audio.config.sections import Model, RecurrentLayers
 from crnn_audio.inference import results, tables
 from crnn_audio.models.heads import SigmoidHead
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
-from crnn_audio.tasks.next_frame import NextFrame
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.training import optim
 from crnn_audio.training.start import code_version
-from crnn_audio.types import RollBatch
+from crnn_audio.types import SequenceBatch
 
 LAYERS = {
     "rnn": {"hidden_size": 345, "num_layers": 1},
@@ -38,11 +38,11 @@ ROWS, FRAMES = 16, 64
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 
-def task(cell: str) -> NextFrame:
+def task(cell: str) -> Prediction:
     """A model of one cell, untrained."""
     torch.manual_seed(0)
     layers = RecurrentLayers(cell=cell, bidirectional=False, norm="none", dropout=0.0, **LAYERS[cell])  # type: ignore[arg-type]
-    return NextFrame(model(Model(conv=[], recurrent=layers), NUM_KEYS, lambda size: SigmoidHead(size, NUM_KEYS)))
+    return Prediction(model(Model(conv=[], recurrent=layers), NUM_KEYS, lambda size: SigmoidHead(size, NUM_KEYS)))
 
 
 def training_step(cell: str) -> Callable[[], None]:
@@ -51,7 +51,8 @@ def training_step(cell: str) -> Callable[[], None]:
     optimizer = optim.build_optimizer(made.model, name="adam")
     rolls = (torch.rand(ROWS, FRAMES + 1, NUM_KEYS) < 0.05).float()
     ids = tuple(map(str, range(ROWS)))
-    batch = RollBatch(rolls[:, :-1], rolls[:, 1:], torch.full((ROWS,), FRAMES), torch.ones(ROWS, dtype=torch.bool), ids)
+    lengths, begins = torch.full((ROWS,), FRAMES), torch.ones(ROWS, dtype=torch.bool)
+    batch = SequenceBatch(rolls[:, :-1], rolls[:, 1:], torch.ones(ROWS, FRAMES), lengths, begins, ids)
 
     def step() -> None:
         optimizer.zero_grad()

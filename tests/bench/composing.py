@@ -13,14 +13,14 @@ import numpy as np
 import torch
 
 from crnn_audio import build
-from crnn_audio.batching import events as batches
-from crnn_audio.batching.rows import Span
-from crnn_audio.config.kinds import load_recipe
+from crnn_audio.batching.music import EncodedPiece, Pieces
+from crnn_audio.batching.sequence import whole
+from crnn_audio.config.load import load
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import Request, compose
-from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.tasks.prediction import Prediction
 
 RECIPE = "chorales/lstm"
 CONDITIONS = Conditions({"key": tuple("ABCDEFG"), "metre": ("4/4",)})
@@ -30,7 +30,7 @@ TOGETHER = 10
 
 def figures(rounds: int, bars: int = 64, places: int = 16) -> dict[str, Any]:
     """Seconds to write a piece of so many bars, alone and of ten together, in turn; and to read it anew row by row."""
-    recipe = load_recipe(RECIPE, "threads=1")
+    recipe = load(RECIPE, ["threads=1"])
     task = build.next_token(recipe, CONDITIONS).eval()  # type: ignore[arg-type]  # such a recipe
     about = build.about({}, tempo=100.0)
     piece = written(task, about, 1, bars)
@@ -51,7 +51,7 @@ def figures(rounds: int, bars: int = 64, places: int = 16) -> dict[str, Any]:
     }
 
 
-def written(task: NextToken, about: Score, count: int, bars: int) -> np.ndarray:
+def written(task: Prediction, about: Score, count: int, bars: int) -> np.ndarray:
     """The rows of the first of `count` pieces that are written side by side."""
     width = len(build.REPRESENTATIONS["chorale"].COLUMNS)
     nothing = np.zeros((0, width), dtype=np.int64)
@@ -70,14 +70,13 @@ def spread(rows: int, places: int) -> Iterator[int]:
 
 
 @torch.inference_mode()
-def read_anew(task: NextToken, rows: np.ndarray) -> float:
+def read_anew(task: Prediction, rows: np.ndarray) -> float:
     """Seconds to read all these rows for the sake of the next one."""
     about, representation = build.about({}), build.REPRESENTATIONS["chorale"]
-    piece = batches.EventPiece("", rows, representation.told(rows, about), np.array([1, 1]))
-    drawn = np.ones(rows.shape[1], dtype=bool)
-    batch = batches.batch([(piece, drawn)], [Span(0, 0, len(rows))], ahead=task.front.listener is not None)
-    columns, last = batch.columns, batch.next[:, -1:]
-    return timed(lambda: task.head.losses(task.model(columns, batch.lengths).frames[:, -1:], columns[:, -1:], last))
+    piece = EncodedPiece("", rows, representation.told(rows, about), np.array([1, 1]))
+    (batch,) = whole(Pieces([[piece]], task.reads_ahead), 1)
+    inputs, last = batch.inputs, batch.targets[:, -1:]
+    return timed(lambda: task.head.losses(task.model(inputs, batch.lengths).frames[:, -1:], inputs[:, -1:], last))
 
 
 def lines(found: dict[str, Any]) -> list[str]:

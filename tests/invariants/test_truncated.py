@@ -1,5 +1,6 @@
 """Truncated back-propagation: chunks are heard as the whole, learned from apart, and gone on with after a kill."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,20 +9,20 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from crnn_audio.batching import rolls
-from crnn_audio.batching.rows import RowFeed
+from crnn_audio.batching.rolls import Rolls
+from crnn_audio.batching.sequence import SequenceFeed, Span
 from crnn_audio.models.crnn import Carry
 from crnn_audio.tasks.judging import judge_next_frame
-from crnn_audio.tasks.next_frame import NextFrame
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.training import checkpoint, display, loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
 from crnn_audio.training.step import StepReport
-from crnn_audio.types import RollBatch
+from crnn_audio.types import SequenceBatch
 from tests import rolls as made
 from tests import trainings
 from tests.invariants.small import CELLS
-from tests.invariants.test_next_frame import (
+from tests.invariants.test_rolls import (
     FRONTS,
     HEADS,
     each_front,
@@ -39,24 +40,20 @@ OPTIONS = Options(
 )  # fmt: skip
 
 
-def in_double(batch: RollBatch) -> RollBatch:
-    return replace(batch, heard=batch.heard.double(), next=batch.next.double())
-
-
-def feed(chunk: int, rows: int = 3, accumulate: int = 1) -> RowFeed[RollBatch]:
+class InDouble(Rolls):
     """Batches in float64."""
-    played, names = pieces(*LENGTHS), [f"piece-{index}" for index in range(len(LENGTHS))]
-    return RowFeed(
-        [len(roll) for roll in played],
-        lambda spans, epoch: in_double(rolls.batch(played, names, spans)),
-        rows=rows,
-        chunk=chunk,
-        seed=1,
-        accumulate=accumulate,
-    )
+
+    def batch(self, spans: Sequence[Span], epoch: int = 0) -> SequenceBatch:
+        made = super().batch(spans, epoch)
+        return replace(made, inputs=made.inputs.double(), targets=made.targets.double())
 
 
-def nats_of_whole_pieces(task: NextFrame) -> float:
+def feed(chunk: int, rows: int = 3, accumulate: int = 1) -> SequenceFeed:
+    made = InDouble.of(pieces(*LENGTHS), [f"piece-{index}" for index in range(len(LENGTHS))])
+    return SequenceFeed(made, batch_size=rows, bptt=chunk, seed=1, accumulate=accumulate)
+
+
+def nats_of_whole_pieces(task: Prediction) -> float:
     return sum(one.nats for one in judge_next_frame(task, [side_by_side(pieces(*LENGTHS))]).pieces)
 
 
@@ -92,13 +89,13 @@ def test_the_loop_hands_each_part_its_carry(kind: str, accumulate: int, tmp_path
         assert nats == pytest.approx(nats_of_whole_pieces(task), rel=1e-9)
 
 
-def judged_always(task: NextFrame) -> NextFrame:
+def judged_always(task: Prediction) -> Prediction:
     """Without dropout, whatever the loop asks for."""
     task.train = lambda mode=True: task
     return task
 
 
-def trained(task: NextFrame, fed: RowFeed[RollBatch], folder: Path, lr: float = 1e-2, name: str = "sgd"):
+def trained(task: Prediction, fed: SequenceFeed, folder: Path, lr: float = 1e-2, name: str = "sgd"):
     heard = trainings.Heard()
     loop.train(
         task,
@@ -127,10 +124,10 @@ def test_the_gradient_stops_at_the_border_of_a_chunk(kind: str, front: str) -> N
     task = task_of(kind, front)
     (before,), (after,) = list(feed(6).steps(0, 0))[:2]
     assert not after.begins.all()
-    early = before.heard.clone().requires_grad_()
-    loss, carry = task.advance(replace(before, heard=early), None)
-    late = after.heard.clone().requires_grad_()
-    later, _ = task.advance(replace(after, heard=late), carry)
+    early = before.inputs.clone().requires_grad_()
+    loss, carry = task.advance(replace(before, inputs=early), None)
+    late = after.inputs.clone().requires_grad_()
+    later, _ = task.advance(replace(after, inputs=late), carry)
     unused, used = torch.autograd.grad(later, [early, late], allow_unused=True, retain_graph=True)
     assert unused is None
     assert float(used.abs().sum()) > 0
@@ -149,10 +146,12 @@ def test_a_chunks_gradient_is_that_of_its_frames_from_a_given_state(kind: str) -
             constant = [one.detach()[:rows].clone() for one in carry.recurrent]
             for one in constant:
                 one[part.begins] = 0
-            logits, _ = task.step(part.heard, Carry((), tuple(constant)))
+            logits, _ = task.step(part.inputs, Carry((), tuple(constant)))
             chances = logits.sigmoid()
-            real = (torch.arange(part.heard.shape[1]) < part.lengths.unsqueeze(1)).unsqueeze(2)
-            nats = -(part.next * chances.log() + (1 - part.next) * (1 - chances).log())[real.expand_as(logits)].sum()
+            real = (torch.arange(part.inputs.shape[1]) < part.lengths.unsqueeze(1)).unsqueeze(2)
+            nats = -(part.targets * chances.log() + (1 - part.targets) * (1 - chances).log())[
+                real.expand_as(logits)
+            ].sum()
             wanted = torch.autograd.grad(nats, parameters)
         loss, carry = task.advance(part, carry)
         found = torch.autograd.grad(loss, parameters)
@@ -275,7 +274,7 @@ def test_a_finished_epoch_leaves_no_carry(chunk: int, root: Path, tmp_path: Path
 @pytest.mark.parametrize("kind", CELLS)
 def test_a_carry_keeps_its_names_and_order(kind: str) -> None:
     task = task_of(kind, "conv", num_layers=6)
-    _, carry = task.step(side_by_side(pieces(9, 9)).heard)
+    _, carry = task.step(side_by_side(pieces(9, 9)).inputs)
     again = Carry.of_named(dict(sorted(carry.named().items(), reverse=True)))
     assert len(again.front) == 2
     assert len(again.recurrent) == 6 * (2 if kind in ("lstm", "tcn") else 1), "more than ten names sort oddly"

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from crnn_audio.batching.rolls import NUM_RECALLED, all_heard, batch, hear, nothing_yet, whole_batches
-from crnn_audio.batching.rows import Span
+from crnn_audio.batching.rolls import COPY_SIZE, Rolls, copy_context_of_nothing, inputs_of
+from crnn_audio.batching.sequence import Span, whole
 from crnn_audio.symbolic.pianoroll import NUM_KEYS, from_notes
 from crnn_audio.symbolic.score import Note
 from tests.rolls import tune
@@ -12,7 +12,7 @@ from tests.rolls import tune
 
 def test_the_keys_are_heard_as_they_are() -> None:
     roll = tune(1, 9)
-    heard, recall = hear(roll)
+    heard, recall = inputs_of(roll)
     assert recall is None
     np.testing.assert_array_equal(heard, roll)
 
@@ -20,8 +20,8 @@ def test_the_keys_are_heard_as_they_are() -> None:
 def test_what_came_after_the_longest_earlier_place_is_heard() -> None:
     pitches = (60, 62, 64, 60, 62, 67, 62, 64, 60)
     roll = from_notes([Note(place, 1, pitch) for place, pitch in enumerate(pitches)], 1)
-    heard, _ = hear(roll, nothing_yet())
-    assert heard.shape == (9, NUM_KEYS + NUM_RECALLED)
+    heard, _ = inputs_of(roll, copy_context_of_nothing())
+    assert heard.shape == (9, NUM_KEYS + COPY_SIZE)
     came = [int(keys.argmax()) + 21 if keys.any() else 0 for keys in heard[:, NUM_KEYS:-1]]
     assert came == [0, 0, 0, 62, 64, 0, 67, 60, 62], "of places that agree equally long the latest"
     assert np.expm1(heard[:, -1]).round().tolist() == [0, 0, 0, 1, 2, 0, 1, 2, 3]
@@ -30,9 +30,9 @@ def test_what_came_after_the_longest_earlier_place_is_heard() -> None:
 @pytest.mark.parametrize("cut", [0, 1, 10, 30])
 def test_pieces_of_a_piece_hear_what_the_whole_hears(cut: int) -> None:
     roll = np.concatenate([tune(3, 12), tune(3, 12), tune(4, 6)])
-    whole, after = hear(roll, nothing_yet())
-    first, recall = hear(roll[:cut], nothing_yet())
-    second, ended = hear(roll[cut:], recall)
+    whole, after = inputs_of(roll, copy_context_of_nothing())
+    first, recall = inputs_of(roll[:cut], copy_context_of_nothing())
+    second, ended = inputs_of(roll[cut:], recall)
     np.testing.assert_array_equal(np.concatenate([first, second]), whole)
     for one, other in zip(ended.found, after.found, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -41,13 +41,14 @@ def test_pieces_of_a_piece_hear_what_the_whole_hears(cut: int) -> None:
 @pytest.mark.parametrize("recall", [False, True])
 def test_batches_hear_a_frame_and_foretell_the_next(recall: bool) -> None:
     rolls, names = [tune(seed, 10 + 3 * seed) for seed in range(3)], ["a", "b", "c"]
-    heard = all_heard(rolls, recall)
-    found = batch(rolls, names, [Span(1, 4, 5), Span(0, 0, 9)], heard)
+    made = Rolls.of(rolls, names, copy_context=recall)
+    heard, found = made.inputs, made.batch([Span(1, 4, 5), Span(0, 0, 9)])
     assert found.cut_ids == ("b", "a")
     for row, (index, start, length) in enumerate([(1, 4, 5), (0, 0, 9)]):
-        np.testing.assert_array_equal(found.heard[row, :length], heard[index][start : start + length])
-        np.testing.assert_array_equal(found.next[row, :length], rolls[index][start + 1 : start + length + 1])
-        assert not found.heard[row, length:].any()
-        assert not found.next[row, length:].any()
-    (whole,) = whole_batches(rolls, names, 3, recall=recall)
-    np.testing.assert_array_equal(whole.heard[0, :15], heard[2][:15])
+        np.testing.assert_array_equal(found.inputs[row, :length], heard[index][start : start + length])
+        np.testing.assert_array_equal(found.targets[row, :length], rolls[index][start + 1 : start + length + 1])
+        assert not found.inputs[row, length:].any()
+        assert not found.targets[row, length:].any()
+    assert found.weights.tolist() == [[1] * 5 + [0] * 4, [1] * 9]
+    (every,) = whole(made, 3)
+    np.testing.assert_array_equal(every.inputs[0, :15], heard[2][:15])

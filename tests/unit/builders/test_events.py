@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from crnn_audio import build
-from crnn_audio.batching.events import EventPiece
+from crnn_audio.batching.music import EncodedPiece
 from crnn_audio.builders.events import variants
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.symbolic import conditions
@@ -17,7 +17,7 @@ from tests import events as made
 ABOUT = made.chorale(1)
 
 
-def of(kind: str) -> tuple[list[EventPiece], Score]:
+def of(kind: str) -> tuple[list[EncodedPiece], Score]:
     """Every transposition of a piece of that kind, by three semitones at most."""
     score = made.melody(1) if kind == "melody" else ABOUT
     recipe = made.small(kind, Path("nowhere"), {"data.transpose": 3})
@@ -31,7 +31,7 @@ def of(kind: str) -> tuple[list[EventPiece], Score]:
 def test_what_is_told_of_a_transposed_piece_is_what_its_own_rows_say(kind: str) -> None:
     found, score = of(kind)
     assert len({piece.rows.tobytes() for piece in found}) == 7
-    assert len({piece.told.tobytes() for piece in found}) == 7, "some of what is told are pitches"
+    assert len({piece.context.tobytes() for piece in found}) == 7, "some of what is told are pitches"
     for piece, semitones in zip(found, range(-3, 4), strict=True):
         moved = replace(score, keys=tuple(conditions.moved(key, semitones) for key in score.keys))
-        assert np.array_equal(piece.told, build.REPRESENTATIONS[kind].told(piece.rows, moved))
+        assert np.array_equal(piece.context, build.REPRESENTATIONS[kind].told(piece.rows, moved))

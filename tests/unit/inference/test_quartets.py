@@ -5,7 +5,8 @@ import pytest
 
 import crnn_audio as ca
 from crnn_audio import build
-from crnn_audio.batching.events import whole_batches
+from crnn_audio.batching.music import Pieces
+from crnn_audio.batching.sequence import whole
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.cards import music_card
@@ -63,7 +64,7 @@ def test_a_split_is_judged_over_its_cells_and_by_pieces(composer: Composer, spli
     pieces = build.encoded(composer.run.events, build.music(composer.run.events).splits[split], composer.run.conditions)
     assert not pieces.left_out
     nats = {}
-    for batch in whole_batches(pieces.pieces, 1, ahead=False):
+    for batch in whole(Pieces([[piece] for piece in pieces.pieces], reads_ahead=False), 1):
         (one,) = scored(composer.task, batch)
         nats[batch.cut_ids[0]] = one[:-1, 1:]
     cells = sum(one.size for one in nats.values())

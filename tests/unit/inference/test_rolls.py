@@ -10,7 +10,8 @@ import torch
 
 import crnn_audio
 from crnn_audio import build, runs
-from crnn_audio.batching.rolls import whole_batches
+from crnn_audio.batching.rolls import Rolls
+from crnn_audio.batching.sequence import whole
 from crnn_audio.corpora import piano_rolls
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.inference import doctor, show
@@ -164,10 +165,9 @@ def test_a_split_is_evaluated_beside_its_floors(predictor: Predictor, root: Path
         "nats_per_frame": found.nats_per_frame, "independent_key": found.independent_key,
         "key_markov": found.key_markov, "pieces": 4, "frames": frames,
     }  # fmt: skip
-    judged = judge_next_frame(
-        predictor.task,
-        whole_batches(chosen, [piece.id for piece in pieces[split]], 4, recall=predictor.run.rolls.data.copy_context),
-    )
+    ids = [piece.id for piece in pieces[split]]
+    made = Rolls.of(chosen, ids, copy_context=predictor.run.rolls.data.copy_context)
+    judged = judge_next_frame(predictor.task, whole(made, 4))
     assert found.nats_per_frame == pytest.approx(judged.score, rel=1e-6)
 
 
@@ -197,7 +197,7 @@ def test_another_root_and_a_split_that_is_not_there(run: Path, root: Path, tmp_p
 # ---------------------------------------------------------------------------------------- asked for speech
 
 NO_SPEECH = (
-    r"a model of piano_rolls/jsb for task rolls, which hears no speech\. "
+    r"a model of piano_rolls/jsb for task next_frame, which hears no speech\. "
     r"Give a run of a recipe with task recognition\."
 )
 

@@ -19,7 +19,7 @@ def test_forward_is_front_recurrent_and_head_in_a_row() -> None:
     model, features, lengths = crnn(bidirectional=True), torch.randn(2, 21, 8), torch.tensor([21, 9])
     encoded = model(features, lengths)
     inside = model.recurrent(model.front(features, lengths))
-    assert torch.equal(encoded.frames, model.head(inside.frames))
+    assert torch.equal(encoded.frames, model.head(inside.frames, inside.lengths))
     assert torch.equal(encoded.lengths, inside.lengths)
     assert encoded.frames.shape == (2, 6, 5)
     assert encoded.lengths.tolist() == model.output_lengths(lengths).tolist() == [6, 3]

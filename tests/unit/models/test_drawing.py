@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.drawing import Drawer
 from crnn_audio.symbolic.representation import PitchColumn
 
@@ -23,12 +23,12 @@ def voices(count: int, goes_on: int, *, given: bool) -> list[PitchColumn]:
     ]
 
 
-def heads() -> dict[str, ChainHead]:
-    def made(count: int, **options: object) -> ChainHead:
+def heads() -> dict[str, AutoregressiveHead]:
+    def made(count: int, **options: object) -> AutoregressiveHead:
         found = voices(count, int(options.get("goes_on", GOES_ON)), given=bool(options.get("given")))
         sizes = (MARKS, *[TOKENS] * count, 5)
         heard = found if options.get("hears", True) else ()
-        return ChainHead(5, sizes, hidden_size=8, dropout=0.5, voices=heard, interval_gain=7.0)
+        return AutoregressiveHead(5, sizes, hidden_size=8, dropout=0.5, voices=heard, interval_gain=7.0)
 
     return {
         "four voices": made(4),

@@ -3,16 +3,16 @@
 import pytest
 import torch
 
-from crnn_audio.models.embedding import Embedding, EventFront
+from crnn_audio.models.embedding import Embedding, RowFront
 from crnn_audio.models.recurrent import Recurrent
 
 SIZES, AHEAD, SIZE = (4, 3, 2), (4, 3), 5
 
 
 @pytest.fixture
-def front() -> EventFront:
-    listener = Recurrent(len(AHEAD) * SIZE, hidden_size=6, num_layers=1)
-    return EventFront(SIZES, SIZE, AHEAD, listener).double().eval()
+def front() -> RowFront:
+    encoder = Recurrent(len(AHEAD) * SIZE, hidden_size=6, num_layers=1)
+    return RowFront(SIZES, SIZE, AHEAD, encoder).double().eval()
 
 
 def columns(batch: int, rows: int) -> torch.Tensor:
@@ -28,7 +28,7 @@ def test_each_id_of_each_column_has_a_vector_of_its_own() -> None:
     assert torch.equal(first[4:], embedding.vectors.weight[2])
 
 
-def test_a_given_voice_is_heard_before_and_after_its_row(front: EventFront) -> None:
+def test_a_given_voice_is_heard_before_and_after_its_row(front: RowFront) -> None:
     one = columns(1, 7).clamp(min=1)
     lengths = torch.tensor([7])
     other = one.clone()
@@ -41,18 +41,18 @@ def test_a_given_voice_is_heard_before_and_after_its_row(front: EventFront) -> N
     assert changed.tolist() == [False] * 3 + [True] + [False] * 3, "what is not given is heard in its own row"
 
 
-def test_nothing_given_is_silence_whatever_the_length(front: EventFront) -> None:
+def test_nothing_given_is_silence_whatever_the_length(front: RowFront) -> None:
     nothing = columns(2, 7)
     nothing[..., -2:] = 0
     heard = front(nothing, torch.tensor([7, 4])).frames[..., len(SIZES) * SIZE :]
     assert (heard == 0).all()
 
 
-def test_step_by_step_what_was_listened_to_comes_in_its_row(front: EventFront) -> None:
+def test_step_by_step_what_was_listened_to_comes_in_its_row(front: RowFront) -> None:
     whole = columns(2, 7).clamp(min=1)
     lengths = torch.tensor([7, 7])
     wanted = front(whole, lengths).frames
-    carry: tuple[torch.Tensor, ...] | None = (front.listen(whole[..., -2:], lengths),)
+    carry: tuple[torch.Tensor, ...] | None = (front.encode(whole[..., -2:], lengths),)
     found = []
     for begin, end in ((0, 1), (1, 4), (4, 7)):
         frames, carry = front.step(whole[:, begin:end], carry)
@@ -62,12 +62,12 @@ def test_step_by_step_what_was_listened_to_comes_in_its_row(front: EventFront) -
     assert (beyond[..., len(SIZES) * SIZE :] == 0).all(), "past the end nothing is given"
 
 
-def test_padding_is_not_heard(front: EventFront) -> None:
+def test_padding_is_not_heard(front: RowFront) -> None:
     whole, lengths = columns(2, 7).clamp(min=1), torch.tensor([7, 4])
     alone = front(whole[1:, :4], lengths[1:]).frames
     torch.testing.assert_close(front(whole, lengths).frames[1:, :4], alone)
 
 
-def test_given_voices_need_a_listener() -> None:
-    with pytest.raises(ValueError, match="given voices need layers"):
-        EventFront(SIZES, SIZE, AHEAD, None)
+def test_fixed_voices_need_an_encoder() -> None:
+    with pytest.raises(ValueError, match="fixed voices need an encoder"):
+        RowFront(SIZES, SIZE, AHEAD, None)

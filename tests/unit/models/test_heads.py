@@ -6,12 +6,14 @@ import torch
 
 from crnn_audio.models.heads import CtcHead, InterCtcHead, SigmoidHead
 
+LENGTHS = torch.tensor([3, 3])
+
 
 def test_log_probs_are_the_log_of_a_softmax() -> None:
     head, frames = CtcHead(6, 4).double(), torch.randn(2, 3, 6, dtype=torch.float64)
     logits = frames.numpy() @ head.linear.weight.detach().numpy().T + head.linear.bias.detach().numpy()
     wanted = np.log(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
-    np.testing.assert_allclose(head(frames).detach().numpy(), wanted, rtol=1e-12)
+    np.testing.assert_allclose(head(frames, LENGTHS).detach().numpy(), wanted, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +21,7 @@ def test_log_probs_are_the_log_of_a_softmax() -> None:
     [(torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
 )
 def test_log_probs_are_float32_at_the_least(given: torch.dtype, wanted: torch.dtype) -> None:
-    log_probs = CtcHead(6, 4).to(given)(torch.randn(2, 3, 6, dtype=given))
+    log_probs = CtcHead(6, 4).to(given)(torch.randn(2, 3, 6, dtype=given), LENGTHS)
     assert log_probs.dtype == wanted
     torch.testing.assert_close(log_probs.exp().sum(-1), torch.ones(2, 3, dtype=wanted))
 
@@ -56,10 +58,10 @@ def test_an_inner_head_keeps_the_frames_precision() -> None:
 def test_logits_are_a_product_that_begins_near_one_in_twenty() -> None:
     head, frames = SigmoidHead(6, 88).double(), torch.randn(2, 3, 6, dtype=torch.float64)
     assert head.linear.bias.tolist() == [-3.0] * 88
-    rate = head(torch.zeros(1, 1, 6, dtype=torch.float64)).detach().sigmoid().mean()
+    rate = head(torch.zeros(1, 1, 6, dtype=torch.float64), LENGTHS[:1]).detach().sigmoid().mean()
     assert float(rate) == pytest.approx(0.047, abs=1e-3)
     weight, bias = (one.detach().numpy() for one in (head.linear.weight, head.linear.bias))
-    np.testing.assert_allclose(head(frames).detach().numpy(), frames.numpy() @ weight.T + bias, rtol=1e-12)
+    np.testing.assert_allclose(head(frames, LENGTHS).detach().numpy(), frames.numpy() @ weight.T + bias, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -67,4 +69,4 @@ def test_logits_are_a_product_that_begins_near_one_in_twenty() -> None:
     [(torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
 )
 def test_logits_are_float32_at_the_least(given: torch.dtype, wanted: torch.dtype) -> None:
-    assert SigmoidHead(6, 4).to(given)(torch.randn(2, 3, 6, dtype=given)).dtype == wanted
+    assert SigmoidHead(6, 4).to(given)(torch.randn(2, 3, 6, dtype=given), LENGTHS).dtype == wanted

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from crnn_audio.models.chain import ChainHead
+from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.intervals import Chord, Intervals
 from crnn_audio.symbolic.representation import PitchColumn
 
@@ -20,8 +20,8 @@ WIDTH = 14
 
 
 @pytest.fixture
-def head() -> ChainHead:
-    made = ChainHead(5, SIZES, hidden_size=6, voices=VOICES).double().eval()
+def head() -> AutoregressiveHead:
+    made = AutoregressiveHead(5, SIZES, hidden_size=6, voices=VOICES).double().eval()
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.add_(0.5 * torch.randn_like(parameter))
@@ -62,7 +62,7 @@ def brute(own: Intervals, hidden: Tensor, chord: Chord) -> list[float]:
 
 @pytest.mark.parametrize("before", [[5, 9, 3], [12, 3, 0], [0, 0, 0]])
 @pytest.mark.parametrize("now", [[7, GOES_ON, 4], [1, 12, 3], [GOES_ON, 1, GOES_ON]])
-def test_gains_are_those_of_a_loop_over_pitches(head: ChainHead, before: list[int], now: list[int]) -> None:
+def test_gains_are_those_of_a_loop_over_pitches(head: AutoregressiveHead, before: list[int], now: list[int]) -> None:
     chord = Chord.of(known(before, [4, 0, 11]), VOICES)
     for index, voice in enumerate(VOICES):
         own = head.intervals[index]
@@ -81,7 +81,7 @@ def test_a_note_that_goes_on_sounds_with_the_others() -> None:
     assert chord.now[0, 0].tolist() == [2, -1, -1], "held, silent, nothing to hold"
 
 
-def test_given_voices_are_known_to_those_before_them(head: ChainHead) -> None:
+def test_given_voices_are_known_to_those_before_them(head: AutoregressiveHead) -> None:
     drive = torch.randn(1, 1, 24, dtype=torch.float64)
     free, given = known([5, 9, 3], [0, 0, 0]), known([5, 9, 3], [0, 0, 0], [0, 0, 8])
     costs = [head.losses(drive, one, torch.tensor([[[1, 4, 7, 8]]]))[0, 0] for one in (free, given)]
@@ -90,7 +90,7 @@ def test_given_voices_are_known_to_those_before_them(head: ChainHead) -> None:
     assert costs[0][3] == costs[1][3], "a voice does not hear itself"
 
 
-def test_the_same_chord_higher_has_the_same_gains_higher(head: ChainHead) -> None:
+def test_the_same_chord_higher_has_the_same_gains_higher(head: AutoregressiveHead) -> None:
     own, hidden = head.intervals[2], torch.rand(1, 1, 6, dtype=torch.float64)
     assert isinstance(own, Intervals)
 
@@ -101,13 +101,13 @@ def test_the_same_chord_higher_has_the_same_gains_higher(head: ChainHead) -> Non
 
     low = own.gains(hidden, chord(0), own.rows_of(chord(0)))[0, 0]
     for semitones in (1, 4):
-        torch.testing.assert_close(own.heard(own.rows_of(chord(semitones))), own.heard(own.rows_of(chord(0))))
+        torch.testing.assert_close(own.hidden(own.rows_of(chord(semitones))), own.hidden(own.rows_of(chord(0))))
         high = own.gains(hidden, chord(semitones), own.rows_of(chord(semitones)))[0, 0]
         torch.testing.assert_close(high[FIRST - 1 + semitones :], low[FIRST - 1 : -semitones])
         torch.testing.assert_close(high[: FIRST - 1], low[: FIRST - 1])
 
 
-def test_padding_and_first_rows_have_finite_losses(head: ChainHead) -> None:
+def test_padding_and_first_rows_have_finite_losses(head: AutoregressiveHead) -> None:
     tokens = torch.tensor([[[1, FIRST, 1, FIRST + 9], [0, 0, 0, 0]]])
     losses = head.losses(torch.randn(1, 2, 24, dtype=torch.float64), torch.zeros(1, 2, WIDTH, dtype=torch.long), tokens)
     assert losses.isfinite().all()

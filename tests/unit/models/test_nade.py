@@ -21,8 +21,16 @@ def head() -> NadeHead:
     return NadeHead(5, KEYS, hidden_size=7, dropout=0.5).double().eval()
 
 
+def outputs(head: NadeHead, frames: Tensor) -> Tensor:
+    return head(frames, torch.full((len(frames),), frames.shape[1]))
+
+
+def losses(head: NadeHead | SigmoidHead, frames: Tensor, keys: Tensor) -> Tensor:
+    return head.losses(frames, frames, keys)  # what the network has read makes no difference
+
+
 def drive_of(head: NadeHead, batch: int = 1, frames: int = 1) -> Tensor:
-    return head(2 * torch.randn(batch, frames, 5, dtype=torch.float64)).detach()
+    return outputs(head, 2 * torch.randn(batch, frames, 5, dtype=torch.float64)).detach()
 
 
 def some_keys(*shape: int, rate: float = 0.4) -> Tensor:
@@ -49,7 +57,7 @@ def by_hand(head: NadeHead, frame: np.ndarray, keys: np.ndarray) -> float:
 
 def test_all_frames_together_have_probability_one(head: NadeHead) -> None:
     drive = drive_of(head)
-    probs = (-head.losses(drive.expand(len(EVERY), -1, -1), EVERY)).exp()
+    probs = (-losses(head, drive.expand(len(EVERY), -1, -1), EVERY)).exp()
     assert len(EVERY) == 64
     assert probs.sum().item() == pytest.approx(1, abs=1e-12)
     assert probs.min() > 0
@@ -58,7 +66,7 @@ def test_all_frames_together_have_probability_one(head: NadeHead) -> None:
 @pytest.mark.parametrize("rate", [0.0, 0.05, 0.5, 1.0])
 def test_a_frame_costs_what_a_loop_over_its_keys_says(head: NadeHead, rate: float) -> None:
     frames, keys = torch.randn(3, 4, 5, dtype=torch.float64), some_keys(3, 4, rate=rate)
-    found = head.losses(head(frames), keys)
+    found = losses(head, outputs(head, frames), keys)
     for batch, frame in product(range(3), range(4)):
         wanted = by_hand(head, frames[batch, frame].numpy(), keys[batch, frame].numpy())
         assert found[batch, frame].item() == pytest.approx(wanted, rel=1e-12)
@@ -68,9 +76,9 @@ def test_a_key_hears_those_below_it_and_none_above(head: NadeHead) -> None:
     drive = drive_of(head)
     for changed in range(KEYS):
         frame = torch.zeros(1, 1, KEYS, dtype=torch.float64)
-        _, before = head.draw(drive, 1 - frame)
+        _, before = head.sample(drive, 1 - frame)
         frame[..., changed] = 1
-        _, after = head.draw(drive, 1 - frame)
+        _, after = head.sample(drive, 1 - frame)
         same = (before == after)[0, 0].tolist()
         assert same == [key <= changed for key in range(KEYS)]
 
@@ -81,32 +89,32 @@ def test_without_weights_from_key_to_key_each_is_a_sigmoid_by_itself(head: NadeH
         head.told *= told
     drive, keys = drive_of(head, 2, 3), some_keys(2, 3)
     hidden, own = drive[..., : head.hidden_size], drive[..., head.hidden_size :]
-    alone = SigmoidHead(5, KEYS).losses(hidden.relu() @ head.weight.T + own, keys)
-    assert torch.allclose(head.losses(drive, keys), alone, rtol=1e-12, atol=0) == (told == 0)
+    alone = losses(SigmoidHead(5, KEYS), hidden.relu() @ head.weight.T + own, keys)
+    assert torch.allclose(losses(head, drive, keys), alone, rtol=1e-12, atol=0) == (told == 0)
 
 
 def test_blocks_of_frames_are_one_pass(head: NadeHead, monkeypatch: pytest.MonkeyPatch) -> None:
     drive, keys = drive_of(head, 3, 7), some_keys(3, 7)
-    whole, chances = head.losses(drive, keys), head.chances(drive)
+    whole, probabilities = losses(head, drive, keys), head.probabilities(drive)
     monkeypatch.setattr(nade, "BLOCK", 4)
-    torch.testing.assert_close(head.losses(drive, keys), whole, rtol=1e-12, atol=0)
-    monkeypatch.setattr(nade, "BLOCK", 2 * nade.DRAWS)
-    torch.testing.assert_close(head.chances(drive), chances, rtol=1e-12, atol=0)
+    torch.testing.assert_close(losses(head, drive, keys), whole, rtol=1e-12, atol=0)
+    monkeypatch.setattr(nade, "BLOCK", 2 * nade.SAMPLES)
+    torch.testing.assert_close(head.probabilities(drive), probabilities, rtol=1e-12, atol=0)
 
 
 def test_no_frames_at_all(head: NadeHead) -> None:
     drive = drive_of(head, 2, 0)
-    assert head.losses(drive, some_keys(2, 0)).shape == (2, 0)
-    assert head.chances(drive).shape == (2, 0, KEYS)
-    assert head.draw(drive, numbers(2, 0))[0].shape == (2, 0, KEYS)
+    assert losses(head, drive, some_keys(2, 0)).shape == (2, 0)
+    assert head.probabilities(drive).shape == (2, 0, KEYS)
+    assert head.sample(drive, numbers(2, 0))[0].shape == (2, 0, KEYS)
 
 
 def test_gradients_are_those_of_the_loop(head: NadeHead) -> None:
     frames, keys = torch.randn(2, 3, 5, dtype=torch.float64), some_keys(2, 3)
     parameters = list(head.parameters())
-    found = torch.autograd.grad(head.losses(head(frames), keys).sum(), parameters)
-    _, chances = head.draw(head(frames), 2.0 * (1 - keys) - 0.5)  # numbers that draw these very keys
-    nats = -torch.where(keys == 1, chances, 1 - chances).log().sum()
+    found = torch.autograd.grad(losses(head, outputs(head, frames), keys).sum(), parameters)
+    _, probabilities = head.sample(outputs(head, frames), 2.0 * (1 - keys) - 0.5)  # numbers that draw these very keys
+    nats = -torch.where(keys == 1, probabilities, 1 - probabilities).log().sum()
     for one, other in zip(found, torch.autograd.grad(nats, parameters), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
         assert float(one.abs().sum()) > 0
@@ -117,16 +125,16 @@ def test_gradients_are_those_of_the_loop(head: NadeHead) -> None:
 
 def test_keys_drawn_one_by_one_cost_what_one_pass_says(head: NadeHead) -> None:
     drive = drive_of(head, 3, 5)
-    keys, chances = head.draw(drive, numbers(3, 5))
-    nats = -torch.where(keys == 1, chances, 1 - chances).log().sum(dim=-1)
-    torch.testing.assert_close(nats, head.losses(drive, keys), rtol=1e-12, atol=1e-12)
+    keys, probabilities = head.sample(drive, numbers(3, 5))
+    nats = -torch.where(keys == 1, probabilities, 1 - probabilities).log().sum(dim=-1)
+    torch.testing.assert_close(nats, losses(head, drive, keys), rtol=1e-12, atol=1e-12)
     assert 0 < keys.mean() < 1
 
 
 def test_frames_are_drawn_as_often_as_their_probability_says(head: NadeHead) -> None:
     drive, count = drive_of(head), 20_000
-    probs = (-head.losses(drive.expand(len(EVERY), -1, -1), EVERY))[:, 0].exp()
-    keys, _ = head.draw(drive.expand(count, -1, -1), numbers(count, 1))
+    probs = (-losses(head, drive.expand(len(EVERY), -1, -1), EVERY))[:, 0].exp()
+    keys, _ = head.sample(drive.expand(count, -1, -1), numbers(count, 1))
     names = (keys[:, 0] @ (2.0 ** torch.arange(KEYS - 1, -1, -1, dtype=torch.float64))).long()
     seen = torch.bincount(names, minlength=len(EVERY)).double()
     usual = probs * count >= 5
@@ -137,16 +145,16 @@ def test_frames_are_drawn_as_often_as_their_probability_says(head: NadeHead) -> 
 
 def test_a_keys_chance_is_that_of_all_frames_in_which_it_sounds(head: NadeHead) -> None:
     drive = drive_of(head, 1, 9)
-    found = head.chances(drive)
+    found = head.probabilities(drive)
     for frame in range(9):
-        probs = (-head.losses(drive[:, frame : frame + 1].expand(len(EVERY), -1, -1), EVERY)).exp()
+        probs = (-losses(head, drive[:, frame : frame + 1].expand(len(EVERY), -1, -1), EVERY)).exp()
         exact = (probs.unsqueeze(-1) * EVERY).sum(dim=(0, 1))
         torch.testing.assert_close(found[0, frame], exact, rtol=0, atol=0.08)
-    assert torch.equal(found, head.chances(drive)), "always by the same numbers"
-    torch.testing.assert_close(found[:, 4:5], head.chances(drive[:, 4:5]), rtol=1e-12, atol=0)
+    assert torch.equal(found, head.probabilities(drive)), "always by the same numbers"
+    torch.testing.assert_close(found[:, 4:5], head.probabilities(drive[:, 4:5]), rtol=1e-12, atol=0)
     head.told.data.zero_()
     hidden, own = drive[..., : head.hidden_size], drive[..., head.hidden_size :]
-    torch.testing.assert_close(head.chances(drive), (hidden.relu() @ head.weight.T + own).sigmoid())
+    torch.testing.assert_close(head.probabilities(drive), (hidden.relu() @ head.weight.T + own).sigmoid())
 
 
 @pytest.mark.parametrize(
@@ -154,10 +162,10 @@ def test_a_keys_chance_is_that_of_all_frames_in_which_it_sounds(head: NadeHead) 
     [(torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
 )
 def test_what_keys_are_drawn_from_is_float32_at_the_least(given: torch.dtype, wanted: torch.dtype) -> None:
-    assert NadeHead(6, 4).to(given)(torch.randn(2, 3, 6, dtype=given)).dtype == wanted
+    assert outputs(NadeHead(6, 4).to(given), torch.randn(2, 3, 6, dtype=given)).dtype == wanted
 
 
 def test_before_it_learns_few_keys_sound() -> None:
     head = NadeHead(6, 88)
-    rate = head.chances(head(torch.zeros(1, 1, 6))).detach().mean()
+    rate = head.probabilities(outputs(head, torch.zeros(1, 1, 6))).detach().mean()
     assert 0.02 < float(rate) < 0.15

@@ -4,9 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from crnn_audio.models.heads import NextTokenHead
+from crnn_audio.models.heads import SoftmaxHead
 from crnn_audio.models.tokens import TokenFront
 
+LENGTHS = torch.tensor([3, 3])
 TOKENS = torch.tensor([[1, 2, 2, 0], [3, 1, 0, 0]])
 
 
@@ -45,23 +46,23 @@ def test_dropout_takes_a_token_wherever_it_stands_and_scales_the_others_up() -> 
 @pytest.mark.parametrize("projection", [False, True])
 def test_a_tied_softmax_weighs_by_the_vectors(projection: bool) -> None:
     front = TokenFront(6, 4)
-    head = NextTokenHead(7 if projection else 4, 5, front, projection=projection)
+    head = SoftmaxHead(7 if projection else 4, 5, front, projection=projection)
     with torch.no_grad():
         head.bias.copy_(torch.randn(5))
     frames = torch.randn(2, 3, 7 if projection else 4)
     mapped = frames @ head.projection.weight.T + head.projection.bias if projection else frames
     wanted = (mapped @ front.vectors[1:].T + head.bias).log_softmax(-1)
-    torch.testing.assert_close(head(frames), wanted)
+    torch.testing.assert_close(head(frames, LENGTHS), wanted)
     assert "bias" in head.state_dict()
     assert not any(name.endswith("vectors") for name in head.state_dict()), "its weights are the front's alone"
-    head(frames).sum().backward()
+    head(frames, LENGTHS).sum().backward()
     assert front.vectors.grad is not None
 
 
 def test_a_softmax_of_its_own_in_float32_at_the_least() -> None:
-    head = NextTokenHead(4, 5)
+    head = SoftmaxHead(4, 5)
     frames = torch.randn(2, 3, 4)
-    torch.testing.assert_close(head(frames), head.linear(frames).log_softmax(-1))
+    torch.testing.assert_close(head(frames, LENGTHS), head.linear(frames).log_softmax(-1))
     with torch.autocast("cpu", torch.bfloat16):
-        assert head(frames).dtype == torch.float32
-    assert head.double()(frames.double()).dtype == torch.float64
+        assert head(frames, LENGTHS).dtype == torch.float32
+    assert head.double()(frames.double(), LENGTHS).dtype == torch.float64

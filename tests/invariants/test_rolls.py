@@ -3,6 +3,7 @@ each key by itself and one after the other.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,12 +11,13 @@ import torch
 from torch import Tensor
 
 from crnn_audio import build
-from crnn_audio.batching.rolls import batch
-from crnn_audio.batching.rows import Span
+from crnn_audio.batching.rolls import Rolls
+from crnn_audio.batching.sequence import Span
+from crnn_audio.lengths import mask
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.judging import judge_next_frame
-from crnn_audio.tasks.next_frame import NextFrame
-from crnn_audio.types import RollBatch
+from crnn_audio.tasks.prediction import Prediction
+from crnn_audio.types import SequenceBatch
 from tests import rolls
 from tests.invariants.small import CELLS, moved
 from tests.invariants.test_precision import dtypes
@@ -31,7 +33,7 @@ each_front = pytest.mark.parametrize("front", FRONTS)
 each_head = pytest.mark.parametrize("head", HEADS)
 
 
-def task_of(kind: str, front: str = "frames", head: str = "sigmoid", **layers: object) -> NextFrame:
+def task_of(kind: str, front: str = "frames", head: str = "sigmoid", **layers: object) -> Prediction:
     """Two layers in judging mode, in float64, whose outputs depend on all that was heard."""
     asked = {"cell": CELLS[kind], "num_layers": 2, "kernel_size": 5, "dropout": 0.4, "norm": "layer"}
     asked |= {"nonlinearity": kind} if CELLS[kind] == "rnn" else {}
@@ -47,11 +49,21 @@ def pieces(*lengths: int) -> list[np.ndarray]:
     return [rolls.tune(seed, length) for seed, length in enumerate(lengths)]
 
 
-def side_by_side(found: list[np.ndarray]) -> RollBatch:
+def side_by_side(found: list[np.ndarray]) -> SequenceBatch:
     """Whole pieces as a batch, in float64."""
+    made = in_one_batch(found)
+    return replace(made, inputs=made.inputs.double(), targets=made.targets.double())
+
+
+def in_one_batch(found: list[np.ndarray]) -> SequenceBatch:
     spans = [Span(index, 0, len(roll) - 1) for index, roll in enumerate(found)]
-    made = batch(found, [str(index) for index in range(len(found))], spans)
-    return RollBatch(made.heard.double(), made.next.double(), made.lengths, made.begins, made.cut_ids)
+    return Rolls.of(found, [str(index) for index in range(len(found))]).batch(spans)
+
+
+def in_one_pass(task: Prediction, batch: SequenceBatch) -> Tensor:
+    """What the head gives for whole pieces in one pass."""
+    frames: Tensor = task.model(batch.inputs, batch.lengths).frames
+    return frames
 
 
 # ---------------------------------------------------------------------------------------- law 1
@@ -67,10 +79,10 @@ def test_a_piece_beside_others_is_foretold_as_it_is_alone(kind: str, front: str,
     assert len({one.nats / one.count for one in alone}) == len(alone)
     together = side_by_side(found)
     for fill in (0.0, 1.0, math.nan, 1e30):
-        heard = together.heard.clone()
+        heard = together.inputs.clone()
         for row, length in enumerate(together.lengths.tolist()):
             heard[row, length:] = fill
-        garbage = RollBatch(heard, together.next, together.lengths, together.begins, together.cut_ids)
+        garbage = replace(together, inputs=heard)
         judged = judge_next_frame(task, [garbage])
         for one, other in zip(judged.pieces, alone, strict=True):
             assert one.count == other.count
@@ -103,11 +115,11 @@ def test_gradients_of_a_batch_are_the_sum_of_those_alone(kind: str, front: str, 
 @torch.no_grad()
 def test_frame_by_frame_with_a_carry_equals_one_pass(kind: str, front: str) -> None:
     task, made = task_of(kind, front), side_by_side(pieces(34, 34))
-    whole = task(made.heard, made.lengths)
+    whole = in_one_pass(task, made)
     assert float(whole.std(dim=1).min()) > 1e-3, "the outputs say nothing"
     for sizes in ([33], [1] * 33, [1, 0, 13, 2, 17], [20, 13]):
         carry, outputs = None, []
-        for piece in made.heard.split(sizes, dim=1):
+        for piece in made.inputs.split(sizes, dim=1):
             output, carry = task.step(piece, carry)
             assert output.shape[1] == piece.shape[1], "every frame is answered at once"
             outputs.append(output)
@@ -122,12 +134,12 @@ def test_a_piece_drawn_frame_by_frame_costs_what_it_costs_in_one_pass(kind: str,
     frame, carry, drawn, nats = torch.zeros(2, 1, NUM_KEYS, dtype=torch.float64), None, [], []
     for _ in range(12):
         drive, carry = task.step(frame, carry)
-        frame, chances = task.head.draw(drive, torch.rand(2, 1, NUM_KEYS, generator=random, dtype=torch.float64))
+        frame, chances = task.head.sample(drive, torch.rand(2, 1, NUM_KEYS, generator=random, dtype=torch.float64))
         nats.append(-torch.where(frame == 1, chances, 1 - chances).log().sum(dim=-1))
         drawn.append(frame)
     whole = torch.cat([torch.zeros_like(frame), *drawn], dim=1)
-    lengths = torch.tensor([12, 12])
-    found = task.losses(task(whole[:, :-1], lengths), whole[:, 1:], lengths)
+    made = replace(side_by_side(pieces(13, 13)), inputs=whole[:, :-1], targets=whole[:, 1:])
+    found, _ = task.losses(made)
     torch.testing.assert_close(torch.cat(nats, dim=1), found, rtol=1e-9, atol=1e-9)
     assert not torch.equal(whole[0], whole[1])
     assert 0 < float(whole.mean()) < 1
@@ -138,15 +150,15 @@ def test_a_piece_drawn_frame_by_frame_costs_what_it_costs_in_one_pass(kind: str,
 @torch.no_grad()
 def test_a_carry_of_zeros_is_that_of_a_piece_that_has_not_begun(kind: str, front: str) -> None:
     task, made = task_of(kind, front), side_by_side(pieces(12, 12))
-    _, carry = task.step(made.heard[:, :5])
-    fresh, _ = task.step(made.heard)
-    found, _ = task.step(made.heard, carry.restarted(torch.tensor([True, True])))
+    _, carry = task.step(made.inputs[:, :5])
+    fresh, _ = task.step(made.inputs)
+    found, _ = task.step(made.inputs, carry.restarted(torch.tensor([True, True])))
     torch.testing.assert_close(found, fresh, rtol=0, atol=1e-12)
-    one_goes_on, _ = task.step(made.heard, carry.restarted(torch.tensor([True, False])))
+    one_goes_on, _ = task.step(made.inputs, carry.restarted(torch.tensor([True, False])))
     torch.testing.assert_close(one_goes_on[0], fresh[0], rtol=0, atol=1e-12)
     assert float((one_goes_on[1] - fresh[1]).abs().max()) > 1e-4, "the carry says nothing"
-    first_alone, _ = task.step(made.heard[:1], carry.restarted(torch.tensor([False])))
-    both, _ = task.step(made.heard, carry.restarted(torch.tensor([False, False])))
+    first_alone, _ = task.step(made.inputs[:1], carry.restarted(torch.tensor([False])))
+    both, _ = task.step(made.inputs, carry.restarted(torch.tensor([False, False])))
     torch.testing.assert_close(first_alone[0], both[0], rtol=0, atol=1e-12)
 
 
@@ -159,7 +171,7 @@ def test_a_carry_of_zeros_is_that_of_a_piece_that_has_not_begun(kind: str, front
 def test_what_sounds_next_is_told_by_the_past_alone(kind: str, front: str, head: str) -> None:
     task, lengths = task_of(kind, front, head), torch.tensor([30])
     heard = torch.randn(1, 30, NUM_KEYS, dtype=torch.float64, requires_grad=True)
-    output = task(heard, lengths)[0, 12]
+    output = task.model(heard, lengths).frames[0, 12]
     (gradient,) = torch.autograd.grad((output * torch.randn_like(output)).sum(), heard)
     matters = gradient[0].abs().sum(dim=1)
     assert (matters[13:] == 0).all()
@@ -174,7 +186,7 @@ def test_a_tcn_says_how_far_back_it_hears(front: str) -> None:
     past = 2 * (1 + 2) + (6 if front == "conv" else 0)  # kernels of 5 and 3 frames hear 4 and 2 more
     assert task.model.past_frames == past
     heard = torch.randn(1, 30, NUM_KEYS, dtype=torch.float64, requires_grad=True)
-    output = task(heard, torch.tensor([30]))[0, 20]
+    output = task.model(heard, torch.tensor([30])).frames[0, 20]
     (gradient,) = torch.autograd.grad((output * torch.randn_like(output)).sum(), heard)
     matters = gradient[0].abs().sum(dim=1)
     assert (matters[: 20 - past] == 0).all()
@@ -185,7 +197,7 @@ def test_a_tcn_says_how_far_back_it_hears(front: str) -> None:
 # ---------------------------------------------------------------------------------------- law 10
 
 
-def calmed(task: NextFrame, kind: str) -> NextFrame:
+def calmed(task: Prediction, kind: str) -> Prediction:
     """A ReLU network with weights that let its state fade, since one whose state grows lets rounding grow, too."""
     with torch.no_grad():
         for name, parameter in task.named_parameters():
@@ -199,7 +211,7 @@ def calmed(task: NextFrame, kind: str) -> NextFrame:
 @each_model
 def test_in_bf16_losses_stay_float32_and_gradients_point_the_same_way(kind: str, front: str, head: str) -> None:
     task = calmed(task_of(kind, front, head, dropout=0.0, hidden_size=16), kind).float().train()
-    made = batch(found := pieces(*LENGTHS), ["", "", "", ""], [Span(i, 0, len(r) - 1) for i, r in enumerate(found)])
+    made = in_one_batch(pieces(*LENGTHS))
 
     def loss_and_gradient() -> tuple[float, Tensor]:
         task.zero_grad()
@@ -223,10 +235,10 @@ def test_in_bf16_losses_stay_float32_and_gradients_point_the_same_way(kind: str,
 @torch.no_grad()
 def test_in_use_on_a_cpu_a_bf16_model_is_exact(kind: str) -> None:
     task, made = task_of(kind), side_by_side(pieces(12))
-    exact = task(made.heard, made.lengths), task.step(made.heard)[0]
+    exact = task.losses(made)[0], task.step(made.inputs)[0]
     task.mixed = True
-    assert torch.equal(task(made.heard, made.lengths), exact[0])
-    assert torch.equal(task.step(made.heard)[0], exact[1])
+    assert torch.equal(task.losses(made)[0], exact[0])
+    assert torch.equal(task.step(made.inputs)[0], exact[1])
 
 
 # ---------------------------------------------------------------------------------------- the loss
@@ -236,7 +248,10 @@ def test_in_use_on_a_cpu_a_bf16_model_is_exact(kind: str) -> None:
 def test_a_frames_loss_is_the_sum_of_its_keys_binary_cross_entropies() -> None:
     task, logits = task_of("lstm"), 3 * torch.randn(2, 5, NUM_KEYS, dtype=torch.float64)
     following = (torch.rand(2, 5, NUM_KEYS, dtype=torch.float64) < 0.1).double()
-    found = task.losses(logits, following, torch.tensor([5, 3]))
+    task.step = lambda inputs, carry: (logits, None)
+    lengths, begins = torch.tensor([5, 3]), torch.ones(2, dtype=torch.bool)
+    batch = SequenceBatch(logits, following, mask(lengths, 5).float(), lengths, begins, ("a", "b"))
+    found, _ = task.losses(batch)
     for row, length in enumerate((5, 3)):
         for frame in range(5):
             wanted = 0.0

@@ -1,6 +1,7 @@
 """Piano rolls judged by a loop over pieces, frames and keys; and never averaged over padding or over pieces."""
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,11 +9,10 @@ import pytest
 import torch
 
 from crnn_audio import build
-from crnn_audio.batching.rolls import batch, whole_batches
-from crnn_audio.batching.rows import Span
+from crnn_audio.batching.rolls import Rolls
+from crnn_audio.batching.sequence import Span, whole
 from crnn_audio.tasks.judging import Foretold, ForetoldJudgement, judge_next_frame
-from crnn_audio.tasks.next_frame import NextFrame
-from crnn_audio.types import RollBatch
+from crnn_audio.tasks.prediction import Prediction
 from tests import rolls
 from tests.rolls import tune
 
@@ -21,7 +21,7 @@ NAMES = [f"piece-{length}" for length in LENGTHS]
 PIECES = [tune(seed, length) for seed, length in enumerate(LENGTHS)]
 
 
-def lstm() -> NextFrame:
+def lstm() -> Prediction:
     """One layer of eight, whose every number matters, with dropout that judging must not use."""
     recipe = rolls.small("nowhere", {"model.recurrent.dropout": 0.5, "model.recurrent.input_dropout": 0.5})
     task = build.next_frame(recipe)
@@ -31,7 +31,7 @@ def lstm() -> NextFrame:
     return task.train()
 
 
-def by_hand(task: NextFrame, roll: np.ndarray) -> float:
+def by_hand(task: Prediction, roll: np.ndarray) -> float:
     """Nats of a piece in NumPy's float64, one frame after the other from a state of zero."""
     weights = {name: value.double().numpy() for name, value in task.model.state_dict().items()}
 
@@ -59,7 +59,7 @@ def by_hand(task: NextFrame, roll: np.ndarray) -> float:
 def test_a_split_is_judged_as_a_loop_would_do_it(rows: int) -> None:
     task = lstm()
     wanted = {name: by_hand(task, roll) for name, roll in zip(NAMES, PIECES, strict=True)}
-    judged = judge_next_frame(task, whole_batches(PIECES, NAMES, rows))
+    judged = judge_next_frame(task, whole(Rolls.of(PIECES, NAMES), rows))
     assert not task.training
     assert {one.piece_id: one.count for one in judged.pieces} == {f"piece-{n}": n - 1 for n in LENGTHS}
     for one in judged.pieces:
@@ -76,8 +76,8 @@ def test_a_split_is_judged_as_a_loop_would_do_it(rows: int) -> None:
 def test_in_float64_it_is_the_loop_to_the_ninth_digit() -> None:
     task = lstm().double()
     spans = [Span(index, 0, length - 1) for index, length in enumerate(LENGTHS)]
-    made = batch(PIECES, NAMES, spans)
-    precise = RollBatch(made.heard.double(), made.next.double(), made.lengths, made.begins, made.cut_ids)
+    made = Rolls.of(PIECES, NAMES).batch(spans)
+    precise = replace(made, inputs=made.inputs.double(), targets=made.targets.double())
     judged = judge_next_frame(task, [precise])
     for one, roll in zip(judged.pieces, PIECES, strict=True):
         assert one.nats == pytest.approx(by_hand(task, roll), rel=1e-9)
@@ -91,7 +91,7 @@ def test_the_score_is_of_sums() -> None:
 
 def test_the_loss_of_a_batch_is_the_sum_that_judging_takes() -> None:
     task = lstm().eval()
-    made = batch(PIECES, NAMES, [Span(index, 0, length - 1) for index, length in enumerate(LENGTHS)])
+    made = Rolls.of(PIECES, NAMES).batch([Span(index, 0, length - 1) for index, length in enumerate(LENGTHS)])
     loss, carry = task.advance(made, None)
     assert float(loss.detach()) == pytest.approx(sum(by_hand(task, roll) for roll in PIECES), rel=1e-5)
     assert loss.requires_grad
@@ -102,7 +102,8 @@ def test_a_batch_of_whole_pieces_may_be_larger_than_the_one_before_it() -> None:
     """An epoch's odd batch stands anywhere among the others."""
     task = lstm().eval()
     small, large = (
-        batch(PIECES, NAMES, [Span(index, 0, LENGTHS[index] - 1) for index in range(count)]) for count in (2, 5)
+        Rolls.of(PIECES, NAMES).batch([Span(index, 0, LENGTHS[index] - 1) for index in range(count)])
+        for count in (2, 5)
     )
     _, carry = task.advance(small, None)
     after, _ = task.advance(large, carry)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from crnn_audio.batching.rows import RowFeed
-from crnn_audio.batching.texts import Stretches, Windows, feed, running
+from crnn_audio.batching.sequence import SequenceFeed
+from crnn_audio.batching.text import Segments, Windows, running
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.inference.load import load
-from crnn_audio.tasks.language import Language
+from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.writing import UNKNOWN_ID, begun, costs, drawn
 from crnn_audio.training import display
-from crnn_audio.types import TextBatch
+from crnn_audio.types import SequenceBatch
 from tests import texts as made
 from tests import trainings
 
@@ -33,22 +33,22 @@ each = pytest.mark.parametrize(
 TOKENS = np.random.default_rng(5).integers(2, 9, 30)
 
 
-def by_hand(task: Language, tokens: np.ndarray) -> np.ndarray:
+def by_hand(task: Prediction, tokens: np.ndarray) -> np.ndarray:
     """The nats of each token, from a pass of its own over what stands before it."""
     found = []
     for at, token in enumerate(tokens):
         before = [0, *tokens[:at]]
-        if task.window:
-            before = [*[0] * task.window, *tokens[:at]][-task.window :]
+        if task.context_length:
+            before = [*[0] * task.context_length, *tokens[:at]][-task.context_length :]
         heard = torch.tensor(before).reshape(1, -1, 1)
         with torch.no_grad():
             found.append(-task.model(heard, torch.tensor([len(before)])).frames[0, -1, token - 1].item())
     return np.array(found)
 
 
-def fed(chunk: int, rows: int = 3, accumulate: int = 1, window: int = 0) -> RowFeed[TextBatch]:
-    split = Windows(TOKENS, window) if window else Stretches(TOKENS, rows, seed=1)
-    return feed(split, batch_rows=rows, chunk=chunk, seed=1, accumulate=accumulate, rank=0, ranks=1)
+def fed(chunk: int, rows: int = 3, accumulate: int = 1, window: int = 0) -> SequenceFeed:
+    split = Windows(TOKENS, window) if window else Segments(TOKENS, rows, seed=1)
+    return SequenceFeed(split, rows, 0 if window else chunk, seed=1, accumulate=accumulate)
 
 
 # ----------------------------------------------------------------------------------------- one pass
@@ -57,35 +57,35 @@ def fed(chunk: int, rows: int = 3, accumulate: int = 1, window: int = 0) -> RowF
 @each
 def test_a_running_text_costs_what_each_token_does_by_itself(cell: str, options: dict) -> None:
     task = made.task(cell=cell, **options)
-    np.testing.assert_allclose(costs(task, running(TOKENS, task.window)), by_hand(task, TOKENS), **CLOSE)
+    np.testing.assert_allclose(costs(task, running(TOKENS, task.context_length)), by_hand(task, TOKENS), **CLOSE)
 
 
 @each_cell
 def test_long_texts_are_judged_in_chunks_that_make_no_difference(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     task = made.task(cell=cell)
     whole = costs(task, running(TOKENS, 0))
-    monkeypatch.setattr("crnn_audio.batching.texts.AT_ONCE", 7)
+    monkeypatch.setattr("crnn_audio.batching.text.CHUNK", 7)
     np.testing.assert_allclose(costs(task, running(TOKENS, 0)), whole, **CLOSE)
 
 
 @each
 def test_a_row_beside_longer_ones_costs_what_it_costs_alone(cell: str, options: dict) -> None:
     task = made.task(cell=cell, **options)
-    heard, following = torch.zeros(3, 12, dtype=torch.int64), torch.zeros(3, 12, dtype=torch.int64)
+    inputs, targets = torch.zeros(3, 12, 1, dtype=torch.int64), torch.zeros(3, 12, dtype=torch.int64)
     for row, length in enumerate((12, 5, 9)):
-        heard[row, :length] = torch.from_numpy(np.concatenate([[0], TOKENS[: length - 1]]))
-        following[row, :length] = torch.from_numpy(TOKENS[:length])
+        inputs[row, :length, 0] = torch.from_numpy(np.concatenate([[0], TOKENS[: length - 1]]))
+        targets[row, :length] = torch.from_numpy(TOKENS[:length])
     begins = torch.ones(3, dtype=torch.bool)
-    batch = TextBatch(heard, following, torch.tensor([12, 5, 9]), begins, ("a", "b", "c"))
+    weights = (targets > 0).float()
+    batch = SequenceBatch(inputs, targets, weights, torch.tensor([12, 5, 9]), begins, ("a", "b", "c"))
     together, _ = task.losses(batch, None)
     for row, length in enumerate((12, 5, 9)):
-        alone = TextBatch(
-            heard[row : row + 1, :length], following[row : row + 1, :length], torch.tensor([length]), begins[:1], ("",)
-        )
+        own = (one[row : row + 1, :length] for one in (inputs, targets, weights))
+        alone = SequenceBatch(*own, torch.tensor([length]), begins[:1], ("",))
         torch.testing.assert_close(together[row, :length], task.losses(alone, None)[0][0], **CLOSE)
         assert not together[row, length:].any()
-    encoded = task.model(heard.unsqueeze(2), batch.lengths)
-    torch.testing.assert_close(encoded.frames[1, :5], task.step(heard[1:2, :5])[0][0], **CLOSE)
+    encoded = task.model(inputs, batch.lengths)
+    torch.testing.assert_close(encoded.frames[1, :5], task.step(inputs[1:2, :5])[0][0], **CLOSE)
 
 
 @each_cell
@@ -113,7 +113,7 @@ def test_chunks_add_up_to_whole_stretches(cell: str, chunk: int) -> None:
         total, count, forgetful = total + loss.item(), count + part.size, forgetful + task.advance(part, None)[0].item()
     assert count == len(TOKENS)
     (whole,) = [part for (part,) in fed(100).steps(epoch, 0)]
-    stretches = [whole.next[row, :length].numpy() for row, length in enumerate(whole.lengths)]
+    stretches = [whole.targets[row, :length].numpy() for row, length in enumerate(whole.lengths)]
     assert total == pytest.approx(sum(by_hand(task, one).sum() for one in stretches), rel=1e-9)
     if chunk < 10:
         assert forgetful != pytest.approx(total, rel=1e-6), "the carry says nothing"

@@ -3,27 +3,27 @@
 import numpy as np
 import pytest
 
-from crnn_audio.batching.rows import plan_rows
-from crnn_audio.batching.texts import Stretches, Windows, feed, running
+from crnn_audio.batching.sequence import SequenceFeed, plan_spans
+from crnn_audio.batching.text import Segments, Windows, running
 
 TOKENS = np.arange(1, 102)
 
 
-def fed(split: Stretches | Windows, chunk: int, rows: int, accumulate: int = 1):
-    return feed(split, batch_rows=rows, chunk=chunk, seed=3, accumulate=accumulate, rank=0, ranks=1)
+def fed(split: Segments | Windows, chunk: int, rows: int, accumulate: int = 1):
+    return SequenceFeed(split, rows, 0 if isinstance(split, Windows) else chunk, seed=3, accumulate=accumulate)
 
 
 @pytest.mark.parametrize("rows", [1, 4, 7])
 @pytest.mark.parametrize("chunk", [1, 8, 500])
-def test_stretches_hold_every_token_once_after_the_one_before_it(rows: int, chunk: int) -> None:
-    split = Stretches(TOKENS, rows, seed=3)
-    assert sum(one - 1 for one in split.lengths) == len(TOKENS)
+def test_segments_hold_every_token_once_after_the_one_before_it(rows: int, chunk: int) -> None:
+    split = Segments(TOKENS, rows, seed=3)
+    assert sum(split.lengths) == len(TOKENS)
     assert max(split.lengths) - min(split.lengths) <= 1
     for epoch in range(3):
         seen = list[int]()
         for step, (part,) in enumerate(fed(split, chunk, rows).steps(epoch, 0)):
             assert part.begins.all() == (step == 0)
-            for heard, following, length in zip(part.heard, part.next, part.lengths, strict=True):
+            for heard, following, length in zip(part.inputs[..., 0], part.targets, part.lengths, strict=True):
                 seen += following[:length].tolist()
                 before = heard[:length] % len(TOKENS) + 1
                 assert (before == following[:length])[1 if step == 0 else 0 :].all()
@@ -33,8 +33,8 @@ def test_stretches_hold_every_token_once_after_the_one_before_it(rows: int, chun
 
 
 def test_each_epoch_begins_elsewhere_and_an_epoch_always_there() -> None:
-    split = Stretches(TOKENS, 4, seed=3)
-    first = [next(iter(fed(split, 8, 4).steps(epoch, 0)))[0].next[:, 0].tolist() for epoch in (0, 1, 2, 0)]
+    split = Segments(TOKENS, 4, seed=3)
+    first = [next(iter(fed(split, 8, 4).steps(epoch, 0)))[0].targets[:, 0].tolist() for epoch in (0, 1, 2, 0)]
     assert first[0] == first[3]
     assert len({tuple(sorted(one)) for one in first}) == 3
 
@@ -47,7 +47,7 @@ def test_windows_hold_every_token_once_after_those_before_it(accumulate: int) ->
     assert len(steps) == split.num_steps(1) == 13
     for parts in steps:
         for part in parts:
-            for heard, following in zip(part.heard.tolist(), part.next.tolist(), strict=True):
+            for heard, following in zip(part.inputs[..., 0].tolist(), part.targets.tolist(), strict=True):
                 last = following[-1]
                 assert heard == [max(one, 0) for one in range(last - 4, last)]
                 assert following[:-1] == [0, 0, 0]
@@ -59,16 +59,15 @@ def test_windows_hold_every_token_once_after_those_before_it(accumulate: int) ->
 
 @pytest.mark.parametrize(("count", "rows"), [(7, 3), (9, 3), (1, 4)])
 def test_steps_of_whole_pieces_are_counted_without_a_plan(count: int, rows: int) -> None:
-    lengths = [5] * count
-    split = feed(Windows(TOKENS[:count], 4), batch_rows=rows, chunk=1, seed=1, accumulate=1, rank=0, ranks=1)
-    assert split.num_steps(0) == len(plan_rows(lengths, rows=rows, chunk=0, seed=1, epoch=0))
+    split = SequenceFeed(Windows(TOKENS[:count], 4), rows, 0, seed=1)
+    assert split.num_steps(0) == len(plan_spans([4] * count, batch_size=rows, bptt=0, seed=1, epoch=0))
 
 
 def test_a_running_text_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crnn_audio.batching.texts.AT_ONCE", 10)
+    monkeypatch.setattr("crnn_audio.batching.text.CHUNK", 10)
     for window in (0, 4):
         parts = list(running(TOKENS, window))
         assert len(parts) == 11
-        assert np.concatenate([part.next[part.next > 0] for part in parts]).tolist() == TOKENS.tolist()
+        assert np.concatenate([part.targets[part.weights > 0] for part in parts]).tolist() == TOKENS.tolist()
         assert [bool(part.begins.all()) for part in parts] == [not at or window > 0 for at in range(11)]
     assert list(running(TOKENS[:0], 0)) == []

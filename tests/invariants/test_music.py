@@ -1,21 +1,23 @@
 """Rows of tokens: padding, causality, chunks, and what is drawn row by row is what one pass over the piece says."""
 
 from collections import Counter
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
-from crnn_audio.batching import events as batches
-from crnn_audio.batching.events import EventPiece, Variation
-from crnn_audio.batching.rows import RowFeed, Span
+from crnn_audio.batching import music as batches
+from crnn_audio.batching.music import Augmentation, EncodedPiece, Pieces
+from crnn_audio.batching.sequence import SequenceFeed, Span
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.symbolic import chorales, events, quartet
 from crnn_audio.symbolic.representation import told_of_all
 from crnn_audio.symbolic.score import Key, Metre, Score
 from crnn_audio.tasks.composing import Drawn, Request, compose, scored
-from crnn_audio.tasks.next_token import NextToken
+from crnn_audio.tasks.prediction import Prediction
+from crnn_audio.types import SequenceBatch
 from tests import events as made
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
@@ -24,13 +26,18 @@ each_cell = pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "tcn"])
 each_ahead = pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
 
 
-def whole(pieces: list[EventPiece], drawn: np.ndarray | None = None, *, ahead: bool = False):
+def whole(pieces: list[EncodedPiece], drawn: np.ndarray | None = None, *, ahead: bool = False):
     every = np.ones(pieces[0].rows.shape[1], dtype=bool) if drawn is None else drawn
     spans = [Span(index, 0, len(piece.rows)) for index, piece in enumerate(pieces)]
-    return batches.batch([(piece, every) for piece in pieces], spans, ahead=ahead)
+    return batches.batch([(piece, every) for piece in pieces], spans, reads_ahead=ahead)
 
 
-def nats(task: NextToken, pieces: list[EventPiece], *, ahead: bool = False) -> list[np.ndarray]:
+def all_nats(task: Prediction, batch: SequenceBatch) -> list[np.ndarray]:
+    """Of fixed columns too."""
+    return scored(task, replace(batch, weights=(batch.targets > 0).float()))
+
+
+def nats(task: Prediction, pieces: list[EncodedPiece], *, ahead: bool = False) -> list[np.ndarray]:
     return scored(task, whole(pieces, ahead=ahead))
 
 
@@ -45,9 +52,9 @@ def test_a_piece_beside_longer_ones_costs_what_it_costs_alone(kind: ModuleType, 
     pieces = [made.piece(kind, seed, bars) for seed, bars in ((1, 2), (2, 4), (3, 3))]
     given = np.ones(pieces[0].rows.shape[1], dtype=bool)
     given[0] = not ahead
-    together = scored(task, whole(pieces, given, ahead=ahead))
+    together = all_nats(task, whole(pieces, given, ahead=ahead))
     for one, found in zip(pieces, together, strict=True):
-        np.testing.assert_allclose(found, scored(task, whole([one], given, ahead=ahead))[0], **CLOSE)
+        np.testing.assert_allclose(found, all_nats(task, whole([one], given, ahead=ahead))[0], **CLOSE)
 
 
 @each_kind
@@ -58,7 +65,7 @@ def test_a_row_hears_all_before_it_and_nothing_after(kind: ModuleType, cell: str
     at = 7
     rows = one.rows.copy()
     rows[at, 1] = rows[at, 1] % kind.VOCABULARY[1] + 1
-    after = nats(task, [EventPiece(one.id, rows, one.told, one.condition)])[0]
+    after = nats(task, [EncodedPiece(one.id, rows, one.context, one.condition)])[0]
     same = (before == after).all(axis=1)
     assert same[:at].all()
     assert not same[at]
@@ -69,7 +76,7 @@ def test_a_row_hears_all_before_it_and_nothing_after(kind: ModuleType, cell: str
 @each_kind
 def test_what_is_asked_for_is_heard_in_every_row(kind: ModuleType) -> None:
     task, one = made.task(kind), made.piece(kind, 1)
-    other = EventPiece(one.id, one.rows, one.told, one.condition * 0)
+    other = EncodedPiece(one.id, one.rows, one.context, one.condition * 0)
     assert (nats(task, [one])[0] != nats(task, [other])[0]).any(axis=1).all()
 
 
@@ -78,9 +85,10 @@ def test_a_given_voice_is_heard_ahead_and_has_no_loss() -> None:
     drawn = np.array([True, False, True, True, True])
     changed = one.rows.copy()
     changed[20, 1] = changed[20, 1] % chorales.VOCABULARY[1] + 1
-    other = EventPiece(one.id, changed, one.told, one.condition)
-    before, after = (scored(task, whole([piece], drawn, ahead=True))[0] for piece in (one, other))
+    other = EncodedPiece(one.id, changed, one.context, one.condition)
+    before, after = (all_nats(task, whole([piece], drawn, ahead=True))[0] for piece in (one, other))
     assert (before[:20] != after[:20]).all(), "rows before it hear it"
+    assert (scored(task, whole([one], drawn, ahead=True))[0][:, ~drawn] == 0).all()
     batch = whole([one], drawn, ahead=True)
     loss, carry = task.advance(batch, None)
     assert carry is None
@@ -97,14 +105,7 @@ def test_a_given_voice_is_heard_ahead_and_has_no_loss() -> None:
 @torch.no_grad()
 def test_chunks_add_up_to_whole_pieces(kind: ModuleType, cell: str, chunk: int) -> None:
     task, pieces = made.task(kind, cell=cell), [made.piece(kind, seed, 2 + seed % 3) for seed in range(5)]
-    every = np.ones(pieces[0].rows.shape[1], dtype=bool)
-    feed = RowFeed(
-        [len(piece.rows) + 1 for piece in pieces],
-        lambda spans, epoch: batches.batch([(pieces[span.index], every) for span in spans], spans, ahead=False),
-        rows=2,
-        chunk=chunk,
-        seed=1,
-    )
+    feed = SequenceFeed(Pieces([[piece] for piece in pieces], reads_ahead=False), batch_size=2, bptt=chunk, seed=1)
     total, carry, rows = 0.0, None, 0
     for (part,) in feed.steps(0, 0):
         loss, carry = task.advance(part, carry)
@@ -131,8 +132,8 @@ def asked(kind: ModuleType, seed: int, **changes) -> Request:
     return Request(**(options | changes))
 
 
-def as_piece(kind: ModuleType, drawn: Drawn, condition: tuple[int, ...] = (1, 2)) -> EventPiece:
-    return EventPiece("", drawn.rows, kind.told(drawn.rows, made.ABOUT), np.array(condition))
+def as_piece(kind: ModuleType, drawn: Drawn, condition: tuple[int, ...] = (1, 2)) -> EncodedPiece:
+    return EncodedPiece("", drawn.rows, kind.told(drawn.rows, made.ABOUT), np.array(condition))
 
 
 @each_kind
@@ -188,10 +189,10 @@ def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> 
     place = kind.Places.first([made.ABOUT])
     batch = whole([as_piece(kind, drawn)])
     with torch.inference_mode():
-        drawing = task.head.begun(task.model(batch.columns, batch.lengths).frames, batch.columns)
+        drawing = task.head.begin(task.model(batch.inputs, batch.lengths).frames, batch.inputs)
         for column in range(len(kind.COLUMNS)):
             log_probs = task.head.log_probs(drawing, column)[0]
-            drawing = task.head.told(drawing, column, batch.next[..., column])
+            drawing = task.head.with_tokens(drawing, column, batch.targets[..., column])
             place = kind.Places.first([made.ABOUT])
             for row, likely in zip(drawn.rows.tolist(), log_probs, strict=True):
                 allowed = torch.from_numpy(made.allowed(place, row[:column]))[1:]
@@ -255,7 +256,7 @@ def test_a_kept_voice_is_kept_and_heard_ahead() -> None:
     for drawn in found:
         assert drawn.ended
         assert np.array_equal(drawn.rows[:, 1], one.rows[:, 1])
-        again = scored(task, whole([as_piece(chorales, drawn)], drawn_columns, ahead=True))[0]
+        again = all_nats(task, whole([as_piece(chorales, drawn)], drawn_columns, ahead=True))[0]
         np.testing.assert_allclose(drawn.nats, again, **CLOSE)
     assert not np.array_equal(found[0].rows, found[1].rows)
 
@@ -280,34 +281,36 @@ def test_a_piece_with_a_kept_voice_is_the_same_beside_a_longer_one_and_one_witho
 
 def test_what_is_given_and_told_depends_on_seed_epoch_and_piece_alone() -> None:
     pieces = [[made.piece(chorales, seed)] for seed in range(40)]
-    variation = Variation(seed=1, given_share=0.5, untold_share=0.3)
-    first = [variation.piece(one, 2) for one in pieces]
-    again = [variation.piece(one, 2) for one in reversed(pieces)][::-1]
+    augmentation = Augmentation(seed=1, fixed_voice_probability=0.5, condition_dropout=0.3)
+    first = [augmentation.piece(one, 2) for one in pieces]
+    again = [augmentation.piece(one, 2) for one in reversed(pieces)][::-1]
     for (a, drawn), (b, same) in zip(first, again, strict=True):
         assert np.array_equal(drawn, same)
         assert np.array_equal(a.condition, b.condition)
     assert 8 < sum(not drawn.all() for _, drawn in first) < 32
     assert all(drawn.any() for _, drawn in first)
-    other = [variation.piece(one, 3)[1] for one in pieces]
+    other = [augmentation.piece(one, 3)[1] for one in pieces]
     assert any(not np.array_equal(a[1], b) for a, b in zip(first, other, strict=True))
 
 
 def test_the_melody_is_given_alone_most_often_and_every_other_choice_comes() -> None:
-    pieces = [[EventPiece(str(name), *_parts(made.piece(chorales, 1)))] for name in range(600)]
-    variation = Variation(seed=1, given_share=1.0, melody=1)
-    given = Counter(tuple(np.flatnonzero(~variation.piece(one, 0)[1]).tolist()) for one in pieces)
+    pieces = [[EncodedPiece(str(name), *_parts(made.piece(chorales, 1)))] for name in range(600)]
+    augmentation = Augmentation(seed=1, fixed_voice_probability=1.0, melody=1)
+    given = Counter(tuple(np.flatnonzero(~augmentation.piece(one, 0)[1]).tolist()) for one in pieces)
     assert given.most_common(1)[0][0] == (1,)
     assert 0.25 < given[1,] / 600 < 0.4
     assert len(given) == 2**5 - 2, "every choice but none and all"
 
 
-def _parts(piece: EventPiece) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return piece.rows, piece.told, piece.condition
+def _parts(piece: EncodedPiece) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return piece.rows, piece.context, piece.condition
 
 
 def test_all_transpositions_come_in_time() -> None:
     one = made.piece(chorales, 1)
-    choices = [EventPiece(one.id, chorales.transposed(one.rows, up), one.told, one.condition) for up in range(-3, 4)]
-    variation = Variation(seed=1)
-    seen = {variation.piece(choices, epoch)[0].rows.tobytes() for epoch in range(60)}
+    choices = [
+        EncodedPiece(one.id, chorales.transposed(one.rows, up), one.context, one.condition) for up in range(-3, 4)
+    ]
+    augmentation = Augmentation(seed=1)
+    seen = {augmentation.piece(choices, epoch)[0].rows.tobytes() for epoch in range(60)}
     assert len(seen) == len(choices)
