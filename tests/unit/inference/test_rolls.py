@@ -197,7 +197,7 @@ def test_another_root_and_a_split_that_is_not_there(run: Path, root: Path, tmp_p
 # ---------------------------------------------------------------------------------------- asked for speech
 
 NO_SPEECH = (
-    r"a model of piano_rolls/jsb for task next_frame, which hears no speech\. "
+    r"a model of piano_rolls/jsb for task rolls, which hears no speech\. "
     r"Give a run of a recipe with task recognition\."
 )
 
