@@ -19,6 +19,10 @@ class RecipeError(CrnnAudioError):
     exit_code = 3
 
 
+class OldRecipeError(RecipeError):
+    """A recipe uses names of fields from an earlier version; it says which, and what they are called now."""
+
+
 class DataError(CrnnAudioError):
     """An audio file, a manifest or a corpus is missing, damaged or unusable."""
 

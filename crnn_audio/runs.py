@@ -207,7 +207,7 @@ def open_run(model: str | Path) -> Run:
             f"{path}: written in format {header['format']} by crnn_audio {header.get('crnn_audio')}; this is "
             f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
         )
-    text = files.read_text(path / "recipe.yaml", RunError)
+    text = files.read_text(path / "recipe.yaml", RunError, advice=DAMAGED)
     return Run(path, _recipe(text, path / "recipe.yaml"), text, header)
 
 
@@ -217,7 +217,8 @@ def _recipe(text: str, path: Path) -> Mapping[str, Any]:
         content = flat_yaml.parse(text).value
     except ValueError as error:
         raise damaged(path, error) from None
-    kind = content.get("task", {}).get("kind") if isinstance(content, dict) else None
+    task = content.get("task") if isinstance(content, dict) else None
+    kind = task.get("kind") if isinstance(task, dict) else None
     if not isinstance(kind, str):
         raise damaged(path, "it names no task.kind")
     return dict(content)

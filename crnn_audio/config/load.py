@@ -16,8 +16,9 @@ from crnn_audio.config import flat_yaml
 from crnn_audio.config.explain import Problem, dotted, explain, nearest
 from crnn_audio.config.fields import TAG
 from crnn_audio.config.overrides import Override, apply
+from crnn_audio.config.renames import rename
 from crnn_audio.config.schema import ORDER, Kinds, Recipe, recipe_class
-from crnn_audio.errors import RecipeError
+from crnn_audio.errors import OldRecipeError, RecipeError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = (_PACKAGE.parent / "recipes", _PACKAGE / "recipes")  # of a source checkout, of an installed wheel
@@ -37,12 +38,14 @@ def loads(text: str, overrides: Sequence[str], kinds: Kinds, *, source: str = "r
     """The recipe in a text; `source` is what error messages call it.
 
     Raises:
-        RecipeError: something in the text or in an override is wrong: all problems at once.
+        RecipeError: something in the text or in an override is wrong: all problems at once. An `OldRecipeError`, if
+            some fields have other names now.
     """
     document = _parse(text, source)
     data, words = copy.deepcopy(document.value), dict(document.words)
     applied, lines = _apply(overrides, data, words, kinds)
-    problems = [Problem(path, what) for path, what in document.twice.items()]
+    renamed = rename(data)
+    problems = [*renamed, *(Problem(path, what) for path, what in document.twice.items())]
     try:
         # As JSON, because a strict tuple takes a JSON array but no Python list.
         recipe = recipe_class(data, kinds).model_validate_json(json.dumps(data), strict=True)
@@ -51,7 +54,8 @@ def loads(text: str, overrides: Sequence[str], kinds: Kinds, *, source: str = "r
     lines += [f"{_label(problem, applied, document.value)}: {problem.text}" for problem in problems]
     if lines:
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
-        raise RecipeError("\n  ".join([f"{source}: {count}", *lines]))
+        kind = OldRecipeError if renamed else RecipeError
+        raise kind("\n  ".join([f"{source}: {count}", *lines]))
     return recipe
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from crnn_audio import hardware, runs
 from crnn_audio.config import load as config
 from crnn_audio.config.schema import Recipe
-from crnn_audio.errors import CrnnAudioError, RunError, enough_memory
+from crnn_audio.errors import CrnnAudioError, OldRecipeError, RunError, enough_memory
 from crnn_audio.problems import Problem, Task
 from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.runs import Run
@@ -52,22 +52,25 @@ def restore(run: Run) -> Restored:
     """The recipe and the assets of a run.
 
     Raises:
-        RunError: its problem is unknown, or the recipe or an asset is damaged or of another version.
+        RunError: its problem is unknown, its recipe is of an earlier version, or the recipe or an asset is damaged.
     """
-    if run.kind not in PROBLEMS:
-        raise RunError(
-            f"{run.path}: a model for task {run.kind!r}, which this version does not know; it knows "
-            f"{', '.join(PROBLEMS)}. Update crnn_audio, or train again."
-        )
-    problem, source = PROBLEMS[run.kind], str(run.path / "recipe.yaml")
-    kinds: dict[str, type[Recipe]] = {name: one.Recipe for name, one in PROBLEMS.items()}
+    kinds: dict[str, type[Recipe]] = {kind: problem.Recipe for kind, problem in PROBLEMS.items()}
     try:
-        recipe = config.loads(run.text, (), kinds, source=source)
-        return Restored(run, problem, recipe, problem.Assets.load(run.path, recipe))
-    except RunError:
-        raise
+        recipe = config.loads(run.text, (), kinds, source=str(run.path / "recipe.yaml"))
+    except OldRecipeError as error:
+        raise RunError(
+            f"{run.path}: trained by an earlier version, with other names of fields. Change them in its recipe.yaml as "
+            f"listed here, or train again.\n{error}"
+        ) from None
     except CrnnAudioError as error:
+        if run.kind not in PROBLEMS:
+            raise RunError(
+                f"{run.path}: a model for task {run.kind!r}, which this version does not know; it knows "
+                f"{', '.join(PROBLEMS)}. Update crnn_audio, or train again."
+            ) from None
         raise RunError(f"{run.path}: damaged. {error}") from None
+    problem = PROBLEMS[run.kind]
+    return Restored(run, problem, recipe, problem.Assets.load(run.path, recipe))
 
 
 def load(model: str | Path, *kinds: str, device: str = "auto", weights: str = "best") -> Any:

@@ -1,6 +1,7 @@
 """Rows of tokens: padding, causality, chunks, and what is drawn row by row is what one pass over the piece says."""
 
 from collections import Counter
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -45,9 +46,9 @@ def test_a_piece_beside_longer_ones_costs_what_it_costs_alone(kind: ModuleType, 
     pieces = [made.piece(kind, seed, bars) for seed, bars in ((1, 2), (2, 4), (3, 3))]
     given = np.ones(pieces[0].rows.shape[1], dtype=bool)
     given[0] = not ahead
-    together = scored(task, whole(pieces, given, ahead=ahead))
+    together = all_nats(task, whole(pieces, given, ahead=ahead))
     for one, found in zip(pieces, together, strict=True):
-        np.testing.assert_allclose(found, scored(task, whole([one], given, ahead=ahead))[0], **CLOSE)
+        np.testing.assert_allclose(found, all_nats(task, whole([one], given, ahead=ahead))[0], **CLOSE)
 
 
 @each_kind
@@ -81,6 +82,7 @@ def test_a_given_voice_is_heard_ahead_and_has_no_loss() -> None:
     other = EncodedPiece(one.id, changed, one.context, one.condition)
     before, after = (scored(task, whole([piece], drawn, ahead=True))[0] for piece in (one, other))
     assert (before[:20] != after[:20]).all(), "rows before it hear it"
+    assert (scored(task, whole([one], drawn, ahead=True))[0][:, ~drawn] == 0).all()
     batch = whole([one], drawn, ahead=True)
     loss, carry = task.advance(batch, None)
     assert carry is None
@@ -248,7 +250,7 @@ def test_a_kept_voice_is_kept_and_heard_ahead() -> None:
     for drawn in found:
         assert drawn.ended
         assert np.array_equal(drawn.rows[:, 1], one.rows[:, 1])
-        again = scored(task, whole([as_piece(chorales, drawn)], drawn_columns, ahead=True))[0]
+        again = all_nats(task, whole([as_piece(chorales, drawn)], drawn_columns, ahead=True))[0]
         np.testing.assert_allclose(drawn.nats, again, **CLOSE)
     assert not np.array_equal(found[0].rows, found[1].rows)
 
