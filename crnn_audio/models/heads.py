@@ -110,7 +110,7 @@ class SoftmaxHead(nn.Module):
 
 KeysHead: TypeAlias = SigmoidHead | NadeHead
 """The likelihood of a frame of keys, and samples of it: the keys independent, or one after the other."""
-PredictionHead: TypeAlias = KeysHead | AutoregressiveHead | SoftmaxHead
+PredictionHead: TypeAlias = SigmoidHead | NadeHead | AutoregressiveHead | SoftmaxHead
 """Heads that have `losses`."""
 
 

@@ -46,7 +46,9 @@ def found(path: Path) -> list[str]:
     hits = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", line).lower())
-        hits += [f"{path.relative_to(ROOT)}:{number}: {word}" for word in words if word in PRIVATE and word not in allowed]
+        hits += [
+            f"{path.relative_to(ROOT)}:{number}: {word}" for word in words if word in PRIVATE and word not in allowed
+        ]
     return hits
 
 

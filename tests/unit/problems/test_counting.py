@@ -37,7 +37,10 @@ def test_a_problem_is_trained_saved_loaded_evaluated_shown_and_published(recipe,
     run = tmp_path / "run"
     trained = train(recipe, run, report=lambda line: None)
     assert (trained.finished, trained.steps, trained.metric) == (True, 2, "mse")
-    assert (json.loads((run / "run.json").read_text())["state"], (run / "last.safetensors").exists()) == ("finished", True)
+    assert (json.loads((run / "run.json").read_text())["state"], (run / "last.safetensors").exists()) == (
+        "finished",
+        True,
+    )
 
     opened = load(run)
     assert isinstance(opened, counting.Counter)

@@ -19,9 +19,7 @@ def stepped(log: Log, steps: int, epoch: int = 0, **figures) -> None:
 
 
 def judged(log: Log, steps: int, epoch: int, **figures) -> None:
-    log.add(
-        "dev", steps, **({"epoch": epoch, "metric": "wer", "score": 0.5, "loss": 1.0, "empty_rate": 0.0} | figures)
-    )
+    log.add("dev", steps, **({"epoch": epoch, "metric": "wer", "score": 0.5, "loss": 1.0, "empty_rate": 0.0} | figures))
 
 
 @pytest.fixture
