@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from crnn_audio.config import load
-from crnn_audio.problems import RECIPES
 from crnn_audio.config.schema import Recipe
+from crnn_audio.problems import RECIPES
 
 
 def loads(text: str, overrides: Sequence[str] = (), *, source: str = "recipe") -> Recipe:

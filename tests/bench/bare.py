@@ -23,12 +23,12 @@ from torch import Tensor, nn
 
 from crnn_audio import build, hardware
 from crnn_audio.batching.loader import Cuts, SpeechFeed, batches
-from crnn_audio.problems import load_recipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import Model
 from crnn_audio.errors import CrnnAudioError
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.models.recurrent import CELLS
+from crnn_audio.problems import load_recipe
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.training import loop, optim
 from crnn_audio.training.checkpoint import Progress

@@ -15,16 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
+from crnn_audio.builders.parts import model
+from crnn_audio.training.start import code_version
 
 from crnn_audio import files
-from crnn_audio.builders.parts import model
 from crnn_audio.config.sections import Model, RecurrentLayers
 from crnn_audio.inference import results, tables
 from crnn_audio.models.heads import SigmoidHead
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.training import optim
-from crnn_audio.training.start import code_version
 from crnn_audio.types import SequenceBatch
 
 LAYERS = {

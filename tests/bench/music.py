@@ -18,18 +18,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from crnn_audio.training.start import code_version
 
 from crnn_audio import build, files
 from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.evaluation.evaluate import written_like
 from crnn_audio.inference import results
 from crnn_audio.inference.music.composer import Composer
-from crnn_audio.evaluation.evaluate import written_like
-from crnn_audio.problems.restore import load_composer
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.metrics.comparison import Comparison, compare
+from crnn_audio.problems.restore import load_composer
 from crnn_audio.symbolic import chorales, pianoroll
 from crnn_audio.symbolic.score import Score
-from crnn_audio.training.start import code_version
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 PIECES = 10

@@ -8,8 +8,8 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from crnn_audio.corpora import home
-from crnn_audio.features.distort import Distortion
 from crnn_audio.evaluation.evaluate import evaluate_speech
+from crnn_audio.features.distort import Distortion
 from crnn_audio.problems.restore import load_recognizer
 
 

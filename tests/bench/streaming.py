@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from crnn_audio import audio, build, runs
-from crnn_audio.problems.restore import load
 from crnn_audio.evaluation.show import look_ahead_ms
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.speech.stream import Stream
+from crnn_audio.problems.restore import load
 
 SHIPPED = "an4_streaming"
 NO_MODEL = f"streaming: no {SHIPPED} ships with this version, so this part needs --model with a one-directional run."

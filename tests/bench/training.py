@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from crnn_audio import build
 from crnn_audio.batching.loader import Cuts, batches
 from crnn_audio.batching.plan import Batch, PlannedCut, key
-from crnn_audio.problems import load_recipe
 from crnn_audio.config.schema import Recipe
+from crnn_audio.problems import load_recipe
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.training import optim, start
 from crnn_audio.types import Encoded, SpeechBatch

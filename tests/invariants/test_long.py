@@ -14,10 +14,10 @@ import torch
 
 from crnn_audio import audio, runs
 from crnn_audio.features import stream as sound_stream
-from crnn_audio.problems.restore import load
 from crnn_audio.inference.speech import long
 from crnn_audio.inference.speech.long import LongRecording
 from crnn_audio.inference.speech.recognizer import Recognizer
+from crnn_audio.problems.restore import load
 from crnn_audio.types import Hypothesis, Word
 from tests.invariants.small import TIMES
 from tests.invariants.talkative import RATE, offline, recipe, recognizer, sound

@@ -1,7 +1,6 @@
 """Rows of tokens: padding, causality, chunks, and what is drawn row by row is what one pass over the piece says."""
 
 from collections import Counter
-from dataclasses import replace
 from types import ModuleType
 
 import numpy as np

@@ -20,7 +20,7 @@ from crnn_audio.training import checkpoint, diagnostics, display, loop, optim
 from crnn_audio.training import run as training
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
-from crnn_audio.training.ranks import SINGLE, Ranks, joined
+from crnn_audio.training.ranks import SINGLE, Ranks
 from tests import trainings
 from tests.several import Ended, program, together
 from tests.trainings import die, quietly

@@ -14,8 +14,8 @@ import pytest
 from crnn_audio import runs
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.plan import PlannedCut
-from crnn_audio.problems import load_recipe
 from crnn_audio.config.schema import Recipe
+from crnn_audio.problems import load_recipe
 from crnn_audio.training import checkpoint, diagnostics, display, ready
 from tests import trainings
 from tests.trainings import ROOT, die, in_child, quietly

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from crnn_audio.tasks.judging import judge_next_frame
 from torch import Tensor
 
 from crnn_audio import build
@@ -15,7 +16,6 @@ from crnn_audio.batching.rolls import Rolls
 from crnn_audio.batching.sequence import Span
 from crnn_audio.lengths import mask
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
-from crnn_audio.tasks.judging import judge_next_frame
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.types import SequenceBatch
 from tests import rolls

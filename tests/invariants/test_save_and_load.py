@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 import crnn_audio
 from crnn_audio import build, runs
-from crnn_audio.problems import load_recipe
 from crnn_audio.errors import RunError
 from crnn_audio.inference.speech.recognizer import Recognizer
+from crnn_audio.problems import load_recipe
 from crnn_audio.training import checkpoint
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.optim import AveragedWeights, build_optimizer

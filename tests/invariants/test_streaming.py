@@ -13,8 +13,8 @@ from crnn_audio import audio
 from crnn_audio.config.schema import Recipe
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.errors import StreamError
-from crnn_audio.features import stream as sound_stream
 from crnn_audio.evaluation.show import show
+from crnn_audio.features import stream as sound_stream
 from crnn_audio.inference.speech.stream import Endpoint, Stream
 from crnn_audio.types import Hypothesis
 from tests.invariants.small import CELLS, TIMES

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from crnn_audio.tasks.judging import judge_next_frame
 from safetensors import safe_open
 from torch import Tensor
 
 from crnn_audio.batching.rolls import Rolls
 from crnn_audio.batching.sequence import SequenceFeed, Span
 from crnn_audio.models.crnn import Carry
-from crnn_audio.tasks.judging import judge_next_frame
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.training import checkpoint, display, loop, optim
 from crnn_audio.training.checkpoint import Progress

@@ -9,10 +9,10 @@ import pytest
 
 from crnn_audio import build
 from crnn_audio.batching import manifests
-from crnn_audio.problems import load_recipe
 from crnn_audio.config.load import dump
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.inference import show, tables
+from crnn_audio.problems import load_recipe
 from crnn_audio.problems.restore import load as load_run
 from crnn_audio.training.run import train
 from tests.loading import loads

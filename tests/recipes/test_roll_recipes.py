@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.problems import load_recipe
 from crnn_audio.config.load import dump
 from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.inference import show
+from crnn_audio.problems import load_recipe
 from crnn_audio.training.run import train
 from tests import rolls
 from tests.loading import loads

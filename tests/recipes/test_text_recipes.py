@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.problems import load_recipe
 from crnn_audio.config.load import dump
 from crnn_audio.config.text import TextRecipe
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.inference import show
+from crnn_audio.problems import load_recipe
 from crnn_audio.problems.restore import load_writer
 from crnn_audio.training.run import train
 from tests import texts as made

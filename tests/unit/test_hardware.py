@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from crnn_audio import hardware, runs
-from crnn_audio.problems import load_recipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.models.cells import Direction
+from crnn_audio.problems import load_recipe
 from crnn_audio.training import display
 from tests import events, rolls, texts, trainings
 

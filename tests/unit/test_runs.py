@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from crnn_audio.builders import speech
 from safetensors.torch import load_file, save_file
 
 from crnn_audio import build, runs
-from crnn_audio.builders import speech
 from crnn_audio.errors import RunError
 from crnn_audio.problems.restore import load
 from crnn_audio.text.vocabulary import Vocabulary

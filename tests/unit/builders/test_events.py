@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from crnn_audio.builders.events import variants
 
 from crnn_audio import build
 from crnn_audio.batching.music import EncodedPiece
-from crnn_audio.builders.events import variants
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.score import Score

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.config import load as module
-from crnn_audio.problems import load_recipe
 from crnn_audio.config.load import all_recipes, find, measured_line, named
 from crnn_audio.errors import RecipeError
+from crnn_audio.problems import load_recipe
 
 TEXT = "# AN4. Measured: WER 6.9 %\n# second\ndata: {corpus: an4}\n"
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_audio.config import recognition, sections
-from crnn_audio.problems import RECIPES, load_recipe
 from crnn_audio.config.load import dump, json_schema
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import RecipeError
+from crnn_audio.problems import RECIPES, load_recipe
 from tests.loading import loads
 
 DATA = "data: {corpus: an4}\n"

@@ -4,15 +4,14 @@ from typing import get_args
 
 import pytest
 
-from crnn_audio import build
 from crnn_audio.config import music, recognition, rolls
-from crnn_audio.problems import RECIPES
 from crnn_audio.config.load import dump
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.schema import recipe_class
 from crnn_audio.corpora import CORPORA
 from crnn_audio.errors import RecipeError
 from crnn_audio.models.recurrent import KINDS
+from crnn_audio.problems import RECIPES
 from tests.loading import loads
 
 START = "task: {kind: music}\ndata: {corpus: folk_tunes}\n"

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_audio.config import rolls, sections
-from crnn_audio.problems import RECIPES
 from crnn_audio.config.load import dump, json_schema
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.rolls import RollsRecipe
+from crnn_audio.problems import RECIPES
 from tests.loading import loads
 from tests.unit.config.test_load import accepts, problems
 

@@ -5,12 +5,12 @@ from typing import get_args
 import pytest
 
 from crnn_audio.config import music, recognition, rolls, text
-from crnn_audio.problems import RECIPES
 from crnn_audio.config.load import dump
 from crnn_audio.config.schema import recipe_class
 from crnn_audio.config.text import TextRecipe
 from crnn_audio.corpora import CORPORA
 from crnn_audio.errors import RecipeError
+from crnn_audio.problems import RECIPES
 from tests.loading import loads
 
 START = "task: {kind: text}\ndata: {corpus: alice}\n"

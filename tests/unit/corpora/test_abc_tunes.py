@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio import build
 from crnn_audio.corpora import folk_tunes, nottingham, tunes
 from crnn_audio.errors import DataError
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import crnn_audio as ca
-from crnn_audio import build
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference.music.composer import Composer

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import jiwer
 import pytest
+from crnn_audio.tasks.judging import Transcribed
 
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.evaluation.evaluate import Evaluation, case_of, default_split, evaluate
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, word_errors
 from crnn_audio.runs import Run
-from crnn_audio.tasks.judging import Transcribed
 from crnn_audio.text.vocabulary import Vocabulary
 from tests import trainings
 

@@ -18,9 +18,9 @@ from crnn_audio.batching import manifests
 from crnn_audio.corpora import an4
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation.evaluate import Evaluation, evaluate
-from crnn_audio.problems.restore import load
 from crnn_audio.evaluation.publish import publish
 from crnn_audio.inference.speech.recognizer import Recognizer
+from crnn_audio.problems.restore import load
 from crnn_audio.runs import Run
 from crnn_audio.training import start
 from tests import trainings

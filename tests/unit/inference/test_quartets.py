@@ -10,8 +10,8 @@ from crnn_audio.batching.sequence import whole
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.evaluation.cards import music_card
-from crnn_audio.inference.music.composer import Composer
 from crnn_audio.evaluation.evaluate import evaluate_events
+from crnn_audio.inference.music.composer import Composer
 from crnn_audio.symbolic import quartet
 from crnn_audio.tasks.composing import scored
 from crnn_audio.training.run import train

@@ -12,9 +12,8 @@ import pytest
 from crnn_audio import build
 from crnn_audio.config.load import dump
 from crnn_audio.errors import DataError, RunError
+from crnn_audio.evaluation.evaluate import Evaluation, RollEvaluation
 from crnn_audio.inference import results, tables
-from crnn_audio.evaluation.evaluate import Evaluation
-from crnn_audio.evaluation.evaluate import RollEvaluation
 from crnn_audio.inference.rolls import Predictor
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.error_rate import ErrorCounts

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from crnn_audio.tasks.judging import Foretold, judge_next_frame
 
 import crnn_audio
 from crnn_audio import build, runs
@@ -14,14 +15,12 @@ from crnn_audio.batching.rolls import Rolls
 from crnn_audio.batching.sequence import whole
 from crnn_audio.corpora import piano_rolls
 from crnn_audio.errors import DataError, RecipeError, RunError
-from crnn_audio.inference import doctor, show
-from crnn_audio.evaluation.evaluate import evaluate, lines
-from crnn_audio.evaluation.evaluate import RollEvaluation
-from crnn_audio.problems.restore import load, load_recognizer
-from crnn_audio.inference.rolls import Predictor
+from crnn_audio.evaluation.evaluate import RollEvaluation, evaluate, lines
 from crnn_audio.evaluation.publish import publish
+from crnn_audio.inference import doctor, show
+from crnn_audio.inference.rolls import Predictor
 from crnn_audio.metrics import floors
-from crnn_audio.tasks.judging import Foretold, judge_next_frame
+from crnn_audio.problems.restore import load, load_recognizer
 from crnn_audio.training import checkpoint
 from tests import rolls
 from tests.invariants.small import moved

@@ -8,8 +8,8 @@ import torch
 from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
-from crnn_audio.inference import show as module
 from crnn_audio.evaluation.show import lines, show
+from crnn_audio.inference import show as module
 from crnn_audio.text.vocabulary import Vocabulary
 
 TOKENS = 18

@@ -12,9 +12,8 @@ from crnn_audio import build
 from crnn_audio.config.text import TextRecipe
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
+from crnn_audio.evaluation.evaluate import evaluate, evaluate_file, next_lines
 from crnn_audio.inference import writer as writing
-from crnn_audio.evaluation.evaluate import evaluate
-from crnn_audio.evaluation.evaluate import evaluate_file, next_lines
 from crnn_audio.inference.text.language_model import LanguageModel
 from crnn_audio.runs import Run
 from crnn_audio.text.words import split_words

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from crnn_audio.batching import loader, plan
 from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.config.schema import Recipe as AnyRecipe
 from crnn_audio.config.recognition import RecognitionData
+from crnn_audio.config.schema import Recipe as AnyRecipe
 from crnn_audio.config.sections import Model, Section
 from crnn_audio.features.spectrogram import Fbank
 from crnn_audio.lengths import mask

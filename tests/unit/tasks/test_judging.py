@@ -2,10 +2,10 @@
 
 import pytest
 import torch
+from crnn_audio.tasks.judging import RecognitionJudgement, Transcribed, judge_recognition
 
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, word_errors
-from crnn_audio.tasks.judging import RecognitionJudgement, Transcribed, judge_recognition
 from crnn_audio.tasks.ctc import Recognition, ctc_losses
 from tests.unit.tasks.test_recognition import TEXTS, VOCABULARY, recognition, speech
 

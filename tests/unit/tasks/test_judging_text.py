@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from crnn_audio.batching.text import running
 from crnn_audio.tasks.judging import Judgement
 from crnn_audio.tasks.judging_text import TextJudgement, judge_language
+
+from crnn_audio.batching.text import running
 from crnn_audio.tasks.writing import costs
 from tests import texts as made
 

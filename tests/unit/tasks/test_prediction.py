@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from crnn_audio.tasks.judging import Foretold, ForetoldJudgement, judge_next_frame
 
 from crnn_audio import build
 from crnn_audio.batching.rolls import Rolls
 from crnn_audio.batching.sequence import Span, whole
-from crnn_audio.tasks.judging import Foretold, ForetoldJudgement, judge_next_frame
 from crnn_audio.tasks.prediction import Prediction
 from tests import rolls
 from tests.rolls import tune

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from crnn_audio.tasks.judging import RecognitionJudgement, Transcribed
+from crnn_audio.tasks.judging_text import TextJudgement
 from rich.console import Console
 
 from crnn_audio import console
 from crnn_audio.metrics.error_rate import word_errors
-from crnn_audio.tasks.judging import RecognitionJudgement, Transcribed
-from crnn_audio.tasks.judging_text import TextJudgement
 from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
