@@ -30,7 +30,7 @@ from crnn_audio.errors import RunError
 
 FORMAT = 2
 MAKING = "making"
-DAMAGED = "Restore it from a copy, or train again."
+DAMAGED = "It is damaged: restore it from a copy, or train again."
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -239,7 +239,7 @@ def writing(path: Path) -> Iterator[None]:
 
 def damaged(path: Path, why: object) -> RunError:
     """The error of a file in a run directory that holds something else."""
-    return RunError(f"{path}: damaged ({why}). {DAMAGED}")
+    return RunError(f"{path}: damaged ({why}). Restore it from a copy, or train again.")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
