@@ -216,10 +216,10 @@ def small_copy(run: Run, path: Path, which: str = "best") -> Run:
         raise RunError(f"{run.path}: {wrong[0]} holds numbers that half precision cannot hold; train again.")
     facts = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
     if isinstance(typed := facts.get("command"), str):
-        facts["command"] = commands.placeless_command(typed, run.recipe)
+        facts["command"] = commands.portable_command(typed, run.recipe)
     if run.kept(which) == "last":
         facts["weights"] = "last"
-    copy = create(path, commands.placeless(run.recipe), run.tokens, run.statistics, facts, run.choices)
+    copy = create(path, commands.portable(run.recipe), run.tokens, run.statistics, facts, run.choices)
     copy.save_weights("best", half)
     copy.set_state("finished")
     return copy

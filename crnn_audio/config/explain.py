@@ -36,7 +36,7 @@ def explain(error: ValidationError, data: Any, words: dict[Path, str], kinds: Ki
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an error points: its path without tags, and what the schema says of that place and the section around."""
+    """Where an error is: its path without tags, and what the schema has there and around it."""
 
     error: ErrorDetails
     path: Path
@@ -126,7 +126,7 @@ def _not_allowed(allowed: Sequence[Any], value: Any, word: str | None) -> str:
     text = f"input should be {any_of(allowed)} (found {_found(value, word)})"
     if word in allowed:
         return f"{text}; put it in quotes"
-    near = nearest(value, allowed) if len(allowed) > 3 else None  # three or fewer are seen at a glance
+    near = nearest(value, allowed) if len(allowed) > 3 else None  # three or fewer need no suggestion
     return f"{text}; did you mean '{near}'?" if near else text
 
 
@@ -178,7 +178,7 @@ def _found(value: Any, word: str | None) -> str:
 
 
 def nearest(name: Any, names: Iterable[Any]) -> str | None:
-    """The name that was probably meant, if any is near."""
+    """The most similar name, if any is similar enough."""
     options = [option for option in names if isinstance(option, str)]
     return next(iter(get_close_matches(name, options, n=1)), None) if isinstance(name, str) else None
 
@@ -190,7 +190,7 @@ def any_of(values: Sequence[Any]) -> str:
 
 
 def shown(value: Any, limit: int = 60) -> str:
-    """A value as it would be written in a recipe, on one line, shortened if it is long."""
+    """A value as it is written in a recipe, on one line, shortened if it is long."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if isinstance(value, float) and not math.isfinite(value):
         text = f"{value}".replace("inf", ".inf").replace("nan", ".nan")

@@ -205,9 +205,9 @@ def test_messages_call_manifests_by_their_folder_and_other_corpora_by_name():
     assert loads("data: {corpus: spoken_digits}").data.name == "spoken_digits"
 
 
-def test_a_key_that_stands_twice_is_told_with_its_lines_beside_other_problems():
+def test_a_key_given_twice_is_reported_with_its_lines_beside_other_problems():
     assert problems(DATA + "optim:\n  lr: 1\n  ema: 2\n  lr: 2\n") == [
-        "optim.lr: stands twice, on lines 3 and 5; keep one",
+        "optim.lr: given twice, on lines 3 and 5; keep one",
         "optim.ema: input should be below 1 (found 2)",
     ]
 
@@ -294,9 +294,9 @@ WRONG_OVERRIDES = {
     "model.conv.2.channels=3": "model.conv has no item '2'; it has items 0 to 1",
     "model.conv.-1.channels=3": "model.conv has no item '-1'; it has items 0 to 1",
     "model.conv.first.channels=3": "model.conv has no item 'first'; it has items 0 to 1",
-    "data.corpus.name=3": "data.corpus is no section (found 'an4')",
+    "data.corpus.name=3": "data.corpus is not a section (found 'an4')",
     "seed": "write it as key.path=value",
-    "optim={lr: 1, lr: 2}": "lr stands twice, on lines 1 and 1; keep one",
+    "optim={lr: 1, lr: 2}": "lr given twice, on lines 1 and 1; keep one",
 }
 
 
