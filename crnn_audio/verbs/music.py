@@ -1,4 +1,4 @@
-"""Music and text, written by a model."""
+"""Generate music and text."""
 
 import json
 from pathlib import Path
@@ -14,40 +14,45 @@ from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
 
 def generate(
     model: ModelArgument,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where they are written; text is printed without it.")
-    ] = None,
-    num: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 1,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Output folder; without it, text is printed.")] = None,
+    num: Annotated[int, typer.Option(min=1, max=10_000, help="Number of pieces.")] = 1,
     primer: Annotated[
         str | None,
-        typer.Option(metavar="FILE|NOTES|TEXT", help="What they begin with: a file, 'C4 E4 G4:2'; of text the text."),
+        typer.Option(
+            metavar="FILE|NOTES|TEXT", help="Primer: a file, note names such as 'C4 E4 G4:2', or (text models) a text."
+        ),
     ] = None,
     condition: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Asks for something: key=G; repeat it for more.")
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="Condition such as key=G; may be repeated.")
     ] = None,
     keep: Annotated[
-        list[str] | None, typer.Option(metavar="VOICE=FILE", help="Keeps a voice and writes the others to it.")
+        list[str] | None,
+        typer.Option(metavar="VOICE=FILE", help="Keep this voice and generate the others; may be repeated."),
     ] = None,
-    bars: Annotated[int | None, typer.Option(min=1, help="How long; by default up to a close.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.001, help="How long, when it is played.")] = None,
-    tokens: Annotated[int | None, typer.Option(min=1, help="At most so many tokens.")] = None,
-    temperature: Annotated[float, typer.Option(help="Below 1 surer, above 1 bolder; 0 takes the likeliest.")] = 1.0,
-    top_k: Annotated[int, typer.Option(help="Draw from so many of the likeliest; 0 from all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Draw from the likeliest that make up this probability.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Of the first; the next have the seeds after it.")] = 0,
-    wav: Annotated[bool, typer.Option("--wav", help="Sound too; needs the extra 'music'.")] = False,
+    bars: Annotated[
+        int | None, typer.Option(min=1, help="Length in bars (default: until the model ends the piece).")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.001, help="Length in seconds when played.")] = None,
+    tokens: Annotated[int | None, typer.Option(min=1, help="Maximum number of tokens.")] = None,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1 more conservative, above 1 more varied; 0 always takes the likeliest.")
+    ] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Sample from this many of the likeliest tokens; 0: from all.")] = 0,
+    top_p: Annotated[float, typer.Option(help="Sample from the likeliest tokens that make up this probability.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Seed of the first piece; the others use seed+1, seed+2, ...")] = 0,
+    wav: Annotated[bool, typer.Option("--wav", help="Also render sound; needs the extra 'music'.")] = False,
     form: Annotated[
-        str | None, typer.Option("--format", metavar="mid|abc|musicxml|json", help="How notes are written; mid.")
+        str | None, typer.Option("--format", metavar="mid|abc|musicxml|json", help="Output format (default: mid).")
     ] = None,
-    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or the last of training.")] = Weights.best,
     as_json: Json = False,
     device: Device = "auto",
 ) -> None:
-    """Write pieces of music, or text.
+    """Generate pieces of music, or text.
 
-    Each piece becomes a file of notes and a picture in DIR, and a line that says with which seed and settings, how long
-    it is and how likely under the model. Text is printed as it is drawn. The same seed and settings write the same,
-    alone or among others.
+    Writes a file of notes and a picture of each piece into DIR, and prints its seed and settings, length and likelihood
+    under the model. Text is printed as it is sampled. The same seed and settings give the same piece, alone or among
+    others.
     """
     from crnn_audio.decoding.sampling import Sampling
     from crnn_audio.inference.load import composer_of, load
@@ -63,7 +68,7 @@ def generate(
     opened = load(model, device=device, weights=weights.value)
     if isinstance(opened, Writer):
         if unfit := [name for name, value in {**music, "wav": wav, "format": form}.items() if value]:
-            report(f"--{unfit[0]} is for music, and {model} writes text.")
+            report(f"--{unfit[0]} is for music, and {model} generates text.")
             raise typer.Exit(2)
         _say_if_unfinished(model, opened)
         texts.write(opened, model, out, num, primer or "", tokens, sampling, as_json)
@@ -103,7 +108,7 @@ def _write(
     for piece, files in zip(pieces, names, strict=True):
         facts = {"path": str(files.notes), **piece.as_json()}
         files.write(piece, facts)
-        print(json.dumps(facts) if as_json else _told(facts))
+        print(json.dumps(facts) if as_json else _summary(facts))
 
 
 def _pairs(name: str, given: list[str] | None) -> dict[str, str]:
@@ -118,7 +123,7 @@ def _pairs(name: str, given: list[str] | None) -> dict[str, str]:
     return pairs
 
 
-def _told(facts: dict[str, object]) -> str:
+def _summary(facts: dict[str, object]) -> str:
     return (
         f"{facts['path']}: {facts['seconds']:.0f} s, {facts['notes']} notes, {facts['nats_per_note']:.2f} nats a note, "
         f"seed {facts['seed']}" + ("" if facts["ended"] else ", not ended by the model")

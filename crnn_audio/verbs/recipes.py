@@ -1,4 +1,4 @@
-"""Recipes: which there are, and one in full."""
+"""List recipes, and show one in full."""
 
 import json
 from typing import Annotated
@@ -10,7 +10,7 @@ from crnn_audio.verbs.arguments import Json, Overrides
 
 
 def list_recipes(as_json: Json = False) -> None:
-    """List recipes and what each measured."""
+    """List recipes and their measured results."""
     from crnn_audio.config import load
 
     found = [(str(path), load.measured_line(path)) for path in load.all_recipes()]
@@ -20,13 +20,15 @@ def list_recipes(as_json: Json = False) -> None:
 
 
 def show(
-    recipe: Annotated[str | None, typer.Argument(metavar="RECIPE", help="A YAML file, or a shipped name.")] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(metavar="RECIPE", help="A YAML file, or a shipped name: an4/bilstm.")
+    ] = None,
     overrides: Overrides = None,
     json_schema: Annotated[
-        bool, typer.Option("--json-schema", help="Print a JSON Schema of recipes, for an editor, and nothing else.")
+        bool, typer.Option("--json-schema", help="Print only a JSON Schema of recipes, for an editor.")
     ] = False,
 ) -> None:
-    """Print a recipe in full, and its model in figures.
+    """Print a recipe in full, with the size of its model.
 
     Every default is filled in; nothing is trained.
     """

@@ -1,4 +1,4 @@
-"""Trained models: scored, and shipped."""
+"""Score trained models, and publish them."""
 
 import json
 from pathlib import Path
@@ -14,33 +14,34 @@ from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Root, Weight
 def evaluate(
     model: ModelArgument,
     split: Annotated[
-        str | None, typer.Option(help="train, dev or test; by default test, or dev where there is none.")
+        str | None, typer.Option(help="train, dev or test (default: test, or dev without a test split).")
     ] = None,
     corpus: Annotated[
-        str | None, typer.Option(help="Of speech: another corpus; 'manifests' with --root for a prepared folder.")
+        str | None,
+        typer.Option(help="Another corpus (speech only); 'manifests' with --root for a prepared folder."),
     ] = None,
     root: Root = None,
-    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
-    worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances to show.")] = 5,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or the last of training.")] = Weights.best,
+    worst: Annotated[int, typer.Option(min=0, help="Number of worst utterances to show.")] = 5,
     noise: Annotated[Path | None, typer.Option(metavar="DIR", help="Add these recordings as noise, at --snr.")] = None,
-    snr: Annotated[float, typer.Option(help="Speech over noise, in decibels.")] = 10.0,
+    snr: Annotated[float, typer.Option(help="Signal-to-noise ratio in decibels.")] = 10.0,
     rooms: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Put each utterance into one of these impulse responses.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Convolve each utterance with one of these impulse responses."),
     ] = None,
-    text: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Of a model of text: how likely this text is, UTF-8.")
-    ] = None,
+    text: Annotated[Path | None, typer.Option(metavar="FILE", help="Score this UTF-8 text (text models only).")] = None,
     following: Annotated[
-        str | None, typer.Option("--next", metavar="TEXT", help="Of a model of text: what may come after this.")
+        str | None,
+        typer.Option("--next", metavar="TEXT", help="List likely next tokens (text models only)."),
     ] = None,
     record: Annotated[bool, typer.Option(help="Write the score into results.json beside the recipe.")] = False,
     as_json: Json = False,
     device: Device = "auto",
 ) -> None:
-    """Measure error rates on a split of the corpus.
+    """Score a model on a split.
 
-    Word and character error rate with counts and a 95 % interval, and the worst utterances side by side; of music and
-    text how likely they are under the model.
+    Speech: word and character error rates with counts and a 95 % confidence interval, and the worst utterances. Music
+    and text: the likelihood under the model.
     """
     if text is not None or following is not None:
         if record or split or (text is not None and following is not None):
@@ -90,13 +91,13 @@ def _conditions(noise: Path | None, snr: float, rooms: Path | None, sample_rate:
 
 def publish(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option(help="The new folder; its name is the model's.")],
+    out: Annotated[Path, typer.Option(help="The new folder, named like the model.")],
     root: Root = None,
-    weights: Annotated[Weights, typer.Option(help="The best on dev, or those at the end of training.")] = Weights.best,
+    weights: Annotated[Weights, typer.Option(help="The best on dev, or the last of training.")] = Weights.best,
 ) -> None:
-    """Copy a finished run, small, to ship it.
+    """Export a finished run as a small folder to share.
 
-    Half-precision weights and no training state; the copy is scored, and a model card written into it.
+    The weights are in half precision, without training state. The copy is scored and gets a model card.
     """
     from crnn_audio.inference.publish import publish
     from crnn_audio.metrics.scores import worded

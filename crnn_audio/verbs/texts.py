@@ -39,7 +39,7 @@ def write(
         facts = ({"path": str(path)} if path else {}) | one.as_json()
         if path:
             save(one, path, facts)
-        print(json.dumps(facts, ensure_ascii=False) if as_json else _told(facts))
+        print(json.dumps(facts, ensure_ascii=False) if as_json else _summary(facts))
 
 
 def _stream(pieces: Any) -> None:
@@ -49,7 +49,7 @@ def _stream(pieces: Any) -> None:
     sys.stdout.write("\n")
 
 
-def _told(facts: dict[str, Any]) -> str:
+def _summary(facts: dict[str, Any]) -> str:
     return f"{facts['path']}: {facts['tokens']} tokens, {facts['nats_per_token']:.2f} nats each, seed {facts['seed']}"
 
 

@@ -1,4 +1,4 @@
-"""Training, and how it ended."""
+"""Train, and report the result."""
 
 import os
 import shlex
@@ -17,19 +17,19 @@ from crnn_audio.verbs.arguments import Overrides, RecipeArgument
 def train(
     recipe: RecipeArgument,
     overrides: Overrides = None,
-    out: Annotated[Path | None, typer.Option(help="The run directory to make or go on with.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run directory to create or continue.")] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0, help="Stop cleanly after that long; the same call goes on.")
+        float | None, typer.Option(min=0, help="Stop cleanly after so many minutes; the same command continues.")
     ] = None,
 ) -> None:
-    """Train a recipe, or go on with an unfinished run.
+    """Train a recipe, or continue an unfinished run.
 
-    Ctrl-C stops after the current step and saves; the same command goes on, to the same bits.
+    Ctrl-C stops after the current step and saves; the same command continues, to the same bits.
     """
     from crnn_audio.config.kinds import load_recipe
     from crnn_audio.config.load import find
 
-    with _told_once():
+    with _reported_once():
         path = find(recipe)
         resolved = load_recipe(path, *(overrides or []))
     out = out or Path("runs") / f"{path.parent.name}-{path.stem}"
@@ -37,14 +37,14 @@ def train(
 
     trained = train(resolved, out, minutes=minutes, recipe_path=str(path))
     if trained.leads:
-        _tell_how_it_ended(trained, ["train", str(path), "--out", str(out), *(overrides or [])])
+        _report_the_end(trained, ["train", str(path), "--out", str(out), *(overrides or [])])
     if trained.interrupted:
         raise typer.Exit(130)
 
 
 @contextmanager
-def _told_once() -> Iterator[None]:
-    """Of the processes that torchrun starts with the same words, the first of each machine tells what is wrong."""
+def _reported_once() -> Iterator[None]:
+    """Of the processes that torchrun starts, only the first on each machine reports an error."""
     try:
         yield
     except CrnnAudioError as error:
@@ -53,7 +53,7 @@ def _told_once() -> Iterator[None]:
         raise
 
 
-def _tell_how_it_ended(trained: Any, words: list[str]) -> None:
+def _report_the_end(trained: Any, words: list[str]) -> None:
     from crnn_audio.metrics.scores import worded
 
     score = "" if trained.score is None else f", best dev {worded(trained.metric, trained.score)}"
@@ -63,7 +63,7 @@ def _tell_how_it_ended(trained: Any, words: list[str]) -> None:
         return
     several = ["torchrun", "--standalone", "--nproc-per-node", str(trained.processes), "-m", "crnn_audio"]
     again = shlex.join([*(several if trained.processes > 1 else ["crnn-audio"]), *words])
-    report(f"{trained.path}: stopped and saved ({done}). The same command goes on:\n  {again}")
+    report(f"{trained.path}: stopped and saved ({done}). The same command continues:\n  {again}")
 
 
 def _duration(seconds: float) -> str:
