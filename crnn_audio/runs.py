@@ -135,7 +135,7 @@ class Run:
             again = commands.command(["train", str(self.path / "recipe.yaml"), "--out", str(self.path)])
             raise RunError(f"{self.path}: no {yet}. Go on with `{again}`.")
         try:
-            weights = load_file(path)
+            weights = {_renamed(name): weight for name, weight in load_file(path).items()}
         except (SafetensorError, OSError) as error:
             raise _damaged(path, error) from None
         for name, weight in weights.items():
@@ -296,6 +296,17 @@ def _conditions(path: Path, recipe: MusicRecipe) -> Conditions:
 
 def _read_json(path: Path) -> dict[str, Any]:
     return files.read_json_object(path, RunError, advice=DAMAGED)
+
+
+RENAMED_WEIGHTS = {"front.listener.": "front.encoder.", "head.told": "head.key_vectors"}
+"""Names in the weights of earlier versions, or their beginnings, and what they are now."""
+
+
+def _renamed(name: str) -> str:
+    for old, new in RENAMED_WEIGHTS.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
 
 
 def _damaged(path: Path, why: object) -> RunError:
