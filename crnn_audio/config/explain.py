@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from crnn_audio.config.fields import TAG, choices, item_of, members, section_of, sections, tags
+from crnn_audio.config.fields import TAG, allowed, choices, item_of, members, section_of, sections, tags
 from crnn_audio.config.flat_yaml import Path
 from crnn_audio.config.schema import Kinds, recipe_class
 from crnn_audio.config.sections import Section
@@ -94,10 +94,14 @@ def _explain(place: _Place, kinds: Kinds) -> Problem:
     if kind == "literal_error" and place.path == ("task", TAG):
         return Problem(place.path, _not_allowed(list(kinds), place.value, place.words.get(place.path)))
     if kind == "literal_error":
-        return Problem(place.path, _not_allowed(choices(place.annotation), place.value, place.words.get(place.path)))
+        return Problem(place.path, _not_allowed(_allowed(place), place.value, place.words.get(place.path)))
     if kind == "value_error":
         return Problem(place.path, str(context["error"]))
     return Problem(place.path, _not_fitting(place, kind, context))
+
+
+def _allowed(place: _Place) -> list[Any]:
+    return choices(place.annotation) or (allowed(place.field) if place.field else [])
 
 
 def _unknown_field(place: _Place) -> str:
@@ -114,7 +118,7 @@ def _missing(place: _Place) -> Problem:
         found: list[Any] = place.error["input"]
         expected = _items_of(place.field.annotation if place.field else None) or len(found) + 1
         return Problem(place.path[:-1], f"input should have {expected} items (found {shown(found)})")
-    allowed = choices(place.annotation)
+    allowed = _allowed(place)
     return Problem(place.path, f"missing; it should be {any_of(allowed)}" if allowed else "missing; it has no default")
 
 

@@ -3,6 +3,9 @@
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from pydantic.fields import FieldInfo
+
+from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.sections import Section
 
 TAG = "kind"
@@ -42,6 +45,12 @@ def choices(annotation: Any) -> list[Any]:
     """The literal values of the annotation, in its order."""
     literals = [member for member in members(annotation) if get_origin(member) is Literal]
     return [value for literal in literals for value in get_args(literal)]
+
+
+def allowed(field: FieldInfo) -> list[Any]:
+    """The values that a field may have, if they are spelled out or names of corpora."""
+    corpora = [name for one in field.metadata if isinstance(one, CorpusOf) for name in one.names]
+    return corpora or choices(field.annotation)
 
 
 def item_of(annotation: Any, index: int) -> Any:
