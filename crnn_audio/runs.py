@@ -99,7 +99,7 @@ class Run:
             again = commands.command(["train", str(self.path / "recipe.yaml"), "--out", str(self.path)])
             raise RunError(f"{self.path}: no {yet}. Go on with `{again}`.")
         try:
-            weights = load_file(path)
+            weights = {_renamed(name): weight for name, weight in load_file(path).items()}
         except (SafetensorError, OSError) as error:
             raise damaged(path, error) from None
         for name, weight in weights.items():
@@ -235,6 +235,17 @@ def writing(path: Path) -> Iterator[None]:
             f"{path}: cannot be written ({reason}). What was there before is whole; make room or choose another folder "
             "with --out, and run the same command again."
         ) from None
+
+
+RENAMED_WEIGHTS = {"front.listener.": "front.encoder.", "head.told": "head.key_vectors"}
+"""Beginnings of the names of weights in earlier versions, and what they are now."""
+
+
+def _renamed(name: str) -> str:
+    for old, new in RENAMED_WEIGHTS.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
 
 
 def damaged(path: Path, why: object) -> RunError:

@@ -15,7 +15,7 @@ import torch
 from crnn_audio import build
 from crnn_audio.batching.music import EncodedPiece, Pieces
 from crnn_audio.batching.sequence import whole
-from crnn_audio.config.load import load
+from crnn_audio.problems import load_recipe
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.score import Score
@@ -30,7 +30,7 @@ TOGETHER = 10
 
 def figures(rounds: int, bars: int = 64, places: int = 16) -> dict[str, Any]:
     """Seconds to write a piece of so many bars, alone and of ten together, in turn; and to read it anew row by row."""
-    recipe = load(RECIPE, ["threads=1"])
+    recipe = load_recipe(RECIPE, "threads=1")
     task = build.next_token(recipe, CONDITIONS).eval()  # type: ignore[arg-type]  # such a recipe
     about = encoding.about({}, tempo=100.0)
     piece = written(task, about, 1, bars)

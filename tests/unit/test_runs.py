@@ -218,6 +218,13 @@ def test_weights_that_are_no_numbers(run, number) -> None:
     assert "damaged" in problem(run)
 
 
+def test_weights_of_earlier_versions_get_their_new_names(run) -> None:
+    old = ("front.listener.layers.0.a", "head.told", "told")
+    save_file({name: torch.ones(2) for name in old}, run / "best.safetensors")
+    found = runs.open_run(run).weights()
+    assert set(found) == {"front.encoder.layers.0.a", "head.key_vectors", "told"}
+
+
 def test_weights_of_another_model(run) -> None:
     recipe = trainings.small(run.parent, {"model.recurrent.hidden_size": 9})
     other = recognition.task(recipe, ASSETS).model.state_dict()
