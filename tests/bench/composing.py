@@ -15,8 +15,8 @@ import torch
 from crnn_audio import build
 from crnn_audio.batching.music import EncodedPiece, Pieces
 from crnn_audio.batching.sequence import whole
-from crnn_audio.problems import load_recipe
 from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.problems import load_recipe
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import Request, compose

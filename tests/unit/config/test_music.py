@@ -4,7 +4,6 @@ import pytest
 
 from crnn_audio.config import music, recognition, rolls
 from crnn_audio.config.fields import allowed
-from crnn_audio.problems import RECIPES
 from crnn_audio.config.load import dump
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.schema import recipe_class

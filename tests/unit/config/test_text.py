@@ -4,7 +4,6 @@ import pytest
 
 from crnn_audio.config import music, recognition, rolls, text
 from crnn_audio.config.fields import allowed
-from crnn_audio.problems import RECIPES
 from crnn_audio.config.load import dump
 from crnn_audio.config.schema import recipe_class
 from crnn_audio.config.text import TextRecipe
