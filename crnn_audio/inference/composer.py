@@ -186,7 +186,9 @@ class Composer:
         about, width = begun.about, len(self.representation.COLUMNS)
         free = bars is None and seconds is None
         told = begun.condition.get("bars") if free else bars
-        quarters = int(told) * about.metres[0].bar if told is not None else None  # the last one is short of the pickup
+        quarters = (
+            int(told) * about.time_signatures[0].bar if told is not None else None
+        )  # the last one is short of the pickup
         if seconds is not None:
             quarters = min(quarters or np.inf, seconds * about.tempo / 60)
         return Request(

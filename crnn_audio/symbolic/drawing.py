@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
-from crnn_audio.symbolic.barlines import bars
+from crnn_audio.symbolic.bars import Bar, bars_of
 from crnn_audio.symbolic.score import Note, Part, Score
+from crnn_audio.symbolic.ticks import quarters, ticks
 
 ROW_QUARTERS = 32.0
 """Music in a row of the picture, or a little less, so that rows hold whole bars."""
@@ -27,7 +28,7 @@ def save(path: Path, score: Score) -> None:
     """Writes the picture as a PNG, whole or not at all.
 
     Raises:
-        DataError: a metre's bars last no time.
+        DataError: a time signature's bars last no time.
         OSError: the folder cannot be written or the disk is full.
     """
     figure = draw(score)
@@ -60,7 +61,7 @@ def draw(score: Score) -> Any:
         for index, part in enumerate(score.parts):
             _part(axes, part, index, start, end)
         _signs(axes, score, start, end)
-    systems[-1].set_xlabel("bar" if score.metres else "quarter notes")
+    systems[-1].set_xlabel("bar" if score.time_signatures else "quarter notes")
     if len(score.parts) > 1:
         _legend(systems[0], score)
     return figure
@@ -68,16 +69,21 @@ def draw(score: Score) -> Any:
 
 def _rows(score: Score) -> list[tuple[float, float]]:
     """Where rows begin and end, in quarter notes: at bar lines, and with a multiple of four bars where that fits."""
-    found = bars(score)
+    found = _bars(score)
     if not found:
         count = max(math.ceil(score.end / ROW_QUARTERS), 1)
         width = ROW_QUARTERS if count > 1 else max(score.end, 4.0)
         return [(index * width, (index + 1) * width) for index in range(count)]
-    fitting = max(int(ROW_QUARTERS / found[-1].metre.bar), 1)
+    fitting = max(int(ROW_QUARTERS / quarters(found[-1].length)), 1)
     per_row = fitting // 4 * 4 or fitting
-    first = per_row + (found[0].number == 0)  # a pickup comes with the bars of the first row
+    first = per_row + (score.pickup > 0)  # a pickup comes with the bars of the first row
     cuts = [0, *range(first, len(found), per_row), len(found)]
-    return [(found[a].start, found[b - 1].end) for a, b in pairwise(cuts)]
+    return [(quarters(found[a].start), quarters(found[b - 1].end)) for a, b in pairwise(cuts)]
+
+
+def _bars(score: Score) -> list[Bar]:
+    """Those that it takes to hold every note; none where no time signature is known."""
+    return bars_of(score).until(ticks(score.end)) if score.time_signatures else []
 
 
 def _range(score: Score) -> tuple[int, int]:
@@ -89,9 +95,9 @@ def _range(score: Score) -> tuple[int, int]:
 
 def _title(score: Score, num_rows: int) -> str:
     name = _shown(score.title) or "a piece"
-    numbers = [bar.number for bar in bars(score)]
-    length = f"{numbers[-1]} bars" if numbers else f"{score.end:g} quarters"
-    facts = [*map(str, score.keys[:1]), *map(str, score.metres[:1]), length, f"{score.seconds:.0f} s"]
+    bars = _bars(score)
+    length = f"{len(bars) - (score.pickup > 0)} bars" if bars else f"{score.end:g} quarters"
+    facts = [*map(str, score.keys[:1]), *map(str, score.time_signatures[:1]), length, f"{score.seconds:.0f} s"]
     part = f" (drawn: the first {MAX_ROWS} of {num_rows} rows)" if num_rows > MAX_ROWS else ""
     return f"{name}: {', '.join(facts)}{part}"
 
@@ -113,14 +119,15 @@ def _keyboard(axes: Any, low: int, high: int, share: float) -> None:
 
 
 def _bar_lines(axes: Any, score: Score, start: float, end: float) -> None:
-    shown = [bar for bar in bars(score) if start <= bar.start < end]
+    shown = [bar for bar in _bars(score) if start <= quarters(bar.start) < end]
     for bar in shown:
-        axes.axvline(bar.end, color="0.35", lw=0.9, zorder=1)
-        beat = 4 / bar.metre.beat_type
-        for number in range(1, math.ceil((bar.end - bar.start) / beat)):
-            axes.axvline(bar.end - number * beat, color="0.85", lw=0.5, zorder=0.5)
+        axes.axvline(quarters(bar.end), color="0.35", lw=0.9, zorder=1)
+        beat = 4 / bar.time_signature.beat_type if bar.time_signature else 1.0
+        for number in range(1, math.ceil(quarters(bar.end - bar.start) / beat)):
+            axes.axvline(quarters(bar.end) - number * beat, color="0.85", lw=0.5, zorder=0.5)
     if shown:
-        axes.set_xticks([bar.start for bar in shown], [str(bar.number or "") for bar in shown])
+        numbers = [bar.index + (score.pickup <= 0) for bar in shown]
+        axes.set_xticks([quarters(bar.start) for bar in shown], [str(number or "") for number in numbers])
     else:
         axes.set_xticks(range(math.ceil(start / 4) * 4, math.ceil(end), 4))
     axes.tick_params(axis="x", labelsize=8, length=2)

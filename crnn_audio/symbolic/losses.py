@@ -8,7 +8,7 @@ from crnn_audio.symbolic.score import Part, Score
 WHAT = {
     "title": "The title",
     "tempo": "The tempo",
-    "metres": "The metres",
+    "time_signatures": "The time signatures",
     "keys": "The keys",
     "pickup": "The pickup",
     "chords": "The chord symbols",

@@ -84,7 +84,7 @@ def test_pieces_pictures_and_a_line_each(tree: Path, here: Here) -> None:
 
 def test_a_kept_soprano_and_an_opening_from_files(tree: Path, here: Here) -> None:
     piece = made.chorale(50)
-    files.write(Score(piece.parts[:1], metres=piece.metres), tree / "melody.mid")
+    files.write(Score(piece.parts[:1], time_signatures=piece.time_signatures), tree / "melody.mid")
     files.write(piece, tree / "opening.mid")
     (line,) = generate(here, "--keep", "soprano=melody.mid")
     assert files.read(tree / str(line["path"])).score.parts[0].notes == piece.parts[0].notes

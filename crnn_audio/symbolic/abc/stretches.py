@@ -19,10 +19,10 @@ class Tone:
 
 @dataclass
 class Stretch:
-    """Music under one metre and one key without a bar line in it.
+    """Music under one time signature and one key without a bar line in it.
 
     Args:
-        metre: beats and beat type.
+        time_signature: beats and beat type.
         key: sharps and mode.
         part: the label of the P: that stands right before.
         opens: a repeat begins here.
@@ -32,7 +32,7 @@ class Stretch:
         double: a double bar line stands after it, which ends a section.
     """
 
-    metre: tuple[int, int] | None
+    time_signature: tuple[int, int] | None
     key: tuple[int, str] | None
     part: str = ""
     opens: bool = False

@@ -38,7 +38,7 @@ class Voice:
 
     remarks: Counter[str]
     unit: Fraction
-    metre: tuple[int, int] | None = None
+    time_signature: tuple[int, int] | None = None
     key: KeyField = NO_KEY
     shift: int = 0
     spread: str = "pitch"
@@ -68,11 +68,11 @@ class Voice:
             if kind in _READERS:
                 _READERS[kind](self, found)
 
-    def set_metre(self, metre: tuple[int, int] | None) -> None:
-        """A metre that holds from here on."""
-        self.metre = metre
+    def set_time_signature(self, time_signature: tuple[int, int] | None) -> None:
+        """A time signature that holds from here on."""
+        self.time_signature = time_signature
         self._divide()
-        self.stretches[-1].metre = metre
+        self.stretches[-1].time_signature = time_signature
 
     def set_key(self, key: KeyField) -> None:
         """A key that holds from here on; it ends what the accidentals of the bar do."""
@@ -94,7 +94,7 @@ class Voice:
     # ------------------------------------------------------------------------------------------------ stretches
 
     def _open(self) -> None:
-        self.stretches.append(Stretch(self.metre, self._signature()))
+        self.stretches.append(Stretch(self.time_signature, self._signature()))
         self._place = Fraction(0)
 
     def _signature(self) -> tuple[int, str] | None:
@@ -196,7 +196,7 @@ class Voice:
         self._pass(self._taken(factor(found[0][1:])))
 
     def _bars_of_rest(self, found: re.Match[str]) -> None:
-        beats, beat_type = self.metre or (4, 4)
+        beats, beat_type = self.time_signature or (4, 4)
         self._pass(Fraction(4 * beats, beat_type) * int(found[0][1:] or 1))
 
     def _pass(self, length: Fraction) -> None:
@@ -227,7 +227,8 @@ class Voice:
     def _begin_tuplet(self, found: re.Match[str]) -> None:
         told = [int(one) if one else 0 for one in found[0][1:].split(":")]
         number, within, count = (*told, 0, 0)[:3]
-        three = self.metre is not None and self.metre[0] % 3 == 0 and self.metre[1] >= 8
+        beats, beat_type = self.time_signature or (4, 4)
+        three = beats % 3 == 0 and beat_type >= 8
         usual = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(number, 3 if three else 2)
         if number:
             self._tuplet = (Fraction(within or usual, number), count or number)

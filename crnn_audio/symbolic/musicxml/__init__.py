@@ -60,7 +60,7 @@ def to_musicxml(score: Score) -> bytes:
     """The piece in notation: bars, ties, chord symbols, fermatas; names of chords that music21 does not know are lost.
 
     Raises:
-        DataError: a note, a metre or a tempo that cannot be; or music21 is not installed.
+        DataError: a note, a time signature or a tempo that cannot be; or music21 is not installed.
     """
     written: bytes = music21().musicxml.m21ToXml.GeneralObjectExporter(stream_of(score)).parse()
     return written

@@ -8,7 +8,7 @@ from matplotlib import image
 from matplotlib.collections import PolyCollection
 
 from crnn_audio.symbolic import drawing
-from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 
 
 def voices(num_bars: int, **more: object) -> Score:
@@ -18,7 +18,7 @@ def voices(num_bars: int, **more: object) -> Score:
         Part(name, tuple(Note(4.0 * bar, 4.0, pitch) for bar in range(num_bars)))
         for name, pitch in zip(names, (72, 67, 60, 48), strict=True)
     ]
-    return Score(tuple(parts), metres=(Metre(0.0, 4, 4),), **more)
+    return Score(tuple(parts), time_signatures=(TimeSignature(0.0, 4, 4),), **more)
 
 
 def boxes(axes: object) -> list[list[tuple[float, float, float]]]:
@@ -65,7 +65,7 @@ def test_sixty_four_bars_are_eight_rows_of_one_scale() -> None:
 
 def test_a_pickup_stands_before_bar_1_and_a_held_note_in_both_rows() -> None:
     notes = (Note(0.0, 0.5, 62), Note(0.5, 30.0, 67))
-    figure = drawing.draw(Score((Part("jig", notes),), metres=(Metre(0.0, 6, 8),), pickup=0.5))
+    figure = drawing.draw(Score((Part("jig", notes),), time_signatures=(TimeSignature(0.0, 6, 8),), pickup=0.5))
     assert [axes.get_xlim() for axes in figure.axes] == [(0.0, 24.5), (24.5, 49.0)]
     assert list(ticks(figure.axes[0]).items())[:3] == [(0.0, ""), (0.5, "1"), (3.5, "2")]
     assert boxes(figure.axes[0])[0] == [(0.0, 0.5, 62), (0.5, 30.5, 67)]
@@ -104,10 +104,10 @@ def test_any_name_is_drawn_on_one_line(tmp_path: Path, name: str, recwarn) -> No
     "piece",
     [
         Score(()),
-        Score((), metres=(Metre(0.0, 4, 4),)),
+        Score((), time_signatures=(TimeSignature(0.0, 4, 4),)),
         Score((Part("a", ()), Part("b", ()))),
-        Score((Part("a", (Note(0.0, 0.25, 0), Note(0.25, 0.25, 127))),), metres=(Metre(0.0, 1, 64),)),
-        Score((Part("a", (Note(0.0, 80.0, 60),)),), metres=(Metre(0.0, 40, 4),)),
+        Score((Part("a", (Note(0.0, 0.25, 0), Note(0.25, 0.25, 127))),), time_signatures=(TimeSignature(0.0, 1, 64),)),
+        Score((Part("a", (Note(0.0, 80.0, 60),)),), time_signatures=(TimeSignature(0.0, 40, 4),)),
     ],
 )
 def test_odd_pieces_are_drawn(tmp_path: Path, piece: Score) -> None:

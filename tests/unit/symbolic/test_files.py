@@ -9,12 +9,12 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.files import FORMS, read, write
 from crnn_audio.symbolic.losses import losses
 from crnn_audio.symbolic.midi import to_midi
-from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 
 SCORE = Score(
     (Part("one", (Note(0.0, 1.0, 60), Note(1.0, 3.0, 62))), Part("two", (Note(0.0, 4.0, 48),), 32)),
     title="t",
-    metres=(Metre(0.0, 4, 4),),
+    time_signatures=(TimeSignature(0.0, 4, 4),),
     keys=(Key(0.0, 2),),
     chords=(Chord(1.0, "D"),),
     fermatas=(1.0,),
@@ -74,7 +74,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"x\.json: not JSON that can be read"):
         read(tmp_path / "x.json")
     (tmp_path / "x.abc").write_text("X:1\nM:17\nK:C\nC")
-    with pytest.raises(DataError, match=r"x\.abc: line 2: M:17 is no metre"):
+    with pytest.raises(DataError, match=r"x\.abc: line 2: M:17 is no time signature"):
         read(tmp_path / "x.abc")
 
 
@@ -100,12 +100,12 @@ def test_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
             Part("", (Note(0.0, 1.0, 62),)),
         ),
         tempo=123.4567891,
-        metres=(Metre(0.0, 3, 3),),
+        time_signatures=(TimeSignature(0.0, 3, 3),),
         fermatas=(0.5,),
     )
     assert write(tangled, tmp_path / "x.mid") == (
         "The tempo cannot be told exactly in MIDI.",
-        "The metres cannot be told exactly in MIDI.",
+        "The time signatures cannot be told exactly in MIDI.",
         "long\nname: 2 notes cannot be told exactly in MIDI: begun or ended otherwise there.",
     )
     assert write(tangled, tmp_path / "x.json") == ()
@@ -124,7 +124,7 @@ def test_losses_of_each_kind() -> None:
     other = Score((Part("uno", (Note(0.0, 1.0, 60),)), Part("two", (Note(0.0, 4.0, 48),) * 2)), pickup=1.0)
     assert losses(SCORE, SCORE, "X") == []
     assert losses(SCORE, other, "X") == [
-        *(f"The {what} cannot be told exactly in X." for what in ("title", "metres", "keys", "pickup")),
+        *(f"The {what} cannot be told exactly in X." for what in ("title", "time signatures", "keys", "pickup")),
         *(f"The {what} cannot be told exactly in X." for what in ("chord symbols", "fermatas")),
         "one: its name cannot be told exactly in X.",
         "one: 1 note cannot be told exactly in X: begun or ended otherwise there.",
