@@ -102,7 +102,7 @@ def _tune(source: abc.Source) -> Score:
 
 
 def _file(path: Path) -> Score:
-    return files.read(path).score
+    return files.load(path).score
 
 
 def _condition(score: Score) -> dict[str, str]:

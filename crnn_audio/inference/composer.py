@@ -14,6 +14,8 @@ from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.wishes import Beginning, beginning, kept_voices
 from crnn_audio.runs import Run
+from crnn_audio.symbolic import files as scores
+from crnn_audio.symbolic import plotting, render
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import Drawn, Request, compose, scored
@@ -52,15 +54,15 @@ class Composed:
         Raises:
             DataError: the suffix is none of these, or the folder cannot be written.
         """
-        self.score.save(path)
+        scores.save(self.score, path)
 
     def render(self, path: str | Path) -> None:
         """As sound (WAV), by a synthesiser of the extra `music`."""
-        self.score.render(path)
+        render.to_wav(self.score, path)
 
     def plot(self, path: str | Path) -> None:
         """As a picture (PNG)."""
-        self.score.plot(path)
+        plotting.plot(self.score, path)
 
     def as_json(self) -> dict[str, object]:
         """Plain figures."""

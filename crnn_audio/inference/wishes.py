@@ -45,8 +45,8 @@ def read(music: Score | str | Path) -> tuple[Score, tuple[str, ...]]:
         return music, ()
     path = Path(music)
     if isinstance(music, str) and not path.is_file() and path.suffix.lower() not in files.FORMS:
-        return note_names.read(music), ()
-    found = files.read(path)
+        return note_names.parse(music), ()
+    found = files.load(path)
     return found.score, found.remarks
 
 

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales, events
-from crnn_audio.symbolic.reading import counted
+from crnn_audio.symbolic.parsed import counted
 from crnn_audio.symbolic.score import Note, Part, Score
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from crnn_audio.symbolic.reading import counted
+from crnn_audio.symbolic.parsed import counted
 from crnn_audio.symbolic.score import Part, Score
 
 WHAT = {

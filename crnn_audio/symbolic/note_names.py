@@ -28,8 +28,8 @@ def pitch(name: str) -> int:
     return number
 
 
-def read(words: str) -> Score:
-    """The piece of notes such as "C4 E4 G4:2 R C4+E4:0.5": one quarter each, if no length is told; R is a rest.
+def parse(words: str) -> Score:
+    """The piece of notes such as "C4 E4 G4:2 R C4+E4:0.5": one quarter each by default; R is a rest.
 
     Raises:
         DataError: there are none, or one cannot be read.

@@ -1,9 +1,7 @@
 """Notes, as music knows them: pitches and times in quarter notes; and pieces made of them, in parts."""
 
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Set
 from dataclasses import dataclass
-from pathlib import Path
 
 from crnn_audio.errors import DataError
 
@@ -145,44 +143,3 @@ class Score:
     def seconds(self) -> float:
         """How long it plays."""
         return 60 * self.end / self.tempo
-
-    def save(self, path: str | Path) -> None:
-        """Writes it as MIDI, ABC, MusicXML or JSON, by the suffix.
-
-        Raises:
-            DataError: the suffix is none of these, or the file cannot be written.
-        """
-        from crnn_audio.symbolic.files import write  # here, because files are made of scores
-
-        with _writing(Path(path)):
-            write(self, Path(path))
-
-    def render(self, path: str | Path) -> None:
-        """Writes it as sound (WAV), by a synthesiser of the extra `music`.
-
-        Raises:
-            DataError: the extra is not installed, or the file cannot be written.
-        """
-        from crnn_audio.symbolic.render import save
-
-        with _writing(Path(path)):
-            save(Path(path), self)
-
-    def plot(self, path: str | Path) -> None:
-        """Draws its notes as a piano roll (PNG).
-
-        Raises:
-            DataError: the file cannot be written.
-        """
-        from crnn_audio.symbolic.drawing import save
-
-        with _writing(Path(path)):
-            save(Path(path), self)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}). Choose another folder, or make room.") from None

@@ -12,6 +12,8 @@ from crnn_audio.decoding.words import words
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, right_words, word_errors
 from crnn_audio.metrics.music import figures
 from crnn_audio.metrics.scores import ranking_area
+from crnn_audio.symbolic import files as scores
+from crnn_audio.symbolic import plotting
 from crnn_audio.symbolic.representation import Representation
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.composing import scored
@@ -226,8 +228,8 @@ class ForetoldJudgement:
         """The piece that the model wrote, as MIDI and as a picture."""
         if self.sample and self.sample.notes:
             stem.parent.mkdir(exist_ok=True)
-            self.sample.save(stem.with_suffix(".mid"))
-            self.sample.plot(stem.with_suffix(".png"))
+            scores.save(self.sample, stem.with_suffix(".mid"))
+            plotting.plot(self.sample, stem.with_suffix(".png"))
 
 
 @torch.inference_mode()

@@ -27,7 +27,7 @@ from crnn_audio.inference.evaluate_events import written_like
 from crnn_audio.inference.load import load_composer
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.metrics.comparison import Comparison, compare
-from crnn_audio.symbolic import chorales, pianoroll
+from crnn_audio.symbolic import chorales, pianoroll, plotting
 from crnn_audio.symbolic.score import Score
 from crnn_audio.training.start import code_version
 
@@ -142,7 +142,7 @@ def record(
 ) -> Path:
     """Writes what was found beside the recipe, with a picture of the first piece, and the tables anew; the file."""
     folder = RECIPES / Path(composer.run.facts["recipe"]).parent.name
-    first.plot(folder / "written.png")
+    plotting.plot(first, folder / "written.png")
     options = "".join(
         f" --{name.replace('_', '-')} {value:g}"
         for name in ("temperature", "top_p")

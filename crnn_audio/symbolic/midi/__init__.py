@@ -16,7 +16,7 @@ from crnn_audio.symbolic.midi import events as midi_events
 from crnn_audio.symbolic.midi.events import META, Event, Events
 from crnn_audio.symbolic.midi.notes import DRUMS, NOTE_OFF, NOTE_ON, PROGRAM, TRACK_NAME, read_parts, rounded, text
 from crnn_audio.symbolic.midi.notes import name_of as name_of_track
-from crnn_audio.symbolic.reading import Reading, counted
+from crnn_audio.symbolic.parsed import ParsedScore, counted
 from crnn_audio.symbolic.score import Chord, Key, Part, Score, TimeSignature
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, quarters, ticks
 
@@ -31,7 +31,7 @@ VELOCITY = 80
 CHANNELS = [channel for channel in range(16) if channel != DRUMS]
 
 
-def from_midi(content: bytes) -> Reading:
+def from_midi(content: bytes) -> ParsedScore:
     """The piece of a MIDI file; times are rounded to the 1/480 of a quarter note that a `Score` keeps.
 
     A part is a channel of a track. A release of a pitch that was struck twice ends the earlier of the two.
@@ -57,7 +57,7 @@ def from_midi(content: bytes) -> Reading:
         chords=tuple(sorted(Chord(start, words[6:]) for start, words in marked if words.startswith("chord "))),
         fermatas=tuple(sorted({start for start, words in marked if words == "fermata"})),
     )
-    return Reading(score, (*remarks, *said))
+    return ParsedScore(score, (*remarks, *said))
 
 
 def _when(event: Event) -> int:

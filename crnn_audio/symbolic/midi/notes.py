@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from crnn_audio.symbolic.midi.events import META, Event, Events
-from crnn_audio.symbolic.reading import counted
+from crnn_audio.symbolic.parsed import counted
 from crnn_audio.symbolic.score import Note, Part
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER
 

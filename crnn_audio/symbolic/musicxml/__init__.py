@@ -8,14 +8,14 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.musicxml.reading import Listed, read_stream
 from crnn_audio.symbolic.musicxml.writing import stream_of
 from crnn_audio.symbolic.notation import music21
-from crnn_audio.symbolic.reading import Reading
+from crnn_audio.symbolic.parsed import ParsedScore
 from crnn_audio.symbolic.score import Score
 
 LARGEST = 200_000_000
 """Bytes that a packed file may hold."""
 
 
-def from_musicxml(content: bytes) -> Reading:
+def from_musicxml(content: bytes) -> ParsedScore:
     """The piece of a MusicXML file, packed (.mxl) or not, as it is played: repeats and endings in order.
 
     Raises:

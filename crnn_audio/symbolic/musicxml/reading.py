@@ -10,7 +10,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.barlines import Beats, time_signatures_and_pickup
 from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
 from crnn_audio.symbolic.keys import needed_keys
-from crnn_audio.symbolic.reading import Reading, counted
+from crnn_audio.symbolic.parsed import ParsedScore, counted
 from crnn_audio.symbolic.score import MODES, Chord, Key, Note, Part, Score
 from crnn_audio.symbolic.ticks import nearest_tick, quarters
 
@@ -25,7 +25,7 @@ class Listed:
     program: int | None
 
 
-def read_stream(found: Any, listed: Mapping[str, Listed]) -> Reading:
+def read_stream(found: Any, listed: Mapping[str, Listed]) -> ParsedScore:
     """The piece that music21 has read; grace notes, drums and all that is no note are left out.
 
     Args:
@@ -52,7 +52,7 @@ def read_stream(found: Any, listed: Mapping[str, Listed]) -> Reading:
         chords=tuple(sorted({_chord(one) for flat in streams for one in flat.getElementsByClass("ChordSymbol")})),
         fermatas=tuple(sorted({start for _, starts in read for start in starts})),
     )
-    return Reading(score, tuple(_remarks(lost)))
+    return ParsedScore(score, tuple(_remarks(lost)))
 
 
 def _as_played(found: Any, lost: Counter[str]) -> Any:

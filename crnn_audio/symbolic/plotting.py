@@ -1,7 +1,7 @@
 """A picture of a piece: a piano roll in rows like the systems of printed music, with bars, voices and fermatas.
 
-The colours are Okabe and Ito's, which colour-blind people tell apart too; later parts are drawn thinner, so that tones
-in unison are both seen.
+The colours are Okabe and Ito's, which colour-blind people tell apart too; later parts are thinner, so that tones in
+unison are both seen.
 """
 
 import math
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
+from crnn_audio.errors import writing
 from crnn_audio.symbolic.bars import Bar, bars_of
 from crnn_audio.symbolic.score import Note, Part, Score
 from crnn_audio.symbolic.ticks import quarters, ticks
@@ -18,41 +19,40 @@ from crnn_audio.symbolic.ticks import quarters, ticks
 ROW_QUARTERS = 32.0
 """Music in a row of the picture, or a little less, so that rows hold whole bars."""
 MAX_ROWS = 16
-"""Of a longer piece, only the beginning is drawn, and the title says so."""
+"""Of a longer piece, only the beginning is shown, and the title says so."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
 WHITE_KEYS = {0: "C", 2: "D", 4: "E", 5: "F", 7: "G", 9: "A", 11: "B"}
 """By pitch class."""
 
 
-def save(path: Path, score: Score) -> None:
+def plot(score: Score, path: str | Path) -> None:
     """Writes the picture as a PNG, whole or not at all.
 
     Raises:
-        DataError: a time signature's bars last no time.
-        OSError: the folder cannot be written or the disk is full.
+        DataError: a time signature's bars last no time, or the file cannot be written.
     """
-    figure = draw(score)
-    with warnings.catch_warnings(), files.replacing(path) as partial:
+    picture = figure(score)
+    with writing(path), warnings.catch_warnings(), files.replacing(Path(path)) as partial:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for letters that no font has
-        figure.savefig(partial, format="png", dpi=100)
+        picture.savefig(partial, format="png", dpi=100)
 
 
-def draw(score: Score) -> Any:
+def figure(score: Score) -> Any:
     """The picture as a matplotlib figure, one axes a row, all rows of one scale."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     rows = _rows(score)
-    drawn, width = rows[:MAX_ROWS], max(end - start for start, end in rows)
+    shown, width = rows[:MAX_ROWS], max(end - start for start, end in rows)
     low, high = _range(score)
     height = max(1.3, 0.075 * (high - low) + 0.4)
-    figure = Figure(
-        figsize=(1.6 + 12.4 * max(width / ROW_QUARTERS, 0.45), 0.9 + height * len(drawn)), layout="constrained"
+    picture = Figure(
+        figsize=(1.6 + 12.4 * max(width / ROW_QUARTERS, 0.45), 0.9 + height * len(shown)), layout="constrained"
     )
-    FigureCanvasAgg(figure)
-    figure.suptitle(_title(score, len(rows)), fontsize=11, parse_math=False)
-    systems = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]
-    for axes, (start, end) in zip(systems, drawn, strict=True):
+    FigureCanvasAgg(picture)
+    picture.suptitle(_title(score, len(rows)), fontsize=11, parse_math=False)
+    systems = picture.subplots(len(shown), 1, squeeze=False)[:, 0]
+    for axes, (start, end) in zip(systems, shown, strict=True):
         axes.set(xlim=(start, start + width), ylim=(low - 0.6, high + 0.6))
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines["bottom"].set_bounds(start, end)
@@ -64,7 +64,7 @@ def draw(score: Score) -> Any:
     systems[-1].set_xlabel("bar" if score.time_signatures else "quarter notes")
     if len(score.parts) > 1:
         _legend(systems[0], score)
-    return figure
+    return picture
 
 
 def _rows(score: Score) -> list[tuple[float, float]]:
@@ -98,7 +98,7 @@ def _title(score: Score, num_rows: int) -> str:
     bars = _bars(score)
     length = f"{len(bars) - (score.pickup > 0)} bars" if bars else f"{score.end:g} quarters"
     facts = [*map(str, score.keys[:1]), *map(str, score.time_signatures[:1]), length, f"{score.seconds:.0f} s"]
-    part = f" (drawn: the first {MAX_ROWS} of {num_rows} rows)" if num_rows > MAX_ROWS else ""
+    part = f" (shown: the first {MAX_ROWS} of {num_rows} rows)" if num_rows > MAX_ROWS else ""
     return f"{name}: {', '.join(facts)}{part}"
 
 
