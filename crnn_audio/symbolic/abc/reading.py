@@ -10,7 +10,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc import fields as abc_fields
 from crnn_audio.symbolic.abc.book import Line, Source, plain
 from crnn_audio.symbolic.abc.head import Head
-from crnn_audio.symbolic.abc.playing import Placed, once, played
+from crnn_audio.symbolic.abc.repeats import Placed, once, played
 from crnn_audio.symbolic.abc.voice import Voice
 from crnn_audio.symbolic.barlines import Beats, time_signatures_and_pickup
 from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
@@ -189,8 +189,8 @@ class _Tune:
         return AbcTune(self.fields.get("X", ""), score, self.fields, tuple(self.remarks))
 
     def _heard(self, voice: Voice) -> list[Placed]:
-        stretches = voice.finish()
-        return played(stretches, self.order, self.remarks) if self.repeats else once(stretches)
+        segments = voice.finish()
+        return played(segments, self.order, self.remarks) if self.repeats else once(segments)
 
     def _compare(self, ends: list[Fraction]) -> None:
         if len(set(ends)) > 1:
@@ -202,13 +202,13 @@ def _changes(music: list[Placed]) -> list[tuple[Fraction, Beats | None]]:
     """Where another time signature begins."""
     found: list[tuple[Fraction, Beats | None]] = []
     for one in music:
-        if one.stretch.length and (not found or found[-1][1] != one.stretch.time_signature):
-            found.append((one.start, one.stretch.time_signature))
+        if one.segment.length and (not found or found[-1][1] != one.segment.time_signature):
+            found.append((one.start, one.segment.time_signature))
     return found
 
 
 def _lines(music: list[Placed]) -> list[Fraction]:
-    return sorted({one.end for one in music if one.stretch.line and one.end} | {music[-1].end})
+    return sorted({one.end for one in music if one.segment.line and one.end} | {music[-1].end})
 
 
 def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
@@ -217,7 +217,7 @@ def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
     going: dict[int, int] = {}  # the place in `spans` of a pitch that is tied on
     held: set[int] = set()
     for one in music:
-        for tone in one.stretch.tones:
+        for tone in one.segment.tones:
             place = one.start + tone.start
             start = nearest_tick(place)
             struck, carried = [], []
@@ -243,10 +243,10 @@ def _at(place: Fraction) -> float:
 
 
 def _chords(music: list[Placed]) -> list[Chord]:
-    return [Chord(_at(one.start + place), name) for one in music for place, name in one.stretch.chords]
+    return [Chord(_at(one.start + place), name) for one in music for place, name in one.segment.chords]
 
 
 def _keys(music: list[Placed]) -> tuple[Key, ...]:
     return needed_keys(
-        Key(_at(one.start), *one.stretch.key) for one in music if one.stretch.key is not None and one.stretch.length
+        Key(_at(one.start), *one.segment.key) for one in music if one.segment.key is not None and one.segment.length
     )

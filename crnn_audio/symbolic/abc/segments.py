@@ -1,4 +1,4 @@
-"""What a voice of an ABC tune consists of, as written: stretches of music between bar lines, and their repeat signs."""
+"""What a voice of an ABC tune consists of, as written: segments of music between bar lines, and their repeat signs."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 @dataclass
 class Tone:
-    """Pitches that begin together, in quarter notes from the beginning of the stretch.
+    """Pitches that begin together, in quarter notes from the beginning of the segment.
 
     `tied` are those that the next tone of the same pitch goes on.
     """
@@ -18,7 +18,7 @@ class Tone:
 
 
 @dataclass
-class Stretch:
+class Segment:
     """Music under one time signature and one key without a bar line in it.
 
     Args:
