@@ -128,9 +128,9 @@ def beginning(
 def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
     """The piece in the key and the metre and with the pickup that are asked for, else as it is."""
     own = encoding.about(asked)
-    metres = own.metres if "metre" in asked or not piece.metres else piece.metres
+    times = own.time_signatures if "metre" in asked or not piece.time_signatures else piece.time_signatures
     pickup = own.pickup if "pickup" in asked else piece.pickup
-    return replace(piece, time_signatures=metres, keys=own.keys or piece.keys, pickup=pickup)
+    return replace(piece, time_signatures=times, keys=own.keys or piece.keys, pickup=pickup)
 
 
 def _told(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
