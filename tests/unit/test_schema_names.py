@@ -58,7 +58,7 @@ def test_front_ends() -> None:
     assert kinds == problem.FRONT_ENDS.keys()
     for section in get_args(union):
         (kind,) = allowed(section, "kind")
-        assert recognition.front_end(section(kind=kind)).num_features > 0
+        assert problem.front_end(section(kind=kind)).num_features > 0
 
 
 def test_heads_of_keys() -> None:
