@@ -192,7 +192,9 @@ class Composer:
         about, width = begun.about, len(self.representation.COLUMNS)
         free = prompt.bars is None and prompt.seconds is None
         bars = begun.condition.get("bars") if free else prompt.bars
-        quarters = int(bars) * about.time_signatures[0].bar if bars is not None else None  # the last one is short of the pickup
+        quarters = (
+            int(bars) * about.time_signatures[0].bar if bars is not None else None
+        )  # the last one is short of the pickup
         if prompt.seconds is not None:
             quarters = min(quarters or np.inf, prompt.seconds * about.tempo / 60)
         return Request(

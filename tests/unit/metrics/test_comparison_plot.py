@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from matplotlib import image
 
-from crnn_audio.metrics import histograms
+from crnn_audio.metrics import comparison_plot
 from crnn_audio.metrics.comparison import compare
 from crnn_audio.symbolic.score import Key, Score
 from tests.unit.metrics.made import score
@@ -15,7 +15,7 @@ OTHER = [score([(60, 4.0)], [(57, 2.0), (45, 2.0)], metre="4/4", key=Key(0, 0))]
 
 
 def test_bars_are_shares_in_per_cent_side_by_side() -> None:
-    figure = histograms.draw(compare(ONE, OTHER, []))
+    figure = comparison_plot.figure(compare(ONE, OTHER, []))
     panels = figure.axes
     named = {axes.get_title(): axes for axes in panels}
     assert len(panels) == 9
@@ -33,7 +33,7 @@ def test_bars_are_shares_in_per_cent_side_by_side() -> None:
 
 def test_copies_of_melodies_and_of_all_parts_where_there_are_more() -> None:
     def lines(pieces: list[Score]) -> list[str]:
-        panels = histograms.draw(compare(pieces, pieces, [])).axes
+        panels = comparison_plot.figure(compare(pieces, pieces, [])).axes
         (copies,) = [axes for axes in panels if axes.get_title().startswith("longest passage copied")]
         return [line.get_label() for line in copies.lines]
 
@@ -46,7 +46,7 @@ def test_copies_of_melodies_and_of_all_parts_where_there_are_more() -> None:
 )
 def test_any_comparison_becomes_a_file(tmp_path: Path, generated: list[Score], corpus: list[Score], recwarn) -> None:
     path = tmp_path / "figures.png"
-    histograms.save(path, compare(generated, corpus, OTHER))
+    comparison_plot.plot_comparison(compare(generated, corpus, OTHER), path)
     assert image.imread(path).shape[1] == 1500
     assert [found.name for found in tmp_path.iterdir()] == ["figures.png"]
     assert not recwarn.list

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
-from crnn_audio.metrics.comparison import LABELS, Comparison, Side, pitch_name
-from crnn_audio.metrics.lines import WIDEST
+from crnn_audio.errors import writing
+from crnn_audio.metrics.comparison import LABELS, Comparison, Summary
+from crnn_audio.metrics.parts import WIDEST
+from crnn_audio.symbolic.note_names import pitch_name
 
 COLOURS = {"generated": "#D55E00", "corpus": "#0072B2"}
 DEGREES = "1 b2 2 b3 3 4 #4 5 b6 6 b7 7".split()
@@ -15,43 +17,43 @@ MAX_LENGTHS = 12
 """Note lengths are shown that are the most frequent of both sides."""
 
 
-def save(path: Path, comparison: Comparison) -> None:
+def plot_comparison(comparison: Comparison, path: str | Path) -> None:
     """Writes the picture as a PNG, whole or not at all.
 
     Raises:
-        OSError: the folder cannot be written or the disk is full.
+        DataError: the file cannot be written.
     """
-    with files.replacing(path) as partial:
-        draw(comparison).savefig(partial, format="png", dpi=100)
+    with writing(path), files.replacing(Path(path)) as partial:
+        figure(comparison).savefig(partial, format="png", dpi=100)
 
 
-def draw(comparison: Comparison) -> Any:
+def figure(comparison: Comparison) -> Any:
     """The picture as a matplotlib figure: for each part pitches, intervals and lengths; degrees, shares and copies."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     sides = {"generated": comparison.generated, "corpus": comparison.corpus}
-    num_parts = max(len(side.figures.parts) for side in sides.values())
-    figure = Figure(figsize=(15, 3.8 + 2.5 * num_parts), layout="constrained")
-    FigureCanvasAgg(figure)
-    generated, corpus = (side.figures.pieces for side in sides.values())
-    figure.suptitle(f"pieces: {generated} generated, {corpus} of the corpus", fontsize=11)
-    bands: Any = figure.subfigures(2, 1, height_ratios=[max(num_parts, 0.1), 1.3])
+    num_parts = max(len(side.statistics.parts) for side in sides.values())
+    picture = Figure(figsize=(15, 3.8 + 2.5 * num_parts), layout="constrained")
+    FigureCanvasAgg(picture)
+    generated, corpus = (side.statistics.pieces for side in sides.values())
+    picture.suptitle(f"pieces: {generated} generated, {corpus} of the corpus", fontsize=11)
+    bands: Any = picture.subfigures(2, 1, height_ratios=[max(num_parts, 0.1), 1.3])
     upper, lower = bands
     degrees, shares, copies = lower.subplots(1, 3)
     for index, panels in enumerate(upper.subplots(num_parts, 3, squeeze=False) if num_parts else ()):
         _part(panels, sides, index)
-    _bars(degrees, {name: side.figures.degrees for name, side in sides.items()}, range(12), DEGREES)
+    _bars(degrees, {name: side.statistics.degrees for name, side in sides.items()}, range(12), DEGREES)
     degrees.set_title("sounding time by degree of the key", fontsize=9)
     degrees.legend(fontsize=8, frameon=False)
     _shares(shares, sides)
     _copies(copies, sides)
-    return figure
+    return picture
 
 
-def _part(panels: Any, sides: Mapping[str, Side], index: int) -> None:
+def _part(panels: Any, sides: Mapping[str, Summary], index: int) -> None:
     """Pitches, intervals and note lengths of one part."""
-    lines = {name: side.figures.parts[index] for name, side in sides.items() if index < len(side.figures.parts)}
+    lines = {name: side.statistics.parts[index] for name, side in sides.items() if index < len(side.statistics.parts)}
     label = next(iter(lines.values())).name
     sounded = [pitch for line in lines.values() for pitch in line.pitches] or [60]
     pitches = range(min(sounded), max(sounded) + 1)
@@ -88,9 +90,9 @@ def _bars(
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _shares(axes: Any, sides: Mapping[str, Side]) -> None:
+def _shares(axes: Any, sides: Mapping[str, Summary]) -> None:
     """The rates that both sides or one have; parallels are per 100 chord changes, which is per cent too."""
-    rates = {name: side.figures.rates for name, side in sides.items()}
+    rates = {name: side.statistics.rates for name, side in sides.items()}
     known = [key for key in LABELS if any(side[key] is not None for side in rates.values())]
     for place, (name, side) in enumerate(rates.items()):
         found = [(spot, side[key], key) for spot, key in enumerate(known)]
@@ -110,9 +112,9 @@ def _shares(axes: Any, sides: Mapping[str, Side]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _copies(axes: Any, sides: Mapping[str, Side]) -> None:
+def _copies(axes: Any, sides: Mapping[str, Summary]) -> None:
     """Each piece's longest passage, sorted."""
-    alone = max(len(side.figures.parts) for side in sides.values()) < 2
+    alone = max(len(side.statistics.parts) for side in sides.values()) < 2
     for name, side in sides.items():
         for passages, style, what in ((side.melody, ":", "melody"), (side.passages, "-", "all parts"))[
             : 1 if alone else 2
