@@ -25,7 +25,7 @@ from crnn_audio.inference.music.composer import Composer
 from crnn_audio.inference.music.encoding import REPRESENTATIONS
 from crnn_audio.inference.music.outputs import ScoreSample
 from crnn_audio.metrics.comparison import compare
-from crnn_audio.metrics.music import figures as figures_of
+from crnn_audio.metrics.music import statistics
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.crnn import Crnn
@@ -222,7 +222,7 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tun
     figures: dict[str, Any] = {"mean_over_pieces": mean_over_pieces, "pieces": len(pieces), "notes": notes}
     sample = _sample(task, recipe, assets, held[0]) if options.epoch is not None else None
     if sample:
-        figures |= {f"sample_{name}": rate for name, rate in figures_of([sample]).rates.items()}
+        figures |= {f"sample_{name}": rate for name, rate in statistics([sample]).rates.items()}
     if options.training and options.num_generated:
         like = items[: options.num_generated]
         generated = generated_like(Composer(None, task, recipe.data, assets.conditions), like, Sampling())

@@ -19,7 +19,7 @@ from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.text.language_model import LanguageModel, likelihood, spelling
-from crnn_audio.metrics import text_floors as baselines
+from crnn_audio.metrics import baselines
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import SoftmaxHead
@@ -161,8 +161,8 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: str, options
         sample = _sample(task, recipe, assets, tokens.encode(items, assets.vocabulary), options.epoch)
     ngrams = dict[str, float]()
     if options.training:
-        nats = baselines.text_floors(*(tokens.known(text, assets.vocabulary) for text in (options.training, items)))
-        ngrams = {baselines.FLOORS[order]: total / len(found.text) for order, total in nats.items()}
+        nats = baselines.ngram_nats(*(tokens.known(text, assets.vocabulary) for text in (options.training, items)))
+        ngrams = {baselines.ORDERS[order]: total / len(found.text) for order, total in nats.items()}
     details = found.lines()
     if ngrams:
         listed = ", ".join(f"{name} {nats:.4f}" for name, nats in ngrams.items())

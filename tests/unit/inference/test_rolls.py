@@ -19,7 +19,7 @@ from crnn_audio.evaluation.evaluate import RollEvaluation, evaluate, lines
 from crnn_audio.evaluation.publish import publish
 from crnn_audio.inference import doctor, show
 from crnn_audio.inference.rolls import Predictor
-from crnn_audio.metrics import floors
+from crnn_audio.metrics import baselines
 from crnn_audio.problems.restore import load, load_recognizer
 from crnn_audio.training import checkpoint
 from tests import rolls
@@ -157,8 +157,8 @@ def test_a_split_is_evaluated_beside_its_floors(predictor: Predictor, root: Path
     frames = sum(len(one) for one in nats)
     assert found.nats_per_frame == pytest.approx(sum(map(np.sum, nats)) / frames, rel=1e-5)
     assert found.scores == {"nats_per_frame": found.nats_per_frame}
-    assert found.independent_key == floors.independent_key(train, chosen)
-    assert found.key_markov == floors.key_markov(train, chosen)
+    assert found.independent_key == baselines.independent_key(train, chosen)
+    assert found.key_markov == baselines.key_markov(train, chosen)
     assert found.as_json() == {
         "run": str(predictor.run.path), "corpus": "piano_rolls/jsb", "split": split,
         "nats_per_frame": found.nats_per_frame, "independent_key": found.independent_key,

@@ -1,4 +1,4 @@
-"""A piece cut wherever a note begins or ends: what sounds in each of these moments."""
+"""What sounds at each time of a piece: it is cut wherever a note begins or ends (music21 calls it chordify)."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,7 +9,7 @@ from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
 
 class Tone(NamedTuple):
-    """A pitch of a part, numbered from the top of the score; `struck` in the moment that its note begins with."""
+    """A pitch of a part, numbered from the top of the score; `struck` in the verticality that its note begins with."""
 
     part: int
     pitch: int
@@ -17,7 +17,7 @@ class Tone(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Moment:
+class Verticality:
     """What sounds from the tick `start` to the tick `end`, of which a quarter note has 480; nothing in a rest."""
 
     start: int
@@ -30,7 +30,7 @@ class Moment:
         return (self.end - self.start) / TICKS_PER_QUARTER
 
 
-def moments(score: Score) -> list[Moment]:
+def verticalities(score: Score) -> list[Verticality]:
     """From the first note's beginning to the last one's end, without gaps; tones sorted."""
     spans = [
         (ticks(note.start), ticks(note.end), index, note.pitch)
@@ -43,4 +43,6 @@ def moments(score: Score) -> list[Moment]:
     for start, end, part, pitch in spans:
         for place in range(places.get(start, 0), places.get(end, 0)) if start < end else ():
             sounding[place].append(Tone(part, pitch, times[place] == start))
-    return [Moment(start, end, tuple(sorted(sounding[place]))) for place, (start, end) in enumerate(pairwise(times))]
+    return [
+        Verticality(start, end, tuple(sorted(sounding[place]))) for place, (start, end) in enumerate(pairwise(times))
+    ]

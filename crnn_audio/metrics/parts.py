@@ -16,8 +16,8 @@ Pieces = Sequence[tuple[Part, float]]
 
 
 @dataclass(frozen=True)
-class Line:
-    """Figures of one part; None where there is nothing to count.
+class PartStatistics:
+    """Statistics of one part; None where there is nothing to count.
 
     Args:
         lowest, highest: MIDI pitches.
@@ -43,13 +43,13 @@ class Line:
     durations: Mapping[float, float]
 
 
-def line(name: str, pieces: Pieces) -> Line:
+def part_statistics(name: str, pieces: Pieces) -> PartStatistics:
     """The figures of a part over all pieces together."""
     notes = [note for part, _ in pieces for note in part.notes]
     quarters = sum(length for _, length in pieces)
     steps = [after.pitch - before.pitch for part, _ in pieces for before, after in pairwise(top_notes(part))]
     pitches = [note.pitch for note in notes]
-    return Line(
+    return PartStatistics(
         name=name,
         notes=len(notes),
         lowest=min(pitches, default=None),
@@ -57,9 +57,9 @@ def line(name: str, pieces: Pieces) -> Line:
         rests=1 - sum(_sounding(part) for part, _ in pieces) / quarters if quarters else None,
         density=len(notes) / quarters if quarters else None,
         repeats=steps.count(0) / len(steps) if steps else None,
-        intervals=shares(max(-WIDEST, min(WIDEST, step)) for step in steps),
-        pitches=shares(pitches),
-        durations=shares(note.duration for note in notes),
+        intervals=fractions(max(-WIDEST, min(WIDEST, step)) for step in steps),
+        pitches=fractions(pitches),
+        durations=fractions(note.duration for note in notes),
     )
 
 
@@ -77,7 +77,7 @@ def _sounding(part: Part) -> float:
     return total
 
 
-def shares(values: Iterable[Value]) -> Mapping[Value, float]:
+def fractions(values: Iterable[Value]) -> Mapping[Value, float]:
     """How often each value is there, as a fraction of all; sorted by value."""
     counts = Counter(values)
     return {value: counts[value] / counts.total() for value in sorted(counts)}

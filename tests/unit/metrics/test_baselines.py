@@ -1,4 +1,4 @@
-"""The floors by hand on a piece of three frames, against loops over keys and frames, and on the real collections."""
+"""The baselines by hand on a piece of three frames, against loops over keys and frames, and on the real collections."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from crnn_audio.corpora import piano_rolls
-from crnn_audio.metrics.floors import independent_key, key_markov
+from crnn_audio.metrics.baselines import independent_key, key_markov
 from tests.rolls import tune
 
 
@@ -21,7 +21,7 @@ def roll(*frames: tuple[int, ...]) -> np.ndarray:
 
 
 def test_by_hand_how_often_a_key_sounds() -> None:
-    """Train foretells three frames, of which key 5 sounds in two and key 6 in one; and half a count more."""
+    """Train has three frames, of which key 5 sounds in two and key 6 in one; and half a count more."""
     train, judged = [roll((5, 9), (5,), (), (5, 6))], [roll((), (5,), (6,))]
     five, six, others = 2.5 / 4, 1.5 / 4, 0.5 / 4
     first = -math.log(five) - math.log(1 - six) - 86 * math.log(1 - others)
