@@ -134,7 +134,9 @@ def test_nonlinearities() -> None:
 
 
 def test_normalisations() -> None:
-    made = {name: type(problem.normalizer(name, Statistics((0.0,), (1.0,)))) for name in get_args(recognition.Normalize)}
+    made = {
+        name: type(problem.normalizer(name, Statistics((0.0,), (1.0,)))) for name in get_args(recognition.Normalize)
+    }
     assert made == {"global": GlobalNorm, "utterance": UtteranceNorm, "none": NoNorm}
 
 
