@@ -134,7 +134,7 @@ def test_nonlinearities() -> None:
 
 
 def test_normalisations() -> None:
-    made = {
+    made = {kind: type(problem.normalizer(kind, Statistics((0.0,), (1.0,)))) for kind in get_args(recognition.Normalize)}
         name: type(problem.normalizer(name, Statistics((0.0,), (1.0,)))) for name in get_args(recognition.Normalize)
     }
     assert made == {"global": GlobalNorm, "utterance": UtteranceNorm, "none": NoNorm}
