@@ -70,7 +70,7 @@ class Assets:
         self.conditions.save(folder / "conditions.json")
 
     @classmethod
-    def load(cls, folder: Path, recipe: Recipe) -> "Assets":
+    def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads conditions.json."""
         return cls(Conditions.load(folder / "conditions.json", at_home=recipe.data.normalize_keys))
 

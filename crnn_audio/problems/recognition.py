@@ -63,7 +63,7 @@ class Assets:
             self.statistics.save(folder / "statistics.json")
 
     @classmethod
-    def load(cls, folder: Path, recipe: Recipe) -> "Assets":
+    def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads them."""
         normalized = recipe.features.normalize == "global"
         statistics = Statistics.load(folder / "statistics.json") if normalized else None

@@ -51,7 +51,7 @@ class Assets:
         self.vocabulary.save(folder / "vocabulary.json")
 
     @classmethod
-    def load(cls, folder: Path, recipe: Recipe) -> "Assets":
+    def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads vocabulary.json."""
         return cls(Vocabulary.load(folder / "vocabulary.json"))
 

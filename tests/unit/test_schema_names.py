@@ -134,9 +134,8 @@ def test_nonlinearities() -> None:
 
 
 def test_normalisations() -> None:
-    made = {kind: type(problem.normalizer(kind, Statistics((0.0,), (1.0,)))) for kind in get_args(recognition.Normalize)}
-        name: type(problem.normalizer(name, Statistics((0.0,), (1.0,)))) for name in get_args(recognition.Normalize)
-    }
+    one = Statistics((0.0,), (1.0,))
+    made = {kind: type(problem.normalizer(kind, one)) for kind in get_args(recognition.Normalize)}
     assert made == {"global": GlobalNorm, "utterance": UtteranceNorm, "none": NoNorm}
 
 
