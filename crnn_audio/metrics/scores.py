@@ -27,9 +27,11 @@ class Item(Protocol):
     @property
     def rank(self) -> tuple[float, ...]:
         """The greater, the worse; an item whose rank is all zeros has no errors and is not listed."""
+        ...
 
     def lines(self) -> list[str]:
         """How it is listed for people."""
+        ...
 
 
 @runtime_checkable
@@ -39,9 +41,11 @@ class Sample(Protocol):
     @property
     def text(self) -> str:
         """What a terminal shows of it; empty for music."""
+        ...
 
     def save(self, stem: Path) -> None:
         """Writes it to files of this name and suffixes of its own."""
+        ...
 
 
 @dataclass(frozen=True)

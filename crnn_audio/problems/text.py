@@ -27,9 +27,9 @@ from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
 from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
 from crnn_audio.runs import Run
+from crnn_audio.tasks import text_generation
 from crnn_audio.tasks.prediction import Prediction
-from crnn_audio.tasks.writing import UNKNOWN_ID
-from crnn_audio.tasks.writing import drawn as generate_tokens
+from crnn_audio.tasks.text_generation import UNKNOWN_ID
 from crnn_audio.text import tokens, words
 from crnn_audio.text.plain import num_lost
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
@@ -183,7 +183,7 @@ def _sample(task: Prediction, recipe: Recipe, assets: Assets, dev: Int[np.ndarra
     generator = np.random.default_rng(plan.key(recipe.seed, epoch, "sample"))
     start = int(generator.integers(len(dev) - size + 1))
     primer = dev[start : start + size].tolist()
-    stream = generate_tokens(task, primer, [int(generator.integers(2**31))], Sampling())
+    stream = text_generation.generate(task, primer, [int(generator.integers(2**31))], Sampling())
     sampled = [int(token) for (token,), _ in islice(stream, recipe.task.sample_tokens)]
     return TextSample(tokens.decode(primer, assets.vocabulary), tokens.decode(sampled, assets.vocabulary))
 
