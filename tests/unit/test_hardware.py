@@ -11,7 +11,7 @@ import torch
 
 from crnn_audio import hardware, runs
 from crnn_audio.config.schema import Recipe
-from crnn_audio.models.cells import Direction
+from crnn_audio.models.cells import RecurrentCell
 from crnn_audio.problems import load_recipe
 from crnn_audio.training import display
 from tests import events, rolls, texts, trainings
@@ -155,14 +155,14 @@ def of_text(root: Path) -> Recipe:
 def autocasts(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[bool]]:
     """Whether the cells of trained networks run below autocast to bfloat16."""
     seen: set[bool] = set()
-    forward = Direction.forward
+    forward = RecurrentCell.forward
 
-    def noted(self: Direction, *arguments: Any) -> Any:
+    def noted(self: RecurrentCell, *arguments: Any) -> Any:
         if self.training:
             seen.add(torch.is_autocast_enabled("cpu"))
         return forward(self, *arguments)
 
-    monkeypatch.setattr(Direction, "forward", noted)
+    monkeypatch.setattr(RecurrentCell, "forward", noted)
     monkeypatch.setattr(display, "plot_curves", lambda *_: None)
     return seen
 
@@ -181,7 +181,7 @@ def test_every_kind_trains_in_what_the_device_has(
     assert autocasts == {units}
     assert sum(LACK in line for line in said) == (not units)
     run = runs.open_run(tmp_path / "out")
-    assert (run.recipe.precision, run.facts["precision"]) == ("bf16", "bf16" if units else "float32")
+    assert (run.recipe["precision"], run.facts["precision"]) == ("bf16", "bf16" if units else "float32")
     assert run.facts["processor"] == hardware.processor()
 
 

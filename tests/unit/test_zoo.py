@@ -12,7 +12,7 @@ from crnn_audio.corpora import an4
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.metrics.cadences import endings, is_triad
 from crnn_audio.metrics.error_rate import word_errors
-from crnn_audio.problems.restore import load, load_composer
+from crnn_audio.problems.restore import load
 from crnn_audio.types import Hypothesis
 
 NAMES = sorted(path.name for path in runs.ZOO.iterdir() if path.is_dir())
@@ -35,7 +35,7 @@ def test_a_model_is_small_and_holds_nothing_but_what_using_it_needs(name: str) -
     run = runs.open_run(name)
     assert run.finished
     assert run.facts["dirty"] is False, "trained from a commit"
-    assert run.recipe.data.root is None
+    assert run.recipe["data"]["root"] is None
     assert {weight.dtype for weight in run.weights().values()} == {torch.float16}
 
 
@@ -72,7 +72,7 @@ def test_live_it_hears_the_same_as_at_leisure(corpus: Callable[[str], Path]) -> 
 
 
 def test_tunes_asked_for_in_six_eight_in_g_are_that() -> None:
-    composer = load_composer("folk_tunes", device="cpu")
+    composer = load("folk_tunes", "music", device="cpu")
     asked = {"key": "G", "metre": "6/8"}
     pieces = composer.generate_many(20, condition=asked, sampling=Sampling(temperature=0.8, seed=1000))
     ends = [endings(piece.score) for piece in pieces]
@@ -81,7 +81,7 @@ def test_tunes_asked_for_in_six_eight_in_g_are_that() -> None:
 
 
 def test_chorales_have_four_voices_in_their_order_and_end_on_a_triad() -> None:
-    composer = load_composer("chorales", device="cpu")
+    composer = load("chorales", "music", device="cpu")
     pieces = composer.generate_many(4, condition={"key": "D", "bars": "8"}, sampling=Sampling(temperature=0.8, seed=1))
     for piece in pieces:
         assert piece.ended

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from crnn_audio.builders.events import variants
 
-from crnn_audio import build
 from crnn_audio.batching.music import EncodedPiece
 from crnn_audio.corpora.tunes import Tune
+from crnn_audio.inference.music import encoding
+from crnn_audio.problems import Data, music
 from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.score import Score
 from tests import events as made
@@ -22,9 +22,9 @@ def of(kind: str) -> tuple[list[EncodedPiece], Score]:
     score = made.melody(1) if kind == "melody" else ABOUT
     recipe = made.small(kind, Path("nowhere"), {"data.transpose": 3})
     tune = Tune("piece", score, {"key": "G", "metre": "4/4"})
-    known = build.known_conditions(recipe, [tune])
-    (found,) = variants(recipe, build.encoded(recipe, [tune], known).pieces, known)
-    return found, score
+    known = music.assets(recipe, Data({"train": [tune]}, ())).conditions
+    (piece,) = music.encoded(recipe, [tune], known).pieces
+    return list(music._transpositions(recipe, piece, known)), score
 
 
 @pytest.mark.parametrize("kind", ["chorale", "melody", "quartet"])

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from crnn_audio import build
+from crnn_audio.problems import recognition as problem
 from crnn_audio.tasks.ctc import Recognition, ctc_losses, divergences
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
@@ -122,7 +122,7 @@ def recognition(
           recurrent: {{hidden_size: 8, num_layers: {3 if intermediate else 1}, dropout: {dropout}}}
         """
     )
-    return moved(build.recognition(recipe, VOCABULARY, None)).double()
+    return moved(problem.task(recipe, problem.Assets(VOCABULARY, None))).double()
 
 
 def speech(epoch: int = 2, rows: tuple[int, ...] = (0, 1, 2)) -> SpeechBatch:
