@@ -63,7 +63,7 @@ def locate(corpus: Corpus, root: Path | None = None, progress: Progress | None =
     """The folder that the corpus lies in, made or fetched into data/<name> first if it lies nowhere.
 
     A `root` that is given is the only place looked at, and nothing is fetched into it. What has no home is nowhere
-    else, be it a folder or a file; reading it says what is wrong.
+    else, be it a folder or a file; reading it reports what is wrong.
 
     Raises:
         DataError: it is not there and could not be had; with every place tried and what to do.

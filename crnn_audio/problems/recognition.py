@@ -281,10 +281,10 @@ def distortion(augment: Augment, sample_rate: int) -> Distortion | None:
     return Distortion(
         sample_rate,
         gain_db=augment.gain_db,
-        noise_share=noise.probability if noise else 0.0,
+        noise_probability=noise.probability if noise else 0.0,
         snr_db=noise.snr_db if noise else (0.0, 0.0),
         noises=home.sounds(noise.folder, sample_rate) if noise and noise.folder else (),
-        room_share=reverberation.probability if reverberation else 0.0,
+        reverberation_probability=reverberation.probability if reverberation else 0.0,
         responses=home.sounds(reverberation.folder, sample_rate) if reverberation and reverberation.folder else (),
     )
 
