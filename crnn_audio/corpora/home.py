@@ -41,7 +41,7 @@ class Corpus(Protocol):
 
 
 def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
-    """Every recording in a folder and the folders in it, such as noises or rooms' responses, in order of their names.
+    """Every recording in a folder and the folders in it, such as noises or impulse responses, in order of their names.
 
     A relative folder counts from here, then from $CRNN_AUDIO_DATA, then from data/.
 

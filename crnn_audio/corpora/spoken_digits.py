@@ -24,7 +24,7 @@ LICENCE = "Made on this machine; speech synthesised by espeak-ng (GPL-3) is not 
 HOME = "https://github.com/espeak-ng/espeak-ng"
 NOT_FOR = (
     "Trained on synthetic voices that say the ten digits in English: every sound becomes digits. "
-    "People's voices, noise and rooms are new to it."
+    "People's voices, noise and reverberation are new to it."
 )
 
 SAMPLE_RATE = 16000

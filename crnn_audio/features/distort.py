@@ -1,7 +1,7 @@
 """Augmentation of waveforms: gain, reverberation, and noise at a random signal-to-noise ratio.
 
 All random numbers come from a generator per utterance, so a result depends neither on the batch nor on workers.
-Without recordings of noise or impulse responses of rooms, they are simulated.
+Without recordings of noise or of impulse responses, they are simulated.
 """
 
 import math
@@ -27,7 +27,7 @@ class Distortion:
         noise_probability: of adding noise, at a ratio uniform in `snr_db` decibels.
         noises: recordings of noise; simulated if there are none.
         reverberation_probability: of convolving with an impulse response.
-        responses: impulse responses of rooms; simulated if there are none.
+        responses: impulse responses; simulated if there are none.
     """
 
     sample_rate: int
