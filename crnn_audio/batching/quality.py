@@ -96,7 +96,7 @@ def _rate(rate: int, count: int, usual: int, wanted: int) -> str:
     if rate < wanted:
         lost = f"nothing above {rate / 2:.0f} Hz is in them, though features of {wanted} Hz are taken"
         return f"{_of_rate(count, rate)}{unusual}: {lost}. Set features.sample_rate={rate}, or expect worse results."
-    return f"{_of_rate(count, rate)}{unusual}; they are resampled. Check that the recording conditions are alike."
+    return f"{_of_rate(count, rate)}{unusual}; they are resampled. Check that recording conditions agree."
 
 
 class Duplicate(NamedTuple):

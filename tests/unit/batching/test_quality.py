@@ -67,7 +67,7 @@ def test_rates_that_are_not_the_usual_one_or_too_low() -> None:
     (of_train, high), (of_dev, low) = quality.rates(splits, 16000)
     assert (of_train, high.cut_id, of_dev, low.cut_id) == ("train", "c", "dev", "d")
     assert str(high).endswith(
-        "it is of 48000 Hz where most are of 16000 Hz; they are resampled. Check that the recording conditions are alike."
+        "it is of 48000 Hz where most are of 16000 Hz; they are resampled. Check that recording conditions agree."
     )
     assert "it and 1 other cuts are of 8000 Hz where most are of 16000 Hz: nothing above 4000 Hz is in them" in str(low)
     assert quality.rates({"train": [cut("a", rate=44100)]}, 16000) == []

@@ -38,7 +38,7 @@ def table(tmp_path, sound):
                 options = (
                     {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None} if name.endswith("tsv") else {}
                 )
-                writer = csv.DictLanguageModel(opened, list(rows[0]), **options)
+                writer = csv.DictWriter(opened, list(rows[0]), **options)
                 writer.writeheader()
                 writer.writerows(rows)
         return path
