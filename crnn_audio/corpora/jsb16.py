@@ -68,7 +68,7 @@ def pitches(folder: Path) -> dict[str, list[Pitches]]:
 
 
 def _anew(path: Path) -> str:
-    return f"Fetch it anew from {FILES}{path.name}."
+    return f"Fetch it again from {FILES}{path.name}."
 
 
 def _lists(path: Path) -> dict[str, Any]:

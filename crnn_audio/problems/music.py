@@ -37,7 +37,7 @@ from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, told_of_all
 from crnn_audio.symbolic.score import Score
-from crnn_audio.tasks.composing import Request, compose, scored
+from crnn_audio.tasks.music_generation import Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
 
 Recipe = MusicRecipe
@@ -243,7 +243,7 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tun
 def _scored(task: Prediction, recipe: Recipe, pieces: Sequence[Piece]) -> Iterator[ScoredPiece]:
     representation, device = REPRESENTATIONS[recipe.data.representation], parts.device_of(task)
     for batch in sequence.whole(Pieces([[piece] for piece in pieces], task.reads_ahead), BATCH_SIZE):
-        found = scored(task, batch.to(device))
+        found = token_nats(task, batch.to(device))
         for piece_id, targets, nats in zip(batch.cut_ids, batch.targets.numpy(), found, strict=True):
             rows = targets[: len(nats)]
             counted = float(nats[representation.counted(rows)].sum())
@@ -256,7 +256,7 @@ def _sample(task: Prediction, recipe: Recipe, assets: Assets, like: Piece) -> Sc
     about = encoding.as_rows(recipe.data, encoding.about(assets.conditions.named(ids), title="sample"))
     request = Request(about, ids, recipe.seed, like.rows[:0], None, SAMPLE_QUARTERS, SAMPLE_ROWS)
     representation = REPRESENTATIONS[recipe.data.representation]
-    (generated,) = compose(task, representation, [request], Sampling(seed=recipe.seed))
+    (generated,) = generate(task, representation, [request], Sampling(seed=recipe.seed))
     return encoding.score_of(recipe.data, generated.rows, about)
 
 

@@ -22,6 +22,7 @@ from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.features import normalize, spectrogram
+from crnn_audio.features.augment import spec_augment
 from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer, Statistics
 from crnn_audio.features.spectrogram import FrontEnd
@@ -31,7 +32,7 @@ from crnn_audio.metrics.transcripts import scores_of
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, footprint, parts
 from crnn_audio.runs import Run
-from crnn_audio.tasks.ctc import Masks, Recognition, transcribed
+from crnn_audio.tasks.ctc import Recognition, transcribed
 from crnn_audio.text.normalize import normalize as normalize_text
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
@@ -260,7 +261,8 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
         normalizer(recipe.features.normalize, statistics),
         model,
         tokens,
-        masks=Masks(**masks.model_dump()) if masks else None,
+        masks=partial(spec_augment, **masks.model_dump(exclude={"start_epoch"})) if masks else None,
+        first_masked_epoch=masks.start_epoch if masks else 0,
         consistency=recipe.task.consistency,
         intermediate=recipe.task.intermediate,
         mixed=recipe.precision == "bf16",
@@ -279,10 +281,10 @@ def distortion(augment: Augment, sample_rate: int) -> Distortion | None:
     return Distortion(
         sample_rate,
         gain_db=augment.gain_db,
-        noise_share=noise.probability if noise else 0.0,
+        noise_probability=noise.probability if noise else 0.0,
         snr_db=noise.snr_db if noise else (0.0, 0.0),
         noises=home.sounds(noise.folder, sample_rate) if noise and noise.folder else (),
-        room_share=reverberation.probability if reverberation else 0.0,
+        reverberation_probability=reverberation.probability if reverberation else 0.0,
         responses=home.sounds(reverberation.folder, sample_rate) if reverberation and reverberation.folder else (),
     )
 

@@ -95,7 +95,7 @@ def train(
         ranks.agree(setup.feed.fingerprint, "training data")
         setup.task.mixed = not ranks.any(own.precision == "float32")
         advice = "lower the size of a batch, raise data.accumulate or take a smaller model"
-        with enough_memory(advice), loader.deaths_told():
+        with enough_memory(advice), loader.report_worker_deaths():
             return _trained(setup, ranks, deadline, report)
 
 

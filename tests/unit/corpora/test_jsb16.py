@@ -142,7 +142,7 @@ def test_a_file_that_is_none_is_said(tmp_path: Path, text: str, message: str) ->
     (tmp_path / jsb16.PLAIN).write_text(text)
     with pytest.raises(DataError, match=message) as caught:
         jsb16.read_splits(tmp_path)
-    assert "Fetch it anew from https://raw.githubusercontent.com/czhuang/" in str(caught.value)
+    assert "Fetch it again from https://raw.githubusercontent.com/czhuang/" in str(caught.value)
 
 
 def test_a_folder_that_holds_neither_form(tmp_path: Path) -> None:

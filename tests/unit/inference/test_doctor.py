@@ -50,7 +50,7 @@ def recipe(root: Path, **changes: object) -> Path:
 
 
 def told(diagnosis: doctor.Diagnosis, *without: str) -> set[tuple[str, str, str, bool]]:
-    return {(one.kind, one.split, one.cut, one.mend) for one in diagnosis.symptoms if one.kind not in without}
+    return {(one.kind, one.split, one.cut, one.is_error) for one in diagnosis.issues if one.kind not in without}
 
 
 def test_nothing_wrong_is_nothing_found(root) -> None:
@@ -60,9 +60,7 @@ def test_nothing_wrong_is_nothing_found(root) -> None:
     train, dev = diagnosis.splits
     assert (train.split, train.cuts, train.hours, train.speakers) == ("train", 30, round(60 / 3600, 4), 4)
     assert (dev.shortest, dev.median, dev.longest, dev.rates) == (2.0, 2.0, 2.0, {8000: 6})
-    assert doctor.lines(diagnosis)[-1].endswith(
-        "recipe.yaml: usable (0 to be mended, 0 worth a look, 8 tokens in train)."
-    )
+    assert doctor.lines(diagnosis)[-1].endswith("recipe.yaml: usable (0 errors, 0 warnings, 8 tokens in train).")
 
 
 def test_a_folder_is_taken_as_the_defaults_would(root) -> None:
@@ -79,7 +77,7 @@ def test_a_few_faults_of_train_are_left_out_and_many_are_refused(root) -> None:
     assert few == {("empty", "train", "train0-0", False), ("infeasible", "train", "train1-0", False)}
     changed(root, "train", **{"train2-0": lambda cut: replace(cut, text="")})
     diagnosis = check(recipe(root))
-    assert sum(one.mend for one in diagnosis.symptoms) == 3
+    assert sum(one.is_error for one in diagnosis.issues) == 3
     assert not diagnosis.usable
     assert "not usable as it is" in doctor.lines(diagnosis)[-1]
 
@@ -88,12 +86,12 @@ def test_what_cannot_be_read_in_dev_must_be_mended(root) -> None:
     (root / "dev3.wav").unlink()
     diagnosis = check(recipe(root))
     assert told(diagnosis) == {("unreadable", "dev", "dev3", True)}
-    assert "no such file" in diagnosis.symptoms[0].problem
+    assert "no such file" in diagnosis.issues[0].problem
 
 
 def test_a_limit_of_training_is_none_of_dev(root) -> None:
     path = recipe(root, **{"data.batch_seconds": 1.5})
-    kinds = {(one.kind, one.split, one.mend) for one in check(path).symptoms}
+    kinds = {(one.kind, one.split, one.is_error) for one in check(path).issues}
     assert kinds == {("too long", "train", True)}
 
 
@@ -122,10 +120,10 @@ def test_each_oddity_is_found_where_it_is(root) -> None:
         ("copy", "dev", "dev5", False),  # beeps are equally loud throughout
     }  # fmt: skip
     assert not diagnosis.usable
-    assert diagnosis.symptoms[0].kind == "copy", "what must be mended comes first"
+    assert diagnosis.issues[0].kind == "copy", "what must be mended comes first"
     text = "\n".join(doctor.lines(diagnosis))
-    for symptom in diagnosis.symptoms:
-        assert f"  {symptom.split}, cut {symptom.cut!r}: {symptom.problem}" in text
+    for issue in diagnosis.issues:
+        assert f"  {issue.split}, cut {issue.cut!r}: {issue.problem}" in text
 
 
 def test_silence_is_told_once(root) -> None:
@@ -135,13 +133,13 @@ def test_silence_is_told_once(root) -> None:
     waveform[8000:] = 0
     soundfile.write(recording.path, waveform, 8000)
     changed(root, "train", train1=lambda cut: replace(cut, start=1.0, duration=1.0, text="abc"))
-    kinds = [(one.kind, one.cut) for one in check(recipe(root)).symptoms]
+    kinds = [(one.kind, one.cut) for one in check(recipe(root)).issues]
     assert kinds == [("unreadable", "train0"), ("silent", "train1")]
 
 
 def test_rare_words_are_told_together(root) -> None:
     diagnosis = check(recipe(root, **{"task.vocabulary": "words"}))
-    (rare,) = [one for one in diagnosis.symptoms if one.kind == "rare"]
+    (rare,) = [one for one in diagnosis.issues if one.kind == "rare"]
     assert "words stand less than 5 times" in rare.problem
 
 
@@ -165,11 +163,11 @@ def test_a_recipe_may_be_changed_and_nothing_else(root) -> None:
 def test_durations_are_drawn_by_split(root, tmp_path) -> None:
     diagnosis = check(recipe(root))
     assert diagnosis.durations == {"train": [2.0] * 30, "dev": [2.0] * 6}
-    doctor.draw_durations(diagnosis, tmp_path / "new" / "durations.png")
+    doctor.plot_durations(diagnosis, tmp_path / "new" / "durations.png")
     picture = matplotlib.image.imread(tmp_path / "new" / "durations.png")
     blue = (picture[..., 2] > 0.6) & (picture[..., 0] < 0.2)
     rows = np.flatnonzero(blue.any(axis=1))
     assert (np.diff(rows) > 20).sum() == 1, "two histograms, one above the other"
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
-        doctor.draw_durations(diagnosis, tmp_path / "file" / "x.png")
+        doctor.plot_durations(diagnosis, tmp_path / "file" / "x.png")

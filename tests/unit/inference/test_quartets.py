@@ -13,7 +13,7 @@ from crnn_audio.evaluation.cards import music_card
 from crnn_audio.evaluation.evaluate import evaluate_events
 from crnn_audio.inference.music.composer import Composer
 from crnn_audio.symbolic import quartet
-from crnn_audio.tasks.composing import scored
+from crnn_audio.tasks.music_generation import token_nats
 from crnn_audio.training.run import train
 from tests import events as made
 
@@ -65,7 +65,7 @@ def test_a_split_is_judged_over_its_cells_and_by_pieces(composer: Composer, spli
     assert not pieces.left_out
     nats = {}
     for batch in whole(Pieces([[piece] for piece in pieces.pieces], reads_ahead=False), 1):
-        (one,) = scored(composer.task, batch)
+        (one,) = token_nats(composer.task, batch)
         nats[batch.cut_ids[0]] = one[:-1, 1:]
     cells = sum(one.size for one in nats.values())
     assert found.nats_per_note == pytest.approx(sum(one.sum() for one in nats.values()) / cells, rel=1e-5)

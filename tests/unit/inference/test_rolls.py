@@ -224,7 +224,7 @@ def test_a_recogniser_does_not_start_from_it(run: Path, tmp_path: Path) -> None:
 def test_doctor_listens_to_speech_alone(tmp_path: Path) -> None:
     path = tmp_path / "jsb.yaml"
     path.write_text(json.dumps(rolls.SMALL))
-    with pytest.raises(RecipeError, match=r"jsb\.yaml: trains on piano_rolls/jsb; doctor listens to recordings"):
+    with pytest.raises(RecipeError, match=r"jsb\.yaml: trains on piano_rolls/jsb; doctor checks recordings"):
         doctor.check(path)
 
 

@@ -116,7 +116,7 @@ def test_the_parts_are_as_the_recipe_says(root) -> None:
     }  # fmt: skip
     task = recognition.task(trainings.small(root, changes), PLAIN)
     assert (task.front_end.num_features, task.consistency, task.mixed) == (20, 0.3, True)
-    assert (task.masks.start_epoch, task.masks.time_masks) == (2, 7)
+    assert (task.first_masked_epoch, task.masks.keywords["time_masks"]) == (2, 7)
     assert (task.intermediate, len(task.model.recurrent.inner_heads)) == (0.4, 2)
     assert (task.model.subsampling_factor, task.model.look_ahead) == (2, 0)
     assert any(isinstance(module, torch.nn.GRU) for module in task.model.modules())

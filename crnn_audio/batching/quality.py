@@ -1,16 +1,16 @@
-"""What looks odd in cuts that can be used: sound, pace, copies, and what splits share. Each finding says what to do."""
+"""Quality checks of cuts that can be used: sound, pace, copies, and overlap of splits. Each finding says what to do."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from crnn_audio.batching.audio_stats import SILENCE_DB, AudioStats
 from crnn_audio.batching.checks import Finding
-from crnn_audio.batching.listening import SILENCE_DB, Heard
 from crnn_audio.batching.manifests import Cut
 
 QUIET_DB = -45.0
 """A peak below this is hardly any sound."""
-CLIPPED_SHARE = 0.001
+CLIPPED_FRACTION = 0.001
 GAP_SECONDS = 0.5
 FASTEST, SLOWEST = 35.0, 1.0
 """Characters a second that speech stays between; the slowest counts for cuts of `LONG` seconds and more."""
@@ -25,42 +25,42 @@ SAME_DB = 1.0
 Splits = Mapping[str, Sequence[Cut]]
 
 
-def silent(cuts: Sequence[Cut], heard: Mapping[str, Heard]) -> list[Finding]:
+def silent(cuts: Sequence[Cut], stats: Mapping[str, AudioStats]) -> list[Finding]:
     """Cuts without a single sample that is not zero."""
     advice = "digital silence from start to end. Record it again or drop it."
-    return [Finding(cut.id, advice) for cut in _among(cuts, heard, lambda one: one.peak == SILENCE_DB)]
+    return [Finding(cut.id, advice) for cut in _among(cuts, stats, lambda one: one.peak == SILENCE_DB)]
 
 
-def quiet(cuts: Sequence[Cut], heard: Mapping[str, Heard]) -> list[Finding]:
+def quiet(cuts: Sequence[Cut], stats: Mapping[str, AudioStats]) -> list[Finding]:
     """Cuts with hardly any sound."""
     return [
-        Finding(cut.id, f"hardly any sound: its peak is {heard[cut.id].peak:.0f} dB. Listen to it; record it louder.")
-        for cut in _among(cuts, heard, lambda one: SILENCE_DB < one.peak < QUIET_DB)
+        Finding(cut.id, f"hardly any sound: its peak is {stats[cut.id].peak:.0f} dB. Listen to it; record it louder.")
+        for cut in _among(cuts, stats, lambda one: SILENCE_DB < one.peak < QUIET_DB)
     ]
 
 
-def gaps(cuts: Sequence[Cut], heard: Mapping[str, Heard]) -> list[Finding]:
-    """Cuts with a stretch of exact zeros, which no microphone gives."""
+def gaps(cuts: Sequence[Cut], stats: Mapping[str, AudioStats]) -> list[Finding]:
+    """Cuts with a run of exact zeros, which no microphone gives."""
     return [
-        Finding(cut.id, f"{heard[cut.id].gap:.2f} s of exact zeros, as where a recorder dropped out. Listen to it.")
-        for cut in _among(cuts, heard, lambda one: one.gap >= GAP_SECONDS and one.peak > SILENCE_DB)
+        Finding(cut.id, f"{stats[cut.id].gap:.2f} s of exact zeros, as where a recorder dropped out. Listen to it.")
+        for cut in _among(cuts, stats, lambda one: one.gap >= GAP_SECONDS and one.peak > SILENCE_DB)
     ]
 
 
-def clipped(cuts: Sequence[Cut], heard: Mapping[str, Heard]) -> list[Finding]:
+def clipped(cuts: Sequence[Cut], stats: Mapping[str, AudioStats]) -> list[Finding]:
     """Cuts whose loudest samples have flat tops."""
     return [
         Finding(
             cut.id,
-            f"clipped: {100 * heard[cut.id].clipped:.1f} % of its samples stand in flat tops at its peak. Record it "
+            f"clipped: {100 * stats[cut.id].clipped:.1f} % of its samples stand in flat tops at its peak. Record it "
             "with less gain if you can.",
         )
-        for cut in _among(cuts, heard, lambda one: one.clipped >= CLIPPED_SHARE)
+        for cut in _among(cuts, stats, lambda one: one.clipped >= CLIPPED_FRACTION)
     ]
 
 
-def _among(cuts: Sequence[Cut], heard: Mapping[str, Heard], test: Callable[[Heard], bool]) -> list[Cut]:
-    return [cut for cut in cuts if cut.id in heard and test(heard[cut.id])]
+def _among(cuts: Sequence[Cut], stats: Mapping[str, AudioStats], test: Callable[[AudioStats], bool]) -> list[Cut]:
+    return [cut for cut in cuts if cut.id in stats and test(stats[cut.id])]
 
 
 def pace(cuts: Sequence[Cut]) -> list[Finding]:
@@ -70,12 +70,12 @@ def pace(cuts: Sequence[Cut]) -> list[Finding]:
         speed = len(cut.text) / cut.duration
         if speed > FASTEST or (speed < SLOWEST and cut.duration >= LONG and cut.text):
             said = f"{len(cut.text)} characters in {cut.duration:.1f} s"
-            found.append(Finding(cut.id, f"{said} is not how people speak. See that text and audio agree."))
+            found.append(Finding(cut.id, f"{said} is not how people speak. Check that text and audio agree."))
     return found
 
 
 def rates(splits: Splits, wanted: int) -> list[tuple[str, Finding]]:
-    """Sample rates other than the usual one, or below what the features hear; one finding a split and rate."""
+    """Sample rates other than the usual one, or below that of the features; one finding a split and rate."""
     counts = Counter(cut.recording.sample_rate for cuts in splits.values() for cut in cuts)
     usual = counts.most_common(1)[0][0] if counts else wanted
     found = []
@@ -92,46 +92,49 @@ def _of_rate(count: int, rate: int) -> str:
 
 
 def _rate(rate: int, count: int, usual: int, wanted: int) -> str:
-    is_odd = "" if rate == usual else f" where most are of {usual} Hz"
+    unusual = "" if rate == usual else f" where most are of {usual} Hz"
     if rate < wanted:
         lost = f"nothing above {rate / 2:.0f} Hz is in them, though features of {wanted} Hz are taken"
-        return f"{_of_rate(count, rate)}{is_odd}: {lost}. Set features.sample_rate={rate}, or mind it."
-    return f"{_of_rate(count, rate)}{is_odd}; they are resampled. See that rooms and devices are alike."
+        return f"{_of_rate(count, rate)}{unusual}: {lost}. Set features.sample_rate={rate}, or expect worse results."
+    return f"{_of_rate(count, rate)}{unusual}; they are resampled. Check that recording conditions agree."
 
 
-class Twin(NamedTuple):
+class Duplicate(NamedTuple):
     """A cut that may have a copy."""
 
     split: str
     cut: Cut
-    heard: Heard
+    stats: AudioStats
 
 
-def copies(splits: Splits, heard: Mapping[str, Mapping[str, Heard]]) -> list[tuple[str, Finding, bool]]:
+def copies(splits: Splits, stats: Mapping[str, Mapping[str, AudioStats]]) -> list[tuple[str, Finding, bool]]:
     """Cuts that hold the same samples as an earlier one, or the same text at the same length and loudness; by split.
 
-    The last value tells whether the very samples stand in two splits, which makes scores untrue.
+    The last value is true where the same samples are in two splits, which invalidates scores.
     """
     found = []
-    by_digest: dict[str, Twin] = {}
-    by_text: dict[tuple[str, float], list[Twin]] = defaultdict(list)
+    by_digest: dict[str, Duplicate] = {}
+    by_text: dict[tuple[str, float], list[Duplicate]] = defaultdict(list)
     for split, cuts in splits.items():
-        for cut in (cut for cut in cuts if cut.id in heard[split]):
-            one = Twin(split, cut, heard[split][cut.id])
+        for cut in (cut for cut in cuts if cut.id in stats[split]):
+            one = Duplicate(split, cut, stats[split][cut.id])
             alike = by_text[cut.text, round(cut.duration, 2)]
-            exact = by_digest.setdefault(one.heard.digest, one)
-            twin = exact if exact is not one else next((other for other in alike if _one_course(one, other)), None)
-            if twin:
-                what = "the same audio as" if twin is exact else "the text, length and loudness of"
-                other = "" if twin.cut.text == cut.text else f", whose text is another ({twin.cut.text[:60]!r})"
-                advice = f"{what} cut {twin.cut.id!r} of {twin.split}{other}. Keep one of them."
-                found.append((split, Finding(cut.id, advice), twin is exact and twin.split != split))
+            exact = by_digest.setdefault(one.stats.digest, one)
+            duplicate = (
+                exact if exact is not one else next((other for other in alike if _same_course(one, other)), None)
+            )
+            if duplicate:
+                what = "the same audio as" if duplicate is exact else "the text, length and loudness of"
+                text = duplicate.cut.text
+                other = "" if text == cut.text else f", whose text is another ({text[:60]!r})"
+                advice = f"{what} cut {duplicate.cut.id!r} of {duplicate.split}{other}. Keep one of them."
+                found.append((split, Finding(cut.id, advice), duplicate is exact and duplicate.split != split))
             alike.append(one)
     return found
 
 
-def _one_course(one: Twin, other: Twin) -> bool:
-    pairs = zip(one.heard.course, other.heard.course, strict=True)
+def _same_course(one: Duplicate, other: Duplicate) -> bool:
+    pairs = zip(one.stats.course, other.stats.course, strict=True)
     return all(abs(mine - yours) <= SAME_DB for mine, yours in pairs)
 
 
@@ -150,13 +153,13 @@ def shared_ids(splits: Splits) -> list[tuple[str, Finding]]:
 
 
 def shared_speakers(splits: Splits) -> list[tuple[str, Finding]]:
-    """Speakers that are heard in an earlier split too; one finding a speaker and split."""
+    """Speakers that are in an earlier split too; one finding a speaker and split."""
     seen: dict[str, str] = {}
     found = []
     for split, cuts in splits.items():
         first = {cut.speaker: cut.id for cut in reversed(cuts) if cut.speaker}
         for speaker in sorted(first.keys() & seen.keys()):
-            advice = "so scores tell of voices that are known. Keep a speaker in one split, if you can."
+            advice = "so scores are of known voices. Keep a speaker in one split, if you can."
             found.append((split, Finding(first[speaker], f"speaker {speaker!r} is in {seen[speaker]} too, {advice}")))
         seen |= {speaker: split for speaker in first if speaker not in seen}
     return found

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from crnn_audio.batching import listening
-from crnn_audio.batching.listening import SILENCE_DB, listen, measure
+from crnn_audio.batching import audio_stats
+from crnn_audio.batching.audio_stats import SILENCE_DB, measure, measure_cuts
 from crnn_audio.batching.manifests import Cut, Recording, whole
 
 RATE = 8000
@@ -65,37 +65,37 @@ def test_the_same_samples_have_the_same_digest_in_any_lossless_file(tmp_path) ->
     waveform = sine(0.5)
     cuts = [written(tmp_path, name, waveform) for name in ("a.wav", "b.flac")]
     cuts.append(written(tmp_path, "c.wav", np.roll(waveform, 1)))
-    one, copy, other = listen(cuts).values()
+    one, copy, other = measure_cuts(cuts).values()
     assert one == copy
     assert one.digest != other.digest
-    assert len(one.course) == listening.SLICES
+    assert len(one.course) == audio_stats.SLICES
     assert one.course == pytest.approx(other.course, abs=0.5)
 
 
 def test_a_cut_is_heard_and_not_its_whole_recording(tmp_path) -> None:
     waveform = np.concatenate([sine(0.5), np.zeros(RATE)])
     recording = written(tmp_path, "a.wav", waveform).recording
-    heard = listen([Cut("loud", recording, 0, 1, "a"), Cut("silent", recording, 1, 1, "a")])
-    assert heard["loud"].peak == pytest.approx(-6.02, abs=0.01)
-    assert heard["silent"].peak == SILENCE_DB
+    stats = measure_cuts([Cut("loud", recording, 0, 1, "a"), Cut("silent", recording, 1, 1, "a")])
+    assert stats["loud"].peak == pytest.approx(-6.02, abs=0.01)
+    assert stats["silent"].peak == SILENCE_DB
 
 
 def test_what_cannot_be_read_is_left_to_other_checks(tmp_path) -> None:
     good, bad = written(tmp_path, "a.wav", sine(0.5)), written(tmp_path, "b.wav", sine(0.5))
     bad.recording.path.unlink()
     reports = []
-    assert set(listen([good, bad], progress=lambda *report: reports.append(report))) == {"a.wav"}
+    assert set(measure_cuts([good, bad], progress=lambda *report: reports.append(report))) == {"a.wav"}
     assert reports == [(1, 2), (2, 2)]
 
 
 def test_figures_are_remembered_until_the_file_changes(tmp_path, monkeypatch) -> None:
     cache, cut = tmp_path / "cache" / "x.json", written(tmp_path, "a.wav", sine(0.5))
-    before = listen([cut], cache)
+    before = measure_cuts([cut], cache)
     with monkeypatch.context() as patch:
-        patch.setattr(listening, "measure", None)
-        assert listen([cut], cache) == before
+        patch.setattr(audio_stats, "measure", None)
+        assert measure_cuts([cut], cache) == before
     soundfile.write(cut.recording.path, sine(0.25, 1.5), RATE)
-    assert listen([cut], cache)["a.wav"].peak == pytest.approx(-12.04, abs=0.01)
+    assert measure_cuts([cut], cache)["a.wav"].peak == pytest.approx(-12.04, abs=0.01)
     for content in (
         "{",
         "[]",
@@ -103,4 +103,4 @@ def test_figures_are_remembered_until_the_file_changes(tmp_path, monkeypatch) ->
         f'{{"{cut.recording.path} 0.0 1.0": 3}}',
     ):
         cache.write_text(content)
-        assert listen([cut], cache)["a.wav"].peak == pytest.approx(-12.04, abs=0.01)
+        assert measure_cuts([cut], cache)["a.wav"].peak == pytest.approx(-12.04, abs=0.01)

@@ -1,4 +1,4 @@
-"""How much of the sound that it promises a file holds: libsndfile reads WAV and Ogg that were cut short as if whole."""
+"""Detects truncated files: libsndfile reads WAV and Ogg files that were cut short as if they were whole."""
 
 from typing import Literal
 
@@ -9,25 +9,25 @@ LONGEST_PAGE = 27 + 255 + 255 * 255  # of Ogg, in bytes
 LAST_PAGE = 4  # Ogg's flag of it
 
 
-def endless(size: int) -> bool:
+def is_unknown_size(size: int) -> bool:
     """Whether a WAV header's count of bytes stands for "nobody knows", as programs that write to a pipe put it."""
     return size == 0 or 0x7FFF0000 <= size < 0x80010000 or size >= 0xFFFF0000
 
 
-def share_there(stream: Binary) -> float:
-    """The share of the promised sound that is there: 1 of a whole file, and of formats whose decoders tell.
+def fraction_present(stream: Binary) -> float:
+    """The fraction of the sound stated by the header that is present; 1 for formats whose decoders report truncation.
 
-    An Ogg file promises no length but an end: without it the share is 0.
+    An Ogg file states no length but marks its last page: without that page the fraction is 0.
     """
     begin = stream.read(12)
     if begin[:4] in (b"RIFF", b"RF64"):
-        share = _of_chunks(stream, "little")
+        fraction = _of_chunks(stream, "little")
     elif begin[:4] in (b"RIFX", b"FORM"):
-        share = _of_chunks(stream, "big")
+        fraction = _of_chunks(stream, "big")
     else:
-        share = float(begin[:4] != b"OggS" or _has_last_page(stream))
+        fraction = float(begin[:4] != b"OggS" or _has_last_page(stream))
     stream.seek(0)
-    return share
+    return fraction
 
 
 def _of_chunks(stream: Binary, order: Literal["little", "big"]) -> float:
@@ -41,7 +41,7 @@ def _of_chunks(stream: Binary, order: Literal["little", "big"]) -> float:
             long_size = int.from_bytes(stream.read(16)[8:], order)
         position += 8
         if kind in SOUND_CHUNKS:
-            size = long_size if long_size and size == 0xFFFFFFFF else 0 if endless(size) else size
+            size = long_size if long_size and size == 0xFFFFFFFF else 0 if is_unknown_size(size) else size
             return min((end - position) / size, 1.0) if size else 1.0
         position += size + size % 2
     return 1.0

@@ -1,6 +1,6 @@
-"""What a cut sounds like, in a few figures: how loud, how clipped, how long without any sound, and what it equals.
+"""Statistics of a cut's audio: loudness, clipping, gaps without any sound, and a digest to find copies.
 
-Listening to a corpus takes long, so figures are remembered by each file's size and time of change, as `checks` does.
+Decoding a corpus takes long, so results are cached by each file's size and time of change, as `checks` does.
 """
 
 import hashlib
@@ -29,16 +29,17 @@ SILENCE_DB = -200.0
 
 
 def cache_of(corpus: str) -> Path:
-    """Where `listen` remembers a corpus."""
+    """Where `measure_cuts` remembers a corpus."""
     return Path("data/.checked") / f"{corpus}-sound.json"
 
 
 @dataclass(frozen=True)
-class Heard:
+class AudioStats:
     """One cut's figures.
 
-    `peak` and `loudness` (RMS) are in decibels of full scale, `clipped` is a share of the samples, `gap` the seconds of
-    the longest run of exact zeros, `digest` the same for the same samples, `course` the loudness of equal slices in dB.
+    `peak` and `loudness` (RMS) are in decibels of full scale, `clipped` is a fraction of the samples, `gap` the seconds
+    of the longest run of exact zeros, `digest` the same for the same samples, `course` the loudness of equal slices in
+    decibels.
     """
 
     peak: float
@@ -49,53 +50,53 @@ class Heard:
     course: tuple[float, ...]
 
 
-def listen(
+def measure_cuts(
     cuts: Sequence[Cut], cache: Path | None = None, progress: Callable[[int, int], None] | None = None
-) -> dict[str, Heard]:
+) -> dict[str, AudioStats]:
     """The figures of every cut that can be read, by its id.
 
     Args:
         cache: a JSON file that remembers results between calls; made where it is missing.
-        progress: told how many of how many cuts are done.
+        progress: called with how many of how many cuts are done.
     """
     known = checks.remembered(cache)
-    heard = {}
+    stats = {}
     for index, cut in enumerate(cuts):
         name = f"{cut.recording.path} {cut.start} {cut.duration}"
         marks = checks.stamp(cut.recording)
-        figures = _recalled(known.get(name), marks) or _measured(cut)
+        figures = _cached(known.get(name), marks) or _measured(cut)
         if figures:
             known[name] = [marks, astuple(figures)]
-            heard[cut.id] = figures
+            stats[cut.id] = figures
         if progress:
             progress(index + 1, len(cuts))
     checks.remember(cache, known)
-    return heard
+    return stats
 
 
-def _recalled(entry: Any, marks: list[int] | None) -> Heard | None:
+def _cached(entry: Any, marks: list[int] | None) -> AudioStats | None:
     try:
         then, (peak, loudness, clipped, gap, digest, course) = entry
         if marks is None or then != marks:
             return None
-        return Heard(peak, loudness, clipped, gap, digest, tuple(course))
+        return AudioStats(peak, loudness, clipped, gap, digest, tuple(course))
     except (TypeError, ValueError):
         return None
 
 
-def _measured(cut: Cut) -> Heard | None:
+def _measured(cut: Cut) -> AudioStats | None:
     start, duration = (0.0, None) if cut.is_whole else (cut.start, cut.duration)
     try:
         waveform, sample_rate = audio.read(cut.recording.path, start=start, duration=duration)
     except DataError:
-        return None  # `checks.unreadable` says why
+        return None  # `checks.unreadable` reports why
     return measure(waveform, sample_rate)
 
 
-def measure(waveform: np.ndarray, sample_rate: int) -> Heard:
+def measure(waveform: np.ndarray, sample_rate: int) -> AudioStats:
     """The figures of one waveform, shape (S,)."""
     magnitude = np.abs(waveform)
-    return Heard(
+    return AudioStats(
         peak=_decibels(float(magnitude.max())),
         loudness=_loudness(waveform),
         clipped=_clipped(magnitude),
@@ -115,7 +116,7 @@ def _decibels(amplitude: float) -> float:
 
 
 def _clipped(magnitude: np.ndarray) -> float:
-    """The share of samples in flat tops: at full scale, or exactly at a lower peak, as when clipped and turned down."""
+    """The fraction of samples in flat tops: at full scale, or exactly at a lower peak, as of a clip turned down."""
     peak = float(magnitude.max())
     if peak < LOUD:
         return 0.0

@@ -15,7 +15,7 @@ START_ID, END_ID = 1, 2
 
 
 @dataclass(frozen=True, eq=False)
-class Counted:
+class NGramCounts:
     """The distinct n-grams of one length, sorted.
 
     Attributes:
@@ -24,7 +24,7 @@ class Counted:
         suffixes: each one's row, without its first token, among those one shorter; of single tokens 0.
         counts: what smoothing reads. Of the longest n-grams, and of those that begin a sentence, how often they occur;
             of others after how many different tokens, the start of a running text being one (Chen and Goodman 1999,
-            section 4.1.6; Heafield et al. 2013). Zero where an n-gram is never foretold.
+            section 4.1.6; Heafield et al. 2013). Zero where an n-gram is never predicted.
     """
 
     keys: Int[np.ndarray, " N"]
@@ -32,7 +32,9 @@ class Counted:
     counts: Int[np.ndarray, " N"]
 
 
-def count(ids: Int[np.ndarray, " L"], lengths: Sequence[int], size: int, order: int, *, marked: bool) -> list[Counted]:
+def count(
+    ids: Int[np.ndarray, " L"], lengths: Sequence[int], size: int, order: int, *, marked: bool
+) -> list[NGramCounts]:
     """The n-grams of 1 to `order` tokens; none reaches over the border of two sequences.
 
     Args:
@@ -40,15 +42,15 @@ def count(ids: Int[np.ndarray, " L"], lengths: Sequence[int], size: int, order: 
         lengths: how many of them belong to each sequence.
         size: of the vocabulary.
         order: how long the longest are; one sequence at least is as long.
-        marked: each sequence begins with the mark for it, which nothing foretells, and ends with its own.
+        marked: each sequence begins with the mark for it, which nothing predicts, and ends with its own.
     """
     room, rows = tokens_left(lengths), ids
-    found = [Counted(np.arange(size), np.zeros(size, dtype=np.int64), np.bincount(ids, minlength=size))]
+    found = [NGramCounts(np.arange(size), np.zeros(size, dtype=np.int64), np.bincount(ids, minlength=size))]
     for length in range(2, order + 1):
         at_start = rows[_begin(lengths, length - 1)]
         keys, suffixes, rows = _longer(rows, ids, room, length, size)
         found[-1] = _after_how_many(found[-1], suffixes, at_start, marked)
-        found.append(Counted(keys, suffixes, np.bincount(rows[rows >= 0])))
+        found.append(NGramCounts(keys, suffixes, np.bincount(rows[rows >= 0])))
     if marked:
         found[0].counts[START_ID] = 0
     return found
@@ -84,12 +86,12 @@ def _begin(lengths: Sequence[int], length: int) -> Int[np.ndarray, " K"]:
 
 
 def _after_how_many(
-    shorter: Counted, suffixes: Int[np.ndarray, " M"], at_start: Int[np.ndarray, " K"], marked: bool
-) -> Counted:
+    shorter: NGramCounts, suffixes: Int[np.ndarray, " M"], at_start: Int[np.ndarray, " K"], marked: bool
+) -> NGramCounts:
     """With counts of the different tokens before each, `suffixes` being those of the n-grams that are one longer."""
     counts = np.bincount(suffixes, minlength=len(shorter.keys))
     if marked:
         counts[at_start] = shorter.counts[at_start]
     else:
         counts[np.unique(at_start)] += 1
-    return Counted(shorter.keys, shorter.suffixes, counts)
+    return NGramCounts(shorter.keys, shorter.suffixes, counts)

@@ -1,4 +1,4 @@
-"""A text drawn token after token, several side by side, each by its own random numbers; and what a text costs."""
+"""Texts sampled token by token, several side by side, each from a random stream of its own; and the nats of a text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -6,45 +6,45 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from crnn_audio.decoding.sampling import Chance, Sampling, draw
+from crnn_audio.decoding.sampling import RandomStreams, Sampling, sample
 from crnn_audio.models.crnn import Carry
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.types import SequenceBatch
 
 UNKNOWN_ID = 1
-"""The unknown token, which is never drawn: nobody could say what it is."""
+"""The unknown token, which is never sampled, since it stands for no text."""
 
 
-def drawn(
+def generate(
     task: Prediction, primer: Sequence[int], seeds: Sequence[int], sampling: Sampling
 ) -> Iterator[tuple[Int[np.ndarray, " B"], Float[np.ndarray, " B"]]]:
-    """Goes on from a primer for as long as it is asked: the next token for each seed, and the nats that it cost."""
-    chance = Chance(seeds)
+    """Continues a primer without end: the next token for each seed, and its negative log-likelihood in nats."""
+    streams = RandomStreams(seeds)
     history = np.tile(np.array(primer, dtype=np.int64), (len(seeds), 1))
-    log_probs, carry = begun(task, primer, len(seeds))
-    allowed = np.ones(log_probs.shape, dtype=bool)
-    allowed[:, UNKNOWN_ID - 1] = False
+    log_probs, carry = next_log_probs(task, primer, len(seeds))
+    mask = np.ones(log_probs.shape, dtype=bool)
+    mask[:, UNKNOWN_ID - 1] = False
     while True:
-        picked = draw(log_probs, chance.numbers(1)[:, 0], sampling, allowed)
-        yield picked + 1, -log_probs[np.arange(len(picked)), picked]
-        tokens = (picked + 1)[:, np.newaxis]
+        sampled = sample(log_probs, streams.uniforms(1)[:, 0], sampling, mask)
+        yield sampled + 1, -log_probs[np.arange(len(sampled)), sampled]
+        tokens = (sampled + 1)[:, np.newaxis]
         if task.context_length:
             history = np.concatenate([history, tokens], axis=1)[:, -task.context_length :]
-            log_probs, _ = _heard(task, _padded(history, task.context_length), None)
+            log_probs, _ = _after(task, _padded(history, task.context_length), None)
         else:
-            log_probs, carry = _heard(task, tokens, carry)
+            log_probs, carry = _after(task, tokens, carry)
 
 
-def begun(task: Prediction, primer: Sequence[int], rows: int = 1) -> tuple[Float[np.ndarray, "B V"], Carry]:
-    """Log-probabilities of the token after a primer, the same in each row, and the state to go on with."""
+def next_log_probs(task: Prediction, primer: Sequence[int], rows: int = 1) -> tuple[Float[np.ndarray, "B V"], Carry]:
+    """Log-probabilities of the token after a primer, the same in each row, and the state then."""
     history = np.tile(np.array(primer, dtype=np.int64), (rows, 1))
     if task.context_length:
-        return _heard(task, _padded(history[:, -task.context_length :], task.context_length), None)
-    return _heard(task, _padded(history, history.shape[1] + 1), None)
+        return _after(task, _padded(history[:, -task.context_length :], task.context_length), None)
+    return _after(task, _padded(history, history.shape[1] + 1), None)
 
 
 @torch.inference_mode()
-def _heard(
+def _after(
     task: Prediction, tokens: Int[np.ndarray, "B t"], carry: Carry | None
 ) -> tuple[Float[np.ndarray, "B V"], Carry]:
     """Log-probabilities of the token after these, and the state then."""
@@ -62,8 +62,8 @@ def _device(task: Prediction) -> torch.device:
 
 
 @torch.inference_mode()
-def costs(task: Prediction, batches: Iterable[SequenceBatch]) -> Float[np.ndarray, " T"]:
-    """The nats of each token of a text, from a state of zero at its beginning; the batches are those of `running`."""
+def token_nats(task: Prediction, batches: Iterable[SequenceBatch]) -> Float[np.ndarray, " T"]:
+    """The nats of each token of a text, from a state of zero; the batches are those of `batching.text.running`."""
     task.eval()
     found, carry = list[np.ndarray](), None
     for batch in batches:
