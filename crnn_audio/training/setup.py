@@ -54,10 +54,11 @@ def set_up(recipe: Recipe, place: Place) -> Setup:
         assets = restore(run).assets if run else problem.assets(recipe, data, initial, report)
         feed = problem.feed(recipe, data, assets, ranks.rank, ranks.count)
     if ranks.is_main:
-        run = run or directory.create(place.path, recipe, assets, place.num_threads, place.recipe_path, place.precision)
-        for remark in (*data.remarks, *feed.remarks):
+        run = run or directory.create(
+            place.path, recipe, assets, place.hardware.threads, place.recipe_path, place.hardware.precision
+        )
+        for remark in (*data.remarks, *feed.remarks, *run.list_left_out(feed.findings, len(data.items["train"]))):
             report(remark)
-        directory.list_left_out(run, feed.findings, len(data.items["train"]), report)
     run = run or runs.open_run(place.path)
     restored = restore(run)
     task = restored.new_task(initial)

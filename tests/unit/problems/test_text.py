@@ -10,7 +10,7 @@ from crnn_audio.batching.text import running
 from crnn_audio.inference.text.language_model import TextLikelihood
 from crnn_audio.problems import ScoreOptions, text
 from crnn_audio.tasks.text_generation import token_nats
-from crnn_audio.text import tokens
+from crnn_audio.text import encoding as tokens
 from tests import texts as made
 
 
