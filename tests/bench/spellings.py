@@ -84,3 +84,4 @@ class Spelling:
 BASELINE = Spelling()
 
 WORKING = replace(BASELINE, shown={**BASELINE.shown, "past": "context"})
+"""Of options too: `replace(BASELINE, keep="--hold")`."""
