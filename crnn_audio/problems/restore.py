@@ -102,9 +102,9 @@ def load(model: str | Path, *kinds: str, device: str = "auto", weights: str = "b
         RunError: it is missing, unfinished without weights, damaged, from a newer version, or of another problem.
     """
     run = runs.open_run(model)
+    restored = restore(run)
     if kinds:
         run.require(*kinds)
-    restored = restore(run)
     task = restored.task(weights, device)
     return restored.problem.opened(run, restored.recipe, restored.assets, task)
 

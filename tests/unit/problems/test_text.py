@@ -10,7 +10,7 @@ from crnn_audio.batching.text import running
 from crnn_audio.inference.text.language_model import TextLikelihood
 from crnn_audio.problems import ScoreOptions, text
 from crnn_audio.tasks.text_generation import token_nats
-from crnn_audio.text import encoding as tokens
+from crnn_audio.text import encoding
 from tests import texts as made
 
 
@@ -21,7 +21,7 @@ def test_nats_are_summed_and_divided_once(tmp_path: Path) -> None:
     task, dev = text.task(recipe, assets).train(), data.items["dev"]
     found = text.scores(task, recipe, assets, dev, ScoreOptions())
     assert not task.training
-    nats = token_nats(task, running(tokens.encode(dev, assets.vocabulary), task.context_length)).sum()
+    nats = token_nats(task, running(encoding.encode(dev, assets.vocabulary), task.context_length)).sum()
     assert found.value == pytest.approx(nats / len(dev))
     assert found.loss == found.figures["nats_per_token"] == pytest.approx(nats / found.figures["tokens"])
     assert found.figures["perplexity"] == pytest.approx(math.exp(nats / found.figures["tokens"]))
