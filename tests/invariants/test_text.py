@@ -243,7 +243,7 @@ def test_a_killed_run_goes_on_to_the_same_bits_and_a_moved_one_says_the_same(
     assert trainings.same_bytes(tmp_path / "whole", tmp_path / "killed")
     for event in ("step", "dev"):
         assert trainings.log_of(tmp_path / "whole", event) == trainings.log_of(tmp_path / "killed", event)
-    written = [(tmp_path / run / "pieces" / "epoch-002.txt").read_text() for run in ("whole", "killed")]
+    written = [(tmp_path / run / "samples" / "epoch-002.txt").read_text() for run in ("whole", "killed")]
     assert written[0] == written[1]
 
     before = load(tmp_path / "whole", device="cpu")
