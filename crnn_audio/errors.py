@@ -49,6 +49,21 @@ class StreamError(CrnnAudioError):
 
 
 @contextmanager
+def writing(path: object) -> Iterator[None]:
+    """Says in a line why a file cannot be written.
+
+    Raises:
+        DataError: the folder cannot be written, or the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror or error}). Name another folder, or make room."
+        ) from None
+
+
+@contextmanager
 def enough_memory(advice: str) -> Iterator[None]:
     """Says in a line where the memory, of the machine or of a GPU, does not suffice; `advice` says what to do.
 

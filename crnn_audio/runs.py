@@ -30,7 +30,7 @@ from crnn_audio.errors import RunError
 
 FORMAT = 2
 MAKING = "making"
-DAMAGED = "Restore it from a copy, or train again."
+DAMAGED = "It is damaged: restore it from a copy, or train again."
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -99,7 +99,7 @@ class Run:
             again = commands.command(["train", str(self.path / "recipe.yaml"), "--out", str(self.path)])
             raise RunError(f"{self.path}: no {yet}. Go on with `{again}`.")
         try:
-            weights = load_file(path)
+            weights = {_renamed(name): weight for name, weight in load_file(path).items()}
         except (SafetensorError, OSError) as error:
             raise damaged(path, error) from None
         for name, weight in weights.items():
@@ -237,9 +237,20 @@ def writing(path: Path) -> Iterator[None]:
         ) from None
 
 
+RENAMED_WEIGHTS = {"front.listener.": "front.encoder.", "head.told": "head.key_vectors"}
+"""Beginnings of the names of weights in earlier versions, and what they are now."""
+
+
+def _renamed(name: str) -> str:
+    for old, new in RENAMED_WEIGHTS.items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
+
+
 def damaged(path: Path, why: object) -> RunError:
     """The error of a file in a run directory that holds something else."""
-    return RunError(f"{path}: damaged ({why}). {DAMAGED}")
+    return RunError(f"{path}: damaged ({why}). Restore it from a copy, or train again.")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -20,13 +20,13 @@ from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.problems.music import pitch_columns
 from crnn_audio.symbolic import chorales, events, quartet
 from crnn_audio.symbolic.representation import Places
-from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from crnn_audio.tasks.prediction import Prediction
 from tests import trainings
 
 CONDITIONS = (4, 3)
 """Ids of each condition, 0 among them."""
-ABOUT = Score((), metres=(Metre(0.0, 4, 4),), keys=(Key(0.0, 1),))
+ABOUT = Score((), time_signatures=(TimeSignature(0.0, 4, 4),), keys=(Key(0.0, 1),))
 
 
 def task(
@@ -57,7 +57,7 @@ def melody(seed: int, bars: int = 4, title: str = "") -> Score:
         notes.append(Note(now, duration, 67 + 12 * (degree // 7) + (0, 2, 4, 5, 7, 9, 11)[degree % 7]))
         now += duration
     notes.append(Note(now, 4.0, 67))
-    return Score((Part("melody", tuple(notes)),), title=title, metres=ABOUT.metres, keys=ABOUT.keys)
+    return Score((Part("melody", tuple(notes)),), title=title, time_signatures=ABOUT.time_signatures, keys=ABOUT.keys)
 
 
 def chorale(seed: int, bars: int = 2, title: str = "") -> Score:
@@ -71,7 +71,7 @@ def chorale(seed: int, bars: int = 2, title: str = "") -> Score:
             notes.append(Note(now, duration, middle + int(random.integers(-4, 5))))
             now += duration
         parts.append(Part(name, (*notes, Note(now, 2.0, middle))))
-    return Score(tuple(parts), title=title, metres=ABOUT.metres, keys=ABOUT.keys, fermatas=(end - 2,))
+    return Score(tuple(parts), title=title, time_signatures=ABOUT.time_signatures, keys=ABOUT.keys, fermatas=(end - 2,))
 
 
 MADE = {chorales: chorale, events: melody, quartet: chorale}

@@ -4,14 +4,17 @@ import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import soundfile
 
 from crnn_audio.audio.promise import share_there
 from crnn_audio.audio.resampling import regrouped, resampled
 from crnn_audio.audio.source import Source, binary, name_of
 from crnn_audio.errors import DataError
+
+if TYPE_CHECKING:  # where it is used, it is imported, so that reading a recipe needs no libsndfile
+    import soundfile
 
 # What errors offer; soundfile reads more.
 FORMATS = "WAV, FLAC, Ogg (Vorbis or Opus) and MP3"
@@ -61,7 +64,7 @@ def tell(loss: Loss, on_loss: OnLoss | None) -> None:
 class Sound:
     """An open audio file, and how many samples it promises; None where it only says that it goes on."""
 
-    file: soundfile.SoundFile
+    file: "soundfile.SoundFile"
     name: str
     promised: int | None
 
@@ -122,6 +125,8 @@ class Sound:
 
     def _next(self, count: int) -> tuple[np.ndarray, str]:
         """The next samples, (S, channels), as far as they can be decoded, and the damage after them."""
+        import soundfile
+
         out = np.full((count, self.file.channels), np.nan, dtype=np.float32)
         try:
             return self.file.read(out=out), ""
@@ -139,6 +144,8 @@ def opened(source: Source) -> Iterator[Sound]:
     Raises:
         DataError: there is no such file, it is a folder, empty, unreadable, not audio or without samples.
     """
+    import soundfile
+
     name = name_of(source)
     with binary(source, name) as stream:
         try:
@@ -173,7 +180,7 @@ def refuse_rate(rate: int, name: str) -> None:
         raise DataError(f"{name}: {rate} samples a second, fewer than the {LOWEST_RATE} that any sound needs.")
 
 
-def _refuse_length(file: soundfile.SoundFile, name: str) -> None:
+def _refuse_length(file: "soundfile.SoundFile", name: str) -> None:
     if file.frames == 0:
         raise DataError(f"{name}: a header of {file.format} audio without a single sample.")
     if file.frames == UNKNOWN_LENGTH:
@@ -202,11 +209,13 @@ def refuse_impossible(waveform: np.ndarray, name: str, first: int) -> None:
 
 @contextmanager
 def _damage_named(sound: Sound) -> Iterator[None]:
+    import soundfile
+
     try:
         yield
     except soundfile.LibsndfileError as error:
         raise DataError(f"{sound.name}: damaged {sound.file.format} audio ({_reason(error)}).") from None
 
 
-def _reason(error: soundfile.LibsndfileError) -> str:
+def _reason(error: "soundfile.LibsndfileError") -> str:
     return str(error.error_string).removeprefix("Error : ").rstrip(".")

@@ -39,11 +39,9 @@ class Sequences(Protocol):
     @property
     def lengths(self) -> Sequence[int]:
         """Inputs of each, all of which have a target."""
-        ...
 
     def batch(self, spans: Sequence[Span], epoch: int) -> SequenceBatch:
         """These spans side by side, as they are in an epoch."""
-        ...
 
 
 def batch(

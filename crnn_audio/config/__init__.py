@@ -1,1 +1,1 @@
-"""What an experiment is: the fields of a recipe (`schema`) and how a YAML file becomes one (`load`)."""
+"""Recipes: the fields that all have (`schema`), those of each kind, and how a YAML file becomes one (`load`)."""

@@ -1,4 +1,4 @@
-"""Commands and recipes as they are noted and printed: quoted, and without this machine's paths where others serve."""
+"""Commands and recipes as they are recorded and printed: quoted, without paths that only this machine has."""
 
 import re
 import shlex
@@ -9,25 +9,25 @@ from crnn_audio.config.schema import Recipe
 
 
 def command(words: Sequence[str]) -> str:
-    """A line that can be pasted into a shell, and that others too can use where paths lie below the working folder."""
+    """A line that can be pasted into a shell; paths below the working folder are relative to it."""
     return shlex.join(["crnn-audio", *map(from_here, words)])
 
 
 def from_here(word: str) -> str:
-    """A word of a command, such as data.root=FOLDER, with what lies below the working folder as seen from there."""
+    """A word of a command, such as data.root=FOLDER, with a path below the working folder relative to it."""
     here = re.escape(f"{Path.cwd()}/")
     return re.sub(rf"(?<![^=\"']){here}(?=.)", "", word)
 
 
-def placeless(recipe: Recipe) -> Recipe:
-    """A recipe for others: without where a known corpus lies, and of the run that it starts from only the name."""
+def portable(recipe: Recipe) -> Recipe:
+    """A recipe to publish: without the folder of a known corpus, and of the run that it starts from only the name."""
     root = from_here(recipe.data.root) if recipe.data.root and recipe.data.corpus == "manifests" else None
     init = Path(recipe.init).name if recipe.init else None
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": root}), "init": init})
 
 
-def placeless_command(typed: str, recipe: Recipe) -> str:
-    """The command that trained it, in the same way."""
+def portable_command(typed: str, recipe: Recipe) -> str:
+    """The command that trained a recipe, changed in the same way."""
     words = []
     for word in shlex.split(typed):
         field, _, value = word.partition("=")

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from crnn_audio.config.fields import TAG, choices, item_of, members, section_of, sections, tags
+from crnn_audio.config.fields import TAG, allowed, choices, item_of, members, section_of, sections, tags
 from crnn_audio.config.flat_yaml import Path
 from crnn_audio.config.schema import Kinds, recipe_class
 from crnn_audio.config.sections import Section
@@ -36,7 +36,7 @@ def explain(error: ValidationError, data: Any, words: dict[Path, str], kinds: Ki
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an error points: its path without tags, and what the schema says of that place and the section around."""
+    """Where an error is: its path without tags, and what the schema has there and around it."""
 
     error: ErrorDetails
     path: Path
@@ -94,10 +94,14 @@ def _explain(place: _Place, kinds: Kinds) -> Problem:
     if kind == "literal_error" and place.path == ("task", TAG):
         return Problem(place.path, _not_allowed(list(kinds), place.value, place.words.get(place.path)))
     if kind == "literal_error":
-        return Problem(place.path, _not_allowed(choices(place.annotation), place.value, place.words.get(place.path)))
+        return Problem(place.path, _not_allowed(_allowed(place), place.value, place.words.get(place.path)))
     if kind == "value_error":
         return Problem(place.path, str(context["error"]))
     return Problem(place.path, _not_fitting(place, kind, context))
+
+
+def _allowed(place: _Place) -> list[Any]:
+    return choices(place.annotation) or (allowed(place.field) if place.field else [])
 
 
 def _unknown_field(place: _Place) -> str:
@@ -114,7 +118,7 @@ def _missing(place: _Place) -> Problem:
         found: list[Any] = place.error["input"]
         expected = _items_of(place.field.annotation if place.field else None) or len(found) + 1
         return Problem(place.path[:-1], f"input should have {expected} items (found {shown(found)})")
-    allowed = choices(place.annotation)
+    allowed = _allowed(place)
     return Problem(place.path, f"missing; it should be {any_of(allowed)}" if allowed else "missing; it has no default")
 
 
@@ -126,7 +130,7 @@ def _not_allowed(allowed: Sequence[Any], value: Any, word: str | None) -> str:
     text = f"input should be {any_of(allowed)} (found {_found(value, word)})"
     if word in allowed:
         return f"{text}; put it in quotes"
-    near = nearest(value, allowed) if len(allowed) > 3 else None  # three or fewer are seen at a glance
+    near = nearest(value, allowed) if len(allowed) > 3 else None  # three or fewer need no suggestion
     return f"{text}; did you mean '{near}'?" if near else text
 
 
@@ -178,7 +182,7 @@ def _found(value: Any, word: str | None) -> str:
 
 
 def nearest(name: Any, names: Iterable[Any]) -> str | None:
-    """The name that was probably meant, if any is near."""
+    """The most similar name, if any is similar enough."""
     options = [option for option in names if isinstance(option, str)]
     return next(iter(get_close_matches(name, options, n=1)), None) if isinstance(name, str) else None
 
@@ -190,7 +194,7 @@ def any_of(values: Sequence[Any]) -> str:
 
 
 def shown(value: Any, limit: int = 60) -> str:
-    """A value as it would be written in a recipe, on one line, shortened if it is long."""
+    """A value as it is written in a recipe, on one line, shortened if it is long."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if isinstance(value, float) and not math.isfinite(value):
         text = f"{value}".replace("inf", ".inf").replace("nan", ".nan")

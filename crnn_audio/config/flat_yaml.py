@@ -1,7 +1,7 @@
-"""Flat YAML in and out: plain values only, numbers as people write them; no anchors, no merges, no tags.
+"""Reads and writes plain YAML: no anchors, no merges, no tags.
 
-It differs from PyYAML's reading in four ways: `1e-3` is a number, `010` and `1:30` and dates are text, keys are always
-text (`on:` too), and a key that stands twice is a problem. `yes`, `no`, `on` and `off` stay booleans, as YAML 1.1 says.
+It differs from PyYAML in four ways: `1e-3` is a number; `010`, `1:30` and dates are text; keys are always text (`on:`
+too); and a key that is given twice is a problem. `yes`, `no`, `on` and `off` are booleans, as in YAML 1.1.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 Path = tuple[str | int, ...]
-"""Where a value stands: field names and list indices from the top."""
+"""The path to a value: field names and list indices from the top."""
 
 _PREFIX = "tag:yaml.org,2002:"
 _FLOAT = re.compile(
@@ -27,21 +27,21 @@ _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
 
 @dataclass(frozen=True)
 class Document:
-    """What a text holds."""
+    """A parsed text."""
 
     value: Any
     """Dict, list, text, number, bool or None."""
     words: dict[Path, str]
-    """The words that were read as booleans, by where they stand."""
+    """The words that were read as booleans, by path."""
     twice: dict[Path, str]
-    """What is wrong with the keys that stand more than once, by where they stand."""
+    """Messages about keys that are given more than once, by path."""
 
 
 def parse(text: str) -> Document:
     """Reads one YAML document; an empty one has the value None.
 
     Raises:
-        ValueError: the text is not YAML or not plain; says line, column and what was found.
+        ValueError: the text is not YAML or not plain; the message has line, column and what was found.
     """
     try:
         node = _compose(text)
@@ -115,7 +115,7 @@ def _value(node: yaml.Node, path: Path, document: Document) -> Any:
 
 def _foreign(node: yaml.Node) -> yaml.MarkedYAMLError:
     tag = node.tag.replace(_PREFIX, "!!")
-    return _refusal(f"the tag '{tag}' is not supported; only plain values can stand here", node.start_mark)
+    return _refusal(f"the tag '{tag}' is not supported; only plain values are", node.start_mark)
 
 
 def _mapping(node: yaml.MappingNode, path: Path, document: Document) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _mapping(node: yaml.MappingNode, path: Path, document: Document) -> dict[str
         if not isinstance(key, yaml.ScalarNode):
             raise _refusal("a key should be a word", key.start_mark)
         if key.value in values:
-            document.twice[*path, key.value] = f"stands twice, on lines {lines[key.value]} and {line}; keep one"
+            document.twice[*path, key.value] = f"given twice, on lines {lines[key.value]} and {line}; keep one"
         values[key.value] = _value(item, (*path, key.value), document)
         lines[key.value] = line
     return values

@@ -1,6 +1,7 @@
-"""A YAML file and `key.path=value` overrides become a `Recipe`, and a `Recipe` becomes YAML again.
+"""Loads recipes from YAML files with `key.path=value` overrides, and writes them as YAML.
 
-Validation is strict: `"64"` is no number and `1` is not true, but a whole number may stand where any number may.
+Validation is strict: `"64"` is not a number and `1` is not true, but a whole number is allowed for any number. `kinds`
+are the classes of recipes that there are, by `task.kind`.
 """
 
 import copy
@@ -25,21 +26,21 @@ _SHIPPED = (_PACKAGE.parent / "recipes", _PACKAGE / "recipes")  # of a source ch
 
 
 def load(path: str | Path, overrides: Sequence[str], kinds: Kinds) -> Recipe:
-    """The recipe in a file (or of a shipped name, see `find`), changed by overrides such as `optim.lr=2e-4`.
+    """Loads a recipe from a file or by a shipped name (see `find`), with overrides such as `optim.lr=2e-4`.
 
     Raises:
-        RecipeError: the file cannot be read, or something in it or in an override is wrong: all problems at once.
+        RecipeError: the file cannot be read, or something in it or in an override is wrong; lists all problems.
     """
     found = find(str(path))
     return loads(_read(found), overrides, kinds, source=str(found))
 
 
 def loads(text: str, overrides: Sequence[str], kinds: Kinds, *, source: str = "recipe") -> Recipe:
-    """The recipe in a text; `source` is what error messages call it.
+    """Loads a recipe from a text; `source` is its name in error messages.
 
     Raises:
-        RecipeError: something in the text or in an override is wrong: all problems at once. An `OldRecipeError`, if
-            some fields have other names now.
+        OldRecipeError: some fields have other names now.
+        RecipeError: something in the text or in an override is wrong; lists all problems.
     """
     document = _parse(text, source)
     data, words = copy.deepcopy(document.value), dict(document.words)
@@ -69,7 +70,7 @@ def _parse(text: str, source: str) -> flat_yaml.Document:
     except ValueError as error:
         raise RecipeError(f"{source}, {error}") from None
     if document.value is None:
-        raise RecipeError(f"{source}: empty. The shortest recipe says what to train on: 'data: {{corpus: an4}}'.")
+        raise RecipeError(f"{source}: empty. The shortest recipe names a corpus: 'data: {{corpus: an4}}'.")
     if not isinstance(document.value, dict):
         kind = "a list" if isinstance(document.value, list) else "a single value"
         raise RecipeError(f"{source}: the top level is {kind}; it should be fields, such as 'data: {{corpus: an4}}'.")
@@ -79,7 +80,7 @@ def _parse(text: str, source: str) -> flat_yaml.Document:
 def _apply(
     overrides: Sequence[str], data: Any, words: dict[flat_yaml.Path, str], kinds: Kinds
 ) -> tuple[list[Override], list[str]]:
-    """Sets the overrides in `data`; gives those that could be set, and a line for each that could not."""
+    """Sets the overrides in `data`; returns those that could be set, and a line for each that could not."""
     applied: list[Override] = []
     lines: list[str] = []
     for text in overrides:
@@ -91,7 +92,7 @@ def _apply(
 
 
 def _label(problem: Problem, applied: list[Override], written: Any) -> str:
-    """Where a problem is: the override that brought it, or the path in the file."""
+    """Where a problem is: the override that caused it, or the path in the file."""
     path = problem.path
     for override in reversed(applied):
         if path[: len(override.path)] == override.path:
@@ -119,7 +120,7 @@ def dump(recipe: Recipe) -> str:
 
 
 def json_schema(kinds: Kinds) -> str:
-    """The JSON Schema (draft 2020-12) by which an editor completes and checks recipes."""
+    """The JSON Schema (draft 2020-12) with which an editor completes and checks recipes."""
     every = TypeAdapter[Any](Union.__getitem__(tuple(kinds.values())))  # type: ignore[arg-type]  # classes of run time
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **every.json_schema()}
     sections = schema["$defs"]
@@ -138,10 +139,10 @@ def _parts(schema: Any) -> list[dict[str, Any]]:
 
 
 def find(name: str) -> Path:
-    """The file that `name` means: a path as it stands, else a shipped recipe, with or without `recipes/` and `.yaml`.
+    """Finds the file of a recipe: a path, else a shipped recipe, with or without `recipes/` and `.yaml`.
 
     Raises:
-        RecipeError: there is none, or it is a folder; names what is there.
+        RecipeError: there is none, or it is a folder; lists the recipes that there are.
     """
     given = Path(name)
     try:
@@ -163,7 +164,7 @@ def _from_here(path: Path) -> Path:
 
 
 def named(path: str | Path) -> str:
-    """A recipe's path as others know it: a shipped one by its place in `recipes/`, another as seen from here."""
+    """A recipe's path as it is recorded: in `recipes/` if it is shipped, else relative to the working folder."""
     whole = Path.cwd() / path
     shipped = next((folder for folder in _SHIPPED if whole.is_relative_to(folder)), None)
     return str(Path("recipes") / whole.relative_to(shipped) if shipped else _from_here(Path(path)))
@@ -187,13 +188,13 @@ def _not_found(name: str, tried: list[Path]) -> str:
 
 
 def all_recipes() -> list[Path]:
-    """Every recipe of the working directory's `recipes/`, or if it has none, every shipped one; sorted."""
+    """Every recipe in `recipes/` of the working folder or, if there are none, every shipped one; sorted."""
     folders = [Path("recipes"), *_SHIPPED]
     return next((found for folder in folders if (found := sorted(folder.glob("**/*.yaml")))), [])
 
 
 def measured_line(path: Path) -> str:
-    """A recipe's first comment, which says what it measured; empty if it has none.
+    """A recipe's first comment, which has its measured score; empty if there is none.
 
     Raises:
         RecipeError: the file cannot be read.

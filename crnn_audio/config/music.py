@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import CausalNetwork, Count, Data, Fraction, Positive, RecurrentLayers, Section, Task
 
@@ -25,7 +26,7 @@ class MusicTask(Task):
 class MusicData(Data):
     """The pieces, how they are tokenised, and how they are batched."""
 
-    corpus: Literal["chorales", "folk_tunes", "nottingham", "jsb16", "midi_folder"]
+    corpus: Annotated[str, CorpusOf("music")]
     """A known corpus, or `midi_folder`: your own MIDI, ABC and MusicXML files in or below the folder `root`."""
     representation: Literal["chorale", "melody", "quartet"] = "melody"
     """`chorale`: four voices on a grid of sixteenth notes. `melody`: one voice as events. `quartet`: the pitches of

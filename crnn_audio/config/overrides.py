@@ -1,7 +1,7 @@
-"""`key.path=value`, set in a recipe's data before it is validated.
+"""Sets overrides, `key.path=value`, in a recipe's data before it is validated.
 
-An absent section on the way is created as its default, or empty if it has none, so `model.conv.0.channels=64` works
-where the recipe says nothing of `model`. Names are not checked here: the validation that follows knows them all.
+A missing section on the path is created as its default, or empty if it has none, so that `model.conv.0.channels=64`
+works if the recipe does not mention `model`. Names are not checked here, but in the validation that follows.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from crnn_audio.config.sections import Section
 
 @dataclass(frozen=True)
 class Override:
-    """One override as it was written, and the place that it set."""
+    """One override as it was written, and the path that it set."""
 
     text: str
     path: Path
@@ -26,7 +26,7 @@ def apply(text: str, data: dict[str, Any], words: dict[Path, str], kinds: Kinds)
     """Sets one override in `data`, and in `words` what YAML read as booleans.
 
     Raises:
-        ValueError: it is not of the form `key.path=value`, or its path leads through something that is no section.
+        ValueError: it is not of the form `key.path=value`, or its path leads through a value that is not a section.
     """
     key, equals, written = text.partition("=")
     if not equals:
@@ -63,7 +63,7 @@ def _key(holder: Any, part: str, path: Path) -> Any:
     if isinstance(holder, dict):
         return part
     if not isinstance(holder, list):
-        raise ValueError(f"{dotted(path)} is no section (found {shown(holder)})")
+        raise ValueError(f"{dotted(path)} is not a section (found {shown(holder)})")
     if part.isdecimal() and int(part) < len(holder):
         return int(part)
     have = f"it has items 0 to {len(holder) - 1}" if holder else "it is empty"
@@ -71,7 +71,7 @@ def _key(holder: Any, part: str, path: Path) -> Any:
 
 
 def _below(annotation: Any, holder: Any, key: Any) -> tuple[Any, Any]:
-    """What the schema says of one place inside another: its annotation and its default."""
+    """The annotation and the default of a field or item, from the schema."""
     if isinstance(holder, list):
         return item_of(annotation, key), None
     section = section_of(annotation, holder)
@@ -80,7 +80,7 @@ def _below(annotation: Any, holder: Any, key: Any) -> tuple[Any, Any]:
 
 
 def _initial(default: Any) -> Any:
-    """The data of a section or list that the recipe leaves to its default; as little as gives the same meaning."""
+    """The shortest data that mean the same as a default."""
     if isinstance(default, Section):
         tag = {TAG: getattr(default, TAG)} if TAG in type(default).model_fields else {}
         return tag | default.model_dump(mode="json", exclude_defaults=True)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import Count, Data, Fraction, Model, Positive, Section, Task
 
@@ -37,7 +38,7 @@ class RecognitionTask(Task):
 class RecognitionData(Data):
     """The corpus and how its cuts are batched."""
 
-    corpus: Literal["spoken_digits", "an4", "fsdd", "mini_librispeech", "librispeech", "manifests"]
+    corpus: Annotated[str, CorpusOf("recognition")]
     """A known corpus, or `manifests`: your own train.jsonl, dev.jsonl and test.jsonl (or .jsonl.gz) in `root`."""
     root: str | None = None
     """Folder of the corpus. Default: $CRNN_AUDIO_DATA/<corpus>, then data/<corpus>, then a download."""

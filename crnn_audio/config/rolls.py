@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import Count, Data, Fraction, Model, Section, Task, check_causal
 
@@ -17,7 +18,7 @@ class RollsTask(Task):
 class RollsData(Data):
     """The piano rolls and how they are batched."""
 
-    corpus: Literal["piano_rolls"]
+    corpus: Annotated[str, CorpusOf("rolls")]
     collection: Literal["jsb", "nottingham", "musedata", "piano_midi"]
     """JSB chorales in quarter notes; Nottingham, MuseData and Piano-midi.de in eighth notes."""
     root: str | None = None

@@ -5,10 +5,11 @@ what nobody varies is not a field. `task.kind` selects the class, which says whi
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from crnn_audio.config.fields import allowed
 from crnn_audio.config.sections import Data, Network, Optim, Section, Task, Train
 
 
@@ -62,8 +63,8 @@ def recipe_class(data: Any, kinds: Kinds) -> type[Recipe]:
     return next(of_corpus, next(iter(kinds.values())))
 
 
-def corpora_of(recipe: type[Recipe]) -> tuple[Any, ...]:
+def corpora_of(recipe: type[Recipe]) -> list[Any]:
     """The corpora that a class of recipes may name."""
     section = recipe.model_fields["data"].annotation
     assert section is not None, "every class of recipes has data"
-    return get_args(section.model_fields["corpus"].annotation)
+    return allowed(section.model_fields["corpus"])

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import CausalNetwork, Count, Data, Fraction, RecurrentLayers, Task
 
@@ -23,7 +24,7 @@ class TextTask(Task):
 class TextData(Data):
     """The text and how it is batched."""
 
-    corpus: Literal["tinyshakespeare", "alice", "text_file"]
+    corpus: Annotated[str, CorpusOf("text")]
     """A known text, or `text_file`: your own text, the UTF-8 file `root`; its last tenth is the dev split."""
     root: str | None = None
     """Folder of the corpus. Default: $CRNN_AUDIO_DATA/<corpus>, then data/<corpus>, then a download."""

@@ -1,4 +1,4 @@
-"""From tunes in ABC to those that a corpus keeps: one melody, one metre, every bar full, none twice."""
+"""From tunes in ABC to those that a corpus keeps: one melody, one time signature, every bar full, none twice."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,43 +9,42 @@ from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import events
 from crnn_audio.symbolic.abc import AbcTune
-from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.counting import bars_of
+from crnn_audio.symbolic.bars import full_bars_of
 from crnn_audio.symbolic.score import Note
+from crnn_audio.symbolic.ticks import ticks
 
 SHORTEST = 4
 """Bars of a tune that is kept."""
 
 
 def melody(id: str, tune: AbcTune, style: str) -> Tune:
-    """The tune with its condition: key, metre and, where it is not "", style.
+    """The tune with its condition: key, time signature and, where it is not "", style.
 
     Raises:
-        DataError: it has no or several metres or keys, several voices, bars that are not full, fewer than four of
-            them, or notes that `events` cannot hold.
+        DataError: it has no or several time signatures or keys, several voices, bars that are not full, fewer than four
+            of them, or notes that `events` cannot hold.
     """
     score = tune.score
-    if not score.metres:
-        raise DataError("it tells no metre")
+    if not score.time_signatures:
+        raise DataError("it has no time signature")
     if not score.keys:
-        raise DataError("it tells no key")
-    metres = {(metre.beats, metre.beat_type) for metre in score.metres}
-    if len(metres) > 1:
-        raise DataError("its metre changes")
-    if len(score.metres) > 1:
+        raise DataError("it has no key")
+    if len({(one.beats, one.beat_type) for one in score.time_signatures}) > 1:
+        raise DataError("its time signature changes")
+    if len(score.time_signatures) > 1:
         raise DataError("its bars are not all full")
     if len(score.keys) > 1:
         raise DataError("its key changes")
     if len(score.parts) > 1:
         raise DataError("it has several voices")
-    if bars_of(score).at(ticks(score.end) - 1).number < SHORTEST:
+    if full_bars_of(score).at(ticks(score.end) - 1).index < SHORTEST:
         raise DataError(f"it has fewer than {SHORTEST} bars")
     score = replace(score, parts=(replace(score.parts[0], notes=_tops(score.parts[0].notes)),))
     try:
         events.encode(score)
     except DataError as error:
         raise DataError(f"it is no melody that events hold: {error}") from None
-    condition = {"key": str(score.keys[0]), "metre": str(score.metres[0])}
+    condition = {"key": str(score.keys[0]), "metre": str(score.time_signatures[0])}
     return Tune(id, score, condition | ({"style": style} if style else {}))
 
 

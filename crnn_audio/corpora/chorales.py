@@ -17,9 +17,9 @@ from crnn_audio.corpora.music21_package import repertory
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales
-from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.counting import bars_of
-from crnn_audio.symbolic.score import MODES, Key, Metre, Note, Part, Score, on_tick
+from crnn_audio.symbolic.bars import full_bars_of
+from crnn_audio.symbolic.score import MODES, Key, Note, Part, Score, TimeSignature
+from crnn_audio.symbolic.ticks import on_tick, ticks
 
 NAME = "chorales"
 KIND = "music"
@@ -36,7 +36,7 @@ FINALS = {7 * -sharps % 12: mode for mode, sharps in MODES.items() if mode not i
 
 
 def read_splits(folder: Path) -> dict[str, list[Tune]]:
-    """The chorales by split; each is told its key and its metre.
+    """The chorales by split; each is told its key and its time signature.
 
     Raises:
         DataError: the folder does not hold what `obtain` writes.
@@ -78,7 +78,9 @@ def _without_copies(scores: dict[str, Score], left_out: dict[str, str]) -> tuple
             left_out[id] = f"the same chorale as {same[0]}"
         else:
             score = scores[id]
-            kept.append(Tune(id, score, {"key": str(score.keys[0]), "metre": str(score.metres[0])}, ids[first]))
+            kept.append(
+                Tune(id, score, {"key": str(score.keys[0]), "metre": str(score.time_signatures[0])}, ids[first])
+            )
     return kept, left_out
 
 
@@ -109,12 +111,12 @@ def score_of(parts: list[Any], title: str) -> Score:
     score = Score(
         voices,
         title,
-        metres=_metres(soprano),
+        time_signatures=_time_signatures(soprano),
         pickup=on_tick(opening) if opening < full else 0.0,
         fermatas=_fermatas(soprano, voices[0]),
     )
     key = _key(soprano, voices[-1])
-    bars = bars_of(score)
+    bars = full_bars_of(score)
     for measure in measures:
         begin, end = ticks(float(measure.offset)), ticks(float(measure.offset + measure.duration.quarterLength))
         if end > bars.at(begin).end:
@@ -133,10 +135,10 @@ def _notes(part: Any) -> tuple[Note, ...]:
     )
 
 
-def _metres(part: Any) -> tuple[Metre, ...]:
+def _time_signatures(part: Any) -> tuple[TimeSignature, ...]:
     found = [(on_tick(sign.offset), sign.ratioString) for sign in part.flatten().getElementsByClass("TimeSignature")]
     return tuple(
-        Metre(start, *map(int, ratio.split("/")))
+        TimeSignature(start, *map(int, ratio.split("/")))
         for number, (start, ratio) in enumerate(found)
         if not number or ratio != found[number - 1][1]
     )

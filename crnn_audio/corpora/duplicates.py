@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Int
 
-from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.counting import bars_of
+from crnn_audio.symbolic.bars import full_bars_of
 from crnn_audio.symbolic.score import Part, Score
+from crnn_audio.symbolic.ticks import ticks
 
 OPENING = 4
 """Bars, from the first bar line on, that tell a melody."""
@@ -45,7 +45,7 @@ def _root(first: list[int], index: int) -> int:
 
 def same_piece(one: Score, two: Score) -> bool:
     """Whether all parts agree nearly everywhere, transposed; an ornament more or less does not matter."""
-    bars = [bars_of(score).at(max(ticks(score.end) - 1, 0)).number for score in (one, two)]
+    bars = [full_bars_of(score).at(max(ticks(score.end) - 1, 0)).index for score in (one, two)]
     if len(one.parts) != len(two.parts) or abs(bars[0] - bars[1]) > 1:
         return False
     length = max(min(bars), 1)
@@ -62,9 +62,9 @@ def _alike(differences: Int[np.ndarray, "N P"], farthest: int) -> np.ndarray:
 
 def _pitches(part: Part, score: Score, bars: int) -> Int[np.ndarray, " P"]:
     """The pitches at evenly spread places of so many bars from the first bar line on; in a rest the last one's."""
-    count = bars_of(score)
-    numbered = [count.bar(number + bool(score.pickup)) for number in range(bars)]
-    places = np.concatenate([bar.start + np.arange(PER_BAR) * bar.length / PER_BAR for bar in numbered])
+    every = full_bars_of(score)
+    chosen = [every.bar(number + bool(score.pickup)) for number in range(bars)]
+    places = np.concatenate([bar.start + np.arange(PER_BAR) * bar.length / PER_BAR for bar in chosen])
     starts = np.array([ticks(note.start) for note in part.notes])
     pitches = np.array([note.pitch for note in part.notes] or [0])
     return pitches[np.maximum(np.searchsorted(starts, places, side="right") - 1, 0)]

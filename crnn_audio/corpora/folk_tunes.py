@@ -31,7 +31,7 @@ SPELLINGS = {"slipjig": "slip jig", "fling": "highland fling"}
 
 
 def read_splits(folder: Path) -> dict[str, list[Tune]]:
-    """The tunes by split; each is told its key, metre, close and, mostly, style.
+    """The tunes by split; each is told its key, time signature, close and, mostly, style.
 
     Raises:
         DataError: the folder does not hold what `obtain` writes.

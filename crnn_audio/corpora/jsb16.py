@@ -36,7 +36,7 @@ Pitches = Int[np.ndarray, "T 4"]
 
 
 def read_splits(folder: Path) -> dict[str, list[Tune]]:
-    """The pieces by split; nothing is told of them, not even a metre.
+    """The pieces by split; nothing is told of them, not even a time signature.
 
     Raises:
         DataError: the folder holds neither file; it is damaged; a piece is not of four voices, ends in silence or has a

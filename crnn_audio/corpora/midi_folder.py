@@ -52,7 +52,7 @@ def read_splits(folder: Path, kind: str = "melody") -> dict[str, list[Tune]]:
 
 
 def read(folder: Path, kind: str = "melody") -> Found:
-    """The pieces, made to fit a "melody" or a "chorale"; each is told its key and metre where the file tells them.
+    """The pieces, made to fit a "melody" or a "chorale", each with its key and time signature where the file has them.
 
     Raises:
         DataError: there is no such folder, no file of music in it, or more than half of them cannot be used.
@@ -102,12 +102,12 @@ def _tune(source: abc.Source) -> Score:
 
 
 def _file(path: Path) -> Score:
-    return files.read(path).score
+    return files.load(path).score
 
 
 def _condition(score: Score) -> dict[str, str]:
     key = {"key": str(score.keys[0])} if score.keys else {}
-    return key | ({"metre": str(score.metres[0])} if score.metres else {})
+    return key | ({"metre": str(score.time_signatures[0])} if score.time_signatures else {})
 
 
 def obtain(folder: Path, progress: Progress | None = None) -> None:

@@ -29,7 +29,7 @@ STYLES = {
 
 
 def read_splits(folder: Path) -> dict[str, list[Tune]]:
-    """The tunes by split; each is told its key, metre, close and, often, style.
+    """The tunes by split; each is told its key, time signature, close and, often, style.
 
     Raises:
         DataError: the folder does not hold ABC_cleaned/ with 1,034 tunes.

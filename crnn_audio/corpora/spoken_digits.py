@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from crnn_audio import audio
 from crnn_audio.batching import manifests
@@ -145,6 +144,8 @@ def _make_chunk(chunk: list[Utterance], folder: Path) -> list[Cut]:
 
 
 def _write(utterance: Utterance, speech: np.ndarray, folder: Path) -> Cut:
+    import soundfile  # here, so that naming the corpus needs no libsndfile
+
     waveform = _recorded(speech, np.random.default_rng((*utterance.key, 1)))
     path = folder / utterance.split / f"{utterance.id}.flac"
     soundfile.write(path, waveform, SAMPLE_RATE, subtype="PCM_16")

@@ -9,7 +9,8 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.batching.plan import key
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Score
+from crnn_audio.symbolic.score_json import of_json
 
 SHARE = 0.1
 """Of the families, in dev and in test each."""
@@ -19,7 +20,7 @@ TUNES, LEFT_OUT = "tunes.jsonl", "left_out.json"
 
 @dataclass(frozen=True)
 class Tune:
-    """A piece, and what is known of it: such as key "Em", metre "6/8", style "jig".
+    """A piece, and what is known of it: such as key "Em", time signature "6/8", style "jig".
 
     Pieces of one `family`, such as settings of one melody, share a split; by default a piece is a family of its own.
     """
@@ -100,15 +101,4 @@ def _anew(folder: Path) -> str:
 
 
 def _tune(found: dict[str, Any]) -> Tune:
-    score = dict(found["score"])
-    parts = tuple(
-        Part(part["name"], tuple(Note(**note) for note in part["notes"]), part["program"]) for part in score["parts"]
-    )
-    score |= {
-        "parts": parts,
-        "metres": tuple(Metre(**metre) for metre in score["metres"]),
-        "keys": tuple(Key(**key) for key in score["keys"]),
-        "chords": tuple(Chord(**chord) for chord in score["chords"]),
-        "fermatas": tuple(score["fermatas"]),
-    }
-    return Tune(found["id"], Score(**score), dict(found["condition"]), found["family"])
+    return Tune(found["id"], of_json(found["score"], complete=True), dict(found["condition"]), found["family"])

@@ -29,17 +29,14 @@ class DecoderState(Protocol):
     @property
     def path(self) -> Path:
         """The stable output of the open utterance, which later frames extend but never revise."""
-        ...
 
     @property
     def num_frames(self) -> int:
         """Frames decoded since the start of the stream."""
-        ...
 
     @property
     def num_blanks(self) -> int:
         """Blank frames since the last token."""
-        ...
 
 
 State = TypeVar("State", bound=DecoderState)
@@ -55,7 +52,6 @@ class Decoder(Protocol[State]):
         Raises:
             RunError: a log-probability is NaN.
         """
-        ...
 
     def step(self, log_probs: Float[Tensor, "u V"], state: State | None) -> State:
         """The state after the next frames of a stream; None begins one.
@@ -63,8 +59,6 @@ class Decoder(Protocol[State]):
         Raises:
             RunError: a log-probability is NaN.
         """
-        ...
 
     def finish(self, state: State) -> tuple[Path, State]:
         """The whole path of the open utterance, and the state in which the next utterance of the stream begins."""
-        ...

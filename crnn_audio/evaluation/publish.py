@@ -84,8 +84,8 @@ def _held_out(data: Data, corpus: str) -> tuple[str, ...]:
 def _copied(restored: Restored, out: Path, weights: str) -> Run:
     run, recipe = restored.run, restored.recipe
     typed = run.facts.get("command")
-    command = commands.placeless_command(typed, recipe) if isinstance(typed, str) else None
-    return runs.small_copy(run, out, config.dump(commands.placeless(recipe)), restored.assets, command, weights)
+    command = commands.portable_command(typed, recipe) if isinstance(typed, str) else None
+    return runs.small_copy(run, out, config.dump(commands.portable(recipe)), restored.assets, command, weights)
 
 
 def _scored(copy: Run, recipe: Any, data: Data, splits: tuple[str, ...]) -> tuple[Scores, ...]:

@@ -29,7 +29,6 @@ class Normalizer(Protocol):
 
     def __call__(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T F"]:
         """Normalised features with zeros as padding."""
-        ...
 
 
 class GlobalNorm(nn.Module):

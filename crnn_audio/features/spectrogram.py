@@ -36,13 +36,11 @@ class FrontEnd(Protocol):
 
     def num_frames(self, samples: Count) -> Count:
         """Frames of an utterance of so many samples."""
-        ...
 
     def __call__(
         self, waveforms: Float[Tensor, "B S"], lengths: Int[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B T F"], Int[Tensor, " B"]]:
         """Features with zeros as padding, and the frames of each utterance."""
-        ...
 
 
 class Fbank(nn.Module):

@@ -4,9 +4,10 @@ from collections.abc import Set
 from dataclasses import astuple, dataclass
 from operator import add
 
-from crnn_audio.metrics.moments import Moment, moments, ticks
-from crnn_audio.symbolic.barlines import bars
+from crnn_audio.metrics.moments import Moment, moments
+from crnn_audio.symbolic.bars import bars_of
 from crnn_audio.symbolic.score import Key, Score
+from crnn_audio.symbolic.ticks import ticks
 
 MAJOR, MINOR, DIMINISHED = frozenset({0, 4, 7}), frozenset({0, 3, 7}), frozenset({0, 3, 6})
 TRIADS = (MAJOR, MINOR, DIMINISHED, frozenset({0, 4}), frozenset({0, 3}))
@@ -49,7 +50,7 @@ class Endings:
         on_tonic: of the keyed, how many end with the tonic as the lowest note, which in a melody is the only one.
         on_tonic_chord: of the keyed, how many end with nothing but notes of the tonic's triad, the tonic itself among
             them unless there is one note alone.
-        barred: how many have a known metre.
+        barred: how many have a known time signature.
         full: of the barred, how many end with a bar, or short of it by the pickup.
     """
 
@@ -91,13 +92,14 @@ def endings(score: Score) -> Endings:
     if not found:
         return Endings()
     last, key = found[-1], key_at(score, score.end)
+    bars, end = bars_of(score), ticks(score.end)
     return Endings(
         pieces=1,
         keyed=key is not None,
         on_tonic=key is not None and min(tone.pitch for tone in last.tones) % 12 == key.tonic_pitch_class,
         on_tonic_chord=key is not None and key.has_chord(_classes(last)),
-        barred=bool(score.metres),
-        full=_is_full(score),
+        barred=bool(score.time_signatures),
+        full=bool(score.time_signatures) and bars.is_full(bars.at(end - 1), end),
     )
 
 
@@ -113,8 +115,3 @@ def is_triad(classes: Set[int]) -> bool:
 
 def _classes(moment: Moment) -> frozenset[int]:
     return frozenset(tone.pitch % 12 for tone in moment.tones)
-
-
-def _is_full(score: Score) -> bool:
-    end = ticks(score.end)
-    return any(end in (ticks(bar.end), ticks(bar.end) - ticks(score.pickup)) for bar in bars(score)[-1:])

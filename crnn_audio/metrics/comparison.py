@@ -83,7 +83,7 @@ def compare(
         training: what copies are looked for in.
 
     Raises:
-        DataError: a metre's bars last no time.
+        DataError: a time signature's bars last no time.
     """
     drawn = random.Random(seed).sample(list(corpus), min(len(generated), len(corpus)))
     both = [*generated, *drawn]
@@ -148,7 +148,7 @@ def _copied(name: str, one: Sequence[Passage], other: Sequence[Passage]) -> list
 
 
 def _length(passages: Sequence[Passage], of: Callable[[Iterable[float]], float]) -> str:
-    """In bars, or in quarter notes where the metre of a piece is not known."""
+    """In bars, or in quarter notes where the time signature of a piece is not known."""
     bars = [passage.bars for passage in passages if passage.bars is not None]
     if not passages:
         return "-"

@@ -13,8 +13,9 @@ from jaxtyping import Bool, Int
 
 from crnn_audio.metrics.lines import top_notes
 from crnn_audio.metrics.moments import Moment, moments
-from crnn_audio.symbolic.barlines import metre_at
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Part, Score
+from crnn_audio.symbolic.bars import bars_of
+from crnn_audio.symbolic.score import Part, Score
+from crnn_audio.symbolic.ticks import quarters
 
 Places = Int[np.ndarray, " N"]
 
@@ -25,7 +26,7 @@ class Passage:
 
     Args:
         quarters: how long it is; 0 where there is none.
-        bars: the same in bars, by the metre where it begins; None where a piece has no metre.
+        bars: the same in bars, by the time signature where it begins; None where a piece has no time signature.
         start: quarter notes from the beginning of the piece.
         source: which of the other pieces has it, from 0; None where none has.
         source_start: quarter notes from that piece's beginning.
@@ -60,7 +61,7 @@ def longest_copies(pieces: Sequence[Score], training: Sequence[Score]) -> list[P
         if passage.quarters:
             source = int(np.searchsorted(starts, place, side="right")) - 1
             begin = cut[source][(place - int(starts[source])) // 2].start
-            passage = replace(passage, source=source, source_start=begin / TICKS_PER_QUARTER)
+            passage = replace(passage, source=source, source_start=quarters(begin))
         found.append(passage)
     return found
 
@@ -131,14 +132,15 @@ def _common(levels: Sequence[Places], one: Places, other: Places) -> Places:
 
 def _longest(score: Score, piece: Sequence[Moment], lengths: Places, places: Places) -> tuple[Passage, int]:
     """The longest passage of a piece, without its source, and the place where training has it."""
-    best, place = Passage(bars=0.0 if score.metres else None), 0
+    grid = bars_of(score) if score.time_signatures else None
+    best, place = Passage(bars=0.0 if grid else None), 0
     for index, symbols in enumerate(lengths[::2].tolist()):
         last = index + (symbols + 1) // 2 - 1
         last -= last > index and not piece[last].tones
         if last < index or not piece[index].tones:
             continue
-        start, end = piece[index].start / TICKS_PER_QUARTER, piece[last].end / TICKS_PER_QUARTER
+        start, end = quarters(piece[index].start), quarters(piece[last].end)
         if end - start > best.quarters:
-            bars = (end - start) / metre_at(score, start).bar if score.metres else None
+            bars = (end - start) / quarters(grid.at(piece[index].start).length) if grid else None
             best, place = Passage(end - start, bars, start), int(places[2 * index])
     return best, place

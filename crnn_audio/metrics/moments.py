@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Score
+from crnn_audio.symbolic.score import Score
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
 
 class Tone(NamedTuple):
@@ -43,8 +44,3 @@ def moments(score: Score) -> list[Moment]:
         for place in range(places.get(start, 0), places.get(end, 0)) if start < end else ():
             sounding[place].append(Tone(part, pitch, times[place] == start))
     return [Moment(start, end, tuple(sorted(sounding[place]))) for place, (start, end) in enumerate(pairwise(times))]
-
-
-def ticks(quarters: float) -> int:
-    """The nearest time that is kept, as an integer."""
-    return round(quarters * TICKS_PER_QUARTER)

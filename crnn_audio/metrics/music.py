@@ -7,10 +7,10 @@ from operator import add
 
 from crnn_audio.metrics.cadences import Cadences, Endings, cadences, endings, key_at
 from crnn_audio.metrics.lines import Line, line
-from crnn_audio.metrics.moments import ticks
 from crnn_audio.metrics.voices import VoiceLeading, voice_leading
-from crnn_audio.symbolic.barlines import bars
+from crnn_audio.symbolic.bars import bars_of
 from crnn_audio.symbolic.score import Score
+from crnn_audio.symbolic.ticks import ticks
 
 Placed = tuple[int, int, int, int]
 """Part, ticks from the bar's beginning, ticks, pitch."""
@@ -21,7 +21,7 @@ class Returns:
     """Bars that return, and notes over bar lines; counts of several pieces add up with `+`.
 
     Args:
-        bars: those in which a note begins, of pieces whose metre is known.
+        bars: those in which a note begins, of pieces whose time signature is known.
         returned: how many of these have the very notes of an earlier bar of the piece, in all parts.
         notes: of these pieces.
         held: how many of the notes last over a bar line.
@@ -83,7 +83,7 @@ def figures(scores: Sequence[Score]) -> Figures:
     """The figures of all pieces together; every count is a sum over pieces.
 
     Raises:
-        DataError: a metre's bars last no time.
+        DataError: a time signature's bars last no time.
     """
     columns = range(max((len(score.parts) for score in scores), default=0))
     return Figures(
@@ -120,18 +120,17 @@ def returns(score: Score) -> Returns:
     """Which bars of a piece return, and which notes go over bar lines."""
     seen: set[frozenset[Placed]] = set()
     found = Returns()
-    for bar in bars(score):
-        begins, ends = ticks(bar.start), ticks(bar.end)
+    for bar in bars_of(score).until(ticks(score.end)) if score.time_signatures else ():
         inside = [
             (index, note)
             for index, part in enumerate(score.parts)
             for note in part.notes
-            if begins <= ticks(note.start) < ends
+            if bar.start <= ticks(note.start) < bar.end
         ]
         content = frozenset(
-            (part, ticks(note.start) - begins, ticks(note.duration), note.pitch) for part, note in inside
+            (part, ticks(note.start) - bar.start, ticks(note.duration), note.pitch) for part, note in inside
         )
-        held = sum(ticks(note.end) > ends for _, note in inside)
+        held = sum(ticks(note.end) > bar.end for _, note in inside)
         found += Returns(bool(inside), bool(inside) and content in seen, len(inside), held)
         seen.add(content)
     return found

@@ -27,11 +27,9 @@ class Item(Protocol):
     @property
     def rank(self) -> tuple[float, ...]:
         """The greater, the worse; an item whose rank is all zeros has no errors and is not listed."""
-        ...
 
     def lines(self) -> list[str]:
         """How it is listed for people."""
-        ...
 
 
 @runtime_checkable
@@ -41,11 +39,9 @@ class Sample(Protocol):
     @property
     def text(self) -> str:
         """What a terminal shows of it; empty for music."""
-        ...
 
     def save(self, stem: Path) -> None:
         """Writes it to files of this name and suffixes of its own."""
-        ...
 
 
 @dataclass(frozen=True)

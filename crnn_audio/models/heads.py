@@ -123,7 +123,6 @@ class Head(Protocol):
 
     def __call__(self, frames: Float[Tensor, "B U H"], lengths: Int[Tensor, " B"], /) -> Tensor:
         """Its outputs."""
-        ...
 
 
 class InterCtcHead(nn.Module):

@@ -1,8 +1,8 @@
-"""How a voice's next pitch hangs on what sounds with it and before it: by intervals, so that one key teaches all.
+"""How a voice's next pitch depends on the pitches with it and before it: by intervals, the same in every key.
 
 A softmax over pitches alone must learn each chord again in every key. Here the hidden layer of a voice weighs distances
-in place of pitches: from the voice's last note, from each other voice as far as it is known in the new row, from what
-is recalled. Which step of two voices leads from which interval to which has a weight of its own, as parallels need.
+in place of pitches: from the voice's last note, from each other voice as far as it is known in the new row, from the
+copy context. Each step of two voices from one interval to another has a weight of its own, which parallels need.
 """
 
 from collections.abc import Sequence
@@ -18,34 +18,34 @@ from crnn_audio.symbolic.representation import PitchColumn
 
 OCTAVE = 12
 CLASSES = OCTAVE + 1
-"""Intervals without octaves, after 0 where one of two pitches is missing."""
+"""Intervals modulo an octave, after 0 where one of two pitches is missing."""
 MOTIONS = 4
 """Of a voice into the new row: not known (or silent), held or repeated, up, down."""
 
 
 @dataclass(frozen=True)
 class Chord:
-    """Of each voice the pitch before a row, that in it as far as it is known, and those recalled.
+    """Of each voice the pitch before a row, the pitch in it as far as it is known, and those of the copy context.
 
-    Pitches are counted from the lowest, 0; below it there is none. `came` has the interval of each voice with each
-    other before the row.
+    Pitches are counted from the lowest, 0; -1 is none. `earlier` has the interval of each voice with each other before
+    the row.
     """
 
     before: Int[Tensor, "B U Q"]
     now: Int[Tensor, "B U Q"]
-    recalled: tuple[Int[Tensor, "B U R"], ...]
-    came: Int[Tensor, "B U Q Q"]
+    copied: tuple[Int[Tensor, "B U R"], ...]
+    earlier: Int[Tensor, "B U Q Q"]
 
     @classmethod
-    def of(cls, known: Int[Tensor, "B U N"], voices: Sequence[PitchColumn]) -> "Chord":
-        """What is known before rows are drawn."""
-        before = torch.stack([known[:, :, one.before] - one.first_pitch for one in voices], dim=-1).clamp(min=-1)
-        recalled = tuple((known[:, :, list(one.recalled)] - one.first_pitch).clamp(min=-1) for one in voices)
-        came = _interval(before.unsqueeze(-1), before.unsqueeze(-2))
-        chord = cls(before, torch.full_like(before, -1), recalled, came)
+    def of(cls, inputs: Int[Tensor, "B U N"], voices: Sequence[PitchColumn]) -> "Chord":
+        """The chords before rows are predicted, from the front's inputs for them."""
+        before = torch.stack([inputs[:, :, one.before] - one.first_pitch for one in voices], dim=-1).clamp(min=-1)
+        copied = tuple((inputs[:, :, list(one.recalled)] - one.first_pitch).clamp(min=-1) for one in voices)
+        earlier = _interval(before.unsqueeze(-1), before.unsqueeze(-2))
+        chord = cls(before, torch.full_like(before, -1), copied, earlier)
         for index, voice in enumerate(voices):
             if voice.given is not None:
-                chord = chord.with_voice(index, voice, known[:, :, voice.given])
+                chord = chord.with_voice(index, voice, inputs[:, :, voice.given])
         return chord
 
     def with_voice(self, index: int, voice: PitchColumn, tokens: Int[Tensor, "B U"]) -> "Chord":
@@ -59,17 +59,17 @@ class Chord:
 
 
 class Intervals(nn.Module):
-    """What one voice of a chord hears of the others, and what its tokens gain by their distances from what sounds.
+    """One voice of a chord: inputs from the other voices, and gains of its tokens by their distances from them.
 
-    Its tables have many rows for each other voice, or for each two of them, one after the other: a small network is
-    quick where it looks up much at once.
+    Its tables have many rows for each other voice, or for each two of them, one after the other: one large look-up is
+    faster than several small ones.
 
     Args:
-        voices: of the chord, alike in their tokens.
-        index: which of them this is.
+        voices: of the chord, with the same tokens.
+        index: the voice's place among them.
         num_tokens: of its column.
         hidden_size: units of its hidden layer.
-        gain: how much a weight of a step counts: the higher, the sooner is learned what is rare and never allowed.
+        gain: factor of the weights of steps; a higher one learns steps that are rare or never occur sooner.
     """
 
     others: Tensor
@@ -106,25 +106,25 @@ class Intervals(nn.Module):
             self.register_buffer(name, torch.tensor(numbers, dtype=torch.long), persistent=False)
 
     def rows_of(self, chord: Chord) -> Int[Tensor, "B U W"]:
-        """The tables' rows for how each other voice moves against this one, and for the chord that each two make."""
+        """The tables' rows for the motion of each other voice against this one, and for the chord of each two."""
         before, now = (one.index_select(-1, self.others) for one in (chord.before, chord.now))
-        came = chord.came[:, :, self.index].index_select(-1, self.others)
+        earlier = chord.earlier[:, :, self.index].index_select(-1, self.others)
         motion = (1 + (now != before).long() + (now < before)) * (now >= 0)
         sounding = _interval(chord.now.index_select(-1, self.uppers), chord.now.index_select(-1, self.lowers))
-        return torch.cat([came * MOTIONS + motion, sounding], dim=-1) + self.table_starts
+        return torch.cat([earlier * MOTIONS + motion, sounding], dim=-1) + self.table_starts
 
     def hidden(self, rows: Int[Tensor, "B U W"]) -> Float[Tensor, "B U M"]:
-        """What is added to the hidden layer: how the known voices moved against this one, and the chord they make."""
+        """What is added to the hidden layer, by the motion of the known voices against this one and their chord."""
         return F.embedding(rows, self.vectors).sum(dim=2)
 
     def gains(self, hidden: Float[Tensor, "B U M"], chord: Chord, rows: Int[Tensor, "B U W"]) -> Float[Tensor, "B U V"]:
         """What is added to the logits of the voice's tokens; a held note counts as its pitch does, among the others.
 
-        A pitch gains by its distance from each reference that there is: the voice's last note, the others, what is
-        recalled; from the others also by the interval that it makes with them, and that it comes from.
+        A pitch gains by its distance from each known reference: the voice's last note, the other voices, the copy
+        context; with the others also by the interval that it makes with them and the interval before it.
         """
         own = chord.before[:, :, self.index : self.index + 1]
-        references = torch.cat([own, chord.now.index_select(-1, self.others), chord.recalled[self.index]], dim=-1)
+        references = torch.cat([own, chord.now.index_select(-1, self.others), chord.copied[self.index]], dim=-1)
         weights = self.distances(hidden).reshape(*references.shape, -1)
         steps = F.embedding(rows[:, :, : self.num_others], self.steps).index_select(-1, self.classes)
         weights = weights + F.pad(self.gain * steps, (0, 0, 1, self.num_references - 1 - self.num_others))

@@ -34,7 +34,7 @@ class NadeHead(nn.Module):
         self.hidden_size = hidden_size
         self.linear = nn.Linear(input_size, hidden_size + num_keys)
         nn.init.constant_(self.linear.bias[hidden_size:], -3.0)
-        self.told = nn.Parameter(torch.randn(num_keys, hidden_size))
+        self.key_vectors = nn.Parameter(torch.randn(num_keys, hidden_size))
         self.weight = nn.Parameter(torch.randn(num_keys, hidden_size) * hidden_size**-0.5)
         self.dropout = nn.Dropout(dropout)
 
@@ -65,7 +65,7 @@ class NadeHead(nn.Module):
         below, most = upto - keys.long(), int(upto.max()) if keys.numel() else 0
         frame, key = keys.nonzero(as_tuple=True)
         added = first.new_zeros(len(keys), most + 1, first.shape[-1])
-        added = added.index_put((frame, below[frame, key] + 1), self.told[key])
+        added = added.index_put((frame, below[frame, key] + 1), self.key_vectors[key])
         states = self.dropout(F.relu(first.unsqueeze(1) + added.cumsum(dim=1)))
         logits: Tensor = (states @ self.weight.T).gather(1, below.unsqueeze(1)).squeeze(1) + own
         return logits
@@ -80,7 +80,7 @@ class NadeHead(nn.Module):
         """Keys sampled one by one with a number in [0, 1) each, and their probabilities given the keys below."""
         hidden, own = self._parts(frames)
         keys, probabilities = list[Tensor](), list[Tensor]()
-        for key, added in enumerate(self.told):
+        for key, added in enumerate(self.key_vectors):
             logit = (self.dropout(F.relu(hidden)) * self.weight[key]).sum(dim=-1) + own[..., key]
             probabilities.append(logit.sigmoid())
             keys.append((uniforms[..., key] < probabilities[-1]).to(frames.dtype))
@@ -94,10 +94,10 @@ class NadeHead(nn.Module):
         where keys depend strongly on one another.
         """
         generator = torch.Generator().manual_seed(0)
-        uniforms = torch.rand(SAMPLES, len(self.told), generator=generator, dtype=torch.float64).to(frames)
+        uniforms = torch.rand(SAMPLES, len(self.key_vectors), generator=generator, dtype=torch.float64).to(frames)
         outputs, size = frames.flatten(0, 1), BLOCK // SAMPLES
         means = [self._mean(outputs[at : at + size], uniforms) for at in range(0, len(outputs) or 1, size)]
-        return torch.cat(means).reshape(*frames.shape[:2], len(self.told))
+        return torch.cat(means).reshape(*frames.shape[:2], len(self.key_vectors))
 
     def _mean(self, frames: Float[Tensor, "N D"], uniforms: Float[Tensor, "R K"]) -> Float[Tensor, "N K"]:
         each = (len(frames), len(uniforms), -1)

@@ -69,7 +69,6 @@ class Assets(Protocol):
 
     def save(self, folder: Path) -> None:
         """Writes its files into a run directory."""
-        ...
 
 
 @runtime_checkable
@@ -82,23 +81,18 @@ class Task(Protocol):
     @property
     def model(self) -> Any:
         """The network, whose weights a run keeps; its head has a NAME."""
-        ...
 
     def advance(self, batch: Any, carry: Any) -> "tuple[Tensor, Any]":
         """The loss with gradient, and the state for the batch after it, or None; `carry` is that of the one before."""
-        ...
 
     def to(self, device: Any) -> Any:
         """Moves it to a device."""
-        ...
 
     def train(self, mode: bool = True) -> Any:
         """Training or evaluation mode."""
-        ...
 
     def eval(self) -> Any:
         """Evaluation mode."""
-        ...
 
 
 @runtime_checkable
@@ -107,11 +101,9 @@ class Batches(Protocol):
 
     def num_steps(self, epoch: int) -> int:
         """Steps of an epoch."""
-        ...
 
     def steps(self, epoch: int, start: int) -> Iterator[Sequence[Any]]:
         """This process's parts of each global batch, from step `start` on."""
-        ...
 
 
 @dataclass(frozen=True)

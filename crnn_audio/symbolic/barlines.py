@@ -1,50 +1,58 @@
-"""The bars that a piece takes, by its metres and its pickup, whatever they are: for pictures and statistics."""
+"""The time signatures of a `Score` and its pickup, from where both are written and where bar lines stand."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import pairwise
 
-from crnn_audio.errors import DataError
-from crnn_audio.symbolic.score import Metre, Score, on_tick
+from crnn_audio.symbolic.bars import needed_time_signatures
+from crnn_audio.symbolic.score import TimeSignature
+from crnn_audio.symbolic.ticks import nearest_tick, quarters
+
+Beats = tuple[int, int]
+"""A metre's beats and the note that is one of them."""
 
 
-@dataclass(frozen=True)
-class Bar:
-    """From `start` to `end`, in quarter notes; the first full bar is number 1, a pickup number 0.
+def time_signatures_and_pickup(
+    changes: list[tuple[Fraction, Beats | None]], lines: list[Fraction]
+) -> tuple[tuple[TimeSignature, ...], float]:
+    """The time signatures, and the quarter notes before the first full bar.
 
-    It is as long as its metre says, the last one too; only a pickup and a bar that another metre interrupts are not.
+    A bar line within a bar, as a repeat sign often is, is no bar's beginning. One that a full bar follows is, and is
+    then kept as the same time signature anew, as after a bar that is short.
+
+    Args:
+        changes: where a time signature begins, sorted, in quarter notes; None is music without one.
+        lines: where bar lines stand, sorted; the last one is the end of the music.
     """
-
-    number: int
-    start: float
-    end: float
-    metre: Metre
-
-
-def bars(score: Score) -> list[Bar]:
-    """Those that it takes to hold every note; none where no metre is known.
-
-    Raises:
-        DataError: a metre's bars last no time.
-    """
-    if not score.metres:
-        return []
-    found: list[Bar] = []
-    start, last = 0.0, score.end
-    while start < last:
-        metre = metre_at(score, start)
-        length = score.pickup if score.pickup > 0 and not found else metre.bar
-        end = min([on_tick(start + length), *(later.start for later in score.metres if later.start > start)])
-        found.append(Bar(len(found) + (score.pickup <= 0), start, end, metre))
-        start = end
-    return found
+    pickup = _pickup(changes, lines)
+    found: list[TimeSignature] = []
+    for (start, beats), stop in zip(changes, [*(start for start, _ in changes[1:]), lines[-1]], strict=True):
+        if beats is not None:
+            first = pickup if start == 0 else start
+            found += [_time_signature(place, beats) for place in (start, *_anew(first, stop, lines, _bar(beats)))]
+    kept = quarters(nearest_tick(pickup))
+    return needed_time_signatures(found, kept), kept
 
 
-def metre_at(score: Score, quarter: float) -> Metre:
-    """The one that holds there; before the first, the first, of which there must be one.
+def _pickup(changes: list[tuple[Fraction, Beats | None]], lines: list[Fraction]) -> Fraction:
+    beats, first = changes[0][1] if changes else None, lines[0]
+    if beats is None or first == lines[-1] or first >= _bar(beats) or _bar(beats) in lines:
+        return Fraction(0)
+    return first
 
-    Raises:
-        DataError: its bars last no time.
-    """
-    metre = next((one for one in reversed(score.metres) if one.start <= quarter), score.metres[0])
-    if metre.beats < 1 or metre.beat_type < 1:
-        raise DataError(f"a metre of {metre} at quarter {metre.start:g}; both its numbers should be 1 or more.")
-    return metre
+
+def _anew(first: Fraction, stop: Fraction, lines: list[Fraction], bar: Fraction) -> Iterator[Fraction]:
+    """The bar lines off the bars counted from `first` that a full bar follows."""
+    within = [line for line in lines if first < line <= stop]
+    for line, after in pairwise(within):
+        if (line - first) % bar and after - line == bar:
+            yield line
+            first = line
+
+
+def _bar(beats: Beats) -> Fraction:
+    return Fraction(4 * beats[0], beats[1])
+
+
+def _time_signature(start: Fraction, beats: Beats) -> TimeSignature:
+    return TimeSignature(quarters(nearest_tick(start)), *beats)

@@ -1,100 +1,225 @@
-"""Where the bar lines of a piece stand: its grid of bars, from its metres and its pickup, in exact arithmetic."""
+"""The bars of a piece: where each begins and ends, by its time signatures and its pickup, in exact arithmetic."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import count, pairwise, takewhile
 
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Metre, Score
+from crnn_audio.errors import DataError
+from crnn_audio.symbolic.score import Score, TimeSignature
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, on_tick, ticks
 
 UNMEASURED = Fraction(4 * TICKS_PER_QUARTER)
-"""Where no metre is known, a bar for the eye is as long as four quarter notes."""
+"""Ticks of a bar where no time signature is known: those of four quarter notes."""
+LONGEST_BAR = 8 * TICKS_PER_QUARTER
+"""Ticks of the longest bar on a grid."""
+LONGEST_PICKUP = 64.0
+"""Quarter notes that a pickup stays below."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """From `start` to `end`, in ticks; `metre` is the one that begins with this bar, None if it is the last one's."""
+    """From `start` to `end`, in ticks.
 
+    Args:
+        index: counted from the beginning; 0 is the first bar, be it only a pickup.
+        length: ticks of a full bar of its time signature; a pickup, and a bar that another time signature interrupts,
+            are shorter.
+        time_signature: the one in force; None where none is known.
+    """
+
+    index: int
     start: int
     end: int
-    metre: Metre | None
+    length: int
+    time_signature: TimeSignature | None
 
 
-def ticks(quarters: float) -> int:
-    """The nearest tick."""
-    return round(quarters * TICKS_PER_QUARTER)
+@dataclass(frozen=True)
+class _Segment:
+    """Bars of one time signature: the index of the first, the tick where that would begin if it were full."""
+
+    index: int
+    start: Fraction
+    length: Fraction
+    time_signature: TimeSignature | None
 
 
-def nearest_tick(place: Fraction) -> int:
-    """Of a place in quarter notes; halves up."""
-    return (2 * TICKS_PER_QUARTER * place.numerator + place.denominator) // (2 * place.denominator)
+@dataclass(frozen=True)
+class Bars:
+    """The bars of a piece, on and on after its end; `pickup` is in ticks."""
+
+    segments: tuple[_Segment, ...]
+    pickup: int = 0
+
+    @property
+    def first_number(self) -> int:
+        """What musicians call the first bar: 1, or 0 if it is a pickup."""
+        return 0 if self.pickup > 0 else 1
+
+    def bar(self, index: int) -> Bar:
+        """The bar of that index."""
+        place = max(place for place, one in enumerate(self.segments) if one.index <= index)
+        segment, later = self.segments[place], self.segments[place + 1 : place + 2]
+        start = segment.start + (index - segment.index) * segment.length
+        end = min([round(start + segment.length), *(round(one.start) for one in later)])
+        return Bar(index, max(round(start), 0), end, round(segment.length), segment.time_signature)
+
+    def at(self, tick: int) -> Bar:
+        """The bar that a tick from 0 on lies in; a bar's last tick is the next one's first."""
+        segment = next(one for one in reversed(self.segments) if one.start <= tick)
+        return self.bar(segment.index + int((tick - segment.start) // segment.length))
+
+    def until(self, tick: int) -> list[Bar]:
+        """Those that begin before that tick."""
+        return list(takewhile(lambda bar: bar.start < tick, map(self.bar, count())))
+
+    def is_full(self, bar: Bar, tick: int) -> bool:
+        """Whether a piece may end there: at the bar's end, or short of it by the pickup, with which it is one bar."""
+        return tick in (bar.end, bar.end - self.pickup)
 
 
-def quarters(tick: int) -> float:
-    """As `Score` keeps it."""
-    return tick / TICKS_PER_QUARTER
+def bars_of(score: Score) -> Bars:
+    """The bars of any piece; its first time signature counts from the beginning.
 
-
-def bars(score: Score, end: int) -> list[Bar]:
-    """The bars that cover the ticks from 0 to `end`; one that a new metre or the end interrupts is short.
-
-    A pickup is a bar of its own.
+    Raises:
+        DataError: a time signature's bars last no time.
     """
-    metres = {ticks(metre.start): metre for metre in score.metres}
-    starts = [start for start in sorted({0, *metres}) if start < end]
-    found = []
-    for start, stop in pairwise([*starts, end]):
-        first = ticks(score.pickup) if start == 0 else 0
-        lines = _lines(start, stop, length(metres.get(start)), first)
-        found += [
-            Bar(one, two, metres.get(start) if one == start else None)
-            for one, two in zip([start, *lines], [*lines, stop], strict=True)
-        ]
-    return found
+    first = [replace(one, start=0.0) for one in score.time_signatures[:1]]
+    return _bars([*first, *score.time_signatures[1:]], score.pickup)
 
 
-def _lines(start: int, stop: int, bar: Fraction, first: int) -> list[int]:
-    """The bar lines strictly between, the first of them after a pickup of `first` ticks."""
-    lines, place = [], start + (Fraction(first) or bar)
-    while place < stop:
-        lines.append(round(place))
-        place += bar
-    return lines
+def full_bars_of(score: Score) -> Bars:
+    """As `bars_of`, of a piece whose bars are all full but for the pickup.
+
+    Raises:
+        DataError: the pickup is a bar or longer, or the time signature changes within a bar.
+    """
+    bars, name = bars_of(score), score.title or "the piece"
+    length = bar_length(bars.segments[0].time_signature)
+    if not 0 <= bars.pickup < length:
+        raise DataError(
+            f"{name}: a pickup of {score.pickup:g} quarters before bars of {_quarters(length):g}. "
+            "It should be shorter than a bar."
+        )
+    for before, segment in pairwise(bars.segments):
+        if (segment.start - before.start) % before.length:
+            raise DataError(
+                f"{name}: the time signature becomes {segment.time_signature} at quarter {_quarters(segment.start):g}, "
+                f"where a bar of {_quarters(before.length):g} quarters is not full. Correct the bar or the pickup."
+            )
+    return bars
 
 
-def length(metre: Metre | None) -> Fraction:
-    """Of a bar, in ticks; that of a metre finer than a tick is no whole number."""
-    if metre is None:
+def bars_on_grid(score: Score, unit: int) -> Bars:
+    """As `full_bars_of`, where bar lines are multiples of so many ticks, and bars no longer than eight quarters.
+
+    Raises:
+        DataError: they are not.
+    """
+    bars = full_bars_of(score)
+    for one in bars.segments:
+        if one.start % unit or one.length % unit or one.length > LONGEST_BAR:
+            raise DataError(
+                f"{score.title or 'the piece'}: bars of {_quarters(one.length):g} quarters after a pickup of "
+                f"{score.pickup:g}. Bars and pickup should be multiples of 1/{TICKS_PER_QUARTER // unit} of a quarter "
+                "note, and a bar eight quarters at most."
+            )
+    return bars
+
+
+def notated_bars(score: Score, end: int) -> list[Bar]:
+    """The bars that cover the ticks from 0 to `end`, the last one cut off there.
+
+    What stands before a first time signature that begins later has none.
+    """
+    bars = _bars(score.time_signatures, score.pickup).until(end)
+    return [replace(bar, end=min(bar.end, end)) for bar in bars]
+
+
+def _bars(time_signatures: Iterable[TimeSignature], pickup: float) -> Bars:
+    by_start = {ticks(one.start): one for one in time_signatures}
+    segments = _opening(by_start.get(0), ticks(pickup), min((start for start in by_start if start > 0), default=None))
+    for start in sorted(start for start in by_start if start > 0):
+        before = segments[-1]
+        index = before.index + -(-(start - before.start) // before.length)
+        segments.append(_Segment(index, Fraction(start), bar_length(by_start[start]), by_start[start]))
+    return Bars(tuple(segments), ticks(pickup))
+
+
+def _opening(time_signature: TimeSignature | None, pickup: int, change: int | None) -> list[_Segment]:
+    """The bars from the beginning on; a pickup that is longer than a bar comes before them."""
+    length = bar_length(time_signature)
+    if pickup <= length:
+        return [_Segment(0, pickup - length if pickup > 0 else Fraction(0), length, time_signature)]
+    long = _Segment(0, Fraction(0), Fraction(pickup), time_signature)
+    return (
+        [long]
+        if change is not None and change <= pickup
+        else [long, _Segment(1, Fraction(pickup), length, time_signature)]
+    )
+
+
+def bar_length(time_signature: TimeSignature | None) -> Fraction:
+    """Of a full bar, in ticks; with beats finer than a tick it is no whole number.
+
+    Raises:
+        DataError: it lasts no time.
+    """
+    if time_signature is None:
         return UNMEASURED
-    return Fraction(4 * TICKS_PER_QUARTER * metre.beats, metre.beat_type)
+    if time_signature.beats < 1 or time_signature.beat_type < 1:
+        raise DataError(
+            f"a time signature of {time_signature} at quarter {time_signature.start:g}; both its numbers should be 1 "
+            "or more."
+        )
+    return Fraction(4 * TICKS_PER_QUARTER * time_signature.beats, time_signature.beat_type)
 
 
-def needed_metres(metres: Iterable[Metre], pickup: float) -> tuple[Metre, ...]:
+def _quarters(tick: Fraction) -> float:
+    return float(tick / TICKS_PER_QUARTER)
+
+
+def needed_time_signatures(time_signatures: Iterable[TimeSignature], pickup: float) -> tuple[TimeSignature, ...]:
     """Sorted, of those that begin together the last, and none that changes nothing.
 
-    One that repeats the metre in force stays where it moves the bar lines.
+    One that repeats what is in force stays where it moves the bar lines.
     """
-    kept: list[Metre] = []
-    grid = Fraction(ticks(pickup))
-    for metre in _last_of_each(metres):
-        start = ticks(metre.start)
-        same = bool(kept) and (metre.beats, metre.beat_type) == (kept[-1].beats, kept[-1].beat_type)
-        if same and (start - grid) % length(metre) == 0:
+    kept: list[TimeSignature] = []
+    line = Fraction(ticks(pickup))
+    for one in {one.start: one for one in sorted(time_signatures, key=lambda one: one.start)}.values():
+        start = ticks(one.start)
+        same = bool(kept) and (one.beats, one.beat_type) == (kept[-1].beats, kept[-1].beat_type)
+        if same and (start - line) % bar_length(one) == 0:
             continue
-        kept.append(metre)
+        kept.append(one)
         if start or len(kept) > 1:
-            grid = Fraction(start)
+            line = Fraction(start)
     return tuple(kept)
 
 
-def needed_keys(keys: Iterable[Key]) -> tuple[Key, ...]:
-    """Sorted, of those that begin together the last, and none that repeats the one in force."""
-    kept: list[Key] = []
-    for key in {one.start: one for one in sorted(keys, key=lambda one: one.start)}.values():
-        if not kept or (key.sharps, key.mode) != (kept[-1].sharps, kept[-1].mode):
-            kept.append(key)
-    return tuple(kept)
+def parse_time_signature(name: str) -> TimeSignature:
+    """The time signature of a name such as "6/8".
+
+    Raises:
+        DataError: there is no such time signature.
+    """
+    beats, slash, beat_type = name.partition("/")
+    if slash and beats.isdigit() and int(beats) and beat_type in ("1", "2", "4", "8", "16", "32"):
+        return TimeSignature(0.0, int(beats), int(beat_type))
+    raise DataError(f"metre {name!r}: should be beats and the note they are counted in, such as 4/4 or 6/8.")
 
 
-def _last_of_each(metres: Iterable[Metre]) -> list[Metre]:
-    return list({metre.start: metre for metre in sorted(metres, key=lambda one: one.start)}.values())
+def parse_pickup(name: str) -> float:
+    """Quarter notes before the first whole bar, such as "0.5".
+
+    Raises:
+        DataError: this is no such number.
+    """
+    try:
+        pickup = on_tick(float(name))
+    except (ValueError, OverflowError):
+        pickup = -1.0
+    if not 0 <= pickup < LONGEST_PICKUP:
+        raise DataError(f"pickup {name!r}: should be quarter notes before the first whole bar, such as 0, 0.5 or 1.")
+    return pickup

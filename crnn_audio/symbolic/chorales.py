@@ -14,11 +14,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.counting import Bars, bars_of
+from crnn_audio.symbolic.bars import Bars, bars_on_grid
 from crnn_audio.symbolic.recall import Recall
 from crnn_audio.symbolic.representation import PitchColumn, every_token, told_before
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Note, Part, Score
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
 STEPS_PER_QUARTER = 4
 STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
@@ -94,14 +94,14 @@ def encode(score: Score) -> Tokens:
     Raises:
         DataError: it has fewer or more parts, or no notes; notes of a part overlap, are out of range or off the grid of
             sixteenths; a fermata begins where no step does; bars are of more than eight quarters, no whole sixteenths,
-            or not full where the metre changes. `fitting.to_chorale` mends most of this.
+            or not full where the time signature changes. `fitting.to_chorale` changes most of this.
     """
     name = score.title or "the piece"
     if len(score.parts) != len(VOICES):
         raise DataError(f"{name}: {len(score.parts)} parts; a chorale has four, soprano, alto, tenor and bass.")
     if not score.end:
         raise DataError(f"{name}: holds no notes.")
-    _bars(score, name)
+    bars_on_grid(score, STEP)
     steps = -(-ticks(score.end) // STEP)
     tokens = np.full((steps + 1, len(COLUMNS)), REST, dtype=np.int64)
     tokens[:, 0] = [ORDINARY] * steps + [END]
@@ -136,17 +136,6 @@ def encode_voice(notes: Sequence[Note], steps: int, where: str) -> Voice:
         tokens[begin // STEP] = FIRST_PITCH + note.pitch - LOWEST
         last = end
     return tokens
-
-
-def _bars(score: Score, name: str) -> Bars:
-    bars = bars_of(score)
-    for _, start, length in bars.stretches:
-        if start % STEP or length % STEP or length > LONGEST_BAR * STEP:
-            raise DataError(
-                f"{name}: bars of {length / TICKS_PER_QUARTER:g} quarters after a pickup of {score.pickup:g}. Bars and "
-                "pickup should be whole sixteenths, and a bar eight quarters at most."
-            )
-    return bars
 
 
 def decode(tokens: Tokens, about: Score) -> Score:
@@ -193,7 +182,7 @@ def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens 
 
 
 def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 29"]:
-    """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
+    """What is told before each row is drawn, of the time signatures, the pickup and the key of `about`."""
     found: np.ndarray = told_before(Places.first([about]), tokens[np.newaxis], len(TOLD))[0]
     return found
 
@@ -245,12 +234,12 @@ class Places:
 
     @classmethod
     def first(cls, abouts: Sequence[Score]) -> "Places":
-        """Before the first row of pieces of the metres, the pickups and the keys of these.
+        """Before the first row of pieces of the time signatures, the pickups and the keys of these.
 
         Raises:
             DataError: bars are too long or no whole sixteenths, or a pickup is.
         """
-        bars = tuple(_bars(about, about.title or "the piece") for about in abouts)
+        bars = tuple(bars_on_grid(about, STEP) for about in abouts)
         keys = tuple(next(iter(about.keys), None) for about in abouts)
         tonics = np.array([[key.tonic_pitch_class if key else -1] for key in keys])
         recall = Recall.of_nothing(len(bars), len(VOICES), STEPS_PER_QUARTER)
@@ -332,4 +321,4 @@ class Places:
 
 def _bar_of_row(bars: Bars, step: int) -> tuple[int, int, int]:
     bar = bars.at(step * STEP)
-    return bar.number, bar.start // STEP, bar.end // STEP
+    return bar.index, (bar.end - bar.length) // STEP, bar.end // STEP

@@ -13,7 +13,8 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.symbolic import home_keys
-from crnn_audio.symbolic.score import Key, parsed_key
+from crnn_audio.symbolic.keys import parse_key
+from crnn_audio.symbolic.score import Key
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Conditions:
     def listed(self, name: str) -> str:
         """The choices of a name, for people."""
         if name == "key" and self.at_home:
-            modes = [parsed_key(value).mode for value in self.values[name]]
+            modes = [parse_key(value).mode for value in self.values[name]]
             return "any key that is " + " or ".join(modes)
         return ", ".join(self.values[name])
 
@@ -152,7 +153,7 @@ def _told(name: str, value: str) -> str:
     if name != "key":
         return value
     try:
-        return str(home_keys.home(parsed_key(value)))
+        return str(home_keys.home(parse_key(value)))
     except DataError:
         return value
 
@@ -173,7 +174,7 @@ def transposed(condition: Mapping[str, str], semitones: int) -> dict[str, str]:
     """The same of a piece that is moved up, or down if negative: another key."""
     if "key" not in condition:
         return dict(condition)
-    return dict(condition) | {"key": str(moved(parsed_key(condition["key"]), semitones))}
+    return dict(condition) | {"key": str(moved(parse_key(condition["key"]), semitones))}
 
 
 def moved(key: Key, semitones: int) -> Key:

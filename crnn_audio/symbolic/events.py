@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.counting import Bars, bars_of
+from crnn_audio.symbolic.bars import Bars, bars_on_grid
 from crnn_audio.symbolic.recall import Recall
 from crnn_audio.symbolic.representation import PitchColumn, told_before
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Key, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Note, Part, Score
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
 BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4
 LOWEST, HIGHEST = 42, 102
@@ -69,10 +69,10 @@ def encode(score: Score) -> Tokens:
 
     Raises:
         DataError: it has several parts, none or no notes; notes that overlap, are out of range or off the grid of 24
-            places in a quarter note; bars of more than eight quarters, or one not full where the metre changes.
+            places in a quarter note; bars of more than eight quarters, or one that is not full.
     """
     name = score.title or "the piece"
-    spans, bars = _melody(score, name), _bars(score, name)
+    spans, bars = _melody(score, name), bars_on_grid(score, UNIT)
     rows: list[Row] = []
     now = 0
     for begin, end, event in spans:
@@ -105,17 +105,6 @@ def _melody(score: Score, name: str) -> list[tuple[int, int, int]]:
         spans.append((begin, end, FIRST_PITCH + note.pitch - LOWEST))
         last = end
     return spans
-
-
-def _bars(score: Score, name: str) -> Bars:
-    bars = bars_of(score)
-    for _, start, length in bars.stretches:
-        if start % UNIT or length % UNIT or length > LONGEST_BAR * UNIT:
-            raise DataError(
-                f"{name}: bars of {length / TICKS_PER_QUARTER:g} quarters after a pickup of {score.pickup:g}. Bars and "
-                "pickup should be whole 24ths of a quarter, and a bar eight quarters at most."
-            )
-    return bars
 
 
 def _rows(bars: Bars, begin: int, end: int, event: int) -> list[Row]:
@@ -185,7 +174,7 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
 
 
 def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 8"]:
-    """What is told before each row is drawn, of the metres, the pickup and the key of `about`."""
+    """What is told before each row is drawn, of the time signatures, the pickup and the key of `about`."""
     found: np.ndarray = told_before(Places.first([about]), tokens[np.newaxis], len(TOLD))[0]
     return found
 
@@ -235,12 +224,12 @@ class Places:
 
     @classmethod
     def first(cls, abouts: Sequence[Score]) -> "Places":
-        """Before the first row of melodies of the metres, the pickups and the keys of these.
+        """Before the first row of melodies of the time signatures, the pickups and the keys of these.
 
         Raises:
             DataError: bars are too long, or a pickup is.
         """
-        bars = tuple(_bars(about, about.title or "the piece") for about in abouts)
+        bars = tuple(bars_on_grid(about, UNIT) for about in abouts)
         keys = tuple(next(iter(about.keys), None) for about in abouts)
         tonics = np.array([key.tonic_pitch_class if key else -1 for key in keys])
         recall, zero = Recall.of_nothing(len(bars), len(COLUMNS), together=True), np.zeros(len(bars), dtype=np.int64)
@@ -308,7 +297,7 @@ class Places:
 
 def _bar(bars: Bars, number: int) -> tuple[int, int, int]:
     bar = bars.bar(number)
-    return bar.number, bar.start, bar.end
+    return bar.index, bar.end - bar.length, bar.end
 
 
 def _units(spans: Int[np.ndarray, " B"]) -> Int[np.ndarray, " B"]:

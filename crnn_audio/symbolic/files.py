@@ -5,13 +5,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from crnn_audio.errors import DataError
+from crnn_audio.errors import DataError, writing
 from crnn_audio.files import write_bytes
 from crnn_audio.symbolic.abc import from_abc, text_of, to_abc
 from crnn_audio.symbolic.losses import losses
 from crnn_audio.symbolic.midi import from_midi, to_midi
 from crnn_audio.symbolic.musicxml import from_musicxml, to_musicxml, to_mxl
-from crnn_audio.symbolic.reading import Reading
+from crnn_audio.symbolic.parsed import ParsedScore
 from crnn_audio.symbolic.score import Score
 from crnn_audio.symbolic.score_json import as_json, of_json
 
@@ -24,11 +24,11 @@ FORMS = {
     ".mxl": "MusicXML",
     ".json": "JSON",
 }
-"""What a file's name tells that it holds."""
+"""Formats by the suffixes of file names."""
 _TUNE = re.compile(rb"^[XK]:", re.MULTILINE)
 
 
-def read(path: str | Path) -> Reading:
+def load(path: str | Path) -> ParsedScore:
     """The piece in a file, by what it holds, else by its name; of several tunes in ABC the first.
 
     Raises:
@@ -41,7 +41,7 @@ def read(path: str | Path) -> Reading:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from None
     if not content.strip():
         raise DataError(f"{path}: the file is empty.")
-    form = _held(content) or FORMS.get(path.suffix.lower())
+    form = _format(content) or FORMS.get(path.suffix.lower())
     if form is None:
         raise DataError(f"{path}: not music that can be read, which is {_known()}.")
     try:
@@ -50,8 +50,8 @@ def read(path: str | Path) -> Reading:
         raise DataError(f"{path}: {error}") from None
 
 
-def _held(content: bytes) -> str | None:
-    """What the first bytes tell, or a tune's fields."""
+def _format(content: bytes) -> str | None:
+    """The format by the first bytes, or by a tune's fields."""
     start = content[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith(b"MThd") or (start.startswith(b"RIFF") and start[8:12] == b"RMID"):
         return "MIDI"
@@ -66,19 +66,19 @@ def _known() -> str:
     return "MIDI, ABC, MusicXML or JSON (" + ", ".join(FORMS) + ")"
 
 
-def write(score: Score, path: str | Path) -> tuple[str, ...]:
-    """Writes the piece as its file's name tells; what the format could not hold is told in sentences.
+def save(score: Score, path: str | Path) -> tuple[str, ...]:
+    """Writes the piece as its file's name says; what the format could not hold is returned in sentences.
 
-    What was written is read back and compared, so nothing is lost in silence.
+    What was written is read back and compared, so that every loss is reported.
 
     Raises:
-        DataError: a name that tells no format, a folder that cannot be written, a piece that cannot be, or an extra
+        DataError: a name that says no format, a folder that cannot be written, a piece that cannot be, or an extra
             that is not installed.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in FORMS:
-        raise DataError(f"{path}: its name should tell what to write: {_known()}.")
+        raise DataError(f"{path}: its name should say what to write: {_known()}.")
     form = FORMS[suffix]
     if form != "JSON" and not score.notes:
         raise DataError(f"{path}: there are no notes to write. JSON alone holds a silent piece.")
@@ -86,20 +86,18 @@ def write(score: Score, path: str | Path) -> tuple[str, ...]:
         content = _WRITERS[suffix](score)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    try:
+    with writing(path):
         write_bytes(path, content)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}).") from None
     return tuple(losses(score, _READERS[form](content).score, form))
 
 
-def _read_abc(content: bytes) -> Reading:
+def _read_abc(content: bytes) -> ParsedScore:
     return from_abc(text_of(content))
 
 
-def _read_json(content: bytes) -> Reading:
+def _read_json(content: bytes) -> ParsedScore:
     try:
-        return Reading(of_json(json.loads(content)))
+        return ParsedScore(of_json(json.loads(content)))
     except (ValueError, RecursionError) as error:
         raise DataError(f"not JSON that can be read ({error}).") from None
 
@@ -112,7 +110,7 @@ def _write_json(score: Score) -> bytes:
     return json.dumps(as_json(score), ensure_ascii=False, indent=1).encode("utf-8")
 
 
-_READERS: dict[str, Callable[[bytes], Reading]] = {
+_READERS: dict[str, Callable[[bytes], ParsedScore]] = {
     "MIDI": from_midi,
     "ABC": _read_abc,
     "MusicXML": from_musicxml,

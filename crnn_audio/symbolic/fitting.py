@@ -6,8 +6,9 @@ from itertools import groupby
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales, events
-from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part, Score
+from crnn_audio.symbolic.parsed import counted
+from crnn_audio.symbolic.score import Note, Part, Score
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
 MARGIN = 6
 """Semitones of a representation's range that are left on either side, so that a piece may be moved to another key."""
@@ -51,19 +52,19 @@ def to_chorale(score: Score) -> tuple[Score, list[str]]:
 
 
 def _counted(score: Score, first: Callable[[Sequence[Score]], object]) -> tuple[Score, list[str]]:
-    """The piece with those of its metres, and its pickup, by which bars can be counted out, as `first` finds."""
-    kept = replace(score, metres=(), pickup=0.0)
-    for metre in score.metres:
-        longer = (replace(kept, metres=(*kept.metres, metre), pickup=pickup) for pickup in (score.pickup, 0.0))
+    """The piece with those of its time signatures, and its pickup, that `first` takes."""
+    kept = replace(score, time_signatures=(), pickup=0.0)
+    for one in score.time_signatures:
+        longer = (
+            replace(kept, time_signatures=(*kept.time_signatures, one), pickup=pickup) for pickup in (score.pickup, 0.0)
+        )
         kept = next((one for one in longer if _is_held(one, first)), kept)
-    if not score.metres and _is_held(score, first):
+    if not score.time_signatures and _is_held(score, first):
         kept = score
-    lost = len(score.metres) - len(kept.metres)
-    remarks = (
-        [f"{lost} {'metre' if lost == 1 else 'metres'} passed over, by which bars cannot be counted"] if lost else []
-    )
+    lost = len(score.time_signatures) - len(kept.time_signatures)
+    remarks = [f"{counted(lost, 'time signature')} left out, by which bars are not full"] if lost else []
     if kept.pickup != score.pickup:
-        remarks.append(f"the pickup of {score.pickup:g} quarters passed over, by which bars cannot be counted")
+        remarks.append(f"the pickup of {score.pickup:g} quarters left out, with which bars are not full")
     return kept, remarks
 
 
@@ -133,9 +134,7 @@ def _one_voice(notes: Sequence[Note], unit: int, lowest: int, highest: int) -> t
         Note(begin / TICKS_PER_QUARTER, (end - begin) / TICKS_PER_QUARTER, pitch)
         for (begin, _, _), end, pitch in zip(tops, ends, pitches, strict=True)
     )
-    return tuple(kept), [
-        f"{count} {'note' if count == 1 else 'notes'} {what}" for what, count in counts.items() if count
-    ]
+    return tuple(kept), [f"{counted(count, 'note')} {what}" for what, count in counts.items() if count]
 
 
 def _on_grid(note: Note, unit: int) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 import math
 
 from crnn_audio.errors import DataError
+from crnn_audio.symbolic.bars import bar_length
 from crnn_audio.symbolic.score import Note, Part, Score
 
 HIGHEST = 127
@@ -12,7 +13,7 @@ TEMPI = (4.0, 60_000_000.0)
 
 
 def refuse_impossible(score: Score) -> None:
-    """Looks at every note, metre and program.
+    """Looks at every note, time signature and program.
 
     Raises:
         DataError: what is impossible, in which part, and what there could be.
@@ -23,17 +24,16 @@ def refuse_impossible(score: Score) -> None:
         raise DataError(f"a tempo of {score.tempo:g} quarter notes a minute; there should be 4 or more.")
     if not (math.isfinite(score.pickup) and score.pickup >= 0):
         raise DataError(f"a pickup of {score.pickup:g} quarter notes; it should be 0 or more.")
-    for metre in score.metres:
-        if metre.beats < 1 or metre.beat_type < 1:
-            raise DataError(f"a metre of {metre}; it should be of whole numbers from 1 on, such as 3/4.")
+    for one in score.time_signatures:
+        bar_length(one)
     for start in [
-        *(metre.start for metre in score.metres),
+        *(one.start for one in score.time_signatures),
         *(key.start for key in score.keys),
         *(chord.start for chord in score.chords),
         *score.fermatas,
     ]:
         if not (math.isfinite(start) and start >= 0):
-            raise DataError(f"a metre, key, chord or fermata at quarter {start:g}; a piece begins at 0.")
+            raise DataError(f"a time signature, key, chord or fermata at quarter {start:g}; a piece begins at 0.")
 
 
 def _refuse_impossible_part(part: Part, name: str) -> None:

@@ -1,6 +1,7 @@
 """Keys by name, and how a pitch is spelled in a key."""
 
 import re
+from collections.abc import Iterable
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.score import MODES, Key
@@ -13,7 +14,7 @@ _NAME = re.compile(r"([A-Ga-g])([#b♯♭]?)\s*([A-Za-z]*)")
 _SHORT = {mode[:3]: mode for mode in MODES} | {"": "major", "m": "minor", "aeo": "minor", "ion": "major"}
 
 
-def key_named(name: str, start: float = 0.0) -> Key:
+def parse_key(name: str, start: float = 0.0) -> Key:
     """The key that "G", "Em", "Bb minor" or "Ddor" names; capitals mean nothing, so "EM" is minor, too.
 
     Raises:
@@ -23,8 +24,17 @@ def key_named(name: str, start: float = 0.0) -> Key:
     word = found[3] if found else ""
     mode = _SHORT.get(word[:3].lower())
     if found is None or mode is None:
-        raise DataError(f"{name!r} is no key; a key is a letter, # or b if need be, and a mode: G, Em, Bbmaj, F#dor.")
+        raise DataError(f"key {name!r}: should be a letter, # or b if need be, and a mode, such as G, Em, Bb or F#dor.")
     return Key(start, signature(found[1].upper(), found[2]) + MODES[mode], mode)
+
+
+def needed_keys(keys: Iterable[Key]) -> tuple[Key, ...]:
+    """Sorted, of those that begin together the last, and none that repeats the one in force."""
+    kept: list[Key] = []
+    for key in {one.start: one for one in sorted(keys, key=lambda one: one.start)}.values():
+        if not kept or (key.sharps, key.mode) != (kept[-1].sharps, kept[-1].mode):
+            kept.append(key)
+    return tuple(kept)
 
 
 def signature(letter: str, accidental: str) -> int:

@@ -2,13 +2,13 @@
 
 from collections import Counter
 
-from crnn_audio.symbolic.reading import counted
+from crnn_audio.symbolic.parsed import counted
 from crnn_audio.symbolic.score import Part, Score
 
 WHAT = {
     "title": "The title",
     "tempo": "The tempo",
-    "metres": "The metres",
+    "time_signatures": "The time signatures",
     "keys": "The keys",
     "pickup": "The pickup",
     "chords": "The chord symbols",

@@ -4,10 +4,11 @@ import math
 import re
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.score import Note, Part, Score, on_tick
+from crnn_audio.symbolic.keys import NATURAL
+from crnn_audio.symbolic.score import Note, Part, Score
+from crnn_audio.symbolic.ticks import on_tick
 
 NAME = re.compile(r"([A-Ga-g])([#b]*)(-?\d)")
-STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 REST = "R"
 
 
@@ -21,14 +22,14 @@ def pitch(name: str) -> int:
     if not found:
         raise DataError(f"note {name!r}: should be a letter, sharps or flats, and an octave, such as C4, F#3 or Bb5.")
     letter, signs, octave = found.groups()
-    number = 12 * (int(octave) + 1) + STEPS[letter.upper()] + signs.count("#") - signs.count("b")
+    number = 12 * (int(octave) + 1) + NATURAL[letter.upper()] + signs.count("#") - signs.count("b")
     if not 0 <= number <= 127:
         raise DataError(f"note {name!r}: is outside what MIDI holds, C-1 to G9.")
     return number
 
 
-def read(words: str) -> Score:
-    """The piece of notes such as "C4 E4 G4:2 R C4+E4:0.5": one quarter each, if no length is told; R is a rest.
+def parse(words: str) -> Score:
+    """The piece of notes such as "C4 E4 G4:2 R C4+E4:0.5": one quarter each by default; R is a rest.
 
     Raises:
         DataError: there are none, or one cannot be read.

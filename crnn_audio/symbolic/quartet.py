@@ -23,11 +23,11 @@ from jaxtyping import Bool, Float, Int
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales
-from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.chorales import STEP, STEPS_PER_QUARTER, VOICES
 from crnn_audio.symbolic.recall import Recall
 from crnn_audio.symbolic.representation import PitchColumn, every_token, told_before
 from crnn_audio.symbolic.score import Score
+from crnn_audio.symbolic.ticks import ticks
 
 GOES_ON, END = 1, 2
 """Of the piece."""

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from crnn_audio import files
-from crnn_audio.errors import DataError
+from crnn_audio.errors import DataError, writing
 from crnn_audio.symbolic import soundfont
 from crnn_audio.symbolic.score import Score
 
@@ -28,17 +28,16 @@ Waveform = Float32[np.ndarray, " S"]
 Tone = Callable[[int, int, float], Waveform]
 
 
-def save(path: Path, score: Score, *, sample_rate: int = SAMPLE_RATE) -> None:
+def to_wav(score: Score, path: str | Path, *, sample_rate: int = SAMPLE_RATE) -> None:
     """Writes the piece as a WAV file (mono, 16 bits), whole or not at all.
 
     Raises:
-        DataError: what `waveform` raises.
-        OSError: the folder cannot be written or the disk is full.
+        DataError: what `waveform` raises; or the file cannot be written.
     """
     import soundfile
 
     sound = waveform(score, sample_rate=sample_rate)
-    with files.replacing(path) as partial:
+    with writing(path), files.replacing(Path(path)) as partial:
         soundfile.write(partial, sound, sample_rate, format="WAV", subtype="PCM_16")
 
 

@@ -50,25 +50,20 @@ class Places(Protocol):
     @property
     def told(self) -> Int[np.ndarray, "B Q"]:
         """What is known before the row is drawn."""
-        ...
 
     @property
     def quarters(self) -> Float[np.ndarray, " B"]:
         """Quarter notes from the beginning of the piece."""
-        ...
 
     @property
     def closes(self) -> Bool[np.ndarray, " B"]:
         """Whether notes of the tonic's chord have filled the bar, or any have where no key is known."""
-        ...
 
     def next(self, rows: Int[np.ndarray, "B P"]) -> Self:
         """After these rows."""
-        ...
 
     def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
         """Which tokens of the next column make sense, 0 never; `drawn` are the rows' columns before it."""
-        ...
 
 
 @runtime_checkable
@@ -78,32 +73,26 @@ class Representation(Protocol):
     @property
     def COLUMNS(self) -> tuple[str, ...]:
         """Names of what is drawn."""
-        ...
 
     @property
     def VOCABULARY(self) -> tuple[int, ...]:
         """The largest token of each column; the smallest is 1."""
-        ...
 
     @property
     def TOLD_SIZES(self) -> tuple[int, ...]:
         """Ids, from 0, of each column that is known before a row is drawn."""
-        ...
 
     @property
     def PITCHED(self) -> tuple[PitchColumn, ...]:
         """Which columns are pitches, and where in what is known before a row the pitches before them stand."""
-        ...
 
     @property
     def END(self) -> int:
         """In the first column: the piece ends here."""
-        ...
 
     @property
     def Places(self) -> Any:
         """Its `Places`; `Places.first(abouts)` stands before the first row of a piece each."""
-        ...
 
     def encode(self, score: Score) -> Rows:
         """The rows of a piece, the end's among them.
@@ -111,31 +100,24 @@ class Representation(Protocol):
         Raises:
             DataError: it holds what the representation cannot.
         """
-        ...
 
     def decode(self, tokens: Rows, about: Score) -> Score:
         """`about` with the notes of these rows."""
-        ...
 
     def told(self, tokens: Rows, about: Score) -> Rows:
         """What is known before each row."""
-        ...
 
     def retold(self, told: Rows, semitones: int) -> Rows:
         """What is known before each row of the piece transposed, of what is known of it as it stands."""
-        ...
 
     def transposed(self, tokens: Rows, semitones: int) -> Rows | None:
         """The same higher or lower; None where it would be out of range."""
-        ...
 
     def num_notes(self, tokens: Rows) -> int:
         """What a likelihood is divided by."""
-        ...
 
     def counted(self, tokens: Rows) -> Bool[np.ndarray, "T P"]:
         """Which tokens' nats enter a likelihood a note."""
-        ...
 
 
 def every_token(drawn: Int[np.ndarray, "B _"], vocabulary: Sequence[int]) -> Bool[np.ndarray, "B V"]:

@@ -1,16 +1,9 @@
 """Notes, as music knows them: pitches and times in quarter notes; and pieces made of them, in parts."""
 
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Set
 from dataclasses import dataclass
-from pathlib import Path
 
 from crnn_audio.errors import DataError
-
-TICKS_PER_QUARTER = 480
-"""The finest time that is kept: starts and durations of a piece that was read are multiples of 1/480 of a quarter."""
-LONGEST_PICKUP = 64.0
-"""Quarter notes that a pickup stays below."""
 
 
 @dataclass(frozen=True, order=True)
@@ -50,7 +43,7 @@ class Part:
 
 
 @dataclass(frozen=True, order=True)
-class Metre:
+class TimeSignature:
     """From that quarter note on, bars of so many beats of such a note: 6 and 8 are 6/8."""
 
     start: float
@@ -121,7 +114,7 @@ class Score:
 
     Args:
         tempo: quarter notes a minute.
-        metres, keys: sorted by start; none where they are not known.
+        time_signatures, keys: sorted by start; none where they are not known.
         pickup: quarter notes before the first full bar.
         chords: chord symbols, sorted.
         fermatas: where phrases end with a held note: the starts of these notes, sorted.
@@ -130,7 +123,7 @@ class Score:
     parts: tuple[Part, ...]
     title: str = ""
     tempo: float = 120.0
-    metres: tuple[Metre, ...] = ()
+    time_signatures: tuple[TimeSignature, ...] = ()
     keys: tuple[Key, ...] = ()
     pickup: float = 0.0
     chords: tuple[Chord, ...] = ()
@@ -150,90 +143,3 @@ class Score:
     def seconds(self) -> float:
         """How long it plays."""
         return 60 * self.end / self.tempo
-
-    def save(self, path: str | Path) -> None:
-        """Writes it as MIDI, ABC, MusicXML or JSON, by the suffix.
-
-        Raises:
-            DataError: the suffix is none of these, or the file cannot be written.
-        """
-        from crnn_audio.symbolic.files import write  # here, because files are made of scores
-
-        with _writing(Path(path)):
-            write(self, Path(path))
-
-    def render(self, path: str | Path) -> None:
-        """Writes it as sound (WAV), by a synthesiser of the extra `music`.
-
-        Raises:
-            DataError: the extra is not installed, or the file cannot be written.
-        """
-        from crnn_audio.symbolic.render import save
-
-        with _writing(Path(path)):
-            save(Path(path), self)
-
-    def plot(self, path: str | Path) -> None:
-        """Draws its notes as a piano roll (PNG).
-
-        Raises:
-            DataError: the file cannot be written.
-        """
-        from crnn_audio.symbolic.drawing import save
-
-        with _writing(Path(path)):
-            save(Path(path), self)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror}). Choose another folder, or make room.") from None
-
-
-def on_tick(quarters: float) -> float:
-    """The nearest time that is kept."""
-    return round(quarters * TICKS_PER_QUARTER) / TICKS_PER_QUARTER
-
-
-def parsed_key(name: str) -> Key:
-    """The key of a name such as "G", "F#m" or "DDor".
-
-    Raises:
-        DataError: there is no such key.
-    """
-    for mode, short in SHORT.items():
-        tonic = name.removesuffix(short) if short else name
-        if name.endswith(short) and tonic[:1] in "FCGDAEB" and tonic[1:] in ("", "#", "b") and tonic:
-            fifths = "FCGDAEB".index(tonic[0]) + 7 * {"": 0, "#": 1, "b": -1}[tonic[1:]]
-            return Key(0.0, fifths - 1 + MODES[mode], mode)
-    raise DataError(f"key {name!r}: should be a note name and a mode, such as G, F#m, Bb or DDor.")
-
-
-def parsed_metre(name: str) -> Metre:
-    """The metre of a name such as "6/8".
-
-    Raises:
-        DataError: there is no such metre.
-    """
-    beats, slash, beat_type = name.partition("/")
-    if slash and beats.isdigit() and int(beats) and beat_type in ("1", "2", "4", "8", "16", "32"):
-        return Metre(0.0, int(beats), int(beat_type))
-    raise DataError(f"metre {name!r}: should be beats and the note they are counted in, such as 4/4 or 6/8.")
-
-
-def parsed_pickup(name: str) -> float:
-    """Quarter notes before the first whole bar, such as "0.5".
-
-    Raises:
-        DataError: this is no such number.
-    """
-    try:
-        pickup = on_tick(float(name))
-    except (ValueError, OverflowError):
-        pickup = -1.0
-    if not 0 <= pickup < LONGEST_PICKUP:
-        raise DataError(f"pickup {name!r}: should be quarter notes before the first whole bar, such as 0, 0.5 or 1.")
-    return pickup

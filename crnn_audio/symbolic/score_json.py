@@ -3,12 +3,16 @@
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass, replace
+from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.impossible import refuse_impossible
-from crnn_audio.symbolic.score import Score, on_tick
+from crnn_audio.symbolic.score import Score
+from crnn_audio.symbolic.ticks import on_tick
 
+RENAMED = {"metres": "time_signatures"}
+"""Fields of earlier files by what they are called now."""
 NEAR = 1e-6
 """Of a quarter note: as far as a time may be from a tick, for what other programs round."""
 
@@ -18,12 +22,19 @@ def as_json(score: Score) -> dict[str, Any]:
     return asdict(score)
 
 
-def of_json(value: Any) -> Score:
+def of_json(value: Any, *, complete: bool = False) -> Score:
     """The reverse of `as_json`, from what `json` has read.
+
+    Args:
+        complete: no field may be missing; otherwise those that have a default may.
 
     Raises:
         DataError: a field that is unknown, missing or of another kind, and where; a time that is on no tick.
     """
+    if isinstance(value, Mapping):
+        value = {RENAMED.get(name, name): one for name, one in value.items()}
+        if complete and (missing := [field.name for field in fields(Score) if field.name not in value]):
+            raise DataError(f"score has no {missing[0]!r}, which it needs.")
     score: Score = _made(Score, value, "score")
     parts = tuple(replace(part, notes=tuple(sorted(part.notes))) for part in score.parts)
     refuse_impossible(score)
@@ -48,15 +59,23 @@ def _made(kind: Any, value: Any, place: str) -> Any:
 def _object(kind: Any, value: Any, place: str) -> Any:
     if not isinstance(value, Mapping):
         raise DataError(f"{place} should be an object with fields (found {_shown(value)}).")
-    hints = get_type_hints(kind)
-    known = {field.name: field for field in fields(kind)}
+    known, needed = _fields(kind)
     for name in value:
         if name not in known:
             raise DataError(f"{place} has no field {name!r}; there are {', '.join(known)}.")
-    for name, field in known.items():
-        if name not in value and field.default is MISSING:
+    for name in needed:
+        if name not in value:
             raise DataError(f"{place} has no {name!r}, which it needs.")
-    return kind(**{name: _made(hints[name], value[name], f"{place}.{name}") for name in value})
+    return kind(**{name: _made(known[name], value[name], f"{place}.{name}") for name in value})
+
+
+@cache
+def _fields(kind: Any) -> tuple[dict[str, Any], list[str]]:
+    """Their types by name; and those without a default."""
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}, [
+        field.name for field in fields(kind) if field.default is MISSING
+    ]
 
 
 def _number(value: Any, place: str) -> float:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Part
+from crnn_audio.symbolic.score import Part
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
 FINEST = TICKS_PER_QUARTER // 32
 """Ticks of the shortest note that is told by its shape, a 128th."""

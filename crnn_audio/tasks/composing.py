@@ -10,10 +10,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from crnn_audio.decoding.sampling import Chance, Sampling, draw
-from crnn_audio.models import drawing
 from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.crnn import Carry
 from crnn_audio.models.embedding import RowFront
+from crnn_audio.models.row_sampling import Row as SampledRow
+from crnn_audio.models.row_sampling import RowSampler
 from crnn_audio.symbolic.representation import Places, Representation, Row, Rows, side_by_side
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.prediction import Prediction
@@ -144,7 +145,7 @@ def compose(
     front, head = task.model.front, task.head
     assert isinstance(front, RowFront), "a model of music reads rows"
     assert isinstance(head, AutoregressiveHead), "a model of music samples rows column by column"
-    pieces, drawer = _Pieces(representation, requests), drawing.Drawer(head)
+    pieces, sampler = _Pieces(representation, requests), RowSampler(head)
     chance = Chance([one.seed for one in requests])
     width = len(representation.COLUMNS)
     before = np.zeros((len(requests), width), dtype=np.int64)
@@ -157,7 +158,7 @@ def compose(
         now = [given[:, min(step, given.shape[1] - 1)]] if front.num_fixed else []
         columns = np.concatenate([before, pieces.places.told, conditions, *now], axis=1)
         drive, carry = task.model.step(_on(task, columns).unsqueeze(1), carry)
-        before, nats = _row(drawer.begin(drive[:, 0].cpu().numpy(), columns), pieces, chance, sampling)
+        before, nats = _row(sampler.begin(drive[:, 0].cpu().numpy(), columns), pieces, chance, sampling)
         pieces.go_on(before, nats)
     return pieces.drawn()
 
@@ -174,7 +175,7 @@ def _on(task: Prediction, array: np.ndarray) -> Tensor:
 
 
 def _row(
-    drawn: drawing.Row, pieces: _Pieces, chance: Chance, sampling: Sampling
+    drawn: SampledRow, pieces: _Pieces, chance: Chance, sampling: Sampling
 ) -> tuple[Int[np.ndarray, "B P"], Float[np.ndarray, "B P"]]:
     """The next row of each piece, column by column, and the nats of its tokens."""
     forced, every = pieces.forced, np.arange(len(pieces.lengths))
@@ -184,7 +185,7 @@ def _row(
         allowed = pieces.allowed(rows[:, :column], forced[:, column])
         tokens = draw(log_probs, numbers, sampling, allowed[:, 1:])
         rows[:, column], nats[:, column] = tokens + 1, -log_probs[every, tokens]
-        drawn.tell(rows[:, column])
+        drawn.append(rows[:, column])
     return rows, nats
 
 

@@ -27,7 +27,6 @@ class Batches(Protocol):
 
     def steps(self, epoch: int, start: int) -> Iterator[Sequence[TrainingBatch]]:
         """The parts of each global batch of an epoch that are this process's, from step `start` on."""
-        ...
 
 
 @runtime_checkable
@@ -36,11 +35,9 @@ class Observer(Protocol):
 
     def stepped(self, report: StepReport, progress: Progress) -> None:
         """After each update."""
-        ...
 
     def validated(self, scores: Scores, progress: Progress, best: bool) -> None:
         """After each pass over dev."""
-        ...
 
 
 def train(

@@ -30,26 +30,21 @@ class TrainingBatch(Protocol):
     @property
     def cut_ids(self) -> tuple[str, ...]:
         """Names of what is in it, to tell a person."""
-        ...
 
     @property
     def size(self) -> int:
         """What the loss is divided by: utterances for CTC, tokens or frames otherwise."""
-        ...
 
     @property
     def amount(self) -> float:
         """How much is in it: seconds of sound, or frames of music."""
-        ...
 
     @property
     def padded_amount(self) -> float:
         """The same with padding."""
-        ...
 
     def to(self, device: torch.device) -> Any:
         """The same on a device."""
-        ...
 
 
 @dataclass(frozen=True)

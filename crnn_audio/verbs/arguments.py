@@ -11,13 +11,13 @@ Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Changes to the recipe: optim.lr=1e-3.")
 ]
 ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="A run directory, or the name of a shipped model.")]
-Root = Annotated[Path | None, typer.Option(help="Where the corpus lies.")]
+Root = Annotated[Path | None, typer.Option(help="Folder of the corpus.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 
 class Weights(StrEnum):
-    """Which weights of a run: the best on dev, or those at the end."""
+    """The weights of a run: the best on dev, or the last ones."""
 
     best = "best"
     last = "last"

@@ -1,4 +1,4 @@
-"""Corpora: fetched and checked, or made of one's own recordings."""
+"""Corpora: download and check them, or make one from your own recordings."""
 
 import json
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ from crnn_audio.verbs.arguments import Json, Overrides, Root
 
 
 def prepare(
-    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A corpus such as an4, or the word: folder.")],
+    corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A corpus such as an4, or the word 'folder'.")],
     path: Annotated[
         Path | None, typer.Argument(metavar="PATH", help="After `folder`: recordings, a table or Lhotse cuts.")
     ] = None,
     root: Root = None,
-    out: Annotated[Path | None, typer.Option(help="Where manifests go; of a folder, by default data/own/NAME.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the manifests (default for own recordings: data/own/NAME).")
+    ] = None,
     speaker_folders: Annotated[
-        bool, typer.Option("--speaker-folders", help="The first folder in a path names the speaker.")
+        bool, typer.Option("--speaker-folders", help="The first folder of a path is the speaker.")
     ] = False,
-    resplit: Annotated[bool, typer.Option("--resplit", help="Make new splits even where there are some.")] = False,
-    leave_out: Annotated[
-        bool, typer.Option("--leave-out", help="Go on without what cannot be used, and name it.")
-    ] = False,
+    resplit: Annotated[bool, typer.Option("--resplit", help="Make new splits, even if the data has some.")] = False,
+    leave_out: Annotated[bool, typer.Option("--leave-out", help="Leave out what cannot be used, and list it.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Fetch and check a corpus, or make one of your own.
+    """Download and check a corpus, or make one of your own.
 
-    Every file is decoded once; cuts that cannot be used are named with the reason. `prepare folder PATH` takes audio
+    Every file is decoded once; cuts that cannot be used are listed with the reason. `prepare folder PATH` takes audio
     with a text of the same name beside it, a table (.tsv, .csv, .jsonl) of paths and texts, or Lhotse cuts.
     """
     if (corpus == "folder") != (path is not None):
@@ -95,13 +95,13 @@ def doctor(
     target: Annotated[str, typer.Argument(metavar="TARGET", help="A corpus, a folder of manifests, or a recipe.")],
     overrides: Overrides = None,
     root: Root = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw durations by split into this PNG.")] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Plot durations by split as this PNG.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Look for what is wrong with data, or odd.
+    """Check data for errors and oddities.
 
-    Listens to every cut. Each finding names the cut, the reason and what to do; the exit code is 4 if something must be
-    mended before training or scoring. Changes (KEY=VALUE) are for recipes.
+    Decodes every cut. Each finding names the cut, the reason and what to do; the exit code is 4 if something must be
+    fixed before training or scoring. Overrides (KEY=VALUE) are for recipes.
     """
     from crnn_audio.console import ProgressBar
     from crnn_audio.evaluation.doctor import check, draw_durations, lines

@@ -28,9 +28,6 @@ def evaluate(
     reverberation: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Speech models: convolve with these impulse responses.")
     ] = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Music models: plot what is generated beside the corpus (PNG).")
-    ] = None,
     record: Annotated[bool, typer.Option(help="Write the score into results.json beside the recipe.")] = False,
     as_json: Json = False,
     device: Device = "auto",
@@ -64,17 +61,7 @@ def evaluate(
     if record:  # before anything is printed into a pipe that may be closed
         command = commands.command(["evaluate", model, "--split", scores.split, "--weights", weights.value])
         report(f"Recorded in {write(opened, scores, command)}.")
-    if plot:
-        _plot(scores, plot)
     print(json.dumps(scores.as_json()) if as_json else "\n".join(scores.lines(model, worst)))
-
-
-def _plot(scores: Any, path: Path) -> None:
-    if scores.plot is None:
-        report("--plot: there is nothing to plot of this model; it is for models that generate music.")
-        raise typer.Exit(2)
-    scores.plot(path)
-    report(f"Plotted in {path}.")
 
 
 def _distortion(noise: Path | None, snr: float, reverberation: Path | None, sample_rate: int) -> Any:

@@ -1,4 +1,4 @@
-"""Recipes: which there are, and one in full."""
+"""List recipes, and show one in full."""
 
 import json
 import shlex
@@ -27,14 +27,14 @@ def show(
     ] = None,
     overrides: Overrides = None,
     json_schema: Annotated[
-        bool, typer.Option("--json-schema", help="Print a JSON Schema of recipes, for an editor, and nothing else.")
+        bool, typer.Option("--json-schema", help="Print only a JSON Schema of recipes, for an editor.")
     ] = False,
     usage: Annotated[
         str | None,
         typer.Option(metavar="RECORDING", help="Print the commands that use a run directory, and nothing else."),
     ] = None,
 ) -> None:
-    """Print a recipe in full, and its model in figures.
+    """Print a recipe in full, with the size of its model.
 
     Every default is filled in; nothing is trained.
     """

@@ -1,4 +1,4 @@
-"""Models of text that need no network."""
+"""N-gram models of text."""
 
 import json
 from enum import StrEnum
@@ -20,38 +20,40 @@ class Unit(StrEnum):
 
 def ngram(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Texts in UTF-8.")],
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the model there, in the ARPA format.")] = None,
-    order: Annotated[int, typer.Option(min=1, max=10, help="How many tokens the longest n-grams have.")] = 3,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="File of the model, in the ARPA format.")] = None,
+    order: Annotated[int, typer.Option(min=1, max=10, help="Length of the longest n-grams, in tokens.")] = 3,
     unit: Annotated[
-        Unit, typer.Option(help="Words: each line is a sentence. Characters: each file is one running text.")
+        Unit, typer.Option(help="words: each line is a sentence; characters: each file is one continuous text.")
     ] = Unit.words,
-    scored: Annotated[Path | None, typer.Option("--score", metavar="FILE", help="Say how likely this text is.")] = None,
+    scored: Annotated[
+        Path | None, typer.Option("--score", metavar="FILE", help="Compute the likelihood of this text.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Count n-grams of characters or words into a language model.
+    """Train an n-gram language model of characters or words.
 
-    Interpolated modified Kneser-Ney: a floor for networks, and a language model that decoders of speech read. Words
-    stand between white space. Prints how many n-grams of each length there are, and of --score the nats a token.
+    Interpolated modified Kneser-Ney smoothing: a baseline for networks, and a language model for speech decoders. Words
+    are separated by white space. Prints the number of n-grams of each length and, with --score, the nats a token.
     """
     if out is None and scored is None:
-        report("Name --out FILE for the model, --score FILE for a text to judge, or both.")
+        report("Name --out FILE for the model, --score FILE for a text to score, or both.")
         raise typer.Exit(2)
     from crnn_audio.inference.text import ngrams
 
-    judged = ngrams.read(scored, unit.value) if scored else None
+    to_score = ngrams.read(scored, unit.value) if scored else None
     texts = [ngrams.read(file, unit.value) for file in files]
-    for text in [*texts, *([judged] if judged else [])]:
+    for text in [*texts, *([to_score] if to_score else [])]:
         if text.num_blank:
             report(f"{text.path}: blank lines left out: {text.num_blank}.")
     model = ngrams.train(texts, order=order, unit=unit.value)
     if out:
         ngrams.write(model, out)
     counts = [len(grams.keys) for grams in model.grams]
-    likelihood = ngrams.score(model, judged) if judged else None
+    likelihood = ngrams.score(model, to_score) if to_score else None
     if as_json:
         print(json.dumps({"order": order, "unit": unit, "ngrams": counts, **_figures(likelihood, unit, scored)}))
     else:
-        print("\n".join(_told(counts, likelihood, unit, scored)))
+        print("\n".join(_lines(counts, likelihood, unit, scored)))
 
 
 def _figures(likelihood: Any, unit: Unit, path: Path | None) -> dict[str, object]:
@@ -67,7 +69,7 @@ def _figures(likelihood: Any, unit: Unit, path: Path | None) -> dict[str, object
     }
 
 
-def _told(counts: list[int], likelihood: Any, unit: Unit, path: Path | None) -> list[str]:
+def _lines(counts: list[int], likelihood: Any, unit: Unit, path: Path | None) -> list[str]:
     lines = [f"{length:2}-grams {count:10}" for length, count in enumerate(counts, 1)]
     if likelihood is None:
         return lines

@@ -1,4 +1,4 @@
-"""Training, and how it ended."""
+"""Train, and report the result."""
 
 import os
 import shlex

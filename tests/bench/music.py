@@ -42,7 +42,13 @@ def harmonised(composer: Composer, data: Data, count: int, sampling: Sampling) -
     pieces = [tune.score for tune in data.items["dev"][:count]]
     agree, total, kept, nats, cells = 0, 0, 0, 0.0, 0
     for piece in pieces:
-        soprano = Score(piece.parts[:1], metres=piece.metres, keys=piece.keys, pickup=piece.pickup, tempo=piece.tempo)
+        soprano = Score(
+            piece.parts[:1],
+            time_signatures=piece.time_signatures,
+            keys=piece.keys,
+            pickup=piece.pickup,
+            tempo=piece.tempo,
+        )
         found = composer.generate(keep={"soprano": soprano}, sampling=sampling).score
         kept += found.parts[0].notes == piece.parts[0].notes
         for ours, bachs in zip(found.parts[1:], piece.parts[1:], strict=True):
@@ -137,7 +143,7 @@ def record(
 ) -> Path:
     """Writes what was found beside the recipe, with a picture of the first piece, and the tables anew; the file."""
     folder = RECIPES / Path(composer.run.facts["recipe"]).parent.name
-    first.plot(folder / "written.png")
+    plotting.plot(first, folder / "written.png")
     options = "".join(
         f" --{name.replace('_', '-')} {value:g}"
         for name in ("temperature", "top_p")

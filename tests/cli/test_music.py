@@ -72,7 +72,7 @@ def test_pieces_pictures_and_a_line_each(tree: Path, here: Here) -> None:
     assert (tree / "tunes" / "run-8.png").stat().st_size > 5_000
     listed = [json.loads(line) for line in (tree / "tunes" / "pieces.jsonl").read_text().splitlines()]
     assert listed == lines
-    score = files.read(tree / "tunes" / "run-7.mid").score
+    score = files.load(tree / "tunes" / "run-7.mid").score
     assert len(score.parts) == 4
     assert len(score.notes) == lines[0]["notes"]
     assert score.end == lines[0]["quarters"]
@@ -84,12 +84,12 @@ def test_pieces_pictures_and_a_line_each(tree: Path, here: Here) -> None:
 
 def test_a_kept_soprano_and_an_opening_from_files(tree: Path, here: Here) -> None:
     piece = made.chorale(50)
-    files.write(Score(piece.parts[:1], metres=piece.metres), tree / "melody.mid")
-    files.write(piece, tree / "opening.mid")
+    files.save(Score(piece.parts[:1], time_signatures=piece.time_signatures), tree / "melody.mid")
+    files.save(piece, tree / "opening.mid")
     (line,) = generate(here, "--keep", "soprano=melody.mid")
-    assert files.read(tree / str(line["path"])).score.parts[0].notes == piece.parts[0].notes
+    assert files.load(tree / str(line["path"])).score.parts[0].notes == piece.parts[0].notes
     (line,) = generate(here, "--primer", "opening.mid", "--bars", 4, "--seed", 3)
-    opened = files.read(tree / str(line["path"])).score
+    opened = files.load(tree / str(line["path"])).score
     assert [note for note in opened.notes if note.start < 6] == [note for note in piece.notes if note.start < 6]
 
 
@@ -133,7 +133,7 @@ def test_bad_asks_are_one_message(tree: Path, here: Here, options: list[str], me
     (tree / "broken.abc").write_text("X:1\nK:G\n")
     piece = made.chorale(5)
     named = Score(tuple(Part(f"part {number}", part.notes) for number, part in enumerate(piece.parts)))
-    files.write(named, tree / "many.mid")
+    files.save(named, tree / "many.mid")
     done = here("generate", "run", "--out", "tunes", *options, exit_code=4)
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -169,7 +169,7 @@ def test_shown(here: Here) -> None:
 def test_a_folder_of_files_is_trained_on_and_bad_ones_are_named(tree: Path, here: Here) -> None:
     (tree / "mine" / "more").mkdir(parents=True)
     for seed in range(12):
-        files.write(made.melody(seed, 3, f"tune {seed}"), tree / "mine" / "more" / f"{seed}.{('mid', 'abc')[seed % 2]}")
+        files.save(made.melody(seed, 3, f"tune {seed}"), tree / "mine" / "more" / f"{seed}.{('mid', 'abc')[seed % 2]}")
     (tree / "mine" / "broken.mid").write_bytes(b"MThd rubbish")
     (tree / "mine.yaml").write_text(
         "task: {kind: music}\ndata: {corpus: midi_folder, root: mine, batch_size: 4, transpose: 0}\n"

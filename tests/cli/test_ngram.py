@@ -96,7 +96,7 @@ def test_printed_for_people_without_a_score(tree: Path) -> None:
         (["song.txt", "--out", "m.arpa", "--order", "0"], 2, "'--order': Input should be greater than or equal to 1"),
         (["song.txt", "--out", "m.arpa", "--order", "11"], 2, "'--order': Input should be less than or equal to 10"),
         (["song.txt", "--out", "m.arpa", "--unit", "lines"], 2, "'lines' is not one of 'characters', 'words'"),
-        (["song.txt"], 2, "Name --out FILE for the model, --score FILE for a text to judge, or both."),
+        (["song.txt"], 2, "Name --out FILE for the model, --score FILE for a text to score, or both."),
         (["--out", "m.arpa"], 2, "Missing argument 'FILE"),
     ],
 )

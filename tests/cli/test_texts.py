@@ -132,7 +132,7 @@ def test_recorded(tree: Path, here: Here) -> None:
 @pytest.mark.parametrize(
     ("words", "exit_code", "message"),
     [
-        (["generate", "run", "--bars", "3"], 2, "--bars is for music, and run writes text."),
+        (["generate", "run", "--bars", "3"], 2, "--bars is for music, and run generates text."),
         (["generate", "run", "--condition", "key=G"], 2, "--condition is for music"),
         (["generate", "run", "--wav"], 2, "--wav is for music"),
         (["generate", "run", "--temperature", "-1"], 4, "temperature should be 0"),

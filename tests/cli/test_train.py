@@ -77,7 +77,7 @@ def test_minutes_stop_it_and_the_same_command_goes_on(cli, place: Path, minutes:
     command = ["train", "recipes/tiny/lstm.yaml", "--out", "run", *QUICK]
     stopped = cli(*command, "--minutes", minutes, cwd=place)
     assert stopped.stdout == ""
-    saved = rf"run: stopped and saved \(steps 1, epochs 0, {LASTED} of training\)\. The same command goes on:"
+    saved = rf"run: stopped and saved \(steps 1, epochs 0, {LASTED} of training\)\. The same command continues:"
     assert re.fullmatch(saved, stopped.stderr.splitlines()[-2])
     assert stopped.stderr.splitlines()[-1] == "  crnn-audio " + " ".join(command)
     unfit = cli("transcribe", "run", "data/tiny/test/test-0000.flac", cwd=place, exit_code=5)

@@ -13,7 +13,7 @@ from crnn_audio.batching.sequence import SequenceFeed, Span
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.symbolic import chorales, events, quartet
 from crnn_audio.symbolic.representation import told_of_all
-from crnn_audio.symbolic.score import Key, Metre, Score
+from crnn_audio.symbolic.score import Key, Score, TimeSignature
 from crnn_audio.tasks.composing import Drawn, Request, compose, scored
 from crnn_audio.tasks.prediction import Prediction
 from tests import events as made
@@ -153,7 +153,11 @@ def test_a_seed_writes_the_same_piece_alone_and_beside_others(kind: ModuleType, 
 
 @each_kind
 def test_a_piece_is_told_the_same_alone_and_beside_others(kind: ModuleType) -> None:
-    abouts = [made.ABOUT, Score(()), Score((), metres=(Metre(0.0, 6, 8),), keys=(Key(0.0, -2),), pickup=0.5)]
+    abouts = [
+        made.ABOUT,
+        Score(()),
+        Score((), time_signatures=(TimeSignature(0.0, 6, 8),), keys=(Key(0.0, -2),), pickup=0.5),
+    ]
     drawn = np.random.default_rng(1).integers(1, 1 + np.array(kind.VOCABULARY), size=(40, 3, len(kind.COLUMNS)))
     together, alone = kind.Places.first(abouts), [kind.Places.first([about]) for about in abouts]
     for rows in drawn:

@@ -8,24 +8,32 @@ from pathlib import Path
 
 import pytest
 import torch
-from crnn_audio.builders import speech
 from safetensors.torch import load_file, save_file
 
-from crnn_audio import build, runs
+from crnn_audio import runs
+from crnn_audio.config import load as config
 from crnn_audio.errors import RunError
-from crnn_audio.problems.restore import load
+from crnn_audio.features.normalize import Statistics
+from crnn_audio.problems import parts, recognition
+from crnn_audio.problems.recognition import Assets
+from crnn_audio.problems.restore import load, restore
 from crnn_audio.text.vocabulary import Vocabulary
 from tests import trainings
 
 VOCABULARY = Vocabulary.build(["ab c"], "characters")
-STATISTICS = ([0.5] * 12, [2.0] * 12)
+ASSETS = Assets(VOCABULARY, Statistics((0.5,) * 12, (2.0,) * 12))
+
+
+def text(folder: Path, changes: dict | None = None) -> str:
+    """A small recipe as YAML."""
+    return config.dump(trainings.small(folder, changes))
 
 
 def created(path: Path, state: str = "finished", which: tuple[str, ...] = ("best", "last")) -> runs.Run:
     """A run directory as training makes it, without any training."""
     recipe = trainings.small(path.parent)
-    run = runs.create(path, recipe, VOCABULARY, STATISTICS, {"recipe": None})
-    task = build.recognition(recipe, VOCABULARY, STATISTICS)
+    run = runs.create(path, config.dump(recipe), ASSETS, {"recipe": None})
+    task = recognition.task(recipe, ASSETS)
     for name in which:
         run.save_weights(name, task.model.state_dict())
     run.set_state(state, steps=3, epochs=1, train_seconds=1.0, best_dev=0.5)
@@ -55,37 +63,33 @@ def problem(path: Path | str, **options) -> str:
 
 def test_what_was_made_is_opened(tmp_path) -> None:
     run = created(tmp_path / "deep" / "run")
-    assert (run.recipe, run.vocabulary, run.statistics) == (trainings.small(tmp_path / "deep"), VOCABULARY, STATISTICS)
+    restored = restore(run)
+    assert (restored.recipe, restored.assets) == (trainings.small(tmp_path / "deep"), ASSETS)
+    assert (run.kind, run.recipe["features"]["num_mels"]) == ("recognition", 12)
     assert run.finished
     assert run.facts["best_dev"] == 0.5
     assert run.facts["format"] == runs.FORMAT
     assert not created(tmp_path / "other", "training").finished
 
 
-def test_numbers_survive_to_the_last_bit(tmp_path) -> None:
-    statistics = ([0.1 + 0.2, 1e-300, -1 / 3], [2**-52 + 1, 3.0, 1e17])
-    runs.create(tmp_path / "run", trainings.small(tmp_path), VOCABULARY, statistics, {})
-    assert runs.open_run(tmp_path / "run").statistics == statistics
-
-
 def test_a_folder_with_something_else_in_it_is_not_taken(tmp_path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     for path in (tmp_path, tmp_path / "notes.txt"):
         with pytest.raises(RunError, match=r"exists and is not a run directory\. Choose another with --out"):
-            runs.create(path, trainings.small(tmp_path), VOCABULARY, None, {})
+            runs.create(path, text(tmp_path), ASSETS, {})
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 def test_a_run_is_not_made_over_another(run) -> None:
     before = (run / "run.json").read_bytes()
     with pytest.raises(RunError):
-        runs.create(run, trainings.small(run.parent), VOCABULARY, None, {})
+        runs.create(run, text(run.parent), ASSETS, {})
     assert (run / "run.json").read_bytes() == before
 
 
 def test_an_empty_folder_is_taken(tmp_path) -> None:
-    run = runs.create(tmp_path, trainings.small(tmp_path, {"features.normalize": "utterance"}), VOCABULARY, None, {})
-    assert run.statistics is None
+    run = runs.create(tmp_path, text(tmp_path, {"features.normalize": "utterance"}), Assets(VOCABULARY, None), {})
+    assert restore(run).assets.statistics is None
     assert runs.is_run(tmp_path)
 
 
@@ -164,7 +168,7 @@ def test_garbage_in_a_file_names_it(run, name, garbage) -> None:
 def problem_of_a_recipe(path: Path) -> str:
     """Its message has a line for each problem."""
     with pytest.raises(RunError) as raised:
-        runs.open_run(path)
+        load(path)
     return str(raised.value)
 
 
@@ -194,7 +198,7 @@ def test_a_recipe_that_asks_for_more_memory_than_there_is_names_the_run(run, mon
     def too_much(*arguments: object, **options: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(speech, "model", too_much)
+    monkeypatch.setattr(parts, "crnn", too_much)
     assert problem(run).startswith(f"{run}: Out of memory (MemoryError)")
 
 
@@ -214,9 +218,16 @@ def test_weights_that_are_no_numbers(run, number) -> None:
     assert "damaged" in problem(run)
 
 
+def test_weights_of_earlier_versions_get_their_new_names(run) -> None:
+    old = ("front.listener.layers.0.a", "head.told", "told")
+    save_file({name: torch.ones(2) for name in old}, run / "best.safetensors")
+    found = runs.open_run(run).weights()
+    assert set(found) == {"front.encoder.layers.0.a", "head.key_vectors", "told"}
+
+
 def test_weights_of_another_model(run) -> None:
     recipe = trainings.small(run.parent, {"model.recurrent.hidden_size": 9})
-    other = build.recognition(recipe, VOCABULARY, STATISTICS).model.state_dict()
+    other = recognition.task(recipe, ASSETS).model.state_dict()
     runs.open_run(run).save_weights("best", other)
     with pytest.raises(RunError, match="the weights do not fit the recipe beside them"):
         load(run)
@@ -264,7 +275,7 @@ def test_a_read_only_run_can_be_used(run, monkeypatch) -> None:
 @pytest.mark.parametrize(
     "write",
     [
-        lambda path: runs.create(path.parent / "new", trainings.small(path), VOCABULARY, STATISTICS, {}),
+        lambda path: runs.create(path.parent / "new", text(path), ASSETS, {}),
         lambda path: runs.open_run(path).save_weights("best", {"weight": torch.zeros(3)}),
     ],
 )

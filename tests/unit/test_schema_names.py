@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from crnn_audio import build
-from crnn_audio.config import recognition, rolls, sections
+from crnn_audio.config import fields, recognition, rolls, sections
 from crnn_audio.corpora import CORPORA
 from crnn_audio.features.normalize import GlobalNorm, NoNorm, UtteranceNorm
 from crnn_audio.inference import show
@@ -24,7 +24,7 @@ from crnn_audio.training import loop, optim
 
 def allowed(section: type[sections.Section], field: str) -> set[str]:
     """The literals of a field."""
-    return set(get_args(section.model_fields[field].annotation))
+    return set(fields.allowed(section.model_fields[field]))
 
 
 def keys_with(module: ModuleType, name: str) -> set[str]:

@@ -76,7 +76,7 @@ def test_tunes_asked_for_in_six_eight_in_g_are_that() -> None:
     asked = {"key": "G", "metre": "6/8"}
     pieces = composer.generate_many(20, condition=asked, sampling=Sampling(temperature=0.8, seed=1000))
     ends = [endings(piece.score) for piece in pieces]
-    assert all(str(piece.score.metres[0]) == "6/8" and str(piece.score.keys[0]) == "G" for piece in pieces)
+    assert all(str(piece.score.time_signatures[0]) == "6/8" and str(piece.score.keys[0]) == "G" for piece in pieces)
     assert all(one.full == one.on_tonic_chord == 1 for one in ends)
 
 

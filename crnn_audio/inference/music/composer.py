@@ -15,6 +15,8 @@ from crnn_audio.errors import DataError
 from crnn_audio.inference.music import encoding, outputs
 from crnn_audio.inference.music.prompts import Beginning, Music, Prompt, beginning, fixed_voices
 from crnn_audio.runs import Run
+from crnn_audio.symbolic import files as scores
+from crnn_audio.symbolic import plotting, render
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Score
@@ -54,15 +56,15 @@ class GeneratedScore:
         Raises:
             DataError: the suffix is none of these, or the folder cannot be written.
         """
-        self.score.save(path)
+        scores.save(self.score, path)
 
     def render(self, path: str | Path) -> None:
         """As sound (WAV), with a soundfont of the extra `music`."""
-        self.score.render(path)
+        render.to_wav(self.score, path)
 
     def plot(self, path: str | Path) -> None:
         """As a picture (PNG)."""
-        self.score.plot(path)
+        plotting.plot(self.score, path)
 
     def as_json(self) -> dict[str, object]:
         """Plain figures."""
@@ -190,7 +192,9 @@ class Composer:
         about, width = begun.about, len(self.representation.COLUMNS)
         free = prompt.bars is None and prompt.seconds is None
         bars = begun.condition.get("bars") if free else prompt.bars
-        quarters = int(bars) * about.metres[0].bar if bars is not None else None  # the last one is short of the pickup
+        quarters = (
+            int(bars) * about.time_signatures[0].bar if bars is not None else None
+        )  # the last one is short of the pickup
         if prompt.seconds is not None:
             quarters = min(quarters or np.inf, prompt.seconds * about.tempo / 60)
         return Request(

@@ -10,10 +10,11 @@ from crnn_audio.config.music import MusicData
 from crnn_audio.errors import DataError
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.symbolic import chorales, events, fitting, home_keys, quartet
-from crnn_audio.symbolic.bars import ticks
-from crnn_audio.symbolic.counting import bars_of
+from crnn_audio.symbolic.bars import full_bars_of, parse_pickup, parse_time_signature
+from crnn_audio.symbolic.keys import parse_key
 from crnn_audio.symbolic.representation import Representation, Rows
-from crnn_audio.symbolic.score import Part, Score, parsed_key, parsed_metre, parsed_pickup
+from crnn_audio.symbolic.score import Part, Score
+from crnn_audio.symbolic.ticks import ticks
 
 REPRESENTATIONS: dict[str, Representation] = {"chorale": chorales, "melody": events, "quartet": quartet}
 FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
@@ -74,17 +75,17 @@ def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0
     Raises:
         DataError: a key, a metre or a pickup that is none.
     """
-    metre = parsed_metre(condition.get("metre", "4/4"))
-    keys = (parsed_key(condition["key"]),) if "key" in condition else ()
-    pickup = parsed_pickup(condition.get("pickup", "0"))
-    return Score((), title=title, tempo=tempo, metres=(metre,), keys=keys, pickup=pickup)
+    metre = parse_time_signature(condition.get("metre", "4/4"))
+    keys = (parse_key(condition["key"]),) if "key" in condition else ()
+    pickup = parse_pickup(condition.get("pickup", "0"))
+    return Score((), title=title, tempo=tempo, time_signatures=(metre,), keys=keys, pickup=pickup)
 
 
 def num_bars(score: Score) -> int:
     """Bars of a piece, one that its pickup fills counted with it; 0 where they cannot be counted out."""
     try:
-        bars = bars_of(score)
-        return bars.at(ticks(score.end) - 1).number + (0 if bars.pickup else 1)
+        bars = full_bars_of(score)
+        return bars.at(ticks(score.end) - 1).index + bars.first_number
     except DataError:
         return 0
 
@@ -94,7 +95,7 @@ def own_condition(score: Score) -> dict[str, str]:
 
     The close is "tonic" where notes of the tonic's chord fill the last bar, else "open".
     """
-    counted = {"bars": str(num_bars(score)), "pickup": f"{score.pickup:g}"} if score.metres else {}
+    counted = {"bars": str(num_bars(score)), "pickup": f"{score.pickup:g}"} if score.time_signatures else {}
     end = endings(score)
     close = "tonic" if end.full == end.on_tonic_chord == 1 else "open"
     return counted | ({"close": close} if score.keys else {})

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from crnn_audio.errors import DataError
 from crnn_audio.inference import generated_files
+from crnn_audio.symbolic import files, plotting
 from crnn_audio.symbolic.score import Score
 
 FORMATS = ("mid", "abc", "musicxml", "json")
@@ -81,5 +82,5 @@ class ScoreSample:
     def save(self, stem: Path) -> None:
         """Writes MIDI and a picture, unless it has no notes."""
         if self.score.notes:
-            self.score.save(stem.with_suffix(".mid"))
-            self.score.plot(stem.with_suffix(".png"))
+            files.save(self.score, stem.with_suffix(".mid"))
+            plotting.plot(self.score, stem.with_suffix(".png"))

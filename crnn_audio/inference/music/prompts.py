@@ -11,10 +11,10 @@ from crnn_audio.config.music import MusicData
 from crnn_audio.errors import DataError
 from crnn_audio.inference.music import encoding
 from crnn_audio.symbolic import chorales, conditions, events, files, note_names
-from crnn_audio.symbolic.bars import ticks
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Part, Score
+from crnn_audio.symbolic.ticks import ticks
 
 TEMPO = 100.0
 """Quarter notes a minute, where no primer has a tempo."""
@@ -82,8 +82,8 @@ def read(music: Score | str | Path) -> tuple[Score, tuple[str, ...]]:
         return music, ()
     path = Path(music)
     if isinstance(music, str) and not path.is_file() and path.suffix.lower() not in files.FORMS:
-        return note_names.read(music), ()
-    found = files.read(path)
+        return note_names.parse(music), ()
+    found = files.load(path)
     return found.score, found.remarks
 
 
@@ -128,15 +128,15 @@ def beginning(
 def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
     """The piece in the key and the metre and with the pickup that are asked for, else as it is."""
     own = encoding.about(asked)
-    metres = own.metres if "metre" in asked or not piece.metres else piece.metres
+    times = own.time_signatures if "metre" in asked or not piece.time_signatures else piece.time_signatures
     pickup = own.pickup if "pickup" in asked else piece.pickup
-    return replace(piece, metres=metres, keys=own.keys or piece.keys, pickup=pickup)
+    return replace(piece, time_signatures=times, keys=own.keys or piece.keys, pickup=pickup)
 
 
 def _told(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
     """All that the model is told: what is asked for, and beside it what the piece is."""
     key = {"key": str(conditions.moved(piece.keys[0], 0))} if piece.keys else {}
-    begun = {"metre": str(piece.metres[0]) if piece.metres else "4/4", "pickup": f"{piece.pickup:g}"}
+    begun = {"metre": str(piece.time_signatures[0]) if piece.time_signatures else "4/4", "pickup": f"{piece.pickup:g}"}
     return known.usable(dict(own) | key) | asked | known.usable(begun)
 
 

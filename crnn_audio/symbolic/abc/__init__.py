@@ -8,12 +8,12 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc.book import Source, tune_sources
 from crnn_audio.symbolic.abc.reading import AbcTune, read_tune
 from crnn_audio.symbolic.abc.writing import to_abc
-from crnn_audio.symbolic.reading import Reading
+from crnn_audio.symbolic.parsed import ParsedScore
 
 __all__ = ["AbcTune", "Source", "from_abc", "read_tune", "text_of", "to_abc", "tune_sources"]
 
 
-def from_abc(text: str) -> Reading:
+def from_abc(text: str) -> ParsedScore:
     """The first tune of a text; `tune_sources` and `read_tune` give all of them.
 
     Raises:
@@ -26,7 +26,7 @@ def from_abc(text: str) -> Reading:
         )
     tune = read_tune(sources[0])
     others = f"The file holds {len(sources)} tunes: the first was read."
-    return Reading(tune.score, (*tune.remarks, *([others] if len(sources) > 1 else [])))
+    return ParsedScore(tune.score, (*tune.remarks, *([others] if len(sources) > 1 else [])))
 
 
 def text_of(content: bytes) -> str:

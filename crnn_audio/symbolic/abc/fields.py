@@ -1,4 +1,4 @@
-"""What the fields of an ABC tune mean: lengths, metres, tempi, keys, voices, the order of parts."""
+"""What the fields of an ABC tune mean: lengths, time signatures, tempi, keys, voices, the order of parts."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc.book import plain
-from crnn_audio.symbolic.keys import FIFTHS, alterations, key_named
+from crnn_audio.symbolic.keys import FIFTHS, alterations, parse_key
 from crnn_audio.symbolic.score import Key
 
 MOST_PARTS = 1000
@@ -33,11 +33,11 @@ NO_KEY = KeyField(None, dict.fromkeys(FIFTHS, 0))
 """Music without a key."""
 
 
-def metre(text: str) -> tuple[int, int] | None:
+def time_signature(text: str) -> tuple[int, int] | None:
     """Beats and the note that is one of them; None where the music is free.
 
     Raises:
-        DataError: it is no metre.
+        DataError: it is no time signature.
     """
     if text in ("", "none"):
         return None
@@ -47,7 +47,7 @@ def metre(text: str) -> tuple[int, int] | None:
     beats = sum(map(int, found[1].split("+"))) if found else 0
     beat_type = int(found[2]) if found else 0
     if not 0 < beats < 256 or beat_type not in (1, 2, 4, 8, 16, 32, 64, 128):
-        raise DataError(f"M:{text} is no metre; it should be such as M:6/8, M:C or M:none.")
+        raise DataError(f"M:{text} is no time signature; it should be such as M:6/8, M:C or M:none.")
     return beats, beat_type
 
 
@@ -64,7 +64,7 @@ def unit(text: str) -> Fraction:
 
 
 def default_unit(beats: tuple[int, int] | None) -> Fraction:
-    """Where no L: tells it: a sixteenth in metres shorter than three quarters, else an eighth; in quarter notes."""
+    """Without an L: a sixteenth in time signatures shorter than three quarters, else an eighth; in quarter notes."""
     return Fraction(1, 4) if beats is not None and Fraction(*beats) < Fraction(3, 4) else Fraction(1, 2)
 
 
@@ -96,7 +96,7 @@ def key(text: str) -> KeyField | None:
     if found is None:
         free = text == "" or text.startswith("none") or bool(explicit)
         return KeyField(None, dict.fromkeys(FIFTHS, 0) | explicit, bool(explicit)) if free else None
-    base = key_named(found[1] + (found[2] or ""))
+    base = parse_key(found[1] + (found[2] or ""))
     altered = dict.fromkeys(FIFTHS, 0) if re.search(r"\bexp\b", text) else alterations(base.sharps)
     return KeyField(base, altered | explicit, bool(explicit))
 

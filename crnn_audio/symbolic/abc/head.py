@@ -10,18 +10,18 @@ from crnn_audio.symbolic.abc.voice import Voice
 
 @dataclass
 class Head:
-    """What each voice begins with; the fields are those of a `Voice`, a `unit` of None is what the metre makes it."""
+    """What each voice begins with; the fields are those of a `Voice`, a `unit` of None follows the time signature."""
 
     unit: Fraction | None = None
-    metre: tuple[int, int] | None = None
+    time_signature: tuple[int, int] | None = None
     key: KeyField = NO_KEY
     shift: int = 0
     spread: str = "pitch"
     program: int = 0
 
-    def set_metre(self, metre: tuple[int, int] | None) -> None:
+    def set_time_signature(self, time_signature: tuple[int, int] | None) -> None:
         """As that of a `Voice`."""
-        self.metre = metre
+        self.time_signature = time_signature
 
     def set_key(self, key: KeyField) -> None:
         """As that of a `Voice`."""
@@ -31,8 +31,8 @@ class Head:
         """A voice that begins so, by its label and what its V: field tells."""
         return Voice(
             remarks,
-            unit=self.unit or default_unit(self.metre),
-            metre=self.metre,
+            unit=self.unit or default_unit(self.time_signature),
+            time_signature=self.time_signature,
             key=self.key,
             shift=shift(told) if moves(told) else self.shift,
             spread=self.spread,

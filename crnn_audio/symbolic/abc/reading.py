@@ -10,12 +10,13 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc import fields as abc_fields
 from crnn_audio.symbolic.abc.book import Line, Source, plain
 from crnn_audio.symbolic.abc.head import Head
-from crnn_audio.symbolic.abc.playing import Placed, once, played
+from crnn_audio.symbolic.abc.repeats import Placed, once, played
 from crnn_audio.symbolic.abc.voice import Voice
-from crnn_audio.symbolic.bars import nearest_tick, needed_keys, quarters
-from crnn_audio.symbolic.grid import Beats, metres_and_pickup
+from crnn_audio.symbolic.barlines import Beats, time_signatures_and_pickup
 from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Note, Part, Score
+from crnn_audio.symbolic.keys import needed_keys
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, nearest_tick, quarters
 
 _INLINE = re.compile(r"(\[[A-Za-z]:[^\]]*\])")
 _INLINE_VOICE = re.compile(r"\[V:([^\]]*)\]")
@@ -109,7 +110,7 @@ class _Tune:
         target = self.current or self.head
         match letter:
             case "M":
-                target.set_metre(abc_fields.metre(text))
+                target.set_time_signature(abc_fields.time_signature(text))
             case "L":
                 target.unit = abc_fields.unit(text)
             case "K":
@@ -174,12 +175,12 @@ class _Tune:
         if not any(part.notes for part in parts):
             raise DataError("there are no notes in it.")
         self._compare([heard[-1].end for _, heard in music])
-        metres, pickup = metres_and_pickup(_changes(music[0][1]), _lines(music[0][1]))
+        signatures, pickup = time_signatures_and_pickup(_changes(music[0][1]), _lines(music[0][1]))
         score = Score(
             parts=tuple(parts),
             title=self.fields.get("T", ""),
             tempo=self.tempo or 120.0,
-            metres=metres,
+            time_signatures=signatures,
             keys=_keys(music[0][1]),
             pickup=pickup,
             chords=tuple(sorted({chord for _, heard in music for chord in _chords(heard)})),
@@ -188,8 +189,8 @@ class _Tune:
         return AbcTune(self.fields.get("X", ""), score, self.fields, tuple(self.remarks))
 
     def _heard(self, voice: Voice) -> list[Placed]:
-        stretches = voice.finish()
-        return played(stretches, self.order, self.remarks) if self.repeats else once(stretches)
+        segments = voice.finish()
+        return played(segments, self.order, self.remarks) if self.repeats else once(segments)
 
     def _compare(self, ends: list[Fraction]) -> None:
         if len(set(ends)) > 1:
@@ -198,16 +199,16 @@ class _Tune:
 
 
 def _changes(music: list[Placed]) -> list[tuple[Fraction, Beats | None]]:
-    """Where another metre begins."""
+    """Where another time signature begins."""
     found: list[tuple[Fraction, Beats | None]] = []
     for one in music:
-        if one.stretch.length and (not found or found[-1][1] != one.stretch.metre):
-            found.append((one.start, one.stretch.metre))
+        if one.segment.length and (not found or found[-1][1] != one.segment.time_signature):
+            found.append((one.start, one.segment.time_signature))
     return found
 
 
 def _lines(music: list[Placed]) -> list[Fraction]:
-    return sorted({one.end for one in music if one.stretch.line and one.end} | {music[-1].end})
+    return sorted({one.end for one in music if one.segment.line and one.end} | {music[-1].end})
 
 
 def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
@@ -216,7 +217,7 @@ def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
     going: dict[int, int] = {}  # the place in `spans` of a pitch that is tied on
     held: set[int] = set()
     for one in music:
-        for tone in one.stretch.tones:
+        for tone in one.segment.tones:
             place = one.start + tone.start
             start = nearest_tick(place)
             struck, carried = [], []
@@ -242,10 +243,10 @@ def _at(place: Fraction) -> float:
 
 
 def _chords(music: list[Placed]) -> list[Chord]:
-    return [Chord(_at(one.start + place), name) for one in music for place, name in one.stretch.chords]
+    return [Chord(_at(one.start + place), name) for one in music for place, name in one.segment.chords]
 
 
 def _keys(music: list[Placed]) -> tuple[Key, ...]:
     return needed_keys(
-        Key(_at(one.start), *one.stretch.key) for one in music if one.stretch.key is not None and one.stretch.length
+        Key(_at(one.start), *one.segment.key) for one in music if one.segment.key is not None and one.segment.length
     )

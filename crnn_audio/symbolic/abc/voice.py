@@ -1,4 +1,4 @@
-"""One voice of an ABC tune: its signs into stretches, in the order in which they are written."""
+"""One voice of an ABC tune: its signs into segments, in the order in which they are written."""
 
 import re
 from collections import Counter
@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from crnn_audio.symbolic.abc.book import plain
 from crnn_audio.symbolic.abc.fields import ALTERS, NO_KEY, KeyField
-from crnn_audio.symbolic.abc.stretches import Stretch, Tone
+from crnn_audio.symbolic.abc.segments import Segment, Tone
 from crnn_audio.symbolic.abc.tokens import IN_CHORD, factor, signs
 from crnn_audio.symbolic.impossible import HIGHEST
 from crnn_audio.symbolic.keys import NATURAL
@@ -27,7 +27,7 @@ _Name = tuple[str, int]
 
 @dataclass
 class Voice:
-    """Reads the music of one voice line after line; what it has read stands in `stretches`, the last one still open.
+    """Reads the music of one voice line after line; what it has read stands in `segments`, the last one still open.
 
     Args:
         remarks: how often each thing that cannot be kept was met; shared by the voices of a tune.
@@ -38,14 +38,14 @@ class Voice:
 
     remarks: Counter[str]
     unit: Fraction
-    metre: tuple[int, int] | None = None
+    time_signature: tuple[int, int] | None = None
     key: KeyField = NO_KEY
     shift: int = 0
     spread: str = "pitch"
     name: str = ""
     program: int = 0
-    stretches: list[Stretch] = field(default_factory=list)
-    _place: Fraction = Fraction(0)  # in the open stretch
+    segments: list[Segment] = field(default_factory=list)
+    _place: Fraction = Fraction(0)  # in the open segment
     _altered: dict[_Name, int] = field(default_factory=dict)  # by the accidentals of this bar
     _last: Tone | None = None  # None after a rest, too
     _last_length: Fraction = Fraction(0)
@@ -60,7 +60,7 @@ class Voice:
     @property
     def length(self) -> Fraction:
         """Of all that is written so far, in quarter notes."""
-        return sum((stretch.length for stretch in self.stretches), self._place)
+        return sum((segment.length for segment in self.segments), self._place)
 
     def read(self, music: str) -> None:
         """A line, or what stands between two fields of one."""
@@ -68,42 +68,42 @@ class Voice:
             if kind in _READERS:
                 _READERS[kind](self, found)
 
-    def set_metre(self, metre: tuple[int, int] | None) -> None:
-        """A metre that holds from here on."""
-        self.metre = metre
+    def set_time_signature(self, time_signature: tuple[int, int] | None) -> None:
+        """A time signature that holds from here on."""
+        self.time_signature = time_signature
         self._divide()
-        self.stretches[-1].metre = metre
+        self.segments[-1].time_signature = time_signature
 
     def set_key(self, key: KeyField) -> None:
         """A key that holds from here on; it ends what the accidentals of the bar do."""
         self.key = key
         self._divide()
-        self.stretches[-1].key = self._signature()
+        self.segments[-1].key = self._signature()
         self._altered.clear()
 
     def begin_part(self, label: str) -> None:
         """A part of the tune begins here."""
         self._divide()
-        self.stretches[-1].part = label
+        self.segments[-1].part = label
 
-    def finish(self) -> list[Stretch]:
-        """All stretches, the last one closed."""
+    def finish(self) -> list[Segment]:
+        """All segments, the last one closed."""
         self._divide()
-        return self.stretches
+        return self.segments
 
-    # ------------------------------------------------------------------------------------------------ stretches
+    # ------------------------------------------------------------------------------------------------ segments
 
     def _open(self) -> None:
-        self.stretches.append(Stretch(self.metre, self._signature()))
+        self.segments.append(Segment(self.time_signature, self._signature()))
         self._place = Fraction(0)
 
     def _signature(self) -> tuple[int, str] | None:
         return None if self.key.key is None else (self.key.key.sharps, self.key.key.mode)
 
     def _divide(self) -> None:
-        """Closes a stretch that something stands in."""
-        self.stretches[-1].length = max(self.stretches[-1].length, self._place)
-        if not self.stretches[-1].blank:
+        """Closes a segment that something stands in."""
+        self.segments[-1].length = max(self.segments[-1].length, self._place)
+        if not self.segments[-1].blank:
             self._open()
 
     def _bar(self, found: re.Match[str]) -> None:
@@ -111,15 +111,15 @@ class Voice:
         before, after = len(sign) - len(sign.lstrip(":")), len(sign) - len(sign.rstrip(":"))
         if before == len(sign):  # "::" ends one repeat and begins another
             before = after = len(sign) // 2
-        current = self.stretches[-1]
+        current = self.segments[-1]
         current.length = max(current.length, self._place)
-        ends = self.stretches[-2] if current.blank and len(self.stretches) > 1 else current
+        ends = self.segments[-2] if current.blank and len(self.segments) > 1 else current
         if not current.blank or ends is not current:
             ends.line = True
             ends.closes = max(ends.closes, before + 1 if before else 0)
             ends.double |= any(double in sign for double in ("||", "|]", "[|"))
         self._divide()
-        self.stretches[-1].opens |= after > 0
+        self.segments[-1].opens |= after > 0
         self._altered.clear()
 
     def _ending(self, found: re.Match[str]) -> None:
@@ -128,11 +128,11 @@ class Voice:
         for one in found[0].lstrip("[").split(","):
             first, _, last = one.partition("-")
             turns |= set(range(int(first), min(int(last or first), MOST_TURNS) + 1))
-        self.stretches[-1].endings = frozenset(turns)
+        self.segments[-1].endings = frozenset(turns)
 
     def _overlay(self, _: re.Match[str]) -> None:
         """A second voice for this bar."""
-        self.stretches[-1].length = max(self.stretches[-1].length, self._place)
+        self.segments[-1].length = max(self.segments[-1].length, self._place)
         self._place, self._last = Fraction(0), None
 
     # ------------------------------------------------------------------------------------------------ notes
@@ -187,7 +187,7 @@ class Voice:
         if len(durations) < len({pitch for (_, pitch), one in notes if one > 0}):
             self.remarks["Notes beyond MIDI's pitches left out."] += 1
         tone = Tone(self._place, durations, fermata=self._fermata)
-        self.stretches[-1].tones.append(tone)
+        self.segments[-1].tones.append(tone)
         self._last, self._last_length, self._spelled = tone, length, dict(name for name, _ in notes)
         self._fermata = False
         self._place += length
@@ -196,7 +196,7 @@ class Voice:
         self._pass(self._taken(factor(found[0][1:])))
 
     def _bars_of_rest(self, found: re.Match[str]) -> None:
-        beats, beat_type = self.metre or (4, 4)
+        beats, beat_type = self.time_signature or (4, 4)
         self._pass(Fraction(4 * beats, beat_type) * int(found[0][1:] or 1))
 
     def _pass(self, length: Fraction) -> None:
@@ -211,7 +211,7 @@ class Voice:
         if CHORD.fullmatch(text):
             name, slash, bass = text.partition("/")  # a bass is written as in "D/f+" by some, "D/F#" by most
             bass = bass[:1].upper() + bass[1:].replace("+", "#")
-            self.stretches[-1].chords.append((self._place, name + slash + bass))
+            self.segments[-1].chords.append((self._place, name + slash + bass))
         elif text:
             self.remarks["Words above the notes left out."] += 1
 
@@ -227,7 +227,8 @@ class Voice:
     def _begin_tuplet(self, found: re.Match[str]) -> None:
         told = [int(one) if one else 0 for one in found[0][1:].split(":")]
         number, within, count = (*told, 0, 0)[:3]
-        three = self.metre is not None and self.metre[0] % 3 == 0 and self.metre[1] >= 8
+        beats, beat_type = self.time_signature or (4, 4)
+        three = beats % 3 == 0 and beat_type >= 8
         usual = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(number, 3 if three else 2)
         if number:
             self._tuplet = (Fraction(within or usual, number), count or number)

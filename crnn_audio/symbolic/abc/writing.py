@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from crnn_audio.symbolic.abc.book import escaped
-from crnn_audio.symbolic.bars import Bar, bars, length, ticks
+from crnn_audio.symbolic.bars import Bar, bar_length, notated_bars
 from crnn_audio.symbolic.impossible import refuse_impossible
 from crnn_audio.symbolic.keys import alterations, spelled
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Metre, Part, Score
+from crnn_audio.symbolic.score import Part, Score, TimeSignature
 from crnn_audio.symbolic.slicing import FINEST, Slice, shapes, slices
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
 UNIT = TICKS_PER_QUARTER // 2
 """Ticks of a note without a number, an eighth."""
@@ -22,32 +23,33 @@ def to_abc(score: Score, number: int = 1) -> str:
     Notes of a part that overlap are written as chords that are tied on. An instrument is told as %%MIDI program.
 
     Raises:
-        DataError: a note, a metre or a tempo that cannot be.
+        DataError: a note, a time signature or a tempo that cannot be.
     """
     refuse_impossible(score)
     end = _end(score)
-    metre = next((str(metre) for metre in score.metres if metre.start == 0), "none")
-    key = next((str(key) for key in score.keys if key.start == 0), "none")
-    lines = [f"X:{number}", f"T:{escaped(score.title)}", f"M:{metre}", "L:1/8", f"Q:1/4={score.tempo:.12g}", f"K:{key}"]
+    meter, key = (
+        next((str(one) for one in changes if one.start == 0), "none") for changes in (score.time_signatures, score.keys)
+    )
+    lines = [f"X:{number}", f"T:{escaped(score.title)}", f"M:{meter}", "L:1/8", f"Q:1/4={score.tempo:.12g}", f"K:{key}"]
     for place, part in enumerate(score.parts, start=1):
         if len(score.parts) > 1 or part.name:
             lines.append(f"V:{place}" + (f' name="{escaped(part.name, quoted=True)}"' if part.name else ""))
         if part.program:
             lines.append(f"%%MIDI program {part.program}")
-        measures = _Voice(score, part, first=place == 1).measures(bars(score, end), end)
+        measures = _Voice(score, part, first=place == 1).measures(notated_bars(score, end), end)
         rows = [measures[row : row + BARS_A_LINE] for row in range(0, len(measures), BARS_A_LINE)]
         lines += [" | ".join(row) + (" |" if row is not rows[-1] else " |]") for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def _end(score: Score) -> int:
-    """Where the music ends, in ticks: with its last note, chord symbol, key or metre, or a bar after a mere pickup."""
+    """Where the music ends, in ticks: with its last note or what stands above it; after a mere pickup with a bar."""
     above = [*(chord.start for chord in score.chords), *(key.start for key in score.keys[1:])]
     last = max([ticks(score.end), *(ticks(start) + UNIT for start in above)])
-    if score.metres and last <= ticks(score.metres[-1].start):
-        last = ticks(score.metres[-1].start) + int(length(score.metres[-1]))
+    if score.time_signatures and last <= ticks(score.time_signatures[-1].start):
+        last = ticks(score.time_signatures[-1].start) + int(bar_length(score.time_signatures[-1]))
     if 0 < last <= ticks(score.pickup):
-        return ticks(score.pickup) + int(length(score.metres[0] if score.metres else None))
+        return ticks(score.pickup) + int(bar_length(score.time_signatures[0] if score.time_signatures else None))
     return last
 
 
@@ -56,7 +58,7 @@ class _Voice:
 
     def __init__(self, score: Score, part: Part, *, first: bool) -> None:
         self.part = part
-        self.metre: Metre | None = None
+        self.time_signature: TimeSignature | None = None
         self.keys = {ticks(key.start): key for key in score.keys}
         self.chords: dict[int, str] = {}
         for chord in score.chords if first else ():
@@ -77,14 +79,13 @@ class _Voice:
             within: list[Slice] = []
             while not within or within[-1].end < bar.end:
                 within.append(next(pieces))
-            found.append("".join([self._metre(bar), *self._bar(within)]))
+            found.append("".join([self._time_signature(bar), *self._bar(within)]))
         return found
 
-    def _metre(self, bar: Bar) -> str:
+    def _time_signature(self, bar: Bar) -> str:
         """Told where it changes; one that begins anew is told by its bar line alone."""
-        before, self.metre = self.metre, bar.metre or self.metre
-        same = before is not None and self.metre is not None and str(before) == str(self.metre)
-        return "" if bar.metre is None or same or bar.start == 0 else f"[M:{bar.metre}]"
+        before, self.time_signature = self.time_signature, bar.time_signature
+        return "" if bar.start == 0 or str(before) == str(self.time_signature) else f"[M:{self.time_signature}]"
 
     def _bar(self, within: list[Slice]) -> Iterator[str]:
         self.altered.clear()
@@ -99,7 +100,8 @@ class _Voice:
 
     def _beat(self) -> int:
         """Three eighths in 6/8 and its kin, else a quarter, in ticks."""
-        compound = self.metre is not None and self.metre.beat_type == 8 and self.metre.beats % 3 == 0
+        meter = self.time_signature
+        compound = meter is not None and meter.beat_type == 8 and meter.beats % 3 == 0
         return 3 * UNIT if compound else 2 * UNIT
 
     def _before(self, start: int) -> str:

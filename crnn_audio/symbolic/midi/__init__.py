@@ -9,20 +9,21 @@ from fractions import Fraction
 from itertools import pairwise
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.bars import needed_keys, needed_metres, quarters, ticks
+from crnn_audio.symbolic.bars import needed_time_signatures
 from crnn_audio.symbolic.impossible import refuse_impossible
-from crnn_audio.symbolic.keys import key_named
+from crnn_audio.symbolic.keys import needed_keys, parse_key
 from crnn_audio.symbolic.midi import events as midi_events
 from crnn_audio.symbolic.midi.events import META, Event, Events
 from crnn_audio.symbolic.midi.notes import DRUMS, NOTE_OFF, NOTE_ON, PROGRAM, TRACK_NAME, read_parts, rounded, text
 from crnn_audio.symbolic.midi.notes import name_of as name_of_track
-from crnn_audio.symbolic.reading import Reading, counted
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Metre, Part, Score
+from crnn_audio.symbolic.parsed import ParsedScore, counted
+from crnn_audio.symbolic.score import Chord, Key, Part, Score, TimeSignature
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, quarters, ticks
 
-MARKER, TEMPO, METRE, KEY = 0x06, 0x51, 0x58, 0x59
+MARKER, TEMPO, TIME_SIGNATURE, KEY = 0x06, 0x51, 0x58, 0x59
 """Kinds of META events."""
 FINEST = 7
-"""A metre counts beats down to the 128th note, 2 to this power."""
+"""A time signature counts beats down to the 128th note, 2 to this power."""
 SLOWEST = (1 << 24) - 1
 """Microseconds of a quarter note; there is no room for more."""
 VELOCITY = 80
@@ -30,7 +31,7 @@ VELOCITY = 80
 CHANNELS = [channel for channel in range(16) if channel != DRUMS]
 
 
-def from_midi(content: bytes) -> Reading:
+def from_midi(content: bytes) -> ParsedScore:
     """The piece of a MIDI file; times are rounded to the 1/480 of a quarter note that a `Score` keeps.
 
     A part is a channel of a track. A release of a pitch that was struck twice ends the earlier of the two.
@@ -50,13 +51,13 @@ def from_midi(content: bytes) -> Reading:
         parts=parts,
         title=_title(events),
         tempo=tempo,
-        metres=needed_metres(_metres(_of(METRE, about), events.division), pickup),
+        time_signatures=needed_time_signatures(_time_signatures(_of(TIME_SIGNATURE, about), events.division), pickup),
         keys=needed_keys([*_keys(_of(KEY, about), events.division), *_marked_keys(marked)]),
         pickup=pickup,
         chords=tuple(sorted(Chord(start, words[6:]) for start, words in marked if words.startswith("chord "))),
         fermatas=tuple(sorted({start for start, words in marked if words == "fermata"})),
     )
-    return Reading(score, (*remarks, *said))
+    return ParsedScore(score, (*remarks, *said))
 
 
 def _when(event: Event) -> int:
@@ -92,10 +93,10 @@ def _length(tempo: float) -> int:
     return min(round(60e6 / tempo), SLOWEST)
 
 
-def _metres(found: list[Event], division: int) -> Iterator[Metre]:
+def _time_signatures(found: list[Event], division: int) -> Iterator[TimeSignature]:
     for event in found:
         if len(event.data) >= 2 and event.data[0] and event.data[1] <= FINEST:
-            yield Metre(quarters(rounded(event.tick, division)), event.data[0], 1 << event.data[1])
+            yield TimeSignature(quarters(rounded(event.tick, division)), event.data[0], 1 << event.data[1])
 
 
 def _keys(found: list[Event], division: int) -> Iterator[Key]:
@@ -109,7 +110,7 @@ def _marked_keys(marked: list[tuple[float, str]]) -> Iterator[Key]:
     for start, words in marked:
         if words.startswith("key "):
             try:
-                yield key_named(words[4:], start)
+                yield parse_key(words[4:], start)
             except DataError:
                 continue  # somebody else's words
 
@@ -124,10 +125,10 @@ def _pickup(words: str) -> float | None:
 
 
 def to_midi(score: Score) -> bytes:
-    """A file of format 1: a track with the title, tempo, metres, keys and markers, then one for each part.
+    """A file of format 1: a track with the title, tempo, time signatures, keys and markers, then one for each part.
 
     Raises:
-        DataError: a note, a metre or a tempo that cannot be.
+        DataError: a note, a time signature or a tempo that cannot be.
     """
     refuse_impossible(score)
     about = sorted([*_about(score), *_markers(score)], key=_when)
@@ -138,10 +139,10 @@ def to_midi(score: Score) -> bytes:
 def _about(score: Score) -> Iterator[Event]:
     yield _words(0, score.title, TRACK_NAME)
     yield Event(0, META, _length(score.tempo).to_bytes(3, "big"), TEMPO)
-    for metre in score.metres:
-        power = metre.beat_type.bit_length() - 1
-        if metre.beat_type == 1 << power and power <= FINEST and metre.beats < 256:
-            yield Event(ticks(metre.start), META, bytes([metre.beats, power, 24, 8]), METRE)
+    for one in score.time_signatures:
+        power = one.beat_type.bit_length() - 1
+        if one.beat_type == 1 << power and power <= FINEST and one.beats < 256:
+            yield Event(ticks(one.start), META, bytes([one.beats, power, 24, 8]), TIME_SIGNATURE)
     for key in score.keys:
         minor = key.mode == "minor"
         yield Event(ticks(key.start), META, key.sharps.to_bytes(1, "big", signed=True) + bytes([minor]), KEY)

@@ -4,8 +4,9 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from crnn_audio.symbolic.midi.events import META, Event, Events
-from crnn_audio.symbolic.reading import counted
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Note, Part
+from crnn_audio.symbolic.parsed import counted
+from crnn_audio.symbolic.score import Note, Part
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER
 
 TRACK_NAME, LYRIC = 0x03, 0x05
 DRUMS = 9

@@ -8,14 +8,14 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.musicxml.reading import Listed, read_stream
 from crnn_audio.symbolic.musicxml.writing import stream_of
 from crnn_audio.symbolic.notation import music21
-from crnn_audio.symbolic.reading import Reading
+from crnn_audio.symbolic.parsed import ParsedScore
 from crnn_audio.symbolic.score import Score
 
 LARGEST = 200_000_000
 """Bytes that a packed file may hold."""
 
 
-def from_musicxml(content: bytes) -> Reading:
+def from_musicxml(content: bytes) -> ParsedScore:
     """The piece of a MusicXML file, packed (.mxl) or not, as it is played: repeats and endings in order.
 
     Raises:
@@ -60,7 +60,7 @@ def to_musicxml(score: Score) -> bytes:
     """The piece in notation: bars, ties, chord symbols, fermatas; names of chords that music21 does not know are lost.
 
     Raises:
-        DataError: a note, a metre or a tempo that cannot be; or music21 is not installed.
+        DataError: a note, a time signature or a tempo that cannot be; or music21 is not installed.
     """
     written: bytes = music21().musicxml.m21ToXml.GeneralObjectExporter(stream_of(score)).parse()
     return written

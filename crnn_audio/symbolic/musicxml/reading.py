@@ -7,11 +7,12 @@ from fractions import Fraction
 from typing import Any
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.bars import nearest_tick, needed_keys, quarters
-from crnn_audio.symbolic.grid import Beats, metres_and_pickup
+from crnn_audio.symbolic.barlines import Beats, time_signatures_and_pickup
 from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
-from crnn_audio.symbolic.reading import Reading, counted
+from crnn_audio.symbolic.keys import needed_keys
+from crnn_audio.symbolic.parsed import ParsedScore, counted
 from crnn_audio.symbolic.score import MODES, Chord, Key, Note, Part, Score
+from crnn_audio.symbolic.ticks import nearest_tick, quarters
 
 _MODES = {"ionian": "major", "aeolian": "minor"}
 
@@ -24,7 +25,7 @@ class Listed:
     program: int | None
 
 
-def read_stream(found: Any, listed: Mapping[str, Listed]) -> Reading:
+def read_stream(found: Any, listed: Mapping[str, Listed]) -> ParsedScore:
     """The piece that music21 has read; grace notes, drums and all that is no note are left out.
 
     Args:
@@ -40,18 +41,18 @@ def read_stream(found: Any, listed: Mapping[str, Listed]) -> Reading:
     if not any(part.notes for part, _ in read):
         raise DataError("there are no notes in it.")
     measures = [one for one in (whole.parts or [whole])[0].getElementsByClass("Measure") if one.quarterLength]
-    metres, pickup = metres_and_pickup(_changes(streams[0]), _lines(measures, streams[0]))
+    signatures, pickup = time_signatures_and_pickup(_changes(streams[0]), _lines(measures, streams[0]))
     score = Score(
         parts=tuple(part for part, _ in read),
         title=_title(found),
         tempo=_tempo(streams, lost),
-        metres=metres,
+        time_signatures=signatures,
         keys=needed_keys(_key(one) for one in streams[0].getElementsByClass("KeySignature") if abs(one.sharps) <= 7),
         pickup=pickup,
         chords=tuple(sorted({_chord(one) for flat in streams for one in flat.getElementsByClass("ChordSymbol")})),
         fermatas=tuple(sorted({start for _, starts in read for start in starts})),
     )
-    return Reading(score, tuple(_remarks(lost)))
+    return ParsedScore(score, tuple(_remarks(lost)))
 
 
 def _as_played(found: Any, lost: Counter[str]) -> Any:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from crnn_audio.symbolic.bars import Bar, bars, length, quarters, ticks
+from crnn_audio.symbolic.bars import Bar, bar_length, notated_bars
 from crnn_audio.symbolic.impossible import refuse_impossible
 from crnn_audio.symbolic.keys import spelled
 from crnn_audio.symbolic.notation import music21
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Chord, Key, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 from crnn_audio.symbolic.slicing import Slice, shapes, slices
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, quarters, ticks
 
 INEXPRESSIBLE = (1, 2, 4, 7)
 """Ticks for which music21 finds no note, in tuplets either."""
@@ -23,12 +24,12 @@ def stream_of(score: Score) -> Any:
     """The piece as a `music21.stream.Score`; notes of a part that overlap are chords that are tied on.
 
     Raises:
-        DataError: a note, a metre or a tempo that cannot be.
+        DataError: a note, a time signature or a tempo that cannot be.
     """
     refuse_impossible(score)
     score = _expressible(score)
     end = max([ticks(score.end), 1, *(ticks(chord.start) + TICKS_PER_QUARTER for chord in score.chords)])
-    grid = bars(score, end)
+    grid = notated_bars(score, end)
     whole = music21().stream.Score()
     whole.metadata = music21().metadata.Metadata(title=score.title, composer="")
     for number, part in enumerate(score.parts, start=1):
@@ -44,7 +45,7 @@ def _cuts(score: Score, grid: list[Bar], *, first: bool) -> set[int]:
 def _expressible(score: Score) -> Score:
     """The score itself, or where a slice of it is too short for any note one with rounded times."""
     end = ticks(score.end)
-    grid = bars(score, end)
+    grid = notated_bars(score, end)
     for number, part in enumerate(score.parts):
         for one in slices(part, _cuts(score, grid, first=number == 0), end):
             if one.end - one.start in INEXPRESSIBLE:
@@ -58,7 +59,7 @@ def _coarse(score: Score) -> Score:
         parts=tuple(replace(part, notes=tuple(_coarse_note(note) for note in part.notes)) for part in score.parts),
         chords=tuple(replace(chord, start=_coarse_time(chord.start)) for chord in score.chords),
         keys=tuple(replace(key, start=_coarse_time(key.start)) for key in score.keys),
-        metres=tuple(replace(metre, start=_coarse_time(metre.start)) for metre in score.metres),
+        time_signatures=tuple(replace(one, start=_coarse_time(one.start)) for one in score.time_signatures),
         fermatas=tuple(_coarse_time(start) for start in score.fermatas),
         pickup=_coarse_time(score.pickup),
     )
@@ -91,10 +92,10 @@ def _part(score: Score, part: Part, number: int, grid: list[Bar], end: int) -> A
     for chord in score.chords if number == 1 else ():
         above.chords.setdefault(ticks(chord.start), []).append(chord)
     pieces = iter(slices(part, _cuts(score, grid, first=number == 1), end))
-    metre = None
+    before = None
     for bar_number, bar in enumerate(grid, start=0 if score.pickup else 1):
-        metre = bar.metre or metre
-        measure = _measure(bar, bar_number, float(length(metre)) / TICKS_PER_QUARTER)
+        measure = _measure(bar, bar_number, before)
+        before = bar.time_signature
         if number == 1 and bar.start == 0:
             measure.insert(0, music21().tempo.MetronomeMark(number=score.tempo))
         place = bar.start
@@ -114,16 +115,17 @@ def _instrument(part: Part, number: int) -> Any:
     return found
 
 
-def _measure(bar: Bar, number: int, full: float) -> Any:
-    """An empty bar; `full` are the quarter notes of one that is not short, which music21 would fill with rests."""
+def _measure(bar: Bar, number: int, before: TimeSignature | None) -> Any:
+    """An empty bar after one in another time signature or the same; what a short one lacks music21 would fill."""
+    missing = float(bar_length(bar.time_signature) - (bar.end - bar.start)) / TICKS_PER_QUARTER
     found = music21().stream.Measure(number=number)
     if number == 0:
         found.showNumber = music21().stream.enums.ShowNumber.NEVER
-        found.paddingLeft = full - (bar.end - bar.start) / TICKS_PER_QUARTER
+        found.paddingLeft = missing
     else:
-        found.paddingRight = full - (bar.end - bar.start) / TICKS_PER_QUARTER
-    if bar.metre is not None:
-        found.insert(0, music21().meter.TimeSignature(str(bar.metre)))
+        found.paddingRight = missing
+    if bar.time_signature is not None and bar.time_signature != before:
+        found.insert(0, music21().meter.TimeSignature(str(bar.time_signature)))
     return found
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from crnn_audio.config import recognition, sections
 from crnn_audio.config.load import dump, json_schema
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
+from crnn_audio.corpora import CORPORA
 from crnn_audio.errors import RecipeError
 from crnn_audio.problems import RECIPES, load_recipe
 from tests.loading import loads
@@ -205,9 +207,9 @@ def test_messages_call_manifests_by_their_folder_and_other_corpora_by_name():
     assert loads("data: {corpus: spoken_digits}").data.name == "spoken_digits"
 
 
-def test_a_key_that_stands_twice_is_told_with_its_lines_beside_other_problems():
+def test_a_key_given_twice_is_reported_with_its_lines_beside_other_problems():
     assert problems(DATA + "optim:\n  lr: 1\n  ema: 2\n  lr: 2\n") == [
-        "optim.lr: stands twice, on lines 3 and 5; keep one",
+        "optim.lr: given twice, on lines 3 and 5; keep one",
         "optim.ema: input should be below 1 (found 2)",
     ]
 
@@ -294,9 +296,9 @@ WRONG_OVERRIDES = {
     "model.conv.2.channels=3": "model.conv has no item '2'; it has items 0 to 1",
     "model.conv.-1.channels=3": "model.conv has no item '-1'; it has items 0 to 1",
     "model.conv.first.channels=3": "model.conv has no item 'first'; it has items 0 to 1",
-    "data.corpus.name=3": "data.corpus is no section (found 'an4')",
+    "data.corpus.name=3": "data.corpus is not a section (found 'an4')",
     "seed": "write it as key.path=value",
-    "optim={lr: 1, lr: 2}": "lr stands twice, on lines 1 and 1; keep one",
+    "optim={lr: 1, lr: 2}": "lr given twice, on lines 1 and 1; keep one",
 }
 
 
@@ -323,8 +325,9 @@ def test_an_override_that_is_no_yaml_is_told():
 AWKWARD = ["no", "1e-3", "1:30", "~", "2020-01-01", "\x85", "a\u2028b", "\ufeff", "#", " ", "é", "- a", "a: b", "\n\r"]
 shares = st.floats(0, 1, exclude_max=True)
 counts = st.integers(1, 65_536)
+SPEECH = [name for name, corpus in CORPORA.items() if corpus.KIND == "recognition"]
 roots = st.text() | st.sampled_from(AWKWARD)
-data = st.builds(recognition.RecognitionData, root=roots) | st.builds(
+data = st.builds(recognition.RecognitionData, corpus=st.sampled_from(SPEECH), root=roots) | st.builds(
     recognition.RecognitionData, corpus=st.sampled_from(["an4", "spoken_digits"]), root=st.none()
 )
 features = st.one_of(
@@ -451,8 +454,25 @@ def test_the_json_schema_describes_sections_and_fields():
     assert rule["$defs"]["Optim"]["properties"]["lr"]["description"] == "Peak learning rate."
 
 
-def test_reading_recipes_needs_no_torch_and_no_numpy():
-    code = "import sys, crnn_audio.config.load; print(sorted({'torch', 'numpy', 'librosa'} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import crnn_audio.problems", {"torch", "numpy", "librosa"}),
+        ("from crnn_audio.problems import load_recipe; load_recipe('an4/bilstm')", {"torch", "librosa"}),
+    ],
+)
+def test_the_schema_needs_no_numpy_and_reading_a_recipe_no_torch(code, absent):
+    code = f"import sys; {code}; print(sorted({absent} & set(sys.modules)))"
     root = Path(__file__).parents[3]
     child = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert child.stdout.strip() == "[]"
+
+
+def test_a_corpus_needs_no_name_in_the_schema(monkeypatch):
+    monkeypatch.setitem(CORPORA, "birdsong", SimpleNamespace(NAME="birdsong", KIND="recognition"))
+    assert loads("data: {corpus: birdsong}").data.corpus == "birdsong"
+    with pytest.raises(RecipeError, match=r"data\.corpus: .* or 'birdsong' \(found 'birdsnog'\); did you mean"):
+        loads("data: {corpus: birdsnog}")
+    with pytest.raises(RecipeError, match=r"data\.corpus: missing; it should be 'spoken_digits', .* or 'birdsong'$"):
+        loads("data: {}")
+    assert "birdsong" in json.loads(json_schema(RECIPES))["$defs"]["RecognitionData"]["properties"]["corpus"]["enum"]

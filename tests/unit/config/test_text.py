@@ -1,10 +1,9 @@
 """Recipes of text: what they may say, and what each mistake is told as."""
 
-from typing import get_args
-
 import pytest
 
 from crnn_audio.config import music, recognition, rolls, text
+from crnn_audio.config.fields import allowed
 from crnn_audio.config.load import dump
 from crnn_audio.config.schema import recipe_class
 from crnn_audio.config.text import TextRecipe
@@ -88,7 +87,7 @@ def test_a_mistake_is_told(written: str) -> None:
 
 def test_names_in_the_schema_are_those_of_the_builders() -> None:
     def names(section: type, field: str) -> set[str]:
-        return set(get_args(section.model_fields[field].annotation))
+        return set(allowed(section.model_fields[field]))
 
     assert names(text.TextData, "corpus") == {name for name, corpus in CORPORA.items() if corpus.KIND == "text"}
     sections = (text.TextData, music.MusicData, rolls.RollsData, recognition.RecognitionData)

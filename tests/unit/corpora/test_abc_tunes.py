@@ -75,9 +75,9 @@ def test_a_close_is_on_the_tonics_chord_or_open(tmp_path: Path, last: str, close
     [
         ("", "its file holds 0 tunes"),
         (JIG + "\n" + JIG, "its file holds 2 tunes"),
-        (JIG.replace("M:6/8\n", "M:none\n"), "it tells no metre"),
-        (JIG.replace("K:G", "K:none"), "it tells no key"),
-        (JIG.replace("GAB c2e|dcB A2D", "GAB c2e|[M:9/8]dcB A2D GAB"), "its metre changes"),
+        (JIG.replace("M:6/8\n", "M:none\n"), "it has no time signature"),
+        (JIG.replace("K:G", "K:none"), "it has no key"),
+        (JIG.replace("GAB c2e|dcB A2D", "GAB c2e|[M:9/8]dcB A2D GAB"), "its time signature changes"),
         (JIG.replace("GAB c2e|dcB", "GAB c2e|[K:D]dcB"), "its key changes"),
         (JIG.replace("GAB c2e|dcB", "GAB c|dcB"), "its bars are not all full"),
         (JIG.replace("K:G\n", "K:G\nV:1\n") + "V:2\nG6|G6\n", "it has several voices"),
@@ -152,7 +152,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_small_nottingham(small: Path) -> None:
     kept, left_out = nottingham.read(small)
     assert [(tune.id, tune.condition["style"]) for tune in kept] == [("jigs-1", "jig"), ("reelsa-c-1", "reel")]
-    assert left_out == {"jigs-2": "it tells no key"}
+    assert left_out == {"jigs-2": "it has no key"}
     assert [tune.id for split in nottingham.read_splits(small).values() for tune in split] == ["jigs-1", "reelsa-c-1"]
 
 

@@ -10,7 +10,7 @@ import pytest
 from crnn_audio.corpora import chorales, home, music21_package, tunes
 from crnn_audio.corpora.music21_package import repertory
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.score import Key, Metre, Note
+from crnn_audio.symbolic.score import Key, Note, TimeSignature
 
 pytest.importorskip("music21", reason="music21 (extra music) is not installed")
 
@@ -38,7 +38,7 @@ def test_a_piece_of_four_parts() -> None:
     assert [part.name for part in score.parts] == ["soprano", "alto", "tenor", "bass"]
     assert score.parts[0].notes == (Note(0, 1, 72), Note(1, 2, 74), Note(3, 3, 76))
     assert score.parts[3].notes == (Note(0, 2, 48), Note(2, 2, 55))
-    assert (score.metres, score.pickup, score.title) == ((Metre(0, 4, 4),), 0, "BWV 1")
+    assert (score.time_signatures, score.pickup, score.title) == ((TimeSignature(0, 4, 4),), 0, "BWV 1")
     assert score.keys == (Key(0, 1, "major"),)
 
 

@@ -67,7 +67,7 @@ def test_pieces_come_as_they_were_written(tmp_path: Path) -> None:
         [48, 43],
     ]
     assert first.score.parts[0].notes[0].duration == 0.5
-    assert (first.condition, first.score.keys, first.score.metres) == ({}, (), ())
+    assert (first.condition, first.score.keys, first.score.time_signatures) == ({}, (), ())
 
 
 def test_both_forms_hold_the_same(tmp_path: Path) -> None:

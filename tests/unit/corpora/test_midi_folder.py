@@ -7,7 +7,7 @@ import pytest
 from crnn_audio.corpora import home, midi_folder
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.midi import to_midi
-from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from tests.unit.corpora.test_abc_tunes import JIG, REEL
 from tests.unit.corpora.test_tunes import melody
 
@@ -23,7 +23,10 @@ def midi(path: Path, score: Score) -> None:
 def folder(tmp_path: Path) -> Path:
     """Two melodies in MIDI, one below and one of chords; two tunes in ABC; a broken file; and what is no music."""
     midi(tmp_path / "one.mid", melody(1))
-    midi(tmp_path / "deep" / "two.MID", Score((Part("organ", CHORD),), metres=(Metre(0, 4, 4),), keys=(Key(0, -1),)))
+    midi(
+        tmp_path / "deep" / "two.MID",
+        Score((Part("organ", CHORD),), time_signatures=(TimeSignature(0, 4, 4),), keys=(Key(0, -1),)),
+    )
     (tmp_path / "tunes.abc").write_text(JIG + "\n" + REEL)
     (tmp_path / "broken.mid").write_bytes(to_midi(melody(2))[:60])
     (tmp_path / "cover.png").write_bytes(b"\x89PNG")

@@ -12,7 +12,7 @@ from crnn_audio.corpora.duplicates import families, same_piece
 from crnn_audio.corpora.home import Corpus
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 
 
 def melody(seed: int, shift: int = 0, pickup: float = 0.0, scale: float = 1.0, bars: int = 8) -> Score:
@@ -22,15 +22,15 @@ def melody(seed: int, shift: int = 0, pickup: float = 0.0, scale: float = 1.0, b
         Note(scale * (pickup + step / 2), scale / 2, 60 + shift + random.randrange(12)) for step in range(8 * bars)
     ]
     opening = [Note(0.0, scale * pickup, 60)] if pickup else []
-    metre = Metre(0.0, 4, 4) if scale == 1 else Metre(0.0, 2, 4)
-    return Score((Part("a", (*opening, *notes)),), f"tune {seed}", metres=(metre,), pickup=scale * pickup)
+    metre = TimeSignature(0.0, 4, 4) if scale == 1 else TimeSignature(0.0, 2, 4)
+    return Score((Part("a", (*opening, *notes)),), f"tune {seed}", time_signatures=(metre,), pickup=scale * pickup)
 
 
 FULL = Score(
     (Part("fiddle", (Note(0.0, 1 / 3, 60), Note(0.5, 0.25, 67)), 40), Part("bass", ())),
     "Café “Ø”",
     tempo=97.5,
-    metres=(Metre(0.0, 6, 8), Metre(9.5, 9, 8)),
+    time_signatures=(TimeSignature(0.0, 6, 8), TimeSignature(9.5, 9, 8)),
     keys=(Key(0.0, -2, "dorian"),),
     pickup=0.5,
     chords=(Chord(0.5, "G7"),),

@@ -12,7 +12,7 @@ from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference.music.composer import Composer
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.symbolic import chorales
-from crnn_audio.symbolic.score import Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
 from crnn_audio.training.run import train
 from tests import events as made
 
@@ -73,7 +73,7 @@ def test_at_most_so_many_tokens(composer: Composer) -> None:
 def test_what_is_asked_for_stands_in_the_score(composer: Composer) -> None:
     piece = composer.generate(bars=2, condition={"key": "G", "metre": "4/4"})
     assert str(piece.score.keys[0]) == "G"
-    assert str(piece.score.metres[0]) == "4/4"
+    assert str(piece.score.time_signatures[0]) == "4/4"
     close = {"close": "tonic"} if composer.run.conditions.knows("close", "tonic") else {}
     assert piece.condition == {"key": "G", "metre": "4/4", "bars": "2", "pickup": "0"} | close
 
@@ -82,11 +82,11 @@ def test_where_nothing_is_asked_it_is_like_training_pieces(composer: Composer) -
     kinds = (({"metre": "3/4", "pickup": "1"}, 2), ({"metre": "4/4", "pickup": "0"}, 1))
     other = Composer(replace(composer.run, choices=replace(composer.run.conditions, kinds=kinds)), composer.task)
     pieces = other.generate_many(12, bars=3)
-    told = [(str(piece.score.metres[0]), piece.score.pickup) for piece in pieces]
+    told = [(str(piece.score.time_signatures[0]), piece.score.pickup) for piece in pieces]
     assert 1 < told.count(("3/4", 1.0)) < 11
     assert told.count(("3/4", 1.0)) + told.count(("4/4", 0.0)) == 12
     for piece in pieces:
-        bar = piece.score.metres[0].bar
+        bar = piece.score.time_signatures[0].bar
         assert 2 * bar < piece.score.end <= 3 * bar + piece.score.pickup, "the last bar may be short of the pickup"
     alone = other.generate(bars=3, sampling=Sampling(seed=7))
     assert alone.score == pieces[7].score
@@ -217,16 +217,16 @@ def test_of_a_kept_voice_the_model_is_told_its_own_key_and_metre(four: Composer)
     given = soprano_of(made.chorale(403, bars=3))
     piece = four.generate(keep={"soprano": given})
     assert piece.condition == {"key": "G", "metre": "4/4", "bars": "3", "pickup": "0"}
-    in_three = replace(given, metres=(Metre(0.0, 3, 4),), keys=(), title="")
+    in_three = replace(given, time_signatures=(TimeSignature(0.0, 3, 4),), keys=(), title="")
     piece = four.generate(keep={"soprano": in_three})
     assert piece.condition == {"bars": "4", "pickup": "0"}, "the model knows no 3/4, and must not be told 4/4"
-    assert [str(metre) for metre in piece.score.metres] == ["3/4"]
+    assert [str(metre) for metre in piece.score.time_signatures] == ["3/4"]
     assert four.generate(keep={"soprano": given}, condition={"key": "Ab"}).condition["key"] == "Ab"
 
 
 def test_two_kept_voices(four: Composer) -> None:
     given = made.chorale(401, bars=3)
-    bass = Score((given.parts[3],), metres=given.metres)
+    bass = Score((given.parts[3],), time_signatures=given.time_signatures)
     piece = four.generate(keep={"soprano": soprano_of(given), "bass": bass})
     assert piece.score.parts[0].notes == given.parts[0].notes
     assert piece.score.parts[3].notes == given.parts[3].notes

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 
 Step = tuple[int | None, float]
 
@@ -24,7 +24,7 @@ def score(*voices: Sequence[Step | int | None], metre: str = "", key: Key | None
     beats = [int(number) for number in metre.split("/")] if metre else []
     return Score(
         tuple(part(steps, names[index % 4]) for index, steps in enumerate(voices)),
-        metres=(Metre(0.0, *beats),) if beats else (),
+        time_signatures=(TimeSignature(0.0, *beats),) if beats else (),
         keys=(key,) if key else (),
         **more,
     )

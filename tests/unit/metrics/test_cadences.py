@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 from crnn_audio.metrics.cadences import Cadences, Endings, cadences, endings, is_triad
-from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from tests.unit.metrics.made import score
 
 G, E_MINOR, D_DORIAN, A_MIXOLYDIAN = Key(0, 1), Key(0, 1, "minor"), Key(0, 0, "dorian"), Key(0, 2, "mixolydian")
@@ -123,7 +123,7 @@ def test_a_last_bar_may_lack_the_pickup() -> None:
 def test_no_key_and_no_notes() -> None:
     assert endings(score([60, 62])) == Endings(pieces=1)
     assert endings(Score(())) == Endings()
-    assert endings(Score((Part("x", (Note(1.0, 0.0, 60),)),), metres=(Metre(0, 4, 4),))) == Endings()
+    assert endings(Score((Part("x", (Note(1.0, 0.0, 60),)),), time_signatures=(TimeSignature(0, 4, 4),))) == Endings()
 
 
 def test_counts_add_up() -> None:

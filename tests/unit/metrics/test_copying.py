@@ -8,7 +8,7 @@ import pytest
 
 from crnn_audio.metrics.copying import Passage, longest_copies, melody
 from crnn_audio.metrics.moments import Moment, moments
-from crnn_audio.symbolic.score import Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
 from tests.unit.metrics.made import score
 
 TUNE = [(60, 1.0), (62, 0.5), (64, 0.5), (65, 1.0), (None, 1.0), (67, 2.0), (60, 2.0)]
@@ -115,7 +115,7 @@ def inside(piece: list[Moment], start: float, quarters: float) -> list[Moment]:
 
 def test_bars_are_those_of_the_metre_that_holds_there() -> None:
     piece = score([*up(TUNE[:2], 0), (80, 0.5), *TUNE], metre="2/4")
-    piece = replace(piece, metres=(Metre(0.0, 2, 4), Metre(2.0, 4, 4)))
+    piece = replace(piece, time_signatures=(TimeSignature(0.0, 2, 4), TimeSignature(2.0, 4, 4)))
     assert longest_copies([piece], [score(TUNE)])[0] == Passage(8.0, 2.0, 2.0, 0, 0.0)
 
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from crnn_audio.metrics.moments import Moment, Tone, moments
-from crnn_audio.symbolic.score import Note, Part, Score, on_tick
+from crnn_audio.symbolic.score import Note, Part, Score
+from crnn_audio.symbolic.ticks import on_tick
 from tests.unit.metrics.made import score
 
 

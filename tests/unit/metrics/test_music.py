@@ -7,7 +7,7 @@ import pytest
 from crnn_audio.metrics.cadences import Endings
 from crnn_audio.metrics.music import Returns, figures, returns
 from crnn_audio.metrics.voices import VoiceLeading
-from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from tests.unit.metrics.made import score
 
 C, A_MINOR = Key(0, 0), Key(0, 0, "minor")
@@ -80,7 +80,7 @@ def test_a_new_key_counts_from_where_it_holds() -> None:
 
 def test_parts_have_the_name_that_all_pieces_give_them() -> None:
     def named(name: str) -> Score:
-        return Score((Part(name, (Note(0, 1, 60),)),), metres=(Metre(0, 4, 4),))
+        return Score((Part(name, (Note(0, 1, 60),)),), time_signatures=(TimeSignature(0, 4, 4),))
 
     assert figures([named("fiddle"), named("fiddle")]).parts[0].name == "fiddle"
     assert figures([named("fiddle"), named("flute")]).parts[0].name == "melody"

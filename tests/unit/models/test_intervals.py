@@ -53,7 +53,7 @@ def brute(own: Intervals, hidden: Tensor, chord: Chord) -> list[float]:
         return total
 
     def alone(pitch: int) -> float:
-        references = [(0, before[own.index]), (1 + own.num_others, int(chord.recalled[own.index][0, 0, 0]))]
+        references = [(0, before[own.index]), (1 + own.num_others, int(chord.copied[own.index][0, 0, 0]))]
         return sum(float(weights[row, pitch - one + PITCHES - 1]) for row, one in references if one >= 0)
 
     held = among_others(before[own.index]) if before[own.index] >= 0 else 0.0

@@ -48,7 +48,7 @@ def by_hand(head: NadeHead, frame: np.ndarray, keys: np.ndarray) -> float:
     for key in range(len(keys)):
         hidden = driven[: head.hidden_size].copy()
         for below in range(key):
-            hidden += keys[below] * own["told"][below]
+            hidden += keys[below] * own["key_vectors"][below]
         logit = own["weight"][key] @ np.maximum(hidden, 0) + driven[head.hidden_size + key]
         chance = 1 / (1 + np.exp(-logit))
         nats -= np.log(chance if keys[key] else 1 - chance)
@@ -83,14 +83,14 @@ def test_a_key_hears_those_below_it_and_none_above(head: NadeHead) -> None:
         assert same == [key <= changed for key in range(KEYS)]
 
 
-@pytest.mark.parametrize("told", [0.0, 1.0])
-def test_without_weights_from_key_to_key_each_is_a_sigmoid_by_itself(head: NadeHead, told: float) -> None:
+@pytest.mark.parametrize("scale", [0.0, 1.0])
+def test_without_weights_from_key_to_key_each_is_a_sigmoid_by_itself(head: NadeHead, scale: float) -> None:
     with torch.no_grad():
-        head.told *= told
+        head.key_vectors *= scale
     drive, keys = drive_of(head, 2, 3), some_keys(2, 3)
     hidden, own = drive[..., : head.hidden_size], drive[..., head.hidden_size :]
     alone = losses(SigmoidHead(5, KEYS), hidden.relu() @ head.weight.T + own, keys)
-    assert torch.allclose(losses(head, drive, keys), alone, rtol=1e-12, atol=0) == (told == 0)
+    assert torch.allclose(losses(head, drive, keys), alone, rtol=1e-12, atol=0) == (scale == 0)
 
 
 def test_blocks_of_frames_are_one_pass(head: NadeHead, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +152,7 @@ def test_a_keys_chance_is_that_of_all_frames_in_which_it_sounds(head: NadeHead) 
         torch.testing.assert_close(found[0, frame], exact, rtol=0, atol=0.08)
     assert torch.equal(found, head.probabilities(drive)), "always by the same numbers"
     torch.testing.assert_close(found[:, 4:5], head.probabilities(drive[:, 4:5]), rtol=1e-12, atol=0)
-    head.told.data.zero_()
+    head.key_vectors.data.zero_()
     hidden, own = drive[..., : head.hidden_size], drive[..., head.hidden_size :]
     torch.testing.assert_close(head.probabilities(drive), (hidden.relu() @ head.weight.T + own).sigmoid())
 

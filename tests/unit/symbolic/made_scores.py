@@ -2,8 +2,10 @@
 
 from hypothesis import strategies as st
 
-from crnn_audio.symbolic.bars import length, needed_keys, needed_metres, quarters
-from crnn_audio.symbolic.score import MODES, Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.bars import bar_length, needed_time_signatures
+from crnn_audio.symbolic.keys import needed_keys
+from crnn_audio.symbolic.score import MODES, Chord, Key, Note, Part, Score, TimeSignature
+from crnn_audio.symbolic.ticks import quarters
 
 LAST = 4000
 """Ticks: as late as a note may begin."""
@@ -50,7 +52,7 @@ def scores(draw: st.DrawFn, *, grid: int = 1, overlaps: bool = True, silent: boo
         parts=tuple(made),
         title=draw(NAMES),
         tempo=draw(st.integers(16, 1600)) / 4,
-        metres=metres,
+        time_signatures=metres,
         keys=needed_keys(draw(st.lists(keys, max_size=2))),
         pickup=pickup,
         chords=tuple(sorted(set(draw(st.lists(st.builds(Chord, times, st.sampled_from(CHORDS)), max_size=3))))),
@@ -59,14 +61,14 @@ def scores(draw: st.DrawFn, *, grid: int = 1, overlaps: bool = True, silent: boo
 
 
 @st.composite
-def _metres(draw: st.DrawFn, end: float) -> tuple[tuple[Metre, ...], float]:
+def _metres(draw: st.DrawFn, end: float) -> tuple[tuple[TimeSignature, ...], float]:
     """A metre from the beginning, perhaps after a pickup, and perhaps others from bar lines on."""
-    first = Metre(0.0, *draw(st.sampled_from(METRES)))
+    first = TimeSignature(0.0, *draw(st.sampled_from(METRES)))
     pickup = draw(st.sampled_from([0.0, 0.0, 0.25, 0.5, 1.0]))
     pickup = pickup if pickup < min(first.bar, end) else 0.0
     found, start = [first], pickup
     for _ in range(draw(st.integers(0, 2))):
-        start += draw(st.integers(1, 3)) * float(length(found[-1])) / 480
+        start += draw(st.integers(1, 3)) * float(bar_length(found[-1])) / 480
         if start < end:
-            found.append(Metre(start, *draw(st.sampled_from(METRES))))
-    return needed_metres(found, pickup), pickup
+            found.append(TimeSignature(start, *draw(st.sampled_from(METRES))))
+    return needed_time_signatures(found, pickup), pickup

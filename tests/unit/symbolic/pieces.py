@@ -5,7 +5,8 @@ from random import Random
 import pytest
 
 from crnn_audio.symbolic import chorales, events
-from crnn_audio.symbolic.score import TICKS_PER_QUARTER, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER
 
 many = pytest.mark.parametrize("seed", range(25))
 METRES = [(4, 4), (3, 4), (6, 8), (9, 8), (2, 2), (2, 4), (5, 8), (12, 8)]
@@ -13,13 +14,13 @@ METRES = [(4, 4), (3, 4), (6, 8), (9, 8), (2, 2), (2, 4), (5, 8), (12, 8)]
 
 def header(random: Random, unit: int) -> Score:
     """No notes yet, but a metre, or two with a change at a bar line, and a pickup on a grid of ticks."""
-    first, second = (Metre(0.0, *random.choice(METRES)) for _ in range(2))
+    first, second = (TimeSignature(0.0, *random.choice(METRES)) for _ in range(2))
     pickup = (
         random.choice([0, random.randrange(round(first.bar * TICKS_PER_QUARTER / unit))]) * unit / TICKS_PER_QUARTER
     )
     bars = random.randrange(4)
-    change = [Metre(pickup + bars * first.bar, second.beats, second.beat_type)] if bars else []
-    return Score((), title="drawn", metres=(first, *change), pickup=pickup)
+    change = [TimeSignature(pickup + bars * first.bar, second.beats, second.beat_type)] if bars else []
+    return Score((), title="drawn", time_signatures=(first, *change), pickup=pickup)
 
 
 def voice(random: Random, unit: int, lowest: int, highest: int) -> tuple[Note, ...]:
@@ -40,7 +41,7 @@ def melody(seed: int, margin: int = 0) -> Score:
     random = Random(seed)
     about = header(random, events.UNIT)
     part = Part("fiddle", voice(random, events.UNIT, events.LOWEST + margin, events.HIGHEST - margin), 40)
-    return Score((part,), "drawn", metres=about.metres, pickup=about.pickup)
+    return Score((part,), "drawn", time_signatures=about.time_signatures, pickup=about.pickup)
 
 
 def chorale(seed: int, margin: int = 0) -> Score:
@@ -53,4 +54,4 @@ def chorale(seed: int, margin: int = 0) -> Score:
     parts = tuple(Part(name, notes, 52) for name, notes in zip(chorales.VOICES, four, strict=True))
     starts = sorted({note.start for part in parts for note in part.notes})
     fermatas = tuple(sorted(random.sample(starts, min(len(starts), random.randrange(4)))))
-    return Score(parts, "drawn", metres=about.metres, pickup=about.pickup, fermatas=fermatas)
+    return Score(parts, "drawn", time_signatures=about.time_signatures, pickup=about.pickup, fermatas=fermatas)

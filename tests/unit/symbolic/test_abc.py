@@ -8,7 +8,7 @@ import pytest
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc import from_abc, read_tune, text_of, to_abc, tune_sources
 from crnn_audio.symbolic.midi import to_midi
-from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 
 
 def tune(music: str, head: str = "M:4/4\nL:1/4\nK:C") -> Score:
@@ -218,29 +218,31 @@ def test_parts_without_an_order_are_played_as_they_stand_and_begin_repeats() -> 
 
 def test_metres_and_the_pickup() -> None:
     assert (tune("G|CDEF|GABc|").pickup, tune("CDEF|GABc|").pickup) == (1.0, 0.0)
-    assert tune("CDEF|", "M:C|\nL:1/4\nK:C").metres == (Metre(0.0, 2, 2),)
-    assert tune("CDEF|", "M:C\nL:1/4\nK:C").metres == (Metre(0.0, 4, 4),)
-    assert tune("CDEF|", "M:(2+3)/8\nL:1/4\nK:C").metres == (Metre(0.0, 5, 8),)
-    assert tune("CDEF|", "M:none\nL:1/4\nK:C").metres == tune("CDEF|", "L:1/4\nK:C").metres == ()
+    assert tune("CDEF|", "M:C|\nL:1/4\nK:C").time_signatures == (TimeSignature(0.0, 2, 2),)
+    assert tune("CDEF|", "M:C\nL:1/4\nK:C").time_signatures == (TimeSignature(0.0, 4, 4),)
+    assert tune("CDEF|", "M:(2+3)/8\nL:1/4\nK:C").time_signatures == (TimeSignature(0.0, 5, 8),)
+    assert tune("CDEF|", "M:none\nL:1/4\nK:C").time_signatures == tune("CDEF|", "L:1/4\nK:C").time_signatures == ()
     changed = tune("|:G|CDEF|[M:2/4]CD|[M:4/4]CDE:|")
     assert changed.pickup == 1.0
-    assert changed.metres == (
-        Metre(0.0, 4, 4),
-        Metre(5.0, 2, 4),
-        Metre(7.0, 4, 4),
-        Metre(15.0, 2, 4),
-        Metre(17.0, 4, 4),
+    assert changed.time_signatures == (
+        TimeSignature(0.0, 4, 4),
+        TimeSignature(5.0, 2, 4),
+        TimeSignature(7.0, 4, 4),
+        TimeSignature(15.0, 2, 4),
+        TimeSignature(17.0, 4, 4),
     )
 
 
 def test_a_repeat_sign_within_a_bar_begins_none_and_a_short_bar_is_told() -> None:
-    assert tune("G|CDEF|GAB:|G|CDEF|CDEF|").metres == (Metre(0.0, 4, 4),)
-    assert tune("CDEF|GAB|CDEF|GABc|").metres == (Metre(0.0, 4, 4), Metre(7.0, 4, 4))
+    assert tune("G|CDEF|GAB:|G|CDEF|CDEF|").time_signatures == (TimeSignature(0.0, 4, 4),)
+    assert tune("CDEF|GAB|CDEF|GABc|").time_signatures == (TimeSignature(0.0, 4, 4), TimeSignature(7.0, 4, 4))
 
 
 def test_what_stands_after_the_last_note_comes_back() -> None:
     late = Score(
-        (Part("", (Note(0.0, 3.0, 60),)),), metres=(Metre(0.0, 4, 4), Metre(4.0, 3, 4)), chords=(Chord(5.0, "G"),)
+        (Part("", (Note(0.0, 3.0, 60),)),),
+        time_signatures=(TimeSignature(0.0, 4, 4), TimeSignature(4.0, 3, 4)),
+        chords=(Chord(5.0, "G"),),
     )
     for score in (late, replace(late, chords=()), replace(late, keys=(Key(0.0, 0), Key(6.0, 1)))):
         assert from_abc(to_abc(score)).score == score
@@ -328,7 +330,7 @@ def test_a_book_of_tunes() -> None:
     sources = tune_sources(text)
     assert len(sources) == 3
     one, two = read_tune(sources[0]), read_tune(sources[1])
-    assert (one.number, one.score.title, one.score.metres[0]) == ("1", "One", Metre(0.0, 3, 4))
+    assert (one.number, one.score.title, one.score.time_signatures[0]) == ("1", "One", TimeSignature(0.0, 3, 4))
     assert (two.number, two.score.title, two.fields["R"]) == ("2", "Tẃo & % \\", "jig")
     with pytest.raises(DataError, match="there are no notes in it"):
         read_tune(sources[2])
@@ -367,9 +369,9 @@ def test_any_damage_is_a_reading_or_one_message() -> None:
         ("Dear Sir,\nno music.", "no tune in ABC"),
         ("X:1\nT:t\nK:C\n", "there are no notes in it"),
         ("X:1\nK:C\nz4|", "there are no notes in it"),
-        ("X:1\nM:7\nK:C\nC", "line 2: M:7 is no metre; it should be such as M:6/8"),
-        ("X:1\nM:4/5\nK:C\nC", "line 2: M:4/5 is no metre"),
-        ("X:1\nM:0/4\nK:C\nC", "line 2: M:0/4 is no metre"),
+        ("X:1\nM:7\nK:C\nC", "line 2: M:7 is no time signature; it should be such as M:6/8"),
+        ("X:1\nM:4/5\nK:C\nC", "line 2: M:4/5 is no time signature"),
+        ("X:1\nM:0/4\nK:C\nC", "line 2: M:0/4 is no time signature"),
         ("X:1\nL:2\nK:C\nC", "line 2: L:2 is no length"),
         ("X:1\nL:1/0\nK:C\nC", "line 2: L:1/0 is no length"),
         ("X:1\nK:G#\nC", "line 2: a key of 8 sharps in mode 'major'"),

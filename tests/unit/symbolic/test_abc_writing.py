@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_audio.symbolic.abc import from_abc, read_tune, to_abc, tune_sources
-from crnn_audio.symbolic.bars import quarters, ticks
 from crnn_audio.symbolic.keys import spelled
 from crnn_audio.symbolic.midi import from_midi
-from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
+from crnn_audio.symbolic.ticks import quarters, ticks
 from tests.unit.symbolic.made_scores import scores
 
 # What checks types in the tests draws from `random`, inside strategies too.
@@ -48,7 +48,7 @@ def test_what_it_looks_like() -> None:
         (Part('The "air" & 100%', notes, 73), Part("", (Note(0.5, 7.0, 43),))),
         title="Lämmer",
         tempo=112.5,
-        metres=(Metre(0.0, 3, 4), Metre(6.5, 2, 8)),
+        time_signatures=(TimeSignature(0.0, 3, 4), TimeSignature(6.5, 2, 8)),
         keys=(Key(0.0, 1), Key(6.5, -3, "minor")),
         pickup=0.5,
         chords=(Chord(0.5, "G"), Chord(3.0, "D/F#")),
@@ -74,7 +74,7 @@ def test_a_repeated_note_under_a_held_one_and_a_unison_of_two_strikes() -> None:
 
 
 def test_a_natural_beside_a_sharp_that_is_tied_over_the_bar_line() -> None:
-    score = Score((Part("", (Note(3.0, 2.0, 61), Note(4.0, 1.0, 60))),), metres=(Metre(0.0, 4, 4),))
+    score = Score((Part("", (Note(3.0, 2.0, 61), Note(4.0, 1.0, 60))),), time_signatures=(TimeSignature(0.0, 4, 4),))
     assert to_abc(score).endswith("z6 ^C2- | [=C^C]2 |]\n")
     assert from_abc(to_abc(score)).score == score
 
@@ -115,7 +115,7 @@ def test_what_abc2midi_plays(score: Score) -> None:
         if note.start >= end:
             notes.append(Note(note.start, note.duration, 36 + note.pitch % 60))
             end = note.end
-    one = Score((Part("", tuple(notes)),), metres=score.metres, keys=score.keys, pickup=score.pickup)
+    one = Score((Part("", tuple(notes)),), time_signatures=score.time_signatures, keys=score.keys, pickup=score.pickup)
     with tempfile.TemporaryDirectory() as folder:
         assert heard(as_abc2midi_plays(to_abc(one), Path(folder))) == heard(notes)
 
@@ -128,7 +128,7 @@ def test_what_music21_reads() -> None:
             Part("Bass", (Note(0.0, 1.0, 43), Note(1.0, 4.0, 38))),
         ),
         title="Two",
-        metres=(Metre(0.0, 4, 4),),
+        time_signatures=(TimeSignature(0.0, 4, 4),),
         keys=(Key(0.0, 1),),
         pickup=1.0,
     )

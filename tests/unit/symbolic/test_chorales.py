@@ -7,9 +7,9 @@ import pytest
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales
+from crnn_audio.symbolic.bars import full_bars_of
 from crnn_audio.symbolic.chorales import END, FERMATA, GOES_ON, ORDINARY, REST, VOICES, Places
-from crnn_audio.symbolic.counting import bars_of
-from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from tests.events import allowed
 from tests.unit.symbolic.pieces import chorale, many
 
@@ -18,7 +18,7 @@ COUNT = len(VOICES)
 
 def piece(*voices: list[tuple[float, float, int]], metre: tuple[int, int] = (4, 4), pickup: float = 0.0) -> Score:
     parts = [Part(name, tuple(Note(*note) for note in voice)) for name, voice in zip(VOICES, voices, strict=False)]
-    return Score(tuple(parts), "piece", metres=(Metre(0.0, *metre),), pickup=pickup)
+    return Score(tuple(parts), "piece", time_signatures=(TimeSignature(0.0, *metre),), pickup=pickup)
 
 
 SOUNDING = [(0.0, 1.0, 60)]
@@ -116,12 +116,12 @@ def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
 @many
 def test_the_bar_is_told_as_it_is_counted_out(seed: int) -> None:
     score = chorale(seed)
-    bars = bars_of(score)
+    bars = full_bars_of(score)
     for step, (passed, left, number, *_) in enumerate(chorales.told(chorales.encode(score), score).tolist()):
         bar = bars.at(120 * step)
-        assert number == bar.number % chorales.BARS
+        assert number == bar.index % chorales.BARS
         assert (passed + left) * 120 == bar.length
-        assert bar.start + 120 * passed == 120 * step
+        assert bar.end - bar.length + 120 * passed == 120 * step
 
 
 def test_a_pickup_is_the_end_of_its_bar() -> None:

@@ -8,16 +8,16 @@ import pytest
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import events
-from crnn_audio.symbolic.counting import bars_of
+from crnn_audio.symbolic.bars import full_bars_of
 from crnn_audio.symbolic.events import BAR_LINE, END, GOES_ON, NO_TIME, REST, Places
-from crnn_audio.symbolic.score import Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from tests.events import allowed
 from tests.unit.symbolic.pieces import many, melody
 
 
 def tune(*notes: tuple[float, float, int], metre: tuple[int, int] = (4, 4), pickup: float = 0.0) -> Score:
     part = Part("melody", tuple(Note(*note) for note in notes))
-    return Score((part,), "tune", metres=(Metre(0.0, *metre),), pickup=pickup)
+    return Score((part,), "tune", time_signatures=(TimeSignature(0.0, *metre),), pickup=pickup)
 
 
 def without_notes(score: Score) -> Score:
@@ -78,7 +78,7 @@ def test_a_rest_is_read_where_nothing_is_there_to_go_on() -> None:
 @many
 def test_bar_lines_stand_where_bars_are_full_and_nowhere_else(seed: int) -> None:
     score = melody(seed)
-    bars, now, number = bars_of(score), 0, 0
+    bars, now, number = full_bars_of(score), 0, 0
     for event, duration in events.encode(score).tolist():
         bar = bars.bar(number)
         if event == BAR_LINE:
@@ -162,7 +162,7 @@ def test_any_rows_of_allowed_tokens_fill_their_bars(seed: int) -> None:
             row = (*row, int(random.choice(np.flatnonzero(allowed(place, row)))))
         rows.append((row[0], row[1]))
         place = place.next(np.array(rows[-1:]))
-    bars, now, number = bars_of(about), 0, 0
+    bars, now, number = full_bars_of(about), 0, 0
     for event, duration in rows:
         if event in (BAR_LINE, END):
             assert now == bars.bar(number).end or (event == END and bars.is_full(bars.bar(number), now))

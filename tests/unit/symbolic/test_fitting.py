@@ -7,7 +7,7 @@ import pytest
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorales, events, fitting
-from crnn_audio.symbolic.score import Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
 from tests.unit.symbolic.pieces import chorale, many, melody
 
 
@@ -36,9 +36,9 @@ def test_a_chorale_that_fits_stays_as_it_is(seed: int) -> None:
 @pytest.mark.parametrize(
     ("metres", "pickup", "kept", "kept_pickup", "remarks"),
     [
-        ([(0, 3, 4), (7, 3, 4), (9, 4, 4)], 0.0, [(0, 3, 4), (9, 4, 4)], 0.0, ["1 metre passed over"]),
-        ([(0, 9, 4), (1, 99, 8)], 0.0, [], 0.0, ["2 metres passed over"]),
-        ([(0, 3, 4), (2, 3, 4)], 3.5, [(0, 3, 4)], 0.0, ["1 metre passed over", "the pickup of 3.5 quarters"]),
+        ([(0, 3, 4), (7, 3, 4), (9, 4, 4)], 0.0, [(0, 3, 4), (9, 4, 4)], 0.0, ["1 time signature left out"]),
+        ([(0, 9, 4), (1, 99, 8)], 0.0, [], 0.0, ["2 time signatures left out"]),
+        ([(0, 3, 4), (2, 3, 4)], 3.5, [(0, 3, 4)], 0.0, ["1 time signature left out", "the pickup of 3.5 quarters"]),
         ([(0, 3, 4), (2, 2, 4)], 2.0, [(0, 3, 4), (2, 2, 4)], 2.0, []),
         ([], 1.0, [], 1.0, []),
         ([], 5.0, [], 0.0, ["the pickup of 5 quarters"]),
@@ -47,10 +47,12 @@ def test_a_chorale_that_fits_stays_as_it_is(seed: int) -> None:
 def test_what_counts_no_bars_is_passed_over(
     metres: list, pickup: float, kept: list, kept_pickup: float, remarks: list[str]
 ) -> None:
-    piece = replace(score([(0, 1, 60)]), metres=tuple(Metre(*metre) for metre in metres), pickup=pickup)
+    piece = replace(
+        score([(0, 1, 60)]), time_signatures=tuple(TimeSignature(*metre) for metre in metres), pickup=pickup
+    )
     for fit in (fitting.to_melody, fitting.to_chorale):
         fitted, said = fit(piece)
-        assert [(metre.start, metre.beats, metre.beat_type) for metre in fitted.metres] == kept
+        assert [(metre.start, metre.beats, metre.beat_type) for metre in fitted.time_signatures] == kept
         assert fitted.pickup == kept_pickup
         said = [remark for remark in said if "by their height" not in remark]
         assert len(said) == len(remarks)
@@ -67,9 +69,10 @@ def test_whatever_is_made_to_fit_can_be_held(seed: int) -> None:
     piece = score(*([any_note(random) for _ in range(random.randint(1, 12))] for _ in range(random.randint(1, 6))))
     piece = replace(piece, parts=tuple(replace(part, notes=tuple(sorted(part.notes))) for part in piece.parts))
     metres = (
-        Metre(random.choice([0.0, 4.0, 5.5]), random.randint(0, 20), random.choice([2, 4, 8, 128])) for _ in range(3)
+        TimeSignature(random.choice([0.0, 4.0, 5.5]), random.randint(0, 20), random.choice([2, 4, 8, 128]))
+        for _ in range(3)
     )
-    piece = replace(piece, metres=tuple(sorted(metres)), pickup=random.choice([0.0, 1.0, 0.3, 9.0]))
+    piece = replace(piece, time_signatures=tuple(sorted(metres)), pickup=random.choice([0.0, 1.0, 0.3, 9.0]))
     assert len(events.encode(fitting.to_melody(piece)[0]))
     assert len(chorales.encode(fitting.to_chorale(replace(piece, fermatas=(0.3, 99.0)))[0]))
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.midi import from_midi, to_midi
-from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 from tests.unit.symbolic.made_scores import scores
 
 TUNE = Score(
@@ -23,7 +23,7 @@ TUNE = Score(
     ),
     title="Lied",
     tempo=97.5,
-    metres=(Metre(0.0, 3, 4), Metre(3.5, 2, 4)),
+    time_signatures=(TimeSignature(0.0, 3, 4), TimeSignature(3.5, 2, 4)),
     keys=(Key(0.0, -1, "dorian"), Key(1.0, 3, "minor")),
     pickup=0.5,
     chords=(Chord(0.5, "Gm"),),
@@ -93,7 +93,7 @@ def test_what_symusic_reads(score: Score) -> None:
         assert found == [(round(n.start * 480), round(n.duration * 480), n.pitch) for n in part.notes]
         assert (track.program, track.is_drum) == (part.program, False)
     assert [(m.numerator, m.denominator) for m in read.time_signatures] == [
-        (m.beats, m.beat_type) for m in score.metres
+        (m.beats, m.beat_type) for m in score.time_signatures
     ]
 
 
@@ -250,7 +250,7 @@ def test_markers_of_others_mean_nothing(words: str) -> None:
         (Score((Part("", (Note(0.0, 0.0, 60),)),)), "begins at quarter 0 and lasts 0"),
         (Score((Part("", (), 128),)), "instrument 128"),
         (Score((), tempo=0.0), "a tempo of 0"),
-        (Score((), metres=(Metre(0.0, 0, 4),)), "a metre of 0/4"),
+        (Score((), time_signatures=(TimeSignature(0.0, 0, 4),)), "a time signature of 0/4"),
         (Score((), fermatas=(-1.0,)), "at quarter -1"),
         (Score((), pickup=-1.0), "a pickup of -1"),
     ],
@@ -271,5 +271,5 @@ def test_a_file_of_another_program(tmp_path: Path) -> None:
     made.dump_midi(tmp_path / "x.mid")
     read = from_midi((tmp_path / "x.mid").read_bytes()).score
     assert read == Score(
-        (Part("Lead", (Note(1.0, 0.5, 61),), 5),), tempo=90.0, metres=(Metre(0.0, 6, 8),), title="Lead"
+        (Part("Lead", (Note(1.0, 0.5, 61),), 5),), tempo=90.0, time_signatures=(TimeSignature(0.0, 6, 8),), title="Lead"
     )

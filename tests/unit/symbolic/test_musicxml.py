@@ -9,7 +9,7 @@ from hypothesis import Phase, given, settings
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.musicxml import from_musicxml, to_musicxml, to_mxl
-from crnn_audio.symbolic.score import Chord, Key, Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 from tests.unit.symbolic.made_scores import scores
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
@@ -20,7 +20,7 @@ CHORALE = Score(
     ),
     title="Ach & weh",
     tempo=97.5,
-    metres=(Metre(0.0, 4, 4),),
+    time_signatures=(TimeSignature(0.0, 4, 4),),
     keys=(Key(0.0, -1, "dorian"),),
     pickup=1.0,
     chords=(Chord(1.0, "Gm"), Chord(3.0, "Bbmaj7"), Chord(3.0, "D/F#")),
@@ -32,7 +32,9 @@ CHORALE = Score(
 @given(scores(grid=40, overlaps=False))
 def test_a_score_comes_back_from_its_musicxml(score: Score) -> None:
     """On a grid of twelfths of a quarter; chords are looked at below."""
-    score = Score(score.parts, score.title, score.tempo, score.metres, score.keys, score.pickup, (), score.fermatas)
+    score = Score(
+        score.parts, score.title, score.tempo, score.time_signatures, score.keys, score.pickup, (), score.fermatas
+    )
     found = from_musicxml(to_musicxml(score))
     assert found.score == score
     assert found.remarks == ()
@@ -115,7 +117,7 @@ def test_a_file_of_another_program() -> None:
             ),
         ),
         title="Two times",
-        metres=(Metre(0.0, 2, 4),),
+        time_signatures=(TimeSignature(0.0, 2, 4),),
     )
     assert read.remarks == ("2 grace notes left out.",)
 

@@ -54,7 +54,7 @@ def test_tempo_sets_when_notes_sound_and_a_rest_is_silent() -> None:
 @pytest.mark.parametrize("voices", [1, 4, 24])
 def test_it_is_as_loud_as_it_can_be_without_clipping(tmp_path: Path, voices: int) -> None:
     parts = tuple(Part(str(voice), (Note(0.0, 2.0, 48 + voice),), 19) for voice in range(voices))
-    render.save(tmp_path / "loud.wav", Score(parts))
+    render.to_wav(Score(parts), tmp_path / "loud.wav")
     sound, rate = soundfile.read(tmp_path / "loud.wav", dtype="int16")
     assert rate == RATE
     assert sound.ndim == 1
@@ -87,7 +87,7 @@ def test_the_same_piece_gives_the_same_samples() -> None:
 
 @pytest.mark.parametrize("piece", [Score(()), Score((Part("a", ()),)), Score((Part("a", (Note(0.0, 0.0, 60),)),))])
 def test_an_empty_piece_is_a_file_that_can_be_opened(tmp_path: Path, piece: Score) -> None:
-    render.save(tmp_path / "empty.wav", piece)
+    render.to_wav(piece, tmp_path / "empty.wav")
     assert soundfile.info(tmp_path / "empty.wav").duration == pytest.approx(0.25, abs=0.01)
 
 
@@ -107,7 +107,7 @@ def test_an_empty_piece_is_a_file_that_can_be_opened(tmp_path: Path, piece: Scor
 )
 def test_what_cannot_be_played(tmp_path: Path, piece: Score, message: str) -> None:
     with pytest.raises(DataError) as caught:
-        render.save(tmp_path / "x.wav", piece)
+        render.to_wav(piece, tmp_path / "x.wav")
     assert message in str(caught.value)
     assert not list(tmp_path.iterdir())
 
@@ -115,9 +115,9 @@ def test_what_cannot_be_played(tmp_path: Path, piece: Score, message: str) -> No
 def test_without_the_soundfont_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"pretty_midi, which is not installed.*crnn-audio\[music\]"):
-        render.save(tmp_path / "x.wav", melody(60))
+        render.to_wav(melody(60), tmp_path / "x.wav")
 
 
 def test_a_full_disk_or_no_folder_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="No such file"):
-        render.save(tmp_path / "nowhere" / "x.wav", melody(60))
+    with pytest.raises(DataError, match=r"cannot be written \(No such file"):
+        render.to_wav(melody(60), tmp_path / "nowhere" / "x.wav")

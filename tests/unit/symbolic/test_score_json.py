@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.score import Metre, Note, Part, Score
+from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
 from crnn_audio.symbolic.score_json import as_json, of_json
 from tests.unit.symbolic.made_scores import scores
 
@@ -23,7 +23,7 @@ def test_a_score_comes_back_from_its_json(score: Score) -> None:
 
 
 def test_what_it_looks_like_and_what_may_be_left_out() -> None:
-    score = Score((Part("a", (Note(0.0, 1.0, 60),), 7),), metres=(Metre(0.0, 3, 4),))
+    score = Score((Part("a", (Note(0.0, 1.0, 60),), 7),), time_signatures=(TimeSignature(0.0, 3, 4),))
     assert as_json(score)["parts"] == ({"name": "a", "notes": (NOTE,), "program": 7},)
     assert of_json({"parts": [{"name": "a", "notes": [NOTE]}]}) == Score((Part("a", (Note(0.0, 1.0, 60),)),))
 
@@ -64,3 +64,8 @@ def part(**changed: Any) -> dict[str, Any]:
 def test_what_is_no_score(value: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         of_json(value)
+
+
+def test_a_file_from_before_a_field_was_renamed_is_read() -> None:
+    value = {"parts": [], "metres": [{"start": 0, "beats": 6, "beat_type": 8}]}
+    assert of_json(value) == Score((), time_signatures=(TimeSignature(0.0, 6, 8),))

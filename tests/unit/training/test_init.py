@@ -9,8 +9,10 @@ from safetensors.torch import load_file
 from crnn_audio import runs
 from crnn_audio.batching import manifests
 from crnn_audio.errors import RunError
+from crnn_audio.problems import recognition
+from crnn_audio.problems.restore import restore
 from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.training import display, init, run
+from crnn_audio.training import display, run
 from tests import trainings
 from tests.trainings import quietly
 
@@ -68,9 +70,10 @@ def test_old_tokens_keep_ids_weights_and_statistics_and_new_ones_begin_anew(
     recipe = trainings.small(other_words, {**STACK, "init": str(trained)})
     weights = first_weights(recipe, tmp_path / "fine", monkeypatch)
     old, new = runs.open_run(trained), runs.open_run(tmp_path / "fine")
-    count = len(old.vocabulary)
-    assert new.vocabulary.tokens == (*old.vocabulary.tokens, "z")
-    assert new.statistics == old.statistics
+    known, grown = restore(old).assets, restore(new).assets
+    count = len(known.vocabulary)
+    assert grown.vocabulary.tokens == (*known.vocabulary.tokens, "z")
+    assert grown.statistics == known.statistics
     fresh = first_weights(trainings.small(other_words, STACK), tmp_path / "fresh", monkeypatch)
     assert weights.keys() == old.weights().keys() == fresh.keys()
     grew = 0
@@ -122,10 +125,10 @@ def test_what_does_not_fit_is_refused_with_each_difference(trained, root, tmp_pa
     assert not (tmp_path / "fine").exists()
 
 
-def test_what_training_alone_uses_may_differ(trained, root) -> None:
+def test_what_training_alone_uses_may_differ(trained, root, tmp_path, monkeypatch) -> None:
     changes = {"model.recurrent.dropout": 0.4, "model.conv_dropout": 0.1, "task.consistency": 0.2, "optim.lr": 1e-4}
-    assert init.source(trainings.small(root, {**STACK, "init": str(trained)} | changes)) is not None
-    assert init.source(trainings.small(root)) is None
+    recipe = trainings.small(root, {**STACK, "init": str(trained)} | changes)
+    assert first_weights(recipe, tmp_path / "fine", monkeypatch)
 
 
 def test_a_run_that_is_not_there_is_said(root, tmp_path) -> None:
@@ -135,19 +138,19 @@ def test_a_run_that_is_not_there_is_said(root, tmp_path) -> None:
 
 def test_growing_keeps_order() -> None:
     vocabulary = Vocabulary.build(["b a"], "characters")
-    assert init.grown(vocabulary, ["zb", "ya"]).tokens == (*vocabulary.tokens, "y", "z")
-    assert init.grown(vocabulary, ["ab"]) == vocabulary
+    assert recognition._grown(vocabulary, ["zb", "ya"]).tokens == (*vocabulary.tokens, "y", "z")
+    assert recognition._grown(vocabulary, ["ab"]) == vocabulary
 
 
 def test_new_tokens_are_told_and_how_another_case_does_without_them() -> None:
     old = Vocabulary.build(["one two"], "words")
-    assert init.told("an4", old, init.grown(old, ["two one"])) == []
-    assert init.told("an4", old, init.grown(old, ["ONE three Two"])) == [
+    assert recognition._added("an4", old, recognition._grown(old, ["two one"])) == []
+    assert recognition._added("an4", old, recognition._grown(old, ["ONE three Two"])) == [
         "an4 lacks 3 of the new texts' tokens, untrained as yet: 'ONE', 'Two', 'three'.",
         "  2 of them it knows in lower case: task.case=lower keeps what it has learned.",
     ]
     letters = Vocabulary.build(["ABCDEFGHIJ"], "characters")
-    first, second = init.told("an4", letters, init.grown(letters, ["abcdefghij"]))
+    first, second = recognition._added("an4", letters, recognition._grown(letters, ["abcdefghij"]))
     assert first.endswith("untrained as yet: " + ", ".join(map(repr, "abcdefgh")) + " and others.")
     assert "10 of them it knows in upper case: task.case=upper" in second
 

@@ -1,4 +1,4 @@
-"""What a voice of an ABC tune consists of, as written: stretches of music between bar lines, and their repeat signs."""
+"""What a voice of an ABC tune consists of, as written: segments of music between bar lines, and their repeat signs."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -6,7 +6,7 @@ from fractions import Fraction
 
 @dataclass
 class Tone:
-    """Pitches that begin together, in quarter notes from the beginning of the stretch.
+    """Pitches that begin together, in quarter notes from the beginning of the segment.
 
     `tied` are those that the next tone of the same pitch goes on.
     """
@@ -18,11 +18,11 @@ class Tone:
 
 
 @dataclass
-class Stretch:
-    """Music under one metre and one key without a bar line in it.
+class Segment:
+    """Music under one time signature and one key without a bar line in it.
 
     Args:
-        metre: beats and beat type.
+        time_signature: beats and beat type.
         key: sharps and mode.
         part: the label of the P: that stands right before.
         opens: a repeat begins here.
@@ -32,7 +32,7 @@ class Stretch:
         double: a double bar line stands after it, which ends a section.
     """
 
-    metre: tuple[int, int] | None
+    time_signature: tuple[int, int] | None
     key: tuple[int, str] | None
     part: str = ""
     opens: bool = False

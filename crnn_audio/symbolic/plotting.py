@@ -1,7 +1,7 @@
 """A picture of a piece: a piano roll in rows like the systems of printed music, with bars, voices and fermatas.
 
-The colours are Okabe and Ito's, which colour-blind people tell apart too; later parts are drawn thinner, so that tones
-in unison are both seen.
+The colours are Okabe and Ito's, which colour-blind people tell apart too; later parts are thinner, so that tones in
+unison are both seen.
 """
 
 import math
@@ -11,47 +11,48 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
-from crnn_audio.symbolic.barlines import bars
+from crnn_audio.errors import writing
+from crnn_audio.symbolic.bars import Bar, bars_of
 from crnn_audio.symbolic.score import Note, Part, Score
+from crnn_audio.symbolic.ticks import quarters, ticks
 
 ROW_QUARTERS = 32.0
 """Music in a row of the picture, or a little less, so that rows hold whole bars."""
 MAX_ROWS = 16
-"""Of a longer piece, only the beginning is drawn, and the title says so."""
+"""Of a longer piece, only the beginning is shown, and the title says so."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
 WHITE_KEYS = {0: "C", 2: "D", 4: "E", 5: "F", 7: "G", 9: "A", 11: "B"}
 """By pitch class."""
 
 
-def save(path: Path, score: Score) -> None:
+def plot(score: Score, path: str | Path) -> None:
     """Writes the picture as a PNG, whole or not at all.
 
     Raises:
-        DataError: a metre's bars last no time.
-        OSError: the folder cannot be written or the disk is full.
+        DataError: a time signature's bars last no time, or the file cannot be written.
     """
-    figure = draw(score)
-    with warnings.catch_warnings(), files.replacing(path) as partial:
+    picture = figure(score)
+    with writing(path), warnings.catch_warnings(), files.replacing(Path(path)) as partial:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for letters that no font has
-        figure.savefig(partial, format="png", dpi=100)
+        picture.savefig(partial, format="png", dpi=100)
 
 
-def draw(score: Score) -> Any:
+def figure(score: Score) -> Any:
     """The picture as a matplotlib figure, one axes a row, all rows of one scale."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     rows = _rows(score)
-    drawn, width = rows[:MAX_ROWS], max(end - start for start, end in rows)
+    shown, width = rows[:MAX_ROWS], max(end - start for start, end in rows)
     low, high = _range(score)
     height = max(1.3, 0.075 * (high - low) + 0.4)
-    figure = Figure(
-        figsize=(1.6 + 12.4 * max(width / ROW_QUARTERS, 0.45), 0.9 + height * len(drawn)), layout="constrained"
+    picture = Figure(
+        figsize=(1.6 + 12.4 * max(width / ROW_QUARTERS, 0.45), 0.9 + height * len(shown)), layout="constrained"
     )
-    FigureCanvasAgg(figure)
-    figure.suptitle(_title(score, len(rows)), fontsize=11, parse_math=False)
-    systems = figure.subplots(len(drawn), 1, squeeze=False)[:, 0]
-    for axes, (start, end) in zip(systems, drawn, strict=True):
+    FigureCanvasAgg(picture)
+    picture.suptitle(_title(score, len(rows)), fontsize=11, parse_math=False)
+    systems = picture.subplots(len(shown), 1, squeeze=False)[:, 0]
+    for axes, (start, end) in zip(systems, shown, strict=True):
         axes.set(xlim=(start, start + width), ylim=(low - 0.6, high + 0.6))
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines["bottom"].set_bounds(start, end)
@@ -60,24 +61,29 @@ def draw(score: Score) -> Any:
         for index, part in enumerate(score.parts):
             _part(axes, part, index, start, end)
         _signs(axes, score, start, end)
-    systems[-1].set_xlabel("bar" if score.metres else "quarter notes")
+    systems[-1].set_xlabel("bar" if score.time_signatures else "quarter notes")
     if len(score.parts) > 1:
         _legend(systems[0], score)
-    return figure
+    return picture
 
 
 def _rows(score: Score) -> list[tuple[float, float]]:
     """Where rows begin and end, in quarter notes: at bar lines, and with a multiple of four bars where that fits."""
-    found = bars(score)
+    found = _bars(score)
     if not found:
         count = max(math.ceil(score.end / ROW_QUARTERS), 1)
         width = ROW_QUARTERS if count > 1 else max(score.end, 4.0)
         return [(index * width, (index + 1) * width) for index in range(count)]
-    fitting = max(int(ROW_QUARTERS / found[-1].metre.bar), 1)
+    fitting = max(int(ROW_QUARTERS / quarters(found[-1].length)), 1)
     per_row = fitting // 4 * 4 or fitting
-    first = per_row + (found[0].number == 0)  # a pickup comes with the bars of the first row
+    first = per_row + (score.pickup > 0)  # a pickup comes with the bars of the first row
     cuts = [0, *range(first, len(found), per_row), len(found)]
-    return [(found[a].start, found[b - 1].end) for a, b in pairwise(cuts)]
+    return [(quarters(found[a].start), quarters(found[b - 1].end)) for a, b in pairwise(cuts)]
+
+
+def _bars(score: Score) -> list[Bar]:
+    """Those that it takes to hold every note; none where no time signature is known."""
+    return bars_of(score).until(ticks(score.end)) if score.time_signatures else []
 
 
 def _range(score: Score) -> tuple[int, int]:
@@ -89,10 +95,10 @@ def _range(score: Score) -> tuple[int, int]:
 
 def _title(score: Score, num_rows: int) -> str:
     name = _shown(score.title) or "a piece"
-    numbers = [bar.number for bar in bars(score)]
-    length = f"{numbers[-1]} bars" if numbers else f"{score.end:g} quarters"
-    facts = [*map(str, score.keys[:1]), *map(str, score.metres[:1]), length, f"{score.seconds:.0f} s"]
-    part = f" (drawn: the first {MAX_ROWS} of {num_rows} rows)" if num_rows > MAX_ROWS else ""
+    bars = _bars(score)
+    length = f"{len(bars) - (score.pickup > 0)} bars" if bars else f"{score.end:g} quarters"
+    facts = [*map(str, score.keys[:1]), *map(str, score.time_signatures[:1]), length, f"{score.seconds:.0f} s"]
+    part = f" (shown: the first {MAX_ROWS} of {num_rows} rows)" if num_rows > MAX_ROWS else ""
     return f"{name}: {', '.join(facts)}{part}"
 
 
@@ -113,14 +119,15 @@ def _keyboard(axes: Any, low: int, high: int, share: float) -> None:
 
 
 def _bar_lines(axes: Any, score: Score, start: float, end: float) -> None:
-    shown = [bar for bar in bars(score) if start <= bar.start < end]
+    shown = [bar for bar in _bars(score) if start <= quarters(bar.start) < end]
     for bar in shown:
-        axes.axvline(bar.end, color="0.35", lw=0.9, zorder=1)
-        beat = 4 / bar.metre.beat_type
-        for number in range(1, math.ceil((bar.end - bar.start) / beat)):
-            axes.axvline(bar.end - number * beat, color="0.85", lw=0.5, zorder=0.5)
+        axes.axvline(quarters(bar.end), color="0.35", lw=0.9, zorder=1)
+        beat = 4 / bar.time_signature.beat_type if bar.time_signature else 1.0
+        for number in range(1, math.ceil(quarters(bar.end - bar.start) / beat)):
+            axes.axvline(quarters(bar.end) - number * beat, color="0.85", lw=0.5, zorder=0.5)
     if shown:
-        axes.set_xticks([bar.start for bar in shown], [str(bar.number or "") for bar in shown])
+        numbers = [bar.index + (score.pickup <= 0) for bar in shown]
+        axes.set_xticks([quarters(bar.start) for bar in shown], [str(number or "") for number in numbers])
     else:
         axes.set_xticks(range(math.ceil(start / 4) * 4, math.ceil(end), 4))
     axes.tick_params(axis="x", labelsize=8, length=2)

@@ -6,7 +6,7 @@ from crnn_audio.symbolic.score import Score
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedScore:
     """The piece; and sentences, each said once, on what was left out or had to be decided."""
 
     score: Score

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from crnn_audio.models.autoregressive import AutoregressiveHead
-from crnn_audio.models.drawing import Drawer
+from crnn_audio.models.row_sampling import RowSampler
 from crnn_audio.symbolic.representation import PitchColumn
 
 FIRST, GOES_ON, PITCHES = 3, 2, 40
@@ -53,20 +53,20 @@ def test_log_probs_are_the_heads(name: str) -> None:
     tokens[::3, :, 1 : 1 + count] = GOES_ON
     with torch.inference_mode():
         wanted = head.losses(drive, known, tokens)[:, 0].numpy()
-    together = Drawer(head).begin(drive[:, 0].numpy(), known[:, 0].numpy())
+    together = RowSampler(head).begin(drive[:, 0].numpy(), known[:, 0].numpy())
     assert together.num_columns == len(head.sizes)
     for place, own in enumerate(tokens[:, 0].T.numpy()):
         log_probs = together.log_probs()
         np.testing.assert_allclose(np.exp(log_probs).sum(axis=1), 1, atol=1e-12)
         np.testing.assert_allclose(-log_probs[np.arange(PIECES), own - 1], wanted[:, place], atol=1e-12)
-        together.tell(own)
+        together.append(own)
 
 
 def test_beginning_a_row_leaves_what_it_was_given_as_it_is() -> None:
     head = heads()["four voices"]
     drive, known = torch.randn(2, 48).numpy(), np.full((2, 16), 7)
     before = drive.copy()
-    row = Drawer(head).begin(drive, known)
-    row.tell(np.array([1, 2]))
+    row = RowSampler(head).begin(drive, known)
+    row.append(np.array([1, 2]))
     assert np.array_equal(drive, before)
     assert (known == 7).all()
