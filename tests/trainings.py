@@ -15,6 +15,9 @@ from crnn_audio.batching.manifests import Cut, Recording
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.metrics.scores import Scores
+from crnn_audio.problems import Data, recognition
+from crnn_audio.tasks.ctc import Recognition
+from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.run import Trained, train
@@ -81,6 +84,17 @@ def small(root: Path, changes: dict[str, Any] | None = None) -> Recipe:
     fields: dict[str, Any] = json.loads(json.dumps(SMALL))
     fields["data"]["root"] = str(root)
     return RecognitionRecipe.model_validate(changed(fields, changes or {}))
+
+
+def read(recipe: Recipe) -> tuple[Data, recognition.Assets]:
+    """The data of such a recipe, and its tokens; there are no statistics, so its features are not normalised by any."""
+    data = recognition.data(recipe)
+    return data, recognition.Assets(Vocabulary.build([cut.text for cut in data.items["train"]], "characters"), None)
+
+
+def untrained(recipe: Recipe) -> Recognition:
+    """The initial model of such a recipe."""
+    return recognition.task(recipe, read(recipe)[1])
 
 
 def changed(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -15,21 +15,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from crnn_audio import build, hardware
-from crnn_audio.batching.loader import Cuts, SpeechFeed, batches
+from crnn_audio import hardware
+from crnn_audio.batching.loader import SpeechFeed, batches
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import Model
 from crnn_audio.errors import CrnnAudioError
+from crnn_audio.evaluation.evaluate import required
+from crnn_audio.features.normalize import Statistics
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.models.recurrent import CELLS
-from crnn_audio.problems import load_recipe
+from crnn_audio.problems import load_recipe, parts, recognition
 from crnn_audio.tasks.ctc import Recognition
+from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
@@ -101,8 +105,8 @@ class Clock:
         if self.done():
             self.spent = now(self.device) - self.started
 
-    def judged(self, *arguments: object) -> None:
-        raise AssertionError("nothing is judged here")
+    def validated(self, *arguments: object) -> None:
+        raise AssertionError("nothing is validated here")
 
     def done(self) -> bool:
         return self.count == WARM_UP + self.steps
@@ -119,10 +123,10 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def bare_round(recipe: Recipe, cuts: Cuts, task: Recognition, device: torch.device) -> Callable[[int], dict]:
+def bare_round(recipe: Recipe, feed: SpeechFeed, task: Recognition, device: torch.device) -> Callable[[int], dict]:
     """A function that measures so many bare steps, on the training batch of median length."""
-    plan = sorted(build.feed(recipe, cuts).plan(1), key=lambda batch: max(entry.duration for entry in batch))
-    (batch,) = batches(cuts, [(1, plan[len(plan) // 2])])
+    plan = sorted(feed.plan(1), key=lambda batch: max(entry.duration for entry in batch))
+    (batch,) = batches(feed.cuts, [(1, plan[len(plan) // 2])])
     features, lengths = task.features(batch.to(device).audio)
     targets = batch.targets.tokens.to(device)
     model = Bare(recipe.model, features.shape[2], len(task.vocabulary)).to(device).train()
@@ -148,9 +152,9 @@ def bare_round(recipe: Recipe, cuts: Cuts, task: Recognition, device: torch.devi
     return measure
 
 
-def our_round(recipe: Recipe, cuts: Cuts, task: Recognition, device: torch.device) -> Callable[[int], dict]:
+def our_round(recipe: Recipe, feed: SpeechFeed, task: Recognition, device: torch.device) -> Callable[[int], dict]:
     """A function that measures so many steps of the training loop."""
-    feed = Endless(build.feed(recipe, cuts, pin_memory=device.type == "cuda"), recipe)
+    endless = Endless(replace(feed, pin_memory=device.type == "cuda"), recipe)
     optimizer = optim.build_optimizer(task.model, lr=recipe.optim.lr)
     average = optim.AveragedWeights(task.model, recipe.optim.ema) if recipe.optim.ema else None
     options = Options(
@@ -163,8 +167,8 @@ def our_round(recipe: Recipe, cuts: Cuts, task: Recognition, device: torch.devic
         clock = Clock(steps, device)
         with tempfile.TemporaryDirectory() as folder:
             loop.train(
-                task, feed, optimizer, average, Progress(), options, total_steps=WARM_UP + steps, device=device,
-                judge=None, keep_best=lambda: None, checkpoint_path=Path(folder) / "checkpoint.safetensors",
+                task, endless, optimizer, average, Progress(), options, total_steps=WARM_UP + steps, device=device,
+                validate=None, keep_best=lambda: None, checkpoint_path=Path(folder) / "checkpoint.safetensors",
                 observer=clock, stop=clock.done,
             )  # fmt: skip
         return clock.figures()
@@ -174,13 +178,12 @@ def our_round(recipe: Recipe, cuts: Cuts, task: Recognition, device: torch.devic
 
 def figures(recipe: Recipe, device: torch.device, num_rounds: int, steps: int) -> dict:
     """Both measured in turn; `share` is the median of the rounds' own shares."""
-    training = required(build.splits(recipe), "train", recipe.data.name)
-    vocabulary = build.vocabulary(recipe.task, training)
-    infeasible = {finding.cut_id for finding in build.findings(recipe, recognition.cuts(recipe, training, vocabulary))}
-    cuts = recognition.cuts(recipe, [cut for cut in training if cut.id not in infeasible], vocabulary)
-    bins = recognition.front_end(recipe.features).num_features
-    task = build.recognition(recipe, vocabulary, ([-8.0] * bins, [3.0] * bins)).to(device)  # near any corpus's own
-    measures = {"ours": our_round(recipe, cuts, task, device), "bare": bare_round(recipe, cuts, task, device)}
+    data, bins = recognition.data(recipe), recognition.front_end(recipe.features).num_features
+    texts = [cut.text for cut in required(data.items, "train", recipe.data.name)]
+    normalization = Statistics((-8.0,) * bins, (3.0,) * bins)  # near any corpus's own
+    assets = recognition.Assets(Vocabulary.build(texts, recipe.task.vocabulary), normalization)
+    feed, task = recognition.feed(recipe, data, assets).batches, recognition.task(recipe, assets).to(device)
+    measures = {"ours": our_round(recipe, feed, task, device), "bare": bare_round(recipe, feed, task, device)}
     rounds: dict[str, list[dict]] = {name: [] for name in measures}
     for index in range(num_rounds):
         for name, measure in measures.items():

@@ -15,16 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from crnn_audio.builders.parts import model
-from crnn_audio.training.start import code_version
 
 from crnn_audio import files
 from crnn_audio.config.sections import Model, RecurrentLayers
-from crnn_audio.inference import results, tables
+from crnn_audio.evaluation import results, tables
 from crnn_audio.models.heads import SigmoidHead
+from crnn_audio.problems import parts
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.training import optim
+from crnn_audio.training.directory import code_version
 from crnn_audio.types import SequenceBatch
 
 LAYERS = {
@@ -42,7 +42,7 @@ def task(cell: str) -> Prediction:
     """A model of one cell, untrained."""
     torch.manual_seed(0)
     layers = RecurrentLayers(cell=cell, bidirectional=False, norm="none", dropout=0.0, **LAYERS[cell])  # type: ignore[arg-type]
-    return Prediction(model(Model(conv=[], recurrent=layers), NUM_KEYS, lambda size: SigmoidHead(size, NUM_KEYS)))
+    return Prediction(parts.crnn(Model(conv=[], recurrent=layers), NUM_KEYS, lambda size: SigmoidHead(size, NUM_KEYS)))
 
 
 def training_step(cell: str) -> Callable[[], None]:

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from crnn_audio import build
 from crnn_audio.batching.music import EncodedPiece, Pieces
 from crnn_audio.batching.sequence import whole
 from crnn_audio.decoding.sampling import Sampling
-from crnn_audio.problems import load_recipe
+from crnn_audio.inference.music import encoding
+from crnn_audio.problems import load_recipe, music
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.music_generation import Request, generate
@@ -31,7 +31,7 @@ TOGETHER = 10
 def figures(rounds: int, bars: int = 64, places: int = 16) -> dict[str, Any]:
     """Seconds to write a piece of so many bars, alone and of ten together, in turn; and to read it anew row by row."""
     recipe = load_recipe(RECIPE, "threads=1")
-    task = build.next_token(recipe, CONDITIONS).eval()  # type: ignore[arg-type]  # such a recipe
+    task = music.task(recipe, music.Assets(CONDITIONS)).eval()
     about = encoding.about({}, tempo=100.0)
     piece = written(task, about, 1, bars)
     alone, together, anew = list[float](), list[float](), list[float]()

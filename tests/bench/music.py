@@ -18,27 +18,28 @@ from typing import Any
 
 import numpy as np
 import torch
-from crnn_audio.training.start import code_version
 
-from crnn_audio import build, files
+from crnn_audio import files
 from crnn_audio.decoding.sampling import Sampling
-from crnn_audio.evaluation.evaluate import written_like
-from crnn_audio.inference import results
+from crnn_audio.evaluation import results
 from crnn_audio.inference.music.composer import Composer
+from crnn_audio.inference.music.prompts import Prompt
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.metrics.comparison import Comparison, compare
-from crnn_audio.problems.restore import load_composer
+from crnn_audio.problems import Data, music
+from crnn_audio.problems.restore import load, restore
 from crnn_audio.symbolic import chorales, pianoroll
 from crnn_audio.symbolic.score import Score
+from crnn_audio.training.directory import code_version
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 PIECES = 10
 LOWER = ("alto", "tenor", "bass")
 
 
-def harmonised(composer: Composer, count: int, sampling: Sampling) -> dict[str, Any]:
+def harmonised(composer: Composer, data: Data, count: int, sampling: Sampling) -> dict[str, Any]:
     """Sopranos of dev with new lower voices; agreement is the share of lower voices' sixteenths with Bach's pitch."""
-    pieces = [tune.score for tune in build.music(composer.run.events).splits["dev"][:count]]
+    pieces = [tune.score for tune in data.items["dev"][:count]]
     agree, total, kept, nats, cells = 0, 0, 0, 0.0, 0
     for piece in pieces:
         soprano = Score(
@@ -75,7 +76,7 @@ def _pitches(notes: Any, quarters: float) -> np.ndarray:
 def asked(composer: Composer, count: int, sampling: Sampling) -> dict[str, Any]:
     """Tunes in 6/8 in G: how many fill their bars and end on the tonic's chord."""
     condition = {"key": "G", "metre": "6/8"}
-    pieces = composer.generate_many(count, condition=condition, sampling=sampling)
+    pieces = composer.generate_many(count, Prompt(condition=condition), sampling)
     ends = [endings(piece.score) for piece in pieces]
     good = sum(piece.ended and one.full == one.on_tonic_chord == 1 for piece, one in zip(pieces, ends, strict=True))
     return {"tunes": count, "full_and_on_tonic": good, "condition": condition, "temperature": sampling.temperature}
@@ -176,16 +177,17 @@ def main() -> None:
     )
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    composer = load_composer(chosen.model, device="cpu")
+    composer = load(chosen.model, "music", device="cpu")
+    data = music.data(restore(composer.run).recipe)
     sampling = Sampling(temperature=chosen.temperature, top_p=chosen.top_p, seed=1)
     found: dict[str, Any] = {"model": chosen.model, "read_back": read_back(composer, PIECES, sampling)}
     if composer.kind == "chorale":
-        found["harmonised"] = harmonised(composer, chosen.num or 10, sampling)
+        found["harmonised"] = harmonised(composer, data, chosen.num or 10, sampling)
     else:
         found["asked"] = asked(composer, chosen.num or 100, sampling)
-    splits = build.music(composer.run.events).splits
-    pieces = written_like(composer, splits["dev"][:PIECES], sampling)
-    comparison = compare(pieces, *([tune.score for tune in of] for of in (splits["dev"][:PIECES], splits["train"])))
+    like, training = data.items["dev"][:PIECES], data.items["train"]
+    pieces = music.generated_like(composer, like, sampling)
+    comparison = compare(pieces, *([tune.score for tune in of] for of in (like, training)))
     print(json.dumps(found, indent=1))
     print(*comparison.lines(), sep="\n")
     if chosen.record:

@@ -8,9 +8,10 @@ import argparse
 from collections.abc import Iterator, Sequence
 
 from crnn_audio.corpora import home
-from crnn_audio.evaluation.evaluate import evaluate_speech
+from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.features.distort import Distortion
-from crnn_audio.problems.restore import load_recognizer
+from crnn_audio.problems import ScoreOptions
+from crnn_audio.problems.restore import load
 
 
 def conditions(noise: str, rooms: str, ratios: Sequence[float], rate: int) -> Iterator[tuple[str, Distortion | None]]:
@@ -30,11 +31,11 @@ def conditions(noise: str, rooms: str, ratios: Sequence[float], rate: int) -> It
 
 def table(models: Sequence[str], noise: str, rooms: str, ratios: Sequence[float], split: str) -> Iterator[str]:
     """Rows of Markdown, as they are measured."""
-    recognizers = [load_recognizer(model) for model in models]
+    recognizers = [load(model, "recognition") for model in models]
     yield f"| {split} | " + " | ".join(models) + " |"
     yield "|---|" + "--:|" * len(models)
     for name, distortion in conditions(noise, rooms, ratios, recognizers[0].sample_rate):
-        rates = [100 * evaluate_speech(one, split, distortion=distortion).wer for one in recognizers]
+        rates = [100 * evaluate(one, split, options=ScoreOptions(distortion=distortion)).value for one in recognizers]
         yield f"| {name} | " + " | ".join(f"{rate:.2f}" for rate in rates) + " |"
 
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from crnn_audio import build
 from crnn_audio.problems import load_recipe
+from crnn_audio.problems import rolls as problem
 from crnn_audio.symbolic.pianoroll import Roll
 from crnn_audio.training import optim
 from crnn_audio.training.checkpoint import Progress
@@ -76,15 +76,15 @@ class Watch:
     def stepped(self, report: StepReport, progress: Progress) -> None:
         self.frames += report.amount
 
-    def judged(self, *arguments: object) -> None:
-        """Nobody judges."""
+    def validated(self, *arguments: object) -> None:
+        """Nothing is validated."""
 
 
 def ours() -> tuple[Callable[[], float], list[Roll], int]:
     """An epoch of the toolkit's own loop; the rolls and the rows of a batch that it trains on."""
     recipe = load_recipe(RECIPE, *OVERRIDES)
-    training = build.pieces(recipe)["train"]
-    task, feed, watch, progress = build.next_frame(recipe), build.roll_feed(recipe, training), Watch(), Progress()
+    data, assets, watch, progress = problem.data(recipe), problem.Assets(), Watch(), Progress()
+    task, feed = problem.task(recipe, assets), problem.feed(recipe, data, assets).batches
     optimizer = optim.build_optimizer(task.model, name="adam")
     fields = recipe.optim.model_dump() | recipe.train.model_dump() | {"seed": recipe.seed}
     options = {name: fields[name] for name in Options.__match_args__ if name in fields}
@@ -103,7 +103,7 @@ def ours() -> tuple[Callable[[], float], list[Roll], int]:
         progress.epoch += 1
         return (watch.frames - before) / (time.perf_counter() - started)
 
-    return epoch, [piece.roll for piece in training], recipe.data.batch_size
+    return epoch, [piece.roll for piece in data.items["train"]], recipe.data.batch_size
 
 
 def figures(num_rounds: int) -> dict:

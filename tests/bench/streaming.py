@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from crnn_audio import audio, build, runs
-from crnn_audio.evaluation.show import look_ahead_ms
+from crnn_audio import audio, runs
+from crnn_audio.evaluation.evaluate import required
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.speech.stream import Stream
-from crnn_audio.problems.restore import load
+from crnn_audio.problems.recognition import data, look_ahead_ms
+from crnn_audio.problems.restore import load, restore
 
 SHIPPED = "an4_streaming"
 NO_MODEL = f"streaming: no {SHIPPED} ships with this version, so this part needs --model with a one-directional run."
@@ -57,9 +58,9 @@ def figures(model: str, minutes: float) -> dict:
 
 def _sound(recognizer: Recognizer) -> np.ndarray:
     """The test split as one waveform."""
-    recipe = recognizer.run.recipe
+    recipe = restore(recognizer.run).recipe
     parts = []
-    for cut in required(build.splits(recipe), "test", recipe.data.name):
+    for cut in required(data(recipe).items, "test", recipe.data.name):
         span = {} if cut.is_whole else {"start": cut.start, "duration": cut.duration}
         parts.append(audio.read(cut.recording.path, recognizer.sample_rate, **span)[0])
     return np.concatenate(parts)

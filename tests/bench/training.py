@@ -6,23 +6,20 @@ over rounds of utterance-seconds per second, so a machine that slows down slows 
 
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crnn_audio import build
-from crnn_audio.batching.loader import Cuts, batches
+from crnn_audio.batching.loader import Cuts, SpeechFeed, batches
 from crnn_audio.batching.plan import Batch, PlannedCut, key
 from crnn_audio.config.schema import Recipe
-from crnn_audio.problems import load_recipe
+from crnn_audio.problems import load_recipe, recognition
 from crnn_audio.tasks.ctc import Recognition
-from crnn_audio.training import optim, start
+from crnn_audio.training import optim
 from crnn_audio.types import Encoded, SpeechBatch
 
 RECIPE = "an4/bilstm"
@@ -70,12 +67,11 @@ def mixed_plan(cuts: Cuts, recipe: Recipe, epoch: int) -> list[Batch]:
     return [*plan, tuple(batch)]
 
 
-def epochs(recipe: Recipe, cuts: Cuts, mixed: bool) -> Iterator[SpeechBatch]:
+def epochs(recipe: Recipe, feed: SpeechFeed, mixed: bool) -> Iterator[SpeechBatch]:
     """Endless batches, read ahead by the recipe's workers."""
-    feed = build.feed(recipe, cuts)
     for epoch in range(1, 10**6):
-        plan = mixed_plan(cuts, recipe, epoch) if mixed else feed.plan(epoch)
-        yield from batches(cuts, [(epoch, batch) for batch in plan], workers=recipe.data.workers)
+        plan = mixed_plan(feed.cuts, recipe, epoch) if mixed else feed.plan(epoch)
+        yield from batches(feed.cuts, [(epoch, batch) for batch in plan], workers=recipe.data.workers)
 
 
 def measure(task: Recognition, optimizer: torch.optim.Optimizer, stream: Iterator[SpeechBatch], steps: int) -> dict:
@@ -108,18 +104,15 @@ def step(task: Recognition, optimizer: torch.optim.Optimizer, batch: SpeechBatch
 def figures(num_rounds: int, steps: int) -> dict:
     """Trains both in turn; `summary` says what comes out."""
     recipe = load_recipe(RECIPE, *OVERRIDES)
-    training = build.splits(recipe)["train"]
-    vocabulary = build.vocabulary(recipe.task, training)
-    cuts = recognition.cuts(recipe, training, vocabulary)
-    with tempfile.TemporaryDirectory() as folder:
-        statistics = start.statistics(recipe, cuts, lambda line: None)
-        run = start.begun(Path(folder) / "run", recipe, vocabulary, statistics, 1, None)
+    data = recognition.data(recipe)
+    assets = recognition.assets(recipe, data, report=lambda line: None)
+    feed = recognition.feed(recipe, data, assets).batches
     rivals = {}
     for name in ("ours", "packed"):
-        task = build.recognition(recipe, run.vocabulary, run.statistics)
+        task = recognition.task(recipe, assets)
         if name == "packed":
             task.model.recurrent = Packed(task.model.front.output_size, recipe)
-        stream = epochs(recipe, cuts, mixed=name == "packed")
+        stream = epochs(recipe, feed, mixed=name == "packed")
         rivals[name] = (task, optim.build_optimizer(task.model), stream)
         measure(*rivals[name], steps=3)
     rounds: dict[str, list[dict]] = {name: [] for name in rivals}

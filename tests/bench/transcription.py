@@ -15,8 +15,10 @@ from pathlib import Path
 
 import soundfile
 
-from crnn_audio import audio, build, runs
-from crnn_audio.problems.restore import load
+from crnn_audio import audio, runs
+from crnn_audio.evaluation.evaluate import required
+from crnn_audio.problems import recognition
+from crnn_audio.problems.restore import load, restore
 
 SHIPPED = "an4"
 NO_MODEL = f"transcription: no {SHIPPED} ships with this version, so this part needs --model with a run of speech."
@@ -35,8 +37,8 @@ def figures(model: str, threads: int, minutes: float, files: int | None = None) 
         minutes: length of the long file.
         files: how many files of the split; all by default.
     """
-    recipe = load(model, device="cpu").run.recipe
-    cuts = required(build.splits(recipe), "test", recipe.data.name)
+    recipe = restore(runs.open_run(model)).recipe
+    cuts = required(recognition.data(recipe).items, "test", recipe.data.name)
     paths = list(dict.fromkeys(str(cut.recording.path) for cut in cuts))[:files]
     with tempfile.TemporaryDirectory() as folder:
         long = Path(folder) / "long.wav"

@@ -1,19 +1,18 @@
 """Small recognisers that say something without training, and sounds for them to hear."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
+from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
-from crnn_audio.runs import Run
+from crnn_audio.problems import recognition
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch
 from tests.invariants.small import CELLS, TAPS, moved
+from tests.loading import run_of
 
 RATE = 16000
 TOKENS = Vocabulary.build(["abcdef ghij"], "characters")
@@ -51,8 +50,8 @@ def recipe(front: str = "fbank", kind: str = "lstm", **fields: object) -> Recipe
 def recognizer(made: Recipe, *, double: bool = False, taught: np.ndarray | None = None) -> Recognizer:
     """Untrained, but talkative where it hears what it was `taught` on: half of its frames are blanks, some spaces."""
     size = made.features.num_coefficients if made.features.kind == "mfcc" else made.features.num_mels
-    statistics = ([-6.0] * size, [3.0] * size) if made.features.normalize == "global" else None
-    task = build.recognition(made, TOKENS, statistics)
+    statistics = Statistics((-6.0,) * size, (3.0,) * size) if made.features.normalize == "global" else None
+    task = recognition.task(made, recognition.Assets(TOKENS, statistics))
     moved(task.model)
     linear = task.model.head.linear
     with torch.no_grad():
@@ -67,7 +66,7 @@ def recognizer(made: Recipe, *, double: bool = False, taught: np.ndarray | None 
             rise = missing[int(share * len(missing)) :][:2].mean()  # between two frames, so that none is a tie
             scores[:, token] += rise
             linear.bias[token] += rise
-    return Recognizer(Run(Path(), made, TOKENS, None, {"state": "finished"}), task.double() if double else task)
+    return Recognizer(run_of(made), task.double() if double else task)
 
 
 def offline(task: torch.nn.Module, samples: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from crnn_audio import build
+from crnn_audio.problems import recognition
 from crnn_audio.training import loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
@@ -19,14 +19,13 @@ OPTIONS = Options(
 
 def trained(recipe, tmp_path: Path, accumulate: int, name: str = "adamw"):
     """Weights and reports of an epoch in float64: behind the features, where a difference is a bug and not noise."""
-    splits = build.splits(recipe)
-    vocabulary = build.vocabulary(recipe.task, splits["train"])
-    task = build.recognition(recipe, vocabulary, None)
+    data, assets = trainings.read(recipe)
+    task = recognition.task(recipe, assets)
     task.model.double()
     single = task.features
     task.features = lambda audio: (single(audio)[0].double(), single(audio)[1])
     changed = recipe.model_copy(update={"data": recipe.data.model_copy(update={"accumulate": accumulate})})
-    heard, feed = trainings.Recorder(), build.feed(changed, recognition.cuts(changed, splits["train"], vocabulary))
+    heard, feed = trainings.Recorder(), recognition.feed(changed, data, assets).batches
     loop.train(
         task,
         feed,
@@ -36,7 +35,7 @@ def trained(recipe, tmp_path: Path, accumulate: int, name: str = "adamw"):
         OPTIONS,
         total_steps=feed.num_steps(0),
         device=torch.device("cpu"),
-        judge=None,
+        validate=None,
         keep_best=lambda: None,
         checkpoint_path=tmp_path / "checkpoint.safetensors",
         observer=heard,
@@ -48,6 +47,11 @@ def trained(recipe, tmp_path: Path, accumulate: int, name: str = "adamw"):
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     return trainings.corpus(tmp_path_factory.mktemp("accumulation") / "corpus", train=13)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # what checking remembers is kept there
 
 
 WAYS = {
@@ -66,7 +70,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(root, tmp_path, way, name) -> None
     """Two, three and more parts, uneven ones, and more parts than a batch has cuts."""
     recipe = trainings.small(root, {"features.normalize": "utterance", "data.batch_seconds": 2.6} | WAYS[way])
     whole, reports = trained(recipe, tmp_path, 1, name)
-    initial = build.recognition(recipe, build.vocabulary(recipe.task, build.splits(recipe)["train"]), None).model
+    initial = trainings.untrained(recipe).model
     assert any((whole[one] - value.double()).abs().max() > 1e-3 for one, value in initial.state_dict().items())
     for count in (2, 3, 5):
         parted, parts = trained(recipe, tmp_path, count, name)
@@ -82,8 +86,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(root, tmp_path, way, name) -> None
 def test_the_parts_are_uneven_in_count_and_in_length(root) -> None:
     """Or the law above would hold for a mean of means too."""
     recipe = trainings.small(root, {"features.normalize": "utterance", "data.batch_seconds": 2.6, "data.accumulate": 2})
-    splits = build.splits(recipe)
-    feed = build.feed(recipe, recognition.cuts(recipe, splits["train"], build.vocabulary(recipe.task, splits["train"])))
+    feed = recognition.feed(recipe, *trainings.read(recipe)).batches
     sizes = [tuple(one.size for one in parts) for parts in feed.steps(0, 0)]
     assert any(len(set(size)) > 1 for size in sizes), sizes
 
@@ -93,7 +96,6 @@ def test_the_parts_are_uneven_in_count_and_in_length(root) -> None:
 
 @pytest.fixture
 def runs(root, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("crnn_audio.training.display.plot_curves", lambda *_: None)
 
     def run(name: str, **changes) -> Path:

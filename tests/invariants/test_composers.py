@@ -8,9 +8,11 @@ import pytest
 import torch
 
 import crnn_audio as ca
-from crnn_audio import build, runs
+from crnn_audio import runs
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.problems import Data, music
+from crnn_audio.problems.restore import restore
 from crnn_audio.training import display
 from tests import events as made
 from tests import trainings
@@ -70,9 +72,8 @@ def test_a_moved_run_writes_and_judges_as_before(uninterrupted: Path, tmp_path: 
 
 
 def test_parts_of_a_batch_add_up_to_the_batch(recipe: MusicRecipe, uninterrupted: Path) -> None:
-    known = runs.open_run(uninterrupted).conditions
-    training = build.encoded(recipe, build.music(recipe).splits["train"], known).pieces
-    gradients = [_gradient(made_in_parts(recipe, parts), training, known) for parts in (1, 2)]
+    assets, data = restore(runs.open_run(uninterrupted)).assets, music.data(recipe)
+    gradients = [_gradient(made_in_parts(recipe, parts), data, assets) for parts in (1, 2)]
     assert torch.allclose(gradients[0], gradients[1], rtol=1e-9, atol=1e-12)
     assert gradients[0].abs().max() > 1e-3
 
@@ -82,10 +83,10 @@ def made_in_parts(recipe: MusicRecipe, parts: int) -> MusicRecipe:
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"accumulate": parts})})
 
 
-def _gradient(recipe: MusicRecipe, training: list, known: Any) -> torch.Tensor:
+def _gradient(recipe: MusicRecipe, data: Data, assets: music.Assets) -> torch.Tensor:
     """Of the summed loss of the first step, without dropout, in float64."""
-    task = build.next_token(recipe, known).double().eval()
-    parts = next(iter(build.event_feed(recipe, training, known).steps(0, 0)))
+    task = music.task(recipe, assets).double().eval()
+    parts = next(iter(music.feed(recipe, data, assets).batches.steps(0, 0)))
     assert len(parts) == recipe.data.accumulate
     for part in parts:
         task.advance(part, None)[0].backward()

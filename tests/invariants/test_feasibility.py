@@ -9,11 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crnn_audio import build
 from crnn_audio.batching import manifests
+from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.plan import PlannedCut
 from crnn_audio.decoding.ctc import needed_frames
 from crnn_audio.errors import DataError
+from crnn_audio.problems import recognition
 from crnn_audio.tasks.ctc import ctc_losses
 from crnn_audio.types import Encoded
 from tests import trainings
@@ -31,9 +32,13 @@ def test_the_needed_frames_are_where_the_ctc_loss_becomes_finite(tokens, frames)
 def prepared(folder, cuts, changes):
     manifests.save(cuts, folder / "train.jsonl")
     recipe = trainings.small(folder, {"features.normalize": "none", "data.batch_seconds": 30.0} | changes)
-    chosen = build.splits(recipe)["train"]
-    vocabulary = build.vocabulary(recipe.task, chosen)
-    return recipe, build.recognition(recipe, vocabulary, None), recognition.cuts(recipe, chosen, vocabulary)
+    data, assets = trainings.read(recipe)
+    return recipe, recognition.task(recipe, assets), recognition.cuts(recipe, data.items["train"], assets.vocabulary)
+
+
+def findings(recipe, task, ready) -> list[Finding]:
+    kinds = recognition.findings_by_kind(recipe, ready.cuts, task.vocabulary)
+    return [finding for found in kinds.values() for finding in found]
 
 
 def hopeless(task, ready, speed: float) -> set[str]:
@@ -72,7 +77,7 @@ def assert_findings_at_the_edge(tmp_path, speeds, rate, text, changes) -> None:
     cuts.append(trainings.beep(tmp_path, "long", text, 2 * edge / rate, rate))
     recipe, task, ready = prepared(tmp_path, cuts, {"augment.speed": speeds} | changes)
     moved(task.model)
-    found = {finding.cut_id for finding in build.findings(recipe, ready)}
+    found = {finding.cut_id for finding in findings(recipe, task, ready)}
     assert found == hopeless(task, ready, fastest)
     assert "-8" in found
     assert not found & {"8", "long"}
@@ -80,8 +85,8 @@ def assert_findings_at_the_edge(tmp_path, speeds, rate, text, changes) -> None:
 
 def test_the_message_counts_tokens_repeats_and_frames(tmp_path) -> None:
     cuts = [trainings.beep(tmp_path, "fash", "aabbcdee", 0.38), trainings.beep(tmp_path, "fine", "abcde", 0.5)]
-    recipe, _, ready = prepared(tmp_path, cuts, {"augment.speed": [1.0, 1.1]})
-    (finding,) = build.findings(recipe, ready)
+    recipe, task, ready = prepared(tmp_path, cuts, {"augment.speed": [1.0, 1.1]})
+    (finding,) = findings(recipe, task, ready)
     assert str(finding) == (
         "cut 'fash': 8 tokens with 3 repeats need at least 11 frames after subsampling by 4, but it has 9. "
         "Lower the subsampling factor or drop the cut."

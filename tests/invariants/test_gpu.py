@@ -11,12 +11,12 @@ import soundfile
 import torch
 from torch import Tensor
 
-from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.dropout import TimeDropout
-from crnn_audio.runs import Run
+from crnn_audio.problems import recognition as problem
 from crnn_audio.tasks.ctc import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
@@ -24,6 +24,7 @@ from tests.invariants.devices import CPU, TOLERANCES, assert_near, sound_on, twi
 from tests.invariants.small import CELLS, STACKS, crnn, each_way, features, moved, padded
 from tests.invariants.test_precision import TOLERANCE as BF16_NATS
 from tests.invariants.test_precision import batch, dtypes, recognition
+from tests.loading import run_of
 
 TF32_NATS = 0.02
 """Nats that a log-probability may move with TF32, PyTorch's default on a GPU; 0.003 was the most with it imitated."""
@@ -114,7 +115,8 @@ def task_of(kind: str, normalize: str) -> Recognition:
         }
     )
     bins = min(size.values())
-    task = build.recognition(recipe, Vocabulary.build(["abcd"], "characters"), ([-3.0] * bins, [2.0] * bins))
+    statistics = Statistics((-3.0,) * bins, (2.0,) * bins)
+    task = problem.task(recipe, problem.Assets(Vocabulary.build(["abcd"], "characters"), statistics))
     moved(task.model)
     return task.eval()
 
@@ -171,10 +173,10 @@ def recognizer(bidirectional: bool, device: torch.device) -> Recognizer:
         }
     )
     tokens = Vocabulary.build(["a b c d e f g h i"], "words")
-    task = build.recognition(recipe, tokens, ([-8.0] * 12, [3.0] * 12))
+    task = problem.task(recipe, problem.Assets(tokens, Statistics((-8.0,) * 12, (3.0,) * 12)))
     with torch.no_grad():
         task.model.head.linear.weight.mul_(20)
-    return Recognizer(Run(Path(), recipe, tokens, None, {"state": "finished"}), task.to(device))
+    return Recognizer(run_of(recipe), task.to(device))
 
 
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])

@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 
 import crnn_audio
-from crnn_audio import build, runs
+from crnn_audio import runs
+from crnn_audio.features.normalize import Statistics
+from crnn_audio.problems import recognition
+from crnn_audio.problems.restore import restore
 from crnn_audio.training import checkpoint, loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
@@ -49,10 +52,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(root: Path, folder: Path, device: torch.device, stop_after: int | None = None) -> Course:
     """By the loop in float64, features too, going on from the folder's checkpoint; averaged weights."""
     recipe = trainings.small(root, EVERYTHING)
-    splits = build.splits(recipe)
-    vocabulary = build.vocabulary(recipe.task, splits["train"])
-    feed = build.feed(recipe, recognition.cuts(recipe, splits["train"], vocabulary))
-    task = build.recognition(recipe, vocabulary, None).double().to(device)
+    data, assets = trainings.read(recipe)
+    feed = recognition.feed(recipe, data, assets).batches
+    task = recognition.task(recipe, assets).double().to(device)
     single = task.features
     task.features = lambda audio: single(AudioBatch(audio.waveforms.double(), audio.lengths, audio.sample_rate))
     optimizer, average = optim.build_optimizer(task.model), optim.AveragedWeights(task.model, 0.9)
@@ -66,7 +68,7 @@ def trained(root: Path, folder: Path, device: torch.device, stop_after: int | No
         OPTIONS,
         total_steps=sum(feed.num_steps(epoch) for epoch in range(EPOCHS)),
         device=device,
-        judge=None,
+        validate=None,
         keep_best=lambda: None,
         checkpoint_path=path,
         observer=heard,
@@ -75,6 +77,11 @@ def trained(root: Path, folder: Path, device: torch.device, stop_after: int | No
     assert next(task.model.parameters()).device.type == device.type
     average.swap()
     return checkpoint.weights(task.model), [one.loss for one in heard.reports]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # what checking remembers is kept there
 
 
 def assert_same_course(found: Course, wanted: Course) -> None:
@@ -107,7 +114,6 @@ def test_a_training_goes_on_elsewhere(root: Path, tmp_path: Path, back: bool, de
 
 def test_a_run_that_was_trained_there_loads_here(root: Path, tmp_path: Path, monkeypatch, device: torch.device) -> None:
     """The whole of `train`, in float32: the CPU's course within a hundredth, and one run for both devices."""
-    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("crnn_audio.training.display.plot_curves", lambda *_: None)
     losses = []
     for out, place in (("here", "cpu"), ("there", device.type)):
@@ -121,7 +127,8 @@ def test_a_run_that_was_trained_there_loads_here(root: Path, tmp_path: Path, mon
     with torch.inference_mode():
         here = crnn_audio.load(tmp_path / "there", device="cpu").task(sound_on(CPU, speech))
         there = crnn_audio.load(tmp_path / "there", device=device.type).task(sound_on(device, speech))
-        untrained = build.recognition(recipe, runs.open_run(tmp_path / "there").vocabulary, ([0.0] * 12, [1.0] * 12))
+        tokens = restore(runs.open_run(tmp_path / "there")).assets.vocabulary
+        untrained = recognition.task(recipe, recognition.Assets(tokens, Statistics((0.0,) * 12, (1.0,) * 12)))
     assert_near(there.frames, here.frames, 1e-3, device)
     saved = runs.open_run(tmp_path / "there").weights("last")
     assert any((saved[name] - value).abs().max() > 1e-2 for name, value in untrained.model.state_dict().items())

@@ -9,18 +9,18 @@ import soundfile
 import torch
 from torch import Tensor
 
-from crnn_audio import build, runs
 from crnn_audio.config.schema import Recipe
 from crnn_audio.decoding.ctc import Greedy
-from crnn_audio.features.normalize import Statistics
+from crnn_audio.features.normalize import Moments, Statistics
 from crnn_audio.inference.speech import recognizer
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.lengths import mask
+from crnn_audio.problems import recognition as problem
 from crnn_audio.tasks.ctc import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
 from tests.invariants.small import STACKS, TIMES, crnn, each_way, features, moved, padded
-from tests.loading import loads
+from tests.loading import loads, run_of
 
 GARBAGE = {"zeros": 0.0, "nan": math.nan, "huge": 1e30, "inf": -math.inf}
 FRAMES = [19, 0, 40, 3, 1, 27, 2]
@@ -98,10 +98,11 @@ def recipe(kind: str = "fbank", normalize: str = "global", bidirectional: bool =
 def recognition(asked: Recipe) -> Recognition:
     """A recogniser with random weights that is sure of itself and says every token now and then."""
     waves = audio(sounds(), torch.float32)
-    front_end = recognition.front_end(asked.features)
-    seen = Statistics(front_end.num_features)
+    front_end = problem.front_end(asked.features)
+    seen = Moments(front_end.num_features)
     seen.add(*front_end(waves.waveforms, waves.lengths))
-    task = build.recognition(asked, VOCABULARY, (seen.mean.tolist(), seen.std.tolist())).eval()
+    statistics = Statistics(tuple(seen.mean.tolist()), tuple(seen.std.tolist()))
+    task = problem.task(asked, problem.Assets(VOCABULARY, statistics)).eval()
     head = moved(task.model).head.linear
     with torch.no_grad():
         head.weight *= 12
@@ -172,8 +173,7 @@ def test_transcripts_times_and_confidences_at_every_batch_size_and_order(
 ) -> None:
     asked = recipe(kind, "global", bidirectional)
     task = recognition(asked)
-    statistics = (task.normalizer.mean.tolist(), task.normalizer.std.tolist())
-    ready = Recognizer(runs.create(tmp_path / "run", asked, VOCABULARY, statistics, {}), task)
+    ready = Recognizer(run_of(asked), task)
     waves = [wave for wave in [*sounds(), sounds()[1].flip(0)] if len(wave) > 300]
     paths = [tmp_path / f"{index}.wav" for index in range(len(waves))]
     for path, wave in zip(paths, waves, strict=True):

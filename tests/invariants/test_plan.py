@@ -6,9 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crnn_audio import build
 from crnn_audio.batching.loader import SpeechFeed
+<<<<<<< HEAD
 from crnn_audio.batching.plan import Batch, padding_ratio, part, plan_epoch
+=======
+from crnn_audio.batching.plan import Batch, padding_share, part, plan_epoch
+from crnn_audio.problems import recognition
+>>>>>>> testsA
 from crnn_audio.types import SpeechBatch
 from tests import trainings
 
@@ -122,14 +126,15 @@ def named(parts: list[SpeechBatch]) -> list[tuple[object, ...]]:
 def feed(tmp_path_factory):
     root = trainings.corpus(tmp_path_factory.mktemp("plan") / "corpus", train=11)
     recipe = trainings.small(root, {"data.accumulate": 2, "augment.speed": list(SPEEDS), "data.batch_seconds": 1.2})
-    splits = build.splits(recipe)
-    ready = recognition.cuts(recipe, splits["train"], build.vocabulary(recipe.task, splits["train"]))
+    data, assets = trainings.read(recipe)
 
     def with_workers(workers: int) -> SpeechFeed:
         changed = recipe.model_copy(update={"data": recipe.data.model_copy(update={"workers": workers})})
-        return build.feed(changed, ready)
+        return recognition.feed(changed, data, assets).batches
 
-    return with_workers
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root.parent)  # what checking remembers is kept there
+        yield with_workers
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from crnn_audio import build
+from crnn_audio.problems import recognition as problem
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
@@ -39,7 +39,7 @@ def recognition(
         model: {{conv: [{{channels: 4, stride: [2, 2]}}], recurrent: {{{layers}}}}}
         """
     )
-    task = build.recognition(recipe, Vocabulary.build(["abcd"], "characters"), None)
+    task = problem.task(recipe, problem.Assets(Vocabulary.build(["abcd"], "characters"), None))
     moved(task.model)
     return task
 

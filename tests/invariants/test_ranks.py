@@ -12,15 +12,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from crnn_audio import build, runs
+from crnn_audio import runs
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.errors import DataError
+from crnn_audio.problems import recognition
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.training import checkpoint, diagnostics, display, loop, optim
-from crnn_audio.training import run as training
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
-from crnn_audio.training.ranks import SINGLE, Ranks
+from crnn_audio.training.ranks import SINGLE, Ranks, initialized
 from tests import trainings
 from tests.several import Ended, program, together
 from tests.trainings import die, quietly
@@ -61,15 +61,12 @@ WAYS = {
 
 def exactly(recipe, ranks: Ranks) -> tuple[dict[str, Tensor], list[float]]:
     """Averaged weights, and loss and gradient norm of each step, of a training in float64 behind the features."""
-    cuts = build.splits(recipe)["train"]
-    vocabulary = build.vocabulary(recipe.task, cuts)
-    task = build.recognition(recipe, vocabulary, None)
+    data, assets = trainings.read(recipe)
+    task = recognition.task(recipe, assets)
     task.model.double()
     single = task.features
     task.features = lambda audio: (single(audio)[0].double(), single(audio)[1])
-    distortion = recognition.distortion(recipe.augment, recipe.features.sample_rate)
-    ready = recognition.cuts(recipe, cuts, vocabulary, distortion)
-    feed = build.feed(recipe, ready, rank=ranks.rank, ranks=ranks.count)
+    feed = recognition.feed(recipe, data, assets, ranks.rank, ranks.count).batches
     heard, average = trainings.Recorder(), optim.AveragedWeights(task.model, 0.9)
     loop.train(
         task,
@@ -80,7 +77,7 @@ def exactly(recipe, ranks: Ranks) -> tuple[dict[str, Tensor], list[float]]:
         OPTIONS,
         total_steps=2 * feed.num_steps(0),
         device=torch.device("cpu"),
-        judge=None,
+        validate=None,
         keep_best=lambda: None,
         checkpoint_path=Path("checkpoint.safetensors"),
         observer=heard,
@@ -114,14 +111,13 @@ def test_several_take_the_steps_of_one(root, tmp_path, way, count) -> None:
             torch.testing.assert_close(found[name], value, rtol=1e-9, atol=1e-9)
         for ours, theirs in zip(json.loads(Path(f"figures-{rank}.json").read_text()), figures, strict=True):
             assert ours == pytest.approx(theirs, rel=1e-9)
-    initial = build.recognition(recipe, build.vocabulary(recipe.task, build.splits(recipe)["train"]), None).model
+    initial = trainings.untrained(recipe).model
     moved = [(weights[f"raw.{name}"] - value).abs().max() for name, value in initial.state_dict().items()]
     assert max(moved) > 1e-3
 
 
 def feed_of(recipe):
-    cuts = build.splits(recipe)["train"]
-    return build.feed(recipe, recognition.cuts(recipe, cuts, build.vocabulary(recipe.task, cuts)))
+    return recognition.feed(recipe, *trainings.read(recipe)).batches
 
 
 def test_each_process_has_dropout_of_its_own(root, tmp_path) -> None:
@@ -238,7 +234,7 @@ def test_killed_it_goes_on_with_more_or_fewer(root, alone, before, dead, after) 
     assert "last" not in {path.stem for path in Path("run").iterdir()}
     ended = train_together(after, root, "run")
     assert ended.codes == [0] * after, ended.said
-    assert "run: going on after step 3" in ended.said[0]
+    assert "run: resumed after step 3" in ended.said[0]
     assert_same_course("run", alone)
     assert processes("run") == [before] * 3 + [after] * (len(processes("run")) - 3)
 
@@ -366,18 +362,16 @@ def test_a_mistake_in_the_recipe_or_the_corpus_is_said_once(root, tmp_path) -> N
 
 def test_who_sees_another_corpus_cannot_take_part(root, tmp_path) -> None:
     copy = Path(shutil.copytree(root, tmp_path / "copy"))
-    lines = (copy / "train.jsonl").read_text().splitlines(keepends=True)
 
     def first(rank: int) -> None:
-        original = training.start.usable
+        original = recognition.feed
 
-        def other(*arguments):
+        def other(recipe, data, *rest):
             if rank:
-                (copy / "train.jsonl").write_text("".join(lines[1:]))
-                arguments[2]["train"].pop()
-            return original(*arguments)
+                data.items["train"].pop()
+            return original(recipe, data, *rest)
 
-        training.start.usable = other
+        recognition.feed = other
 
     ended = train_together(2, copy, "run", first=first)
     assert ended.codes == [5, 5]

@@ -15,8 +15,8 @@ from crnn_audio import runs
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.plan import PlannedCut
 from crnn_audio.config.schema import Recipe
-from crnn_audio.problems import load_recipe
-from crnn_audio.training import checkpoint, diagnostics, display, ready
+from crnn_audio.problems import load_recipe, recognition
+from crnn_audio.training import checkpoint, diagnostics, display
 from tests import trainings
 from tests.trainings import ROOT, die, in_child, quietly
 
@@ -75,9 +75,9 @@ MOMENTS: dict[str, tuple[int, Callable[[int], None]]] = {
     "a checkpoint half written": (3, _half_written),
     "a checkpoint written and not renamed": (3, lambda calls: _renaming(calls, after=False)),
     "a checkpoint just renamed": (3, lambda calls: _renaming(calls, after=True)),
-    "before dev is judged": (1, lambda calls: dying(ready, "judge", calls)),
+    "before dev is scored": (1, lambda calls: dying(recognition, "scores", calls)),
     "the best weights just kept": (1, lambda calls: dying(runs.Run, "save_weights", calls, after=True)),
-    "dev logged and no checkpoint since": (1, lambda calls: dying(display.Display, "judged", calls, after=True)),
+    "dev logged and no checkpoint since": (1, lambda calls: dying(display.Display, "validated", calls, after=True)),
     "the log cut back": (1, lambda calls: dying(diagnostics.Log, "cut_back", calls, after=True)),
     "before the run is marked as finished": (1, lambda calls: dying(runs.Run, "set_state", calls)),
 }
@@ -199,15 +199,15 @@ def test_the_state_of_every_optimiser_is_kept(root, tmp_path, state) -> None:
 
 def test_the_plateau_and_the_best_score_are_kept(root, tmp_path, monkeypatch) -> None:
     """Every evaluation is made worse than the last, so the rate halves after each but the first."""
-    judge = ready.judge
+    score = recognition.scores
 
     def worse(*arguments):
-        judgement = judge(*arguments)
+        scores = score(*arguments)
         seen = len(trainings.log_of(out, "dev"))
-        monkeypatch.setattr(type(judgement), "score", property(lambda _: 1.0 + seen))
-        return judgement
+        monkeypatch.setattr(type(scores), "value", property(lambda _: 1.0 + seen))
+        return scores
 
-    monkeypatch.setattr(ready, "judge", worse)
+    monkeypatch.setattr(recognition, "scores", worse)
     plateau = {"optim.schedule": "plateau", "optim.plateau_patience": 1, "optim.max_epochs": 4, "optim.ema": 0.5}
     recipe = trainings.small(root, plateau | {"train.checkpoint_steps": 1})
     for out in (tmp_path / "whole", tmp_path / "killed"):
@@ -306,4 +306,4 @@ def test_the_program_killed_three_times_ends_in_the_same_bits(tmp_path) -> None:
     program = Program(tmp_path, overrides)
     assert program.process.wait(100) == 0, program.said.read_text()
     assert_same(program.out, tmp_path / "reference")
-    assert program.said.read_text().count("going on after step") == 3
+    assert program.said.read_text().count("resumed after step") == 3

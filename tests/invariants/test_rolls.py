@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from crnn_audio.tasks.judging import judge_next_frame
 from torch import Tensor
 
-from crnn_audio import build
 from crnn_audio.batching.rolls import Rolls
 from crnn_audio.batching.sequence import Span
 from crnn_audio.lengths import mask
+from crnn_audio.problems import rolls as problem
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.types import SequenceBatch
@@ -40,7 +39,7 @@ def task_of(kind: str, front: str = "frames", head: str = "sigmoid", **layers: o
     changes = {f"model.recurrent.{name}": value for name, value in (asked | layers).items()}
     changes |= {"model.conv": FRONTS[front], "model.conv_time": "causal", "model.head": HEADS[head]}
     recipe = rolls.small("nowhere", changes)
-    task = build.next_frame(recipe)
+    task = problem.task(recipe, problem.Assets())
     moved(task.model)
     return task.double().eval()
 
@@ -60,6 +59,11 @@ def in_one_batch(found: list[np.ndarray]) -> SequenceBatch:
     return Rolls.of(found, [str(index) for index in range(len(found))]).batch(spans)
 
 
+def nats_of(task: Prediction, batch: SequenceBatch) -> list[float]:
+    """The negative log-likelihood of each piece."""
+    return task.losses(batch)[0].sum(dim=1).tolist()
+
+
 def in_one_pass(task: Prediction, batch: SequenceBatch) -> Tensor:
     """What the head gives for whole pieces in one pass."""
     frames: Tensor = task.model(batch.inputs, batch.lengths).frames
@@ -75,20 +79,16 @@ def in_one_pass(task: Prediction, batch: SequenceBatch) -> Tensor:
 @torch.no_grad()
 def test_a_piece_beside_others_is_foretold_as_it_is_alone(kind: str, front: str, head: str) -> None:
     task, found = task_of(kind, front, head), pieces(*LENGTHS)
-    alone = [judge_next_frame(task, [side_by_side([roll])]).pieces[0] for roll in found]
-    assert len({one.nats / one.count for one in alone}) == len(alone)
+    alone = [nats for roll in found for nats in nats_of(task, side_by_side([roll]))]
+    assert len({nats / (len(roll) - 1) for nats, roll in zip(alone, found, strict=True)}) == len(alone)
     together = side_by_side(found)
     for fill in (0.0, 1.0, math.nan, 1e30):
         heard = together.inputs.clone()
         for row, length in enumerate(together.lengths.tolist()):
             heard[row, length:] = fill
         garbage = replace(together, inputs=heard)
-        judged = judge_next_frame(task, [garbage])
-        for one, other in zip(judged.pieces, alone, strict=True):
-            assert one.count == other.count
-            assert one.nats == pytest.approx(other.nats, rel=1e-9)
-    reversed_order = judge_next_frame(task, [side_by_side(found[::-1])])
-    assert [one.nats for one in reversed_order.pieces] == pytest.approx([one.nats for one in alone[::-1]], rel=1e-9)
+        assert nats_of(task, garbage) == pytest.approx(alone, rel=1e-9)
+    assert nats_of(task, side_by_side(found[::-1])) == pytest.approx(alone[::-1], rel=1e-9)
 
 
 @each_head

@@ -12,10 +12,12 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 import crnn_audio
-from crnn_audio import build, runs
+from crnn_audio import runs
+from crnn_audio.config.load import dump
 from crnn_audio.errors import RunError
 from crnn_audio.inference.speech.recognizer import Recognizer
-from crnn_audio.problems import load_recipe
+from crnn_audio.problems import load_recipe, recognition
+from crnn_audio.problems.restore import restore
 from crnn_audio.training import checkpoint
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.optim import AveragedWeights, build_optimizer
@@ -79,9 +81,9 @@ def test_a_run_that_was_moved_gives_identical_logits(
 
 
 def test_what_is_loaded_is_what_was_saved(tmp_path: Path, trained: Path) -> None:
-    origin = runs.open_run(trained)
-    run = runs.create(tmp_path / "run", origin.recipe, origin.vocabulary, origin.statistics, {})
-    task = build.recognition(run.recipe, run.vocabulary, run.statistics).eval()
+    origin = restore(runs.open_run(trained))
+    run = runs.create(tmp_path / "run", origin.run.text, origin.assets, {})
+    task = recognition.task(origin.recipe, origin.assets).eval()
     moved(task.model)
     kept = log_probs(Recognizer(run, task))
     run.save_weights("best", checkpoint.weights(task.model))
@@ -90,10 +92,10 @@ def test_what_is_loaded_is_what_was_saved(tmp_path: Path, trained: Path) -> None
 
 
 def test_a_recipe_vocabulary_and_statistics_survive_their_files(trained: Path, tmp_path: Path) -> None:
-    run = runs.open_run(trained)
-    again = runs.create(tmp_path / "again", run.recipe, run.vocabulary, run.statistics, {})
-    assert (again.recipe, again.vocabulary, again.statistics) == (run.recipe, run.vocabulary, run.statistics)
-    assert run.statistics is not None, "global normalisation without statistics"
+    before = restore(runs.open_run(trained))
+    again = restore(runs.create(tmp_path / "again", dump(before.recipe), before.assets, {}))
+    assert (again.recipe, again.assets) == (before.recipe, before.assets)
+    assert before.assets.statistics is not None, "global normalisation without statistics"
 
 
 def test_nothing_in_a_run_directory_is_a_pickle(trained: Path) -> None:

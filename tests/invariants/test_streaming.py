@@ -229,7 +229,7 @@ def test_a_frame_is_said_as_soon_as_the_look_ahead_of_show_is_heard(
     made = recipe(front, "gru", conv_time=time_padding, recurrent={"look_ahead": look_ahead})
     model = recognizer(made, double=True)
     in_double(monkeypatch)
-    ahead = show(made).look_ahead_ms * RATE / 1000
+    ahead = show(made).figures["look_ahead_ms"] * RATE / 1000
     assert ahead == int(ahead)
     waveform, heard = sound(0.6), 0
     listener = Listener(model.stream(RATE, WHOLE), monkeypatch)
@@ -247,7 +247,7 @@ def test_gradients_reach_back_from_the_look_ahead_of_show_and_not_beyond(kind: s
     made = recipe(front, kind, recurrent={"look_ahead": 3})
     task = recognizer(made, double=True).task
     samples = torch.from_numpy(sound(0.6)).double().requires_grad_()
-    horizon = 2 * 640 + round(show(made).look_ahead_ms * RATE / 1000)
+    horizon = 2 * 640 + round(show(made).figures["look_ahead_ms"] * RATE / 1000)
     features, lengths = task.front_end(samples.unsqueeze(0), torch.tensor([len(samples)]))
     frame = task.recognize(task.normalizer(features, lengths), lengths).frames[0, 2]
     (gradient,) = torch.autograd.grad((frame * torch.randn_like(frame)).sum(), samples)

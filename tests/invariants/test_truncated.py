@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from crnn_audio.tasks.judging import judge_next_frame
 from safetensors import safe_open
 from torch import Tensor
 
@@ -28,6 +27,7 @@ from tests.invariants.test_rolls import (
     each_front,
     each_head,
     each_model,
+    nats_of,
     pieces,
     side_by_side,
     task_of,
@@ -54,7 +54,7 @@ def feed(chunk: int, rows: int = 3, accumulate: int = 1) -> SequenceFeed:
 
 
 def nats_of_whole_pieces(task: Prediction) -> float:
-    return sum(one.nats for one in judge_next_frame(task, [side_by_side(pieces(*LENGTHS))]).pieces)
+    return sum(nats_of(task, side_by_side(pieces(*LENGTHS))))
 
 
 # ---------------------------------------------------------------------------------------- what is heard
@@ -106,7 +106,7 @@ def trained(task: Prediction, fed: SequenceFeed, folder: Path, lr: float = 1e-2,
         replace(OPTIONS, lr=lr),
         total_steps=2 * fed.num_steps(0),
         device=torch.device("cpu"),
-        judge=None,
+        validate=None,
         keep_best=lambda: None,
         checkpoint_path=folder / f"{fed.accumulate}.safetensors",
         observer=heard,

@@ -7,7 +7,7 @@ import pytest
 
 from crnn_audio.config.load import dump
 from crnn_audio.config.music import MusicRecipe
-from crnn_audio.inference import show
+from crnn_audio.evaluation.show import show
 from crnn_audio.problems import load_recipe
 from crnn_audio.training.run import train
 from tests import events as made
@@ -42,9 +42,9 @@ def test_there_are_some() -> None:
 def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
     recipe = load_recipe(path)
     assert loads(dump(recipe)) == recipe
-    summary = show.show(recipe)
+    summary = show(recipe)
     assert 1_000_000 < summary.num_parameters < 4_500_000, "half precision is to fit into 10 MB"
-    assert len(show.lines(recipe, summary)) == 2
+    assert len(summary.lines) == 2
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 25
     assert max(map(len, text.splitlines())) <= 120

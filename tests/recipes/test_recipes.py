@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio import build
 from crnn_audio.batching import manifests
 from crnn_audio.config.load import dump
 from crnn_audio.config.recognition import RecognitionRecipe
-from crnn_audio.inference import show, tables
-from crnn_audio.problems import load_recipe
+from crnn_audio.evaluation import tables
+from crnn_audio.evaluation.show import show
+from crnn_audio.problems import load_recipe, recognition
 from crnn_audio.problems.restore import load as load_run
 from crnn_audio.training.run import train
 from tests.loading import loads
@@ -58,10 +58,10 @@ def test_every_recipe_is_here() -> None:
 def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
     recipe = load_recipe(path)
     assert loads(dump(recipe)) == recipe
-    summary = show.show(recipe)
+    summary = show(recipe)
     assert summary.num_parameters > 0
-    assert summary.step_bytes > 4 * summary.num_parameters
-    assert len(show.lines(recipe, summary)) == 7
+    assert summary.figures["step_bytes"] > 4 * summary.num_parameters
+    assert len(summary.lines) == 7
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 25
     assert max(map(len, text.splitlines())) <= 120
@@ -114,7 +114,7 @@ def test_made_small_it_learns_four_utterances_by_heart(path: Path, four: Path, t
     assert course[0] > 2
     assert course[-1] < LEARNED_LOSS
     assert trained.score == 0
-    cuts = build.splits(recipe)["train"]
+    cuts = recognition.data(recipe).items["train"]
     heard = load_run(trained.path, device="cpu").transcribe([cut.recording.path for cut in cuts])
     assert [one.text for one in heard] == [cut.text for cut in cuts]
 

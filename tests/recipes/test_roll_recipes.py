@@ -7,7 +7,7 @@ import pytest
 
 from crnn_audio.config.load import dump
 from crnn_audio.config.rolls import RollsRecipe
-from crnn_audio.inference import show
+from crnn_audio.evaluation.show import show
 from crnn_audio.problems import load_recipe
 from crnn_audio.training.run import train
 from tests import rolls
@@ -42,10 +42,10 @@ def test_there_are_some() -> None:
 def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
     recipe = load_recipe(path)
     assert loads(dump(recipe)) == recipe
-    summary = show.show(recipe)
+    summary = show(recipe)
     size = {"jsb": 300_000, "nottingham": 1_000_000}[recipe.data.collection]
     assert 0.6 * size < summary.num_parameters < 1.3 * size
-    assert len(show.lines(recipe, summary)) == 2
+    assert len(summary.lines) == 2
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 25
     assert max(map(len, text.splitlines())) <= 120

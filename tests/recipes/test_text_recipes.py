@@ -8,9 +8,9 @@ import pytest
 from crnn_audio.config.load import dump
 from crnn_audio.config.text import TextRecipe
 from crnn_audio.decoding.sampling import Sampling
-from crnn_audio.inference import show
+from crnn_audio.evaluation.show import show
 from crnn_audio.problems import load_recipe
-from crnn_audio.problems.restore import load_writer
+from crnn_audio.problems.restore import load
 from crnn_audio.training.run import train
 from tests import texts as made
 from tests.loading import loads
@@ -41,9 +41,9 @@ def test_there_are_some() -> None:
 def test_builds_at_full_size_and_fits_on_a_screen(path: Path) -> None:
     recipe = load_recipe(path)
     assert loads(dump(recipe)) == recipe
-    summary = show.show(recipe)
+    summary = show(recipe)
     assert 20_000 < summary.num_parameters < 5_000_000
-    assert len(show.lines(recipe, summary)) == 3
+    assert len(summary.lines) == 3
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 25
     assert max(map(len, text.splitlines())) <= 120
@@ -81,7 +81,7 @@ def test_made_small_it_learns_four_sentences_by_heart(path: Path, tmp_path: Path
     course = losses(trained.path)
     assert course[0] > 2
     assert min(course[-5:]) < 0.25, "of stretches whose first tokens alone cannot be known"
-    writer = load_writer(trained.path, device="cpu")
+    writer = load(trained.path, device="cpu")
     primer = "or not. alas " if window else "alas "
     asked = {"primer": primer, "tokens": 4 if words else 40, "sampling": Sampling(temperature=0.0)}
     assert writer.generate(**asked).text.startswith(f"{primer}poor yorick! the")
