@@ -7,12 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_audio.batching.loader import SpeechFeed
-<<<<<<< HEAD
-from crnn_audio.batching.plan import Batch, padding_ratio, part, plan_epoch
-=======
-from crnn_audio.batching.plan import Batch, padding_share, part, plan_epoch
+from crnn_audio.batching.plan import Batch, part, plan_epoch
 from crnn_audio.problems import recognition
->>>>>>> testsA
 from crnn_audio.types import SpeechBatch
 from tests import trainings
 
