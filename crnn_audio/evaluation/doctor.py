@@ -133,7 +133,7 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> R
             speech = (one for one in CORPORA.values() if one.KIND == "recognition" and one.HOME != LOCAL)
             corpora = ", ".join(one.NAME for one in speech)
             raise RecipeError(f"{error} Nor is it a folder of manifests, or a corpus ({corpora}).") from None
-        if not isinstance(recipe, RecognitionRecipe):
+        if not recognition.reads(recipe):
             raise RecipeError(_no_speech(f"{target}: trains on {recipe.data.name}", recipe.data.corpus))
         return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": str(root)} if root else {})})
     if overrides:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
 from crnn_audio.config.differences import differences
 from crnn_audio.config.recognition import Augment, Features, RecognitionRecipe
+from crnn_audio.config.schema import Recipe as AnyRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.ctc import Greedy
@@ -69,6 +70,11 @@ class Assets:
         normalized = recipe.features.normalize == "global"
         statistics = Statistics.load(folder / "statistics.json") if normalized else None
         return cls(Vocabulary.load(folder / "vocabulary.json"), statistics)
+
+
+def reads(recipe: AnyRecipe) -> TypeGuard[Recipe]:
+    """Whether a recipe is one of speech recognition."""
+    return isinstance(recipe, Recipe)
 
 
 # ------------------------------------------------------------------------------------------------- data
