@@ -26,9 +26,8 @@ def asks(tree: ast.AST) -> list[int]:
             if names(node.args[1]) & CLASSES:
                 found.append(node.lineno)
         elif isinstance(node, ast.Compare):
-            constants = {
-                one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and type(one.value) is str
-            }
+            text = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and type(one.value) is str]
+            constants = set(text)
             if constants & KINDS and names(node) & {"task", "run", "recipe"}:
                 found.append(node.lineno)
         elif isinstance(node, ast.Dict):
