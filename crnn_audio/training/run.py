@@ -73,7 +73,7 @@ def train(
     """
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     path = Path(out)
-    with initialized() as ranks, lock.alone(path) if ranks.is_main else nullcontext():
+    with initialized() as ranks, lock.exclusive(path) if ranks.is_main else nullcontext():
         report = (report or _report) if ranks.is_main else _quiet
         with ranks.main_first():
             run = directory.reopen(path, recipe) if runs.is_run(path) else None
