@@ -264,7 +264,7 @@ def test_the_card_says_what_it_is_and_what_of(run: Run, root: Path, copy: Path) 
     assert "bidirectional" in found["small"]
     assert "half precision" in found["small"]
     data = found["Data"]
-    assert f"Own recordings in {root}; their licence is for their owner to state." in data
+    assert f" Here: {root}.\n\nLicence: Your own: " in data
     assert "Trained on train: 3 epochs, 30 steps, seed 1, on cpu, 1 thread(s)" in data
     assert run.facts["command"] in data
     assert "commit 0123456789ab" in data

@@ -222,7 +222,7 @@ def test_where_a_recogniser_is_needed_the_message_says_what_this_is(run: Path, t
 
 def test_it_is_published_like_any_other(run: Path, root: Path, tmp_path: Path) -> None:
     made = publish(run, tmp_path / "small")
-    again = {split: evaluate(load(made.path, device="cpu"), split) for split in ("dev", "test")}
+    again = {split: evaluate(load(made.path, device="cpu"), split, root=root) for split in ("dev", "test")}
     assert {one.split: one.value for one in made.scores} == {split: one.value for split, one in again.items()}
     card = (made.path / "README.md").read_text()
     assert card.startswith("# small\n\nPredicts the next frame of a piano roll: 1 LSTM layers of 8, head ")

@@ -26,7 +26,6 @@ from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.problems import recognition
 from crnn_audio.problems.recognition import Assets
-from crnn_audio.problems.restore import restore
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis
 from tests.loading import run_of
@@ -240,7 +239,7 @@ def hearing_tones(features: dict, layers: dict, conv_time: str) -> Recognizer:
     head.weight.zero_()
     head.bias.zero_()
     head.bias[0], head.bias[1] = SILENCE, -50.0
-    for letter, loudest in bins(restore(recognizer.run).recipe.features.kind).items():
+    for letter, loudest in bins(recognizer.run.recipe["features"]["kind"]).items():
         head.weight[recognizer.task.vocabulary.encode(letter)[0], loudest::BINS] = SHARPNESS / halves
     return recognizer
 
@@ -249,7 +248,7 @@ def expected_probs(recognizer: Recognizer, wave: np.ndarray) -> list[dict[str, f
     """Of each letter in each frame, by arithmetic on the features at the frames' own times."""
     features, _ = recognizer.task.features(AudioBatch(torch.from_numpy(wave[None]), torch.tensor([len(wave)]), RATE))
     probs = []
-    loudest = bins(restore(recognizer.run).recipe.features.kind)
+    loudest = bins(recognizer.run.recipe["features"]["kind"])
     for frame in features[0, ::STRIDE].double().clamp(min=0).tolist():
         weights = {letter: math.exp(SHARPNESS * frame[one]) for letter, one in loudest.items()}
         weights["_"] = math.exp(SILENCE)
