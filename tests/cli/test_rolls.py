@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scipy.io import savemat
 
-from crnn_audio.inference import tables
+from crnn_audio.evaluation import tables
 from tests import rolls
 from tests.cli.conftest import Here, program
 from tests.rolls import cells, tune

@@ -9,7 +9,9 @@ import pytest
 import crnn_audio as ca
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
+from crnn_audio.inference.music import encoding
 from crnn_audio.inference.music.composer import Composer
+from crnn_audio.inference.music.prompts import Prompt
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.symbolic import chorales
 from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
@@ -47,7 +49,7 @@ def trained(kind: str, folder: Path) -> Composer:
 
 def test_a_seed_and_settings_bring_a_piece_back(composer: Composer) -> None:
     first = composer.generate(tokens=300, sampling=Sampling(seed=5))
-    again = composer.generate_many(3, tokens=300, sampling=Sampling(seed=4))
+    again = composer.generate_many(3, Prompt(tokens=300), Sampling(seed=4))
     assert first.score.notes == again[1].score.notes
     assert first.nats == pytest.approx(again[1].nats)
     assert [piece.seed for piece in again] == [4, 5, 6]
@@ -55,7 +57,7 @@ def test_a_seed_and_settings_bring_a_piece_back(composer: Composer) -> None:
 
 
 def test_so_many_bars(composer: Composer) -> None:
-    for piece in composer.generate_many(3, bars=3):
+    for piece in composer.generate_many(3, Prompt(bars=3)):
         assert piece.ended
         assert 8 < piece.score.end <= 12
 
@@ -74,14 +76,15 @@ def test_what_is_asked_for_stands_in_the_score(composer: Composer) -> None:
     piece = composer.generate(bars=2, condition={"key": "G", "metre": "4/4"})
     assert str(piece.score.keys[0]) == "G"
     assert str(piece.score.time_signatures[0]) == "4/4"
-    close = {"close": "tonic"} if composer.run.conditions.knows("close", "tonic") else {}
+    close = {"close": "tonic"} if composer.conditions.knows("close", "tonic") else {}
     assert piece.condition == {"key": "G", "metre": "4/4", "bars": "2", "pickup": "0"} | close
 
 
 def test_where_nothing_is_asked_it_is_like_training_pieces(composer: Composer) -> None:
     kinds = (({"metre": "3/4", "pickup": "1"}, 2), ({"metre": "4/4", "pickup": "0"}, 1))
-    other = Composer(replace(composer.run, choices=replace(composer.run.conditions, kinds=kinds)), composer.task)
-    pieces = other.generate_many(12, bars=3)
+    known = replace(composer.conditions, kinds=kinds)
+    other = Composer(composer.run, composer.task, composer.data, known)
+    pieces = other.generate_many(12, Prompt(bars=3))
     told = [(str(piece.score.time_signatures[0]), piece.score.pickup) for piece in pieces]
     assert 1 < told.count(("3/4", 1.0)) < 11
     assert told.count(("3/4", 1.0)) + told.count(("4/4", 0.0)) == 12
@@ -103,7 +106,7 @@ def test_a_piece_that_closes_on_the_tonic_ends_nowhere_else(one: Composer) -> No
 
 def test_a_piece_is_as_long_as_its_condition_tells(composer: Composer) -> None:
     """Where it must close on the tonic, up to the first place where it does."""
-    asked, open_end = {"bars": "2", "key": "G", "metre": "4/4"}, not composer.run.conditions.knows("close", "tonic")
+    asked, open_end = {"bars": "2", "key": "G", "metre": "4/4"}, not composer.conditions.knows("close", "tonic")
     for seed in range(6):
         piece = composer.generate(condition=asked, tokens=3000, sampling=Sampling(seed=seed))
         assert piece.score.end > 4
@@ -207,7 +210,7 @@ def soprano_of(piece: Score) -> Score:
 
 def test_a_kept_voice_stands_note_for_note(four: Composer) -> None:
     given = made.chorale(400, bars=3)
-    for piece in four.generate_many(2, keep={"soprano": soprano_of(given)}):
+    for piece in four.generate_many(2, Prompt(keep={"soprano": soprano_of(given)})):
         assert piece.score.parts[0].notes == given.parts[0].notes
         assert piece.score.end == given.end
         assert sum(len(part.notes) for part in piece.score.parts[1:]) > 3
@@ -263,7 +266,7 @@ def test_a_model_of_one_voice_keeps_none(one: Composer) -> None:
 
 
 def test_a_kept_voice_tells_the_length_itself(four: Composer) -> None:
-    with pytest.raises(DataError, match="leave primer, bars and seconds away"):
+    with pytest.raises(DataError, match="leave out primer, bars and seconds"):
         four.generate(keep={"soprano": "C5"}, bars=4)
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
-from crnn_audio.evaluation.show import lines, show
-from crnn_audio.inference import show as module
+from crnn_audio.evaluation.show import show
+from crnn_audio.features.normalize import Statistics
+from crnn_audio.problems import recognition
+from crnn_audio.problems.recognition import Assets
 from crnn_audio.text.vocabulary import Vocabulary
 
 TOKENS = 18
@@ -34,7 +35,7 @@ def test_parameters_by_formula(tiny: Path) -> None:
     first, second = (2 * 3 * (10 * size + 10 * 10 + 10 + 10) + 2 * 20 for size in (10, 20))
     head = 20 * TOKENS + TOKENS
     assert summary.num_parameters == front + projection + first + second + head
-    assert (summary.num_tokens, summary.tokens_assumed) == (TOKENS, False)
+    assert (summary.figures["num_tokens"], summary.figures["tokens_assumed"]) == (TOKENS, False)
 
 
 def test_parameters_of_an_lstm_without_norms(tiny: Path) -> None:
@@ -64,17 +65,18 @@ def test_inner_heads_are_two_projections_after_each_layer_but_the_last(tiny: Pat
 def test_fields_and_waiting(tiny: Path, conv: list[dict], padding: str, factor: int, field: int, waits: int) -> None:
     layers = [{"channels": 2, **layer} for layer in conv]
     summary = show(recipe(tiny, layers, "lstm", 8, 1, False, model={"conv_time": padding}))
-    assert (summary.subsampling_factor, summary.receptive_frames, summary.frame_ms) == (factor, field, 10)
+    found = [summary.figures[name] for name in ("subsampling_factor", "receptive_frames", "frame_ms")]
+    assert found == [factor, field, 10]
     # Kaldi's frame t covers 25 ms about t * 10 ms + 5 ms, so it ends 17.5 ms after the time it stands for.
-    assert summary.look_ahead_ms == pytest.approx(10 * waits + 17.5)
+    assert summary.figures["look_ahead_ms"] == pytest.approx(10 * waits + 17.5)
     both = show(recipe(tiny, layers, "lstm", 8, 1, True, model={"conv_time": padding}))
-    assert both.look_ahead_ms is None
+    assert both.figures["look_ahead_ms"] is None
 
 
 def kept_bytes(made: Recipe, seconds: float) -> int:
     """What autograd keeps for a whole batch of one-second utterances, counted where it is kept."""
     tokens = Vocabulary.build(["zero one two three four five six seven eight nine"], "characters")
-    task = build.recognition(made, tokens, ([0.0] * 16, [1.0] * 16))
+    task = recognition.task(made, Assets(tokens, Statistics((0.0,) * 16, (1.0,) * 16)))
     count = round(seconds)
     features, lengths = torch.randn(count, 100, 16), torch.full((count,), 100)
     kept: dict[int, int] = {}
@@ -97,7 +99,7 @@ def test_memory_is_that_of_measured_tensors_within_a_factor_of_two(tiny: Path, c
     summary = show(made)
     weights = 4 * summary.num_parameters
     measured = weights * (1 + 1 + 2 + 1) + kept_bytes(made, made.data.batch_seconds)  # gradient, adamw's two, average
-    assert measured / 2 < summary.step_bytes < measured * 2
+    assert measured / 2 < summary.figures["step_bytes"] < measured * 2
 
 
 def test_memory_follows_what_shares_a_step(tiny: Path) -> None:
@@ -105,7 +107,7 @@ def test_memory_follows_what_shares_a_step(tiny: Path) -> None:
     weights = 4 * show(recipe(tiny, conv, "gru", 16, 1, True)).num_parameters
 
     def activations(slots: int = 4, **others: object) -> float:
-        return show(recipe(tiny, conv, "gru", 16, 1, True, **others)).step_bytes - weights * slots
+        return show(recipe(tiny, conv, "gru", 16, 1, True, **others)).figures["step_bytes"] - weights * slots
 
     plain = activations()
     assert activations(data={"batch_seconds": 40.0}) == pytest.approx(2 * plain, rel=0.01)
@@ -119,17 +121,16 @@ def test_tokens_are_assumed_where_the_corpus_is_not_here(tmp_path: Path, monkeyp
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
     made = RecognitionRecipe.model_validate({"data": {"corpus": "an4"}})
     summary = show(made)
-    assert summary.tokens_assumed
-    assert summary.num_tokens == 2 + len(module.ASSUMED_TOKENS)
+    assert summary.figures["tokens_assumed"]
+    assert summary.figures["num_tokens"] == 2 + len(recognition.ASSUMED_TOKENS)
     assert any(
-        line.startswith("tokens") and line.endswith("(assumed: the corpus is not here yet)")
-        for line in lines(made, summary)
+        line.startswith("tokens") and line.endswith("(assumed: the corpus is not here yet)") for line in summary.lines
     )
     assert list(tmp_path.iterdir()) == [], "showing made or fetched something"
 
 
 def test_lines_stand_straight(tiny: Path) -> None:
     made = recipe(tiny, [{"channels": 2}], "lstm", 8, 1, True)
-    texts = lines(made, show(made))
+    texts = show(made).lines
     assert all(text[18:20] == "  " and text[20] != " " for text in texts)
     assert any(text == "look-ahead          the whole recording" for text in texts)

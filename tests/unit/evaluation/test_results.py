@@ -9,17 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio import build
 from crnn_audio.config.load import dump
 from crnn_audio.errors import DataError, RunError
-from crnn_audio.evaluation.evaluate import Evaluation, RollEvaluation
-from crnn_audio.inference import results, tables
+from crnn_audio.evaluation import results, tables
 from crnn_audio.inference.rolls import Predictor
 from crnn_audio.inference.speech.recognizer import Recognizer
-from crnn_audio.metrics.error_rate import ErrorCounts
-from crnn_audio.runs import Run
+from crnn_audio.metrics.scores import Scores
+from crnn_audio.problems import rolls as problem
 from tests import rolls
-from tests.loading import loads
+from tests.loading import loads, run_of
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
@@ -125,10 +123,10 @@ def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     for folder in ("recipes/tiny", "elsewhere"):
         Path(folder).mkdir(parents=True)
-        Path(folder, "small.yaml").write_text(f"# Small.\n{dump(recognizer.run.recipe)}")
-    Path("recipes/tiny/other.yaml").write_text(dump(recognizer.run.recipe).replace("lr: 0.001", "lr: 0.002"))
+        Path(folder, "small.yaml").write_text(f"# Small.\n{recognizer.run.text}")
+    Path("recipes/tiny/other.yaml").write_text(recognizer.run.text.replace("lr: 0.001", "lr: 0.002"))
     Path("recipes/tiny/broken.yaml").write_text("data: {}")
-    errors = Evaluation(tmp_path, "manifests", "test", ErrorCounts(1, 0, 0, 4), ErrorCounts(1, 0, 0, 9), (0, 1), ())
+    errors = Scores({"wer": 1 / 4, "cer": 1 / 9}, 1.0, "1 utterance, 4 words", split="test")
 
     def run_with(**facts: object) -> Recognizer:
         run = replace(recognizer.run, facts={"state": "finished", "train_seconds": 60.0, "threads": 1} | facts)
@@ -212,7 +210,7 @@ def roll_row(seed: int, value: float, **others: object) -> dict:
 def test_rows_of_rolls_have_a_table_of_their_own() -> None:
     tcn = {"recipe": "recipes/jsb/tcn.yaml", "cell": "tcn", "head": "joint"}
     of_rolls = merged(roll_row(1, 8.43), roll_row(2, 8.37), roll_row(1, 8.2749, **tcn))
-    speech, _, table = tables.readme([*rows(), *of_rolls]).partition("\n## What sounds next: piano rolls\n")
+    speech, _, table = tables.readme([*rows(), *of_rolls]).partition("\n## Piano rolls\n")
     assert speech == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
     ending = "| 298,000 | 0.8 | cpu, 1 thread | 0123456789ab |"
     assert table.splitlines()[-4:] == [
@@ -246,9 +244,10 @@ def test_a_run_of_rolls_is_recorded(kind: str, head: str, tmp_path: Path, monkey
     for seed, value in ((1, 8.5), (2, 8.3)):
         facts = {"state": "finished", "train_seconds": 30.0, "threads": 1, "device": "cpu", "steps": 9}
         facts |= {"recipe": "recipes/jsb/small.yaml", "command": "crnn-audio train recipes/jsb/small.yaml"}
-        run = Run(tmp_path / "run", recipe.model_copy(update={"seed": seed}), None, None, facts)
-        predictor = Predictor(run, build.next_frame(run.rolls))
-        found = RollEvaluation(run.path, "piano_rolls/jsb", "test", value, 11.0, 10.0, ())
+        seeded = recipe.model_copy(update={"seed": seed})
+        run = run_of(seeded, tmp_path / "run", facts=facts)
+        predictor = Predictor(run, problem.task(seeded, problem.Assets()), copy_context=False)
+        found = Scores({"nats_per_frame": value}, value, "5 pieces", corpus="piano_rolls/jsb", split="test")
         results.record(predictor, found, "crnn-audio evaluate run")
     (only,) = json.loads(Path("recipes/jsb/results.json").read_text())
     assert list(only) == list(row())

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 import crnn_audio as ca
-from crnn_audio import build
 from crnn_audio.batching.music import Pieces
 from crnn_audio.batching.sequence import whole
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.evaluation.cards import music_card
-from crnn_audio.evaluation.evaluate import evaluate_events
+from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.inference.music.composer import Composer
+from crnn_audio.problems import ScoreOptions, music
+from crnn_audio.problems.restore import restore
 from crnn_audio.symbolic import quartet
 from crnn_audio.tasks.music_generation import token_nats
 from crnn_audio.training.run import train
@@ -60,20 +60,24 @@ def test_no_voice_is_kept(composer: Composer) -> None:
 
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_a_split_is_judged_over_its_cells_and_by_pieces(composer: Composer, split: str) -> None:
-    found = evaluate_events(composer, split, written=2)
-    pieces = build.encoded(composer.run.events, build.music(composer.run.events).splits[split], composer.run.conditions)
-    assert not pieces.left_out
+    found = evaluate(composer, split, options=ScoreOptions(num_generated=2))
+    restored = restore(composer.run)
+    recipe, assets = restored.recipe, restored.assets
+    pieces = music.encoded(recipe, music.data(recipe).items[split], assets.conditions)
+    assert not pieces.findings
     nats = {}
     for batch in whole(Pieces([[piece] for piece in pieces.pieces], reads_ahead=False), 1):
         (one,) = token_nats(composer.task, batch)
         nats[batch.cut_ids[0]] = one[:-1, 1:]
     cells = sum(one.size for one in nats.values())
-    assert found.nats_per_note == pytest.approx(sum(one.sum() for one in nats.values()) / cells, rel=1e-5)
-    assert found.mean_over_pieces == pytest.approx(np.mean([one.mean() for one in nats.values()]), rel=1e-5)
-    assert abs(found.nats_per_note - found.mean_over_pieces) > 1e-4
-    assert sum(one.count for one in found.pieces) == cells
-    assert found.as_json()["mean_over_pieces"] == found.mean_over_pieces
+    mean = found.figures["mean_over_pieces"]
+    assert found.value == pytest.approx(sum(one.sum() for one in nats.values()) / cells, rel=1e-5)
+    assert mean == pytest.approx(np.mean([one.mean() for one in nats.values()]), rel=1e-5)
+    assert abs(found.value - mean) > 1e-4
+    assert sum(one.count for one in found.items) == cells
+    assert found.as_json()["mean_over_pieces"] == mean
     first = found.lines("run", 0)[1]
-    assert first == f"  {found.nats_per_note:.3f} nats a note; {found.mean_over_pieces:.3f} as the mean over pieces"
-    assert found.scores == {"nats_per_note": found.nats_per_note}
-    assert "four voices on the sixteenth, pitches alone" in music_card(composer, (found,), "Trained.")
+    assert first == f"  {found.value:.3f} nats a note; {mean:.3f} as the mean over pieces"
+    assert found.metrics == {"nats_per_note": found.value}
+    card = music.card(composer.run, recipe, assets, composer.task, [found])
+    assert "four voices on the sixteenth, pitches alone" in card.what

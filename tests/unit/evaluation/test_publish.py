@@ -13,16 +13,22 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from crnn_audio import build, runs
+from crnn_audio import runs
 from crnn_audio.batching import manifests
+from crnn_audio.config import load as config
 from crnn_audio.corpora import an4
 from crnn_audio.errors import DataError, RunError
-from crnn_audio.evaluation.evaluate import Evaluation, evaluate
+from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.evaluation.publish import publish
+from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
-from crnn_audio.problems.restore import load
+from crnn_audio.metrics.scores import Scores
+from crnn_audio.problems import recognition
+from crnn_audio.problems.recognition import Assets
+from crnn_audio.problems.restore import load, restore
 from crnn_audio.runs import Run
-from crnn_audio.training import start
+from crnn_audio.text.vocabulary import Vocabulary
+from crnn_audio.training import directory
 from tests import trainings
 
 FILES = {"run.json", "recipe.yaml", "vocabulary.json", "statistics.json", "best.safetensors", "README.md"}
@@ -48,10 +54,9 @@ def trained(
 ) -> Run:
     """A run as training leaves it, without any training; rounding its weights changes what they hear."""
     recipe = trainings.small(root, changes)
-    tokens = build.vocabulary(recipe.task, manifests.load(root / "train.jsonl"))
     command = f"crnn-audio train recipes/small.yaml data.root={root} seed=7 --out {path.name}"
     facts = {"recipe": "recipes/small.yaml", "command": command, "commit": "0123456789ab", "dirty": False}
-    run = runs.create(path, recipe, tokens, ([-8.0] * 12, [3.0] * 12), facts)
+    run = runs.create(path, config.dump(recipe), assets_of(root), facts)
     for number, name in enumerate(which):
         run.save_weights(name, weights(run, number))
     for name in ("checkpoint.safetensors", "log.jsonl", "left_out.jsonl", "curves.png"):
@@ -60,9 +65,15 @@ def trained(
     return runs.open_run(path)
 
 
+def assets_of(root: Path) -> Assets:
+    tokens = Vocabulary.build([cut.text for cut in manifests.load(root / "train.jsonl")], "characters")
+    return Assets(tokens, Statistics((-8.0,) * 12, (3.0,) * 12))
+
+
 def weights(run: Run, seed: int) -> dict[str, Tensor]:
     """Blank wins by far where numbers are exact; next to 16381 and 16391 half precision knows 16384 alone."""
-    model = build.recognition(run.recipe.model_copy(update={"seed": seed}), run.vocabulary, run.statistics).model
+    restored = restore(run)
+    model = recognition.task(restored.recipe.model_copy(update={"seed": seed}), restored.assets).model
     with torch.no_grad():
         model.head.linear.bias.fill_(16381)
         model.head.linear.bias[0] = 16391
@@ -81,7 +92,7 @@ def copy(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return publish(run.path, tmp_path_factory.mktemp("copy") / "small").path
 
 
-def heard(path: Path, split: str) -> Evaluation:
+def scored(path: Path, split: str) -> Scores:
     return evaluate(load(path, device="cpu"), split)
 
 
@@ -92,7 +103,8 @@ def test_the_copy_is_the_run_without_its_training(run: Run, copy: Path) -> None:
     assert {path.name for path in copy.iterdir()} == FILES
     opened = runs.open_run(copy)
     assert opened.finished
-    assert (opened.recipe, opened.vocabulary, opened.statistics) == (run.recipe, run.vocabulary, run.statistics)
+    assert (opened.recipe, opened.text) == (run.recipe, run.text)
+    assert restore(opened).assets == restore(run).assets
     told = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
     assert told.keys() > ENDED.keys()
     assert {name: opened.facts[name] for name in told} == told
@@ -142,15 +154,15 @@ def test_what_lies_below_here_is_named_from_here_and_names_with_spaces_are_quote
     typed = ["train", str(tmp_path / "r.yaml"), f"data.root={tmp_path / 'my corpus'}", f"init={tmp_path / 'old'}"]
     monkeypatch.setattr("sys.argv", ["crnn-audio", *typed, "--out", str(tmp_path / "a run")])
     recipe = trainings.small(tmp_path / "my corpus")
-    tokens = build.vocabulary(recipe.task, manifests.load(tmp_path / "my corpus" / "train.jsonl"))
-    run = start.begun(Path("a run"), recipe, tokens, ([-8.0] * 12, [3.0] * 12), 1, str(tmp_path / "r.yaml"))
+    found = assets_of(tmp_path / "my corpus")
+    run = directory.create(Path("a run"), recipe, found, 1, str(tmp_path / "r.yaml"), "float32")
     run.save_weights("best", weights(run, 0))
     run.set_state("finished", **ENDED)
     run = runs.open_run(run.path)
     assert run.facts["recipe"] == "r.yaml"
     assert run.facts["command"] == "crnn-audio train r.yaml 'data.root=my corpus' init=old --out 'a run'"
     made = publish(tmp_path / "a run", tmp_path / "my model", splits=("test",))
-    assert "crnn-audio transcribe 'my model' recording.wav" in sections(made.path)["Use"]
+    assert "crnn-audio transcribe 'my model' recording.wav" in sections(made.path)["Usage"]
     for path in made.path.iterdir():
         assert str(tmp_path).encode() not in path.read_bytes(), path
     assert made.scores[0].corpus == "my corpus"
@@ -171,23 +183,23 @@ def test_its_scores_are_those_of_the_very_copy(run: Run, root: Path, tmp_path: P
     noted = json.loads((made.path / "run.json").read_text())["scores"]
     rows = table(made.path)
     for score, stored, row in zip(made.scores, noted, rows, strict=True):
-        again, before = heard(made.path, score.split), heard(run.path, score.split)
+        again, before = scored(made.path, score.split), scored(run.path, score.split)
         assert score == again
-        assert again.cer != before.cer, "the run and its copy cannot be told apart"
+        assert again.metrics["cer"] != before.metrics["cer"], "the run and its copy cannot be told apart"
         assert stored == {name: value for name, value in again.as_json().items() if name != "run"}
-        low, high = (100 * bound for bound in again.interval)
-        area = "" if again.confidence_area is None else f"{again.confidence_area:.3f}"
+        low, high = (100 * bound for bound in again.figures["interval"])
+        area = "" if again.figures["roc_auc"] is None else f"{again.figures['roc_auc']:.3f}"
         assert row == [
             f"{root} {score.split}",
-            f"{100 * again.wer:.2f}",
+            f"{100 * again.value:.2f}",
             f"{low:.2f} to {high:.2f}",
-            f"{100 * again.cer:.2f}",
-            str(again.words.reference),
+            f"{100 * again.metrics['cer']:.2f}",
+            str(again.figures["words"]),
             area,
         ]
         cuts = manifests.load(root / f"{score.split}.jsonl")
         texts = [one.text for one in load(made.path).transcribe([cut.recording.path for cut in cuts])]
-        assert score.wer == pytest.approx(jiwer.wer([cut.text for cut in cuts], texts))
+        assert score.value == pytest.approx(jiwer.wer([cut.text for cut in cuts], texts))
 
 
 def table(path: Path) -> list[list[str]]:
@@ -229,7 +241,7 @@ def test_a_corpus_without_test_is_scored_on_dev_unless_that_was_trained_on(root:
 
 def test_of_where_it_started_only_the_name_is_told(run: Run, root: Path, tmp_path: Path) -> None:
     made = publish(trained(tmp_path / "fine", root, {"init": str(run.path)}).path, tmp_path / "small")
-    assert runs.open_run(made.path).recipe.init == run.path.name
+    assert runs.open_run(made.path).recipe["init"] == run.path.name
     assert f"starting from {run.path.name}:" in sections(made.path)["Data"]
     assert str(run.path) not in (made.path / "recipe.yaml").read_text() + (made.path / "README.md").read_text()
 
@@ -246,24 +258,24 @@ def sections(path: Path) -> dict[str, str]:
 
 def test_the_card_says_what_it_is_and_what_of(run: Run, root: Path, copy: Path) -> None:
     found = sections(copy)
-    assert list(found) == ["small", "Data", "Scores", "Not good for", "Use"]
+    assert list(found) == ["small", "Data", "Scores", "Limitations", "Usage"]
     assert f"{load(copy).task.model.num_parameters:,} parameters" in found["small"]
     assert "2 convolutions and 1 LSTM layers of 8" in found["small"]
     assert "bidirectional" in found["small"]
     assert "half precision" in found["small"]
     data = found["Data"]
-    assert f"Own recordings in {root}; their licence is for their owner to state." in data
+    assert f" Here: {root}.\n\nLicence: Your own: " in data
     assert "Trained on train: 3 epochs, 30 steps, seed 1, on cpu, 1 thread(s)" in data
     assert run.facts["command"] in data
     assert "commit 0123456789ab" in data
-    assert "unlike the recordings" in found["Not good for"]
+    assert "unlike the recordings" in found["Limitations"]
 
 
 @pytest.mark.parametrize(("changes", "verbs"), [({}, ["transcribe"]), (LIVE, ["transcribe", "stream"])])
 def test_the_card_tells_how_it_is_used(root: Path, tmp_path: Path, changes: dict, verbs: list[str]) -> None:
     made = publish(trained(tmp_path / "run", root, changes).path, tmp_path / "live", splits=())
     found = sections(made.path)
-    lines = [line for line in found["Use"].splitlines() if line != "```"]
+    lines = [line for line in found["Usage"].splitlines() if line != "```"]
     assert lines == [f"crnn-audio {verb} live recording.wav" for verb in verbs]
     (said,) = re.findall(r"look-ahead (\d+) ms", found["live"]) or ["0"]
     # By hand: convolutions of 3 frames at strides 2 and 2 wait for 1 + 2, two frames out are 8, and a window of 25 ms
@@ -290,13 +302,13 @@ def test_where_a_known_corpus_lay_is_for_nobody_to_see(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     run = known(tmp_path / "run")
-    assert run.recipe.data.root == str(root)
+    assert run.recipe["data"]["root"] == str(root)
     assert str(root) in run.facts["command"]
     made = publish(run.path, tmp_path / "small", root=root if given else None)
     assert [one.corpus for one in made.scores] == ["an4", "an4"]
     copy = runs.open_run(made.path)
-    assert copy.recipe.data.root is None
-    assert copy.recipe.model_copy(update={"data": run.recipe.data}) == run.recipe
+    assert copy.recipe["data"]["root"] is None
+    assert {**copy.recipe, "data": run.recipe["data"]} == run.recipe
     for path in made.path.iterdir():
         assert str(root).encode() not in path.read_bytes(), f"{path.name} tells where the corpus lay"
     assert copy.facts["command"] == "crnn-audio train recipes/small.yaml seed=7 --out run"
@@ -309,7 +321,7 @@ def test_the_card_of_a_known_corpus_has_its_licence_its_home_and_its_limits(
     assert "CMU AN4" in found["Data"]
     assert an4.HOME in found["Data"]
     assert f"Licence: {an4.LICENCE}." in found["Data"]
-    assert found["Not good for"].strip() == an4.NOT_FOR
+    assert found["Limitations"].strip() == an4.NOT_FOR
 
 
 # ---------------------------------------------------------------------------------------- a model of the zoo

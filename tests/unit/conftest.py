@@ -1,17 +1,18 @@
 """A recogniser whose model is in the test's hands: no training, and log-probabilities as the test says."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 import torch
 
-from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
-from crnn_audio.runs import Run
+from crnn_audio.problems import recognition
+from crnn_audio.problems.recognition import Assets
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import Encoded
+from tests.loading import run_of
 
 RECIPE = RecognitionRecipe.model_validate(
     {
@@ -26,13 +27,14 @@ RECIPE = RecognitionRecipe.model_validate(
 
 
 @pytest.fixture
-def recognizer(tmp_path: Path) -> Recognizer:
+def recognizer(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     """Untrained, over the letters of the digits, its head sharpened so that it says something."""
     tokens = Vocabulary.build(["zero one two three four five six seven eight nine"], "characters")
-    task = build.recognition(RECIPE, tokens, ([-8.0] * 12, [3.0] * 12))
+    assets = Assets(tokens, Statistics((-8.0,) * 12, (3.0,) * 12))
+    task = recognition.task(RECIPE, assets)
     with torch.no_grad():
         task.model.head.linear.weight.mul_(20)
-    return Recognizer(Run(tmp_path, RECIPE, tokens, None, {"state": "finished"}), task)
+    return Recognizer(run_of(RECIPE, tmp_path_factory.mktemp("recognizer") / "run", assets=assets), task)
 
 
 @pytest.fixture

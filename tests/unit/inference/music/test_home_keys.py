@@ -9,6 +9,7 @@ import crnn_audio as ca
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.music.composer import Composer
+from crnn_audio.problems import music
 from crnn_audio.symbolic import home_keys
 from crnn_audio.symbolic.score import Key, Score
 from crnn_audio.training.run import train
@@ -72,13 +73,11 @@ def test_a_kept_voice_stays_note_for_note(composer: Composer) -> None:
 
 
 def test_what_was_trained_on_is_in_one_key(tmp_path: Path) -> None:
-    from crnn_audio import build
-
     recipe = made.small("melody", made.folder(tmp_path, "melody"), CHANGES)
-    tunes = build.music(recipe).splits["train"]
-    known = build.known_conditions(recipe, tunes)
+    data = music.data(recipe)
+    tunes, known = data.items["train"], music.assets(recipe, data).conditions
     moved = [replace(tune, score=in_d(tune.score), condition={**tune.condition, "key": "D"}) for tune in tunes]
-    own, others = (build.encoded(recipe, some, known).pieces for some in (tunes, moved))
+    own, others = (music.encoded(recipe, some, known).pieces for some in (tunes, moved))
     assert all((one.rows == two.rows).all() for one, two in zip(own, others, strict=True))
     assert all((one.condition == two.condition).all() for one, two in zip(own, others, strict=True))
     assert known.values["key"] == ("C",)

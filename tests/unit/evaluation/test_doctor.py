@@ -10,8 +10,8 @@ import soundfile
 
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RecipeError
+from crnn_audio.evaluation import doctor
 from crnn_audio.evaluation.doctor import check
-from crnn_audio.inference import doctor
 from tests import trainings
 
 
