@@ -66,7 +66,17 @@ class Diagnosis:
     @property
     def usable(self) -> bool:
         """Whether there are no errors."""
-        return not any(issue.is_error for issue in self.issues)
+        return not self.errors
+
+    @property
+    def errors(self) -> list[Issue]:
+        """Issues that stop training or scoring."""
+        return [issue for issue in self.issues if issue.is_error]
+
+    @property
+    def warnings(self) -> list[Issue]:
+        """All other issues."""
+        return [issue for issue in self.issues if not issue.is_error]
 
     def as_json(self) -> dict[str, object]:
         """Plain figures for `--json`."""
@@ -237,10 +247,9 @@ def _table_of_splits(diagnosis: Diagnosis) -> list[str]:
 
 def _listed(diagnosis: Diagnosis) -> list[str]:
     found: list[str] = []
-    for is_error, title in ((True, "Errors"), (False, "Warnings")):
-        chosen = [issue for issue in diagnosis.issues if issue.is_error is is_error]
-        if chosen:
-            found += ["", f"{title}:", *(f"  {_one_line(str(issue))}" for issue in chosen)]
+    for title, issues in (("Errors", diagnosis.errors), ("Warnings", diagnosis.warnings)):
+        if issues:
+            found += ["", f"{title}:", *(f"  {_one_line(str(issue))}" for issue in issues)]
     return found
 
 
@@ -259,9 +268,8 @@ def _table_of_findings(diagnosis: Diagnosis) -> list[str]:
 
 
 def _verdict(diagnosis: Diagnosis) -> str:
-    errors = sum(issue.is_error for issue in diagnosis.issues)
-    warnings = len(diagnosis.issues) - errors
-    about = f"{errors} errors, {warnings} warnings, {len(diagnosis.tokens)} tokens in train"
+    counts = f"{len(diagnosis.errors)} errors, {len(diagnosis.warnings)} warnings"
+    about = f"{counts}, {len(diagnosis.tokens)} tokens in train"
     return f"{diagnosis.target}: {'usable' if diagnosis.usable else 'not usable as it is'} ({about})."
 
 
