@@ -1,4 +1,4 @@
-"""A manifest: a JSONL file of cuts (.jsonl, .jsonl.gz), spelled as Lhotse spells it, so that the two exchange files.
+"""A manifest: a JSONL file of cuts (.jsonl, .jsonl.gz), with the field names of Lhotse, so that the two exchange files.
 
 A recording is one audio file; a cut is a span of it; a supervision is what is known of the cut or a part of it: its
 text, speaker and label, and labelled segments. A label stands in a supervision's `custom` fields, and segments are its

@@ -81,7 +81,7 @@ def reads(recipe: AnyRecipe) -> TypeGuard[Recipe]:
 
 
 def data(recipe: Recipe, progress: Progress | None = None) -> Data:
-    """The corpus's cuts, their transcripts spelled as the task says."""
+    """The corpus's cuts, their transcripts normalised as the task says."""
     corpus, folder = parts.located(recipe, progress)
     found = dict(corpus.read_splits(folder))
     if recipe.data.dev_as_train:
@@ -222,8 +222,8 @@ def _added(name: str, old: Vocabulary, new: Vocabulary) -> list[str]:
         return []
     shown = ", ".join(map(repr, added[:8])) + (" and others" if len(added) > 8 else "")
     lines = [f"{name} lacks {len(added)} of the new texts' tokens, untrained as yet: {shown}."]
-    for case, spelled in (("lower", str.lower), ("upper", str.upper)):
-        if same := [token for token in added if spelled(token) in old.tokens]:
+    for case, in_case in (("lower", str.lower), ("upper", str.upper)):
+        if same := [token for token in added if in_case(token) in old.tokens]:
             lines.append(f"  {len(same)} of them it knows in {case} case: task.case={case} keeps what it has learned.")
     return lines
 
@@ -348,7 +348,7 @@ def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cu
 
 
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:
-    """Another corpus is not trained on, and its texts are spelled in the case that the model writes."""
+    """Another corpus is not trained on, and its texts are normalised in the case that the model writes."""
     return ["data.dev_as_train=false", f"task.case={case_of(recipe, assets.vocabulary)}"]
 
 

@@ -22,8 +22,8 @@ def known(text: str, vocabulary: Vocabulary) -> list[str]:
 
 def encode(text: str, vocabulary: Vocabulary) -> Int[np.ndarray, " T"]:
     """The ids of a text; what is not in the vocabulary has that of the unknown token."""
-    spelled = " ".join(split_words(text)) if vocabulary.kind == "words" else text
-    return np.array(vocabulary.encode(spelled), dtype=np.int64)
+    normalised = " ".join(split_words(text)) if vocabulary.kind == "words" else text
+    return np.array(vocabulary.encode(normalised), dtype=np.int64)
 
 
 def unknown(text: str, vocabulary: Vocabulary) -> list[str]:

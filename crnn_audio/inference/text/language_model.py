@@ -214,15 +214,15 @@ class LanguageModel:
 
     def _primer(self, primer: str) -> tuple[Int[np.ndarray, " T"], tuple[str, ...]]:
         """The tokens of a primer, as the model's recipe writes text, and what a person should know of it."""
-        spelled = spelling(self.data, primer)
-        unknown = encoding.unknown(spelled, self.vocabulary)
+        normalised = spelling(self.data, primer)
+        unknown = encoding.unknown(normalised, self.vocabulary)
         named = ", ".join(map(repr, unknown[:SHOWN])) + (", ..." if len(unknown) > SHOWN else "")
         if unknown and self.vocabulary.kind == "characters":
             raise DataError(
                 f"the primer holds characters that this model does not know: {named}. It knows "
                 f"{''.join(self.vocabulary.tokens[2:])!r}."
             )
-        ids = encoding.encode(spelled, self.vocabulary)
+        ids = encoding.encode(normalised, self.vocabulary)
         remarks = [f"words of the primer that the model does not know: {named}"] if unknown else []
         if len(ids) < (size := self.task.context_length):
             remarks.append(
