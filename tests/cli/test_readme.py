@@ -1,4 +1,4 @@
-"""What the README shows is run: its Python, its commands, its recipe."""
+"""What the README and the guides show is run, as a reader does: their Python, their commands, their recipes."""
 
 import re
 import shlex
@@ -13,16 +13,21 @@ from tests import warm
 from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+DEVICES = ("arecord",)
+"""Programs that need a microphone."""
 
 
 def blocks(language: str) -> list[str]:
-    return [body for kind, body in BLOCKS if kind == language]
+    found = [FENCED.findall(path.read_text(encoding="utf-8")) for path in DOCUMENTS]
+    return [body for document in found for kind, body in document if kind == language]
 
 
 def commands(program: str) -> list[str]:
+    """The lines of all documents that begin so, each once."""
     lines = [line.split("#")[0].strip() for body in blocks("sh") for line in body.splitlines()]
-    return [line for line in lines if line.startswith(program)]
+    return list(dict.fromkeys(line for line in lines if line.startswith(program)))
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the reader's is after `make train`, with a model that is quicker to train."""
     folder = tmp_path_factory.mktemp("reader")
     shutil.copytree(ROOT / "data" / "tiny", folder / "data" / "tiny")
+    shutil.copy(ROOT / "data" / "README.md", folder / "data" / "README.md")
     trained = run(folder, "train", "tiny/lstm", "--out", "runs/spoken_digits-bilstm")
     assert trained.returncode == 0, trained.stderr
     return folder
@@ -41,11 +47,13 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_there_is_something_to_run() -> None:
-    assert blocks("python")
-    assert len(commands("crnn-audio")) >= 7
-    assert len(commands("make")) >= 4
-    assert commands("torchrun")
+def test_every_block_is_run() -> None:
+    kinds = {kind for path in DOCUMENTS for kind, _ in FENCED.findall(path.read_text(encoding="utf-8"))}
+    assert kinds == {"", "sh", "python", "yaml"}, "a block without a language is output"
+    lines = [line for line in commands("") if line]
+    programs = ("crnn-audio", "make", "torchrun", *DEVICES)
+    assert [line for line in lines if not line.startswith(programs)] == []
+    assert all(commands(program) for program in programs)
 
 
 @pytest.mark.parametrize("body", blocks("python"))
@@ -92,18 +100,23 @@ def test_recipes_are_valid(body: str) -> None:
     assert loads(body).data.corpus == "spoken_digits"
 
 
-def test_links_lead_somewhere() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
-    assert targets
-    assert [target for target in targets if not leads_somewhere(target)] == []
-    assert not leads_somewhere("recipes/README.md#nothing-of-that-name")
+def test_a_link_to_nowhere_is_found() -> None:
+    assert leads_somewhere(ROOT / "README.md", "docs/live.md")
+    assert not leads_somewhere(ROOT / "README.md", "docs/dead.md")
+    assert not leads_somewhere(ROOT / "README.md", "recipes/README.md#nothing-of-that-name")
 
 
-def leads_somewhere(target: str) -> bool:
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text(encoding="utf-8"))
+    assert [target for target in targets if not leads_somewhere(path, target)] == []
+
+
+def leads_somewhere(source: Path, target: str) -> bool:
     """Whether the file is there, and in it the heading that is named after a "#"."""
     path, _, heading = target.partition("#")
-    file = ROOT / (path or "README.md")
-    if not heading:
+    file = source.parent / path if path else source
+    if not heading or not file.exists():
         return file.exists()
     headings = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return heading in {re.sub(r"[^\w -]", "", one).strip().lower().replace(" ", "-") for one in headings}
