@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_audio.batching.loader import SpeechFeed
-from crnn_audio.batching.plan import Batch, part, plan_epoch
+from crnn_audio.batching.plan import Batch, padding_ratio, part, plan_epoch
 from crnn_audio.problems import recognition
 from crnn_audio.types import SpeechBatch
 from tests import trainings
