@@ -147,9 +147,12 @@ def measured(
         assert child.stdout
         for line in child.stdout:
             result = json.loads(line)
-            if "error" in result:
-                sys.stderr.write(log.read_text(encoding="utf-8", errors="replace")[-4000:])
-            yield result
+            if "error" in result or "died" in result:
+                sys.stderr.write(f"{log.read_text(encoding='utf-8', errors='replace')[-4000:]}\n")
+            if "died" in result:
+                print(f"{result['probe']:28} its process died with {result['died']} and is tried again", flush=True)
+            else:
+                yield result
     if child.returncode:
         sys.exit(f"the probes of {tree} ended with {child.returncode}:\n{log.read_text()[-3000:]}")
     if cache and spelling == "BASELINE":

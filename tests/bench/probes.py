@@ -358,6 +358,7 @@ def main() -> None:
                 os._exit(0)
             if not (code := awaited(process, tree, name)):
                 break
+            tell(results, {"probe": name, "died": code})
             shutil.rmtree(run_folder(tree, name.partition(":")[2]), ignore_errors=True)
             if tries == TRIES:
                 died = f"its process ended with {code}, {TRIES} times"
