@@ -49,7 +49,7 @@ def test_log_probs_and_gradients_of_every_front(stack: str, time_padding: str, d
 
 
 def assert_same_network(model: Crnn, dtype: torch.dtype, device: torch.device) -> None:
-    here = model.to(dtype).train()  # cuDNN has no gradients in judging mode
+    here = model.to(dtype).train()  # cuDNN has no gradients in evaluation mode
     for one in here.modules():
         if isinstance(one, TimeDropout):
             one.share = 0.0  # what torch draws differs by device
