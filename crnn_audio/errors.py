@@ -14,7 +14,7 @@ class CrnnAudioError(Exception):
 
 
 class RecipeError(CrnnAudioError):
-    """A recipe is missing, unreadable or says something that is not allowed."""
+    """A recipe is missing, unreadable or not valid."""
 
     exit_code = 3
 
@@ -65,7 +65,7 @@ def writing(path: object) -> Iterator[None]:
 
 @contextmanager
 def enough_memory(advice: str) -> Iterator[None]:
-    """Says in a line where the memory, of the machine or of a GPU, does not suffice; `advice` says what to do.
+    """Turns a lack of memory, of the machine or of a GPU, into one line; `advice` is what to do.
 
     Raises:
         RecipeError: there is too little.

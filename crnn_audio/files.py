@@ -72,7 +72,7 @@ def read_text(path: Path, error: MakeError, *, advice: str = "", missing: str = 
         error: what is raised where it cannot be read, is packed badly, or is no such text: one line with the path, the
             line and the byte.
         advice: what to do then, in a sentence.
-        missing: what to say of a file that is not there, in place of the system's words and the advice.
+        missing: the message for a file that is not there, in place of the system's words and the advice.
         encoding: "utf-8" or "ascii".
     """
     try:
@@ -121,7 +121,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def reason(error: Exception) -> str:
-    """What the system says is wrong, without numbers and paths."""
+    """The system's message, without numbers and paths."""
     return getattr(error, "strerror", None) or str(error)
 
 
@@ -150,10 +150,10 @@ def _sentences(*sentences: str) -> str:
 
 
 def endless(path: Path) -> bool:
-    """Whether a path is that of a pipe or a device: who reads it may wait for ever."""
+    """Whether a path is that of a pipe or a device: reading it may never end."""
     try:
         mode = path.stat().st_mode
-    except OSError:  # which reading it will tell
+    except OSError:  # reading it reports the error
         return False
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 

@@ -3,11 +3,48 @@
 import os
 import platform
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from crnn_audio.errors import RecipeError
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a process computes with; `lack` says why `precision` is not what was asked for."""
+
+    device: torch.device
+    precision: str
+    lack: str | None
+    threads: int
+
+
+def choose(
+    name: str, asked: str, num_threads: int, *, local_rank: int = 0, local_count: int = 1, count: int = 1
+) -> Hardware:
+    """The device, the precision and the CPU threads of one of `count` processes that train together.
+
+    Args:
+        name, asked, num_threads: what a recipe asks for: "auto", "cpu" or "cuda"; "float32" or "bf16"; 0 or a number.
+        local_rank, local_count: which of how many processes on this machine it is.
+
+    Raises:
+        RecipeError: there is no such device, or there are fewer than processes.
+    """
+    chosen = device(name)
+    if chosen.type == "cuda" and count > 1:
+        if ":" in name:
+            raise RecipeError(f"device: {name!r} is one GPU for {count} processes. Write device=cuda.")
+        if local_count > torch.cuda.device_count():
+            raise RecipeError(
+                f"device: {local_count} processes on this machine and {torch.cuda.device_count()} GPUs. Start a "
+                "process a GPU, or use device=cpu."
+            )
+        chosen = torch.device("cuda", local_rank)
+        torch.cuda.set_device(chosen)
+    return Hardware(chosen, *precision(chosen, asked), threads(num_threads, local_count))
 
 
 def device(name: str) -> torch.device:

@@ -13,7 +13,7 @@ is known to `problems`; here they are data.
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,12 +25,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from crnn_audio import files
+from crnn_audio.batching.checks import Finding
 from crnn_audio.config import commands, flat_yaml
 from crnn_audio.errors import RunError
 
 FORMAT = 2
 MAKING = "making"
-DAMAGED = "It is damaged: restore it from a copy, or train again."
+DAMAGED = "Restore it from a copy, or train again."
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -111,6 +112,21 @@ class Run:
         """Replaces the "best" or "last" weights, all or nothing."""
         with writing(self.path), files.replacing(self.path / f"{which}.safetensors") as partial:
             save_file(weights, partial, {"format": "pt"})
+
+    def list_left_out(self, findings: Sequence[Finding], total: int) -> list[str]:
+        """Lists training items that are left out in left_out.jsonl; returns lines for a person.
+
+        Raises:
+            RunError: the list cannot be written.
+        """
+        if not findings:
+            return []
+        lines = [json.dumps({"cut": one.cut_id, "problem": one.problem}) + "\n" for one in findings]
+        with writing(self.path):
+            files.write_text(self.path / "left_out.jsonl", "".join(lines))
+        count = len({one.cut_id for one in findings})
+        head = f"Left out {count} of {total} training cuts (listed in {self.path / 'left_out.jsonl'}):"
+        return [head, *(f"  {one}" for one in findings[:5])]
 
     def set_state(self, state: str, **facts: Any) -> None:
         """Notes in run.json that the run is "training" or "finished"."""

@@ -1,4 +1,4 @@
-"""What flows through the house: padded batches with their lengths, and results with their units.
+"""Batches, padded and with their lengths, and results with their units.
 
 Axes: B batch, S samples, T frames in, U frames out, F bins, L target tokens, V vocabulary, D features of a stack.
 Everything past an item's length is padding, and no result may depend on it.
@@ -132,9 +132,9 @@ class Word:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What was heard in one recording of `seconds` length; confidence in [0, 1] is that of its least sure word.
+    """The transcript of one recording of `seconds` length; confidence in [0, 1] is that of its least sure word.
 
-    `warning` says what a person should know of the recording: that some of it is lost.
+    `warning` reports that some of the recording is lost.
     """
 
     text: str

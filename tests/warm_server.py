@@ -18,7 +18,10 @@ from typing import TextIO
 
 import crnn_audio
 
-LAZY = "matplotlib.pyplot matplotlib.backends.backend_agg rich.progress torch.optim torchaudio soundfile scipy.io"
+LAZY = (
+    "matplotlib.pyplot matplotlib.backends.backend_agg rich.progress torch.optim torch._dynamo "
+    "torchaudio soundfile scipy.io"
+)
 """What is imported inside functions."""
 
 

@@ -11,10 +11,10 @@ from crnn_audio.audio.source import Readable, Source, name_of
 READABLE = frozenset(
     ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .snd .caf .w64 .rf64 .sph .voc".split()
 )
-"""How the names of recordings end that soundfile reads."""
+"""Suffixes of recordings that soundfile reads."""
 
 SUFFIXES = READABLE | frozenset(".m4a .mp4 .aac .wma .webm .mkv .mov .amr .3gp .ape .wv".split())
-"""How the names of recordings end; of those that cannot be read it is said, what ends otherwise is left alone."""
+"""Suffixes of recordings, readable here or not; files with other suffixes are ignored."""
 
 __all__ = [
     "READABLE",

@@ -1,4 +1,4 @@
-"""Recordings read at once or block by block, and what their headers say."""
+"""Recordings read at once or block by block, and the facts in their headers."""
 
 import sys
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from crnn_audio.errors import DataError
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What an audio file's header says: samples per second, samples in one channel, channels, such as `FLAC PCM_16`."""
+    """An audio file's header: samples per second, samples in one channel, channels, such as `FLAC PCM_16`."""
 
     sample_rate: int
     num_samples: int
@@ -33,7 +33,7 @@ def inspect(source: Source) -> AudioInfo:
     """Reads the header alone.
 
     Raises:
-        DataError: as `read`, as far as the header tells.
+        DataError: as `read`, as far as the header shows.
     """
     with opened(source) as sound:
         file = sound.file
@@ -57,7 +57,8 @@ def read(
         sample_rate: what to resample to; by default the file's own.
         start: seconds into the recording, rounded to the nearest sample of the file's own rate.
         duration: seconds to read from there; by default to the end.
-        on_loss: takes what is there of a file that was cut short or damaged, and is told; without it, that is an error.
+        on_loss: called with the loss where a file was cut short or damaged, and the rest is returned; without it, that
+            is an error.
 
     Raises:
         DataError: there is no such file, it is a folder, empty, not audio, cut short, damaged, without samples or
@@ -107,7 +108,7 @@ def blocks(
     A pipe holds a WAV stream of 16-bit PCM, or such samples without a header (mono, little-endian) at `raw_rate`.
 
     Args:
-        on_loss: told after the last block of a file that was cut short or damaged; without it, that is an error.
+        on_loss: called after the last block of a file that was cut short or damaged; without it, that is an error.
 
     Raises:
         DataError: it cannot be read, at once or while iterating.

@@ -23,7 +23,7 @@ def resample(waveform: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 
 def resampler(from_rate: int, to_rate: int) -> Resampler:
-    """A function from the next block, and whether it is the last, to what can be said of it at the other rate.
+    """A function from the next block, and whether it is the last, to the samples at the other rate that are complete.
 
     All that it gives, joined, is what `resample` gives at once.
     """

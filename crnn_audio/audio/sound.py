@@ -1,4 +1,4 @@
-"""An open recording: decoded piece by piece, with what it lacks of the sound that its header promises."""
+"""An open recording: decoded piece by piece, and checked against the length that its header states."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crnn_audio.audio.promise import share_there
 from crnn_audio.audio.resampling import regrouped, resampled
 from crnn_audio.audio.source import Source, binary, name_of
+from crnn_audio.audio.truncation import fraction_present
 from crnn_audio.errors import DataError
 
 if TYPE_CHECKING:  # where it is used, it is imported, so that reading a recipe needs no libsndfile
@@ -29,31 +29,31 @@ LOUDEST = 1e10
 
 @dataclass(frozen=True)
 class Loss:
-    """A recording of which only the first `seconds` can be read; `promised` is what its header says, if it does.
+    """A recording of which only the first `seconds` can be read; `expected` is the length in its header, if it has one.
 
-    `damage` is what the decoder says, where the file does not just end too early.
+    `damage` is the decoder's message, where the file does not just end too early.
     """
 
     name: str
     seconds: float
-    promised: float | None
+    expected: float | None
     damage: str = ""
 
     def __str__(self) -> str:
-        if self.promised is None and not self.damage:
+        if self.expected is None and not self.damage:
             return f"{self.name}: cut short: it breaks off after {self.seconds:.2f} s. Fetch it again."
-        of = "" if self.promised is None else f" of the {self.promised:.2f} s that its header promises"
+        of = "" if self.expected is None else f" of the {self.expected:.2f} s that its header states"
         return f"{self.name}: {self.damage or 'cut short'}: {self.seconds:.2f} s{of} can be read. Fetch it again."
 
 
 OnLoss = Callable[[Loss], None]
 
 
-def tell(loss: Loss, on_loss: OnLoss | None) -> None:
-    """Tells the loss to whoever takes what is there.
+def report_loss(loss: Loss, on_loss: OnLoss | None) -> None:
+    """Calls `on_loss`.
 
     Raises:
-        DataError: nobody does.
+        DataError: there is no `on_loss`.
     """
     if on_loss is None:
         raise DataError(str(loss))
@@ -62,11 +62,11 @@ def tell(loss: Loss, on_loss: OnLoss | None) -> None:
 
 @dataclass(frozen=True)
 class Sound:
-    """An open audio file, and how many samples it promises; None where it only says that it goes on."""
+    """An open audio file, and how many samples its header states; None where it only has no end."""
 
     file: "soundfile.SoundFile"
     name: str
-    promised: int | None
+    expected: int | None
 
     @property
     def sample_rate(self) -> int:
@@ -103,7 +103,7 @@ class Sound:
     ) -> Iterator[np.ndarray]:
         """Samples `first` to `last` in mono pieces of `size` at most.
 
-        Where `last` is the end, the end that was promised must be there too.
+        Where `last` is the end, the expected end must be present too.
         """
         size = min(size or BLOCK, max(BLOCK // self.file.channels, 1))
         position, damage = first, ""
@@ -118,10 +118,10 @@ class Sound:
             yield mono(piece)
         if position == first:
             raise DataError(f"{self.name}: damaged {self.file.format} audio; not one sample could be decoded.")
-        end = self.promised if last == self.num_samples else last
+        end = self.expected if last == self.num_samples else last
         if end is None or position < end:
-            promised = None if end is None else end / self.sample_rate
-            tell(Loss(self.name, position / self.sample_rate, promised, damage), on_loss)
+            expected = None if end is None else end / self.sample_rate
+            report_loss(Loss(self.name, position / self.sample_rate, expected, damage), on_loss)
 
     def _next(self, count: int) -> tuple[np.ndarray, str]:
         """The next samples, (S, channels), as far as they can be decoded, and the damage after them."""
@@ -131,7 +131,7 @@ class Sound:
         try:
             return self.file.read(out=out), ""
         except soundfile.LibsndfileError as error:
-            # How many were decoded is not said; a decoder that can fail writes no NaN.
+            # The number of decoded samples is not returned; a decoder that can fail writes no NaN.
             decoded = int(np.isnan(out[:, 0]).argmax()) if np.isnan(out[:, 0]).any() else count
             return out[:decoded], f"damaged {self.file.format} audio ({_reason(error)})"
 
@@ -149,7 +149,7 @@ def opened(source: Source) -> Iterator[Sound]:
     name = name_of(source)
     with binary(source, name) as stream:
         try:
-            share = share_there(stream)
+            fraction = fraction_present(stream)
         except OSError as error:  # of a disk
             raise DataError(f"{name}: cannot be read ({error.strerror or error}).") from None
         # A descriptor, where there is one: given a name, soundfile takes `x.raw` for headerless samples.
@@ -161,17 +161,18 @@ def opened(source: Source) -> Iterator[Sound]:
         with file:
             refuse_rate(int(file.samplerate), name)
             _refuse_length(file, name)
-            yield Sound(file, name, _promised(file.frames, share))
+            yield Sound(file, name, _expected(file.frames, fraction))
 
 
-def _promised(num_samples: int, share: float) -> int | None:
-    if share == 1:
+def _expected(num_samples: int, fraction: float) -> int | None:
+    if fraction == 1:
         return num_samples
-    return max(round(num_samples / share), num_samples + 1) if share else None  # a piece of a sample may be there too
+    # At least one more: a piece of a sample may be there too.
+    return max(round(num_samples / fraction), num_samples + 1) if fraction else None
 
 
 def refuse_rate(rate: int, name: str) -> None:
-    """Refuses what a damaged header says: a few samples a second would make hours of a second.
+    """Refuses the rate of a damaged header: a few samples a second would make hours of a second.
 
     Raises:
         DataError: the rate is below `LOWEST_RATE`.
@@ -196,14 +197,14 @@ def refuse_impossible(waveform: np.ndarray, name: str, first: int) -> None:
     """Refuses NaN, infinity and what is too loud for its power to be a number; `first` is where the waveform begins.
 
     Raises:
-        DataError: says how many and where.
+        DataError: names the count and the place.
     """
     bad = np.flatnonzero(~(np.abs(waveform) <= LOUDEST))
     if bad.size:
         where = f"the first at sample {first + bad[0]} ({waveform[bad[0]]:g})"
         raise DataError(
             f"{name}: {bad.size} of {waveform.size} samples are NaN, infinite or beyond {LOUDEST:g}, {where}. "
-            "Write the file anew, or leave it out."
+            "Write the file again, or leave it out."
         )
 
 

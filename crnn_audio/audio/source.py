@@ -23,7 +23,7 @@ Source: TypeAlias = str | Path | bytes | Readable
 Binary: TypeAlias = io.FileIO | io.BytesIO
 
 
-class Held(io.BytesIO):
+class MemoryFile(io.BytesIO):
     """Bytes as a file that answers a decoder's seek to nowhere by staying where it is, not by a traceback."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
@@ -58,7 +58,7 @@ def binary(source: Source, name: str) -> Binary:
         raise DataError(f"{name}: cannot be read ({error.strerror or error}).") from None
     if not content:
         raise DataError(f"{name}: empty (0 bytes).")
-    return Held(content)
+    return MemoryFile(content)
 
 
 def _all_of(source: str | Path | Readable) -> bytes:
@@ -75,7 +75,7 @@ def _opened_path(path: Path) -> Binary:
     status = os.fstat(stream.fileno())
     if not stat.S_ISREG(status.st_mode):  # a pipe cannot be rewound, as decoders need
         with stream:
-            return Held(stream.read())
+            return MemoryFile(stream.read())
     if status.st_size == 0:
         stream.close()
         raise DataError(f"{path}: empty (0 bytes).")

@@ -1,4 +1,4 @@
-"""What is wrong with the data, told before training starts: which cut, why, and what to do.
+"""Problems of the data, reported before training starts: which cut, why, and what to do.
 
 Reading every file is slow, so `unreadable` remembers what it found by each file's size and time of change.
 """
@@ -14,8 +14,8 @@ from crnn_audio.batching.manifests import Cut, Recording
 from crnn_audio.decoding.ctc import needed_frames
 from crnn_audio.errors import DataError
 
-TOLERATED_SHARE = 0.01
-"""Share of a training split that may be left out; above it, training refuses."""
+TOLERATED_FRACTION = 0.01
+"""Fraction of a training split that may be left out; above it, training refuses."""
 
 
 def cache_of(corpus: str) -> Path:
@@ -37,11 +37,11 @@ class Finding:
 def unreadable(
     cuts: Sequence[Cut], cache: Path | None = None, progress: Callable[[int, int], None] | None = None
 ) -> list[Finding]:
-    """Cuts whose audio is missing, damaged, silent throughout or shorter than the manifest says; decodes every file.
+    """Cuts whose audio is missing, damaged, silent throughout or shorter than in the manifest; decodes every file.
 
     Args:
         cache: a JSON file that remembers results between calls; made where it is missing.
-        progress: told how many of how many files are done.
+        progress: called with how many of how many files are done.
     """
     known = remembered(cache)
     findings = []
@@ -69,14 +69,14 @@ def _problem(cut: Cut) -> str | None:
         return str(error)
     expected, found = cut.recording.duration, len(waveform) / sample_rate
     if abs(found - expected) > 0.01:
-        return f"{cut.recording.path} holds {found:.2f} s, but the manifest says {expected:.2f} s. Prepare it again."
+        return f"{cut.recording.path} holds {found:.2f} s, but the manifest has {expected:.2f} s. Prepare it again."
     if not waveform.any():
         return f"{cut.recording.path} is digital silence from start to end. Record it again or drop the cut."
     return None
 
 
 def stamp(recording: Recording) -> list[int] | None:
-    """What a finding hangs on: the file as it is, and what the manifest says of it."""
+    """What a finding depends on: the state of the file, and its entry in the manifest."""
     try:
         status = recording.path.stat()
     except OSError:
@@ -153,8 +153,10 @@ def too_long(cuts: Sequence[Cut], slowest: float, budget: float) -> list[Finding
     ]
 
 
-def refuse_if_many(findings: Sequence[Finding], total: int, source: str, *, tolerated: float = TOLERATED_SHARE) -> None:
-    """Stops where more than the tolerated share of a split is unusable.
+def refuse_if_many(
+    findings: Sequence[Finding], total: int, source: str, *, tolerated: float = TOLERATED_FRACTION
+) -> None:
+    """Stops where more than the tolerated fraction of a split is unusable.
 
     Raises:
         DataError: names the first of them.

@@ -1,7 +1,7 @@
 """The one loader: reads the cuts of planned batches, ahead of their use, in worker processes.
 
-What a batch holds is a function of the plan alone: every random draw is keyed by seed, epoch and cut id, so the number
-of workers changes nothing but speed.
+What a batch holds is a function of the plan alone: every random number is keyed by seed, epoch and cut id, so the
+number of workers changes nothing but speed.
 """
 
 import ctypes
@@ -133,8 +133,8 @@ def _reason(error: RuntimeError) -> str:
 
 
 @contextmanager
-def deaths_told() -> Iterator[None]:
-    """Says in a line that a worker died while the batch before was in use.
+def report_worker_deaths() -> Iterator[None]:
+    """Reports in a line that a worker died while the batch before was in use.
 
     Raises:
         RunError: one did.
@@ -176,7 +176,7 @@ class SpeechFeed:
     Args:
         plan: the global batches of an epoch.
         accumulate: parts that each batch is split into.
-        count: how many there are, where that is quicker told than planned.
+        count: how many there are, where that is quicker to count than to plan.
         workers: processes that read ahead.
         rank: of the `ranks` that share each batch, whose parts these are.
     """
@@ -199,12 +199,12 @@ class SpeechFeed:
         count = self.accumulate * self.ranks
         mine = range(self.rank, count, self.ranks)
         parts = [
-            [share for index in mine if (share := part(batch, index, count))] for batch in self.plan(epoch)[start:]
+            [piece for index in mine if (piece := part(batch, index, count))] for batch in self.plan(epoch)[start:]
         ]
-        planned = [(epoch, share) for shares in parts for share in shares]
+        planned = [(epoch, piece) for pieces in parts for piece in pieces]
         loaded = batches(self.cuts, planned, workers=self.workers, pin_memory=self.pin_memory)
-        for shares in parts:
-            yield [next(loaded) for _ in shares]
+        for pieces in parts:
+            yield [next(loaded) for _ in pieces]
 
 
 def pad_waveforms(waveforms: Sequence[np.ndarray], sample_rate: int) -> AudioBatch:

@@ -1,4 +1,4 @@
-"""A manifest: a JSONL file of cuts (.jsonl, .jsonl.gz), spelled as Lhotse spells it, so that the two exchange files.
+"""A manifest: a JSONL file of cuts (.jsonl, .jsonl.gz), with the field names of Lhotse, so that the two exchange files.
 
 A recording is one audio file; a cut is a span of it; a supervision is what is known of the cut or a part of it: its
 text, speaker and label, and labelled segments. A label stands in a supervision's `custom` fields, and segments are its
@@ -6,8 +6,8 @@ alignment of type `label`, as Lhotse keeps words and phones. All times are in se
 from the manifest's own folder, so a corpus can be moved as a whole.
 
 Channels are averaged, so a cut is of all channels of its recording: Lhotse's `MonoCut` where there is one channel, and
-`MultiCut` where there are several. What would be heard otherwise than Lhotse means it is refused; fields that change
-nothing about sound, text, speaker and labels are ignored.
+`MultiCut` where there are several. What would be read otherwise than Lhotse means it is refused; fields that
+change nothing about sound, text, speaker and labels are ignored.
 """
 
 import gzip
@@ -95,7 +95,7 @@ def save(cuts: Iterable[Cut], path: Path) -> None:
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether a file holds JSON objects of Lhotse (cuts, or what can be joined to cuts), as its first line tells."""
+    """Whether a file holds JSON objects of Lhotse (cuts, or what can be joined to cuts), as its first line shows."""
     try:
         lines = files.read_text(path, ValueError).split("\n")
         item = files.parse_json(next((line for line in lines if line.strip()), ""))
@@ -156,12 +156,12 @@ def _from_lhotse(item: Any, folder: Path) -> list[Cut]:
     if len(supervisions) > 1:
         return [_utterance(whole_cut, supervision) for supervision in supervisions]
     known = supervisions[0] if supervisions else {}
-    _refuse_half_heard(known, whole_cut)
+    _refuse_clipped_supervision(known, whole_cut)
     return [_checked(replace(whole_cut, **_known(known)))]
 
 
 def _known(supervision: dict[str, Any], offset: float = 0.0) -> dict[str, Any]:
-    """What a supervision says of a cut that begins `offset` seconds after the one that it stands in."""
+    """What a supervision holds about a cut that begins `offset` seconds after the one that it stands in."""
     aligned = (supervision.get("alignment") or {}).get(LABEL) or ()
     return {
         "text": str(supervision.get("text") or ""),
@@ -219,22 +219,22 @@ def _refuse_channels(channel: Any, recording: Recording, what: str) -> None:
 
 def _utterance(cut: Cut, supervision: dict[str, Any]) -> Cut:
     """One supervision of several, as a cut of its own."""
-    _refuse_half_heard(supervision, cut)
+    _refuse_clipped_supervision(supervision, cut)
     start, duration = float(supervision["start"]), float(supervision["duration"])
     first, last = max(start, 0.0), min(start + duration, cut.duration)
     part = replace(cut, id=str(supervision["id"]), start=cut.start + first, duration=last - first)
     return _checked(replace(part, **_known(supervision, first)))
 
 
-def _refuse_half_heard(supervision: dict[str, Any], cut: Cut) -> None:
-    """Stops where a supervision's text is longer than what is heard of it, as windows and truncation leave it."""
+def _refuse_clipped_supervision(supervision: dict[str, Any], cut: Cut) -> None:
+    """Stops where a supervision's text covers more than the cut's audio, as windows and truncation leave it."""
     if "start" not in supervision or "duration" not in supervision:
         return
     start, end = float(supervision["start"]), float(supervision["start"]) + float(supervision["duration"])
     if start < -SLACK or end > cut.duration + SLACK:
         raise ValueError(
             f"its supervision from {start:.2f} to {end:.2f} s reaches out of the cut's {cut.duration:.2f} s, so not "
-            "all of its text is heard; cut along supervisions (`lhotse cut trim-to-supervisions`)"
+            "all of its text is in the audio; cut along supervisions (`lhotse cut trim-to-supervisions`)"
         )
 
 

@@ -1,6 +1,6 @@
-"""Which cuts share a batch: a pure function of ids, durations, seed and epoch.
+"""Which cuts are batched together: a pure function of ids, durations, seed and epoch.
 
-Nothing here is drawn from a running stream, so workers, ranks and resumed runs agree, and going on in the middle of an
+No random number comes from a running stream, so workers, ranks and resumed runs agree, and going on in the middle of an
 epoch is indexing into the same plan.
 """
 
@@ -27,7 +27,7 @@ Batch = tuple[PlannedCut, ...]
 
 
 def key(*parts: object) -> int:
-    """A 63-bit number that is a function of these values alone, to seed one draw with."""
+    """A 63-bit number that is a function of these values alone, to seed one generator with."""
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
@@ -45,7 +45,7 @@ def plan_epoch(
     """Every cut once, in batches of like durations whose padded length is at most `budget` seconds.
 
     Args:
-        ids: of the cuts; each cut's speed is drawn from (seed, epoch, id).
+        ids: of the cuts; each cut's speed depends on (seed, epoch, id).
         durations: in seconds, at speed 1.
         budget: seconds of the longest cut times the number of cuts.
         short_first: batches in the order of their durations, not shuffled.
@@ -53,11 +53,11 @@ def plan_epoch(
     Raises:
         ValueError: a cut by itself is longer than the budget.
     """
-    drawn = _drawn(ids, durations, seed, epoch, speeds)
-    groups = _groups(drawn.seconds[drawn.order].tolist(), budget)
+    sampled = _sample(ids, durations, seed, epoch, speeds)
+    groups = _groups(sampled.seconds[sampled.order].tolist(), budget)
     if not short_first:
-        groups = [groups[index] for index in drawn.generator.permutation(len(groups))]
-    order, factors, seconds = drawn.order.tolist(), drawn.speeds.tolist(), drawn.seconds.tolist()
+        groups = [groups[index] for index in sampled.generator.permutation(len(groups))]
+    order, factors, seconds = sampled.order.tolist(), sampled.speeds.tolist(), sampled.seconds.tolist()
     return [tuple(PlannedCut(one, factors[one], seconds[one]) for one in order[group]) for group in groups]
 
 
@@ -71,12 +71,12 @@ def num_batches(
     speeds: Sequence[float] = (1.0,),
 ) -> int:
     """How many batches `plan_epoch` makes, in a third of its time: all epochs are counted before the first step."""
-    drawn = _drawn(ids, durations, seed, epoch, speeds)
-    return len(_groups(drawn.seconds[drawn.order].tolist(), budget))
+    sampled = _sample(ids, durations, seed, epoch, speeds)
+    return len(_groups(sampled.seconds[sampled.order].tolist(), budget))
 
 
 def in_order(durations: Sequence[float], *, budget: float) -> list[Batch]:
-    """Every cut once at its own speed, longest first, for judging and transcribing: memory is known from the start."""
+    """Every cut once at its own speed, longest first, for evaluation: peak memory comes first."""
     cuts = [PlannedCut(index, 1.0, duration) for index, duration in enumerate(durations)]
     longest = max(durations, default=0.0)
     ranked = sorted(cuts, key=lambda cut: -cut.duration)
@@ -84,19 +84,19 @@ def in_order(durations: Sequence[float], *, budget: float) -> list[Batch]:
 
 
 def part(batch: Batch, index: int, count: int) -> Batch:
-    """The share of a global batch that accumulation part or rank `index` of `count` computes: every count-th cut."""
+    """The part of a global batch that accumulation part or rank `index` of `count` computes: every count-th cut."""
     return batch[index::count]
 
 
-def padding_share(batches: Sequence[Batch]) -> float:
-    """The share of padded seconds that are padding."""
+def padding_ratio(batches: Sequence[Batch]) -> float:
+    """The fraction of padded seconds that are padding."""
     real = sum(cut.duration for batch in batches for cut in batch)
     padded = sum(len(batch) * max(cut.duration for cut in batch) for batch in batches)
     return 1 - real / padded if padded else 0.0
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class _Sampled:
     """What chance decides in an epoch: each cut's speed and so its seconds, and the order in which batches are filled.
 
     The generator goes on with the order of the batches.
@@ -108,7 +108,7 @@ class _Drawn:
     generator: np.random.Generator
 
 
-def _drawn(ids: Sequence[str], durations: Sequence[float], seed: int, epoch: int, speeds: Sequence[float]) -> _Drawn:
+def _sample(ids: Sequence[str], durations: Sequence[float], seed: int, epoch: int, speeds: Sequence[float]) -> _Sampled:
     if len(speeds) == 1:
         chosen = np.full(len(ids), speeds[0])
     else:
@@ -116,11 +116,11 @@ def _drawn(ids: Sequence[str], durations: Sequence[float], seed: int, epoch: int
     seconds = np.asarray(durations) / chosen
     generator = np.random.default_rng(key(seed, epoch, "plan"))
     jitter = 1 + JITTER * generator.uniform(-1, 1, len(ids))
-    return _Drawn(chosen, seconds, np.argsort(seconds * jitter, kind="stable"), generator)
+    return _Sampled(chosen, seconds, np.argsort(seconds * jitter, kind="stable"), generator)
 
 
 def _groups(durations: Sequence[float], budget: float) -> list[slice]:
-    """Stretches of cuts, in this order, each as long as its padded length allows."""
+    """Runs of cuts, in this order, each as long as its padded length allows."""
     groups: list[slice] = []
     start, longest = 0, 0.0
     for place, duration in enumerate(durations):

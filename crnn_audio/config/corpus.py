@@ -1,4 +1,4 @@
-"""A field that names a corpus: which corpora there are is asked of the registry when a recipe is read."""
+"""The type of a field that names a corpus; it is checked against the registry when a recipe is validated."""
 
 from dataclasses import dataclass
 from typing import Any

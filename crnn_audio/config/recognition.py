@@ -173,7 +173,7 @@ class Reverberation(Section):
     probability: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Probability that an utterance is reverberated."""
     folder: str | None = None
-    """Folder of room impulse responses as audio files. Default: simulated rooms."""
+    """Folder of room impulse responses as audio files. Default: simulated ones."""
 
 
 class Augment(Section):

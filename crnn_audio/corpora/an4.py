@@ -17,9 +17,9 @@ KIND = "recognition"
 LICENCE = "Free for any purpose, commercial or otherwise, with the notice kept (Carnegie Mellon University, BSD-like)"
 HOME = "http://www.speech.cs.cmu.edu/databases/an4/"
 NOT_FOR = (
-    "It knows what AN4's speakers say: spelled letters, numbers, months and a few commands, about a hundred words in "
+    "It knows the words of AN4: spelled letters, numbers, months and a few commands, about a hundred words in "
     "all, in American English by adults at a close microphone. Other words come out as letters that sound like them. "
-    "It has heard no noise, no distant microphones, no children and few accents."
+    "Its training data have no noise, no distant microphones, no children and few accents."
 )
 ARCHIVE = "an4_sphere.tar.gz"
 
@@ -46,11 +46,13 @@ def read_splits(folder: Path) -> dict[str, list[Cut]]:
 def _split(folder: Path, split: str) -> list[Cut]:
     file_ids = _lines(folder / "etc" / f"an4_{split}.fileids")
     if len(file_ids) != EXPECTED[split]:
-        raise DataError(f"{folder}: {len(file_ids)} {split} utterances where AN4 has {EXPECTED[split]}; fetch it anew.")
+        raise DataError(
+            f"{folder}: {len(file_ids)} {split} utterances where AN4 has {EXPECTED[split]}; fetch it again."
+        )
     transcripts = _transcripts(folder / "etc" / f"an4_{split}.transcription")
-    untold = [file_id for file_id in file_ids if Path(file_id).name not in transcripts]
-    if untold:
-        raise DataError(f"{folder}: {len(untold)} {split} utterances have no transcript, the first is {untold[0]}.")
+    missing = [file_id for file_id in file_ids if Path(file_id).name not in transcripts]
+    if missing:
+        raise DataError(f"{folder}: {len(missing)} {split} utterances have no transcript, the first is {missing[0]}.")
     paths = {file_id: _audio_path(folder, file_id) for file_id in file_ids}
     missing = [file_id for file_id, path in paths.items() if path is None]
     if missing:
@@ -60,7 +62,7 @@ def _split(folder: Path, split: str) -> list[Cut]:
 
 def _lines(path: Path) -> list[str]:
     missing = "no such file. AN4's folder holds etc/ and wav/ (or flac/)."
-    text = files.read_text(path, DataError, advice="Fetch it anew.", missing=missing, encoding="ascii")
+    text = files.read_text(path, DataError, advice="Fetch it again.", missing=missing, encoding="ascii")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 

@@ -1,4 +1,4 @@
-"""An archive from a corpus's official home, and what lies in it: whole, or an error that says what failed."""
+"""An archive from a corpus's official home, and what lies in it: whole, or an error that names what failed."""
 
 import gzip
 import http.client
@@ -19,7 +19,7 @@ def fetch(address: str, path: Path, what: str, progress: Progress | None = None)
     """Downloads one file; `what` is what the progress display calls it.
 
     Raises:
-        DataError: it cannot be reached, or the connection broke off before its promised end.
+        DataError: it cannot be reached, or the connection broke off before its end.
     """
     try:
         with urllib.request.urlopen(address, timeout=60) as response, path.open("wb") as file:

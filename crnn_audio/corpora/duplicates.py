@@ -10,15 +10,15 @@ from crnn_audio.symbolic.score import Part, Score
 from crnn_audio.symbolic.ticks import ticks
 
 OPENING = 4
-"""Bars, from the first bar line on, that tell a melody."""
+"""Bars, from the first bar line on, that identify a melody."""
 PER_BAR = 12
 """Places of a bar at which pitches are compared, so that bars of half the note values are alike."""
 FARTHEST = 3
 """Semitones between settings of one melody, once both have their median at 0."""
 ALIKE = 0.75
-"""Share of the opening's places at which two settings of one melody have the same pitch, transposed."""
+"""Fraction of the opening's places at which two settings of one melody have the same pitch, transposed."""
 SAME = 0.9
-"""Share of all places of all parts at which two copies of one piece have."""
+"""Fraction of all places of all parts at which two copies of one piece have."""
 
 
 def families(scores: Sequence[Score]) -> list[int]:
@@ -30,8 +30,8 @@ def families(scores: Sequence[Score]) -> list[int]:
     openings -= np.median(openings, axis=1, keepdims=True).astype(np.int64)
     first = list(range(len(scores)))
     for index in range(len(scores)):
-        shares = _alike(openings[index:] - openings[index], FARTHEST)
-        for other in (index + np.flatnonzero(shares >= ALIKE)).tolist():
+        fractions = _alike(openings[index:] - openings[index], FARTHEST)
+        for other in (index + np.flatnonzero(fractions >= ALIKE)).tolist():
             one, two = sorted((_root(first, index), _root(first, other)))
             first[two] = one
     return [_root(first, index) for index in range(len(scores))]
@@ -54,9 +54,9 @@ def same_piece(one: Score, two: Score) -> bool:
 
 
 def _alike(differences: Int[np.ndarray, "N P"], farthest: int) -> np.ndarray:
-    """Of each row the share of its most frequent difference, none of them beyond the farthest."""
-    shares = np.stack([(differences == shift).mean(axis=1) for shift in range(-farthest, farthest + 1)])
-    most: np.ndarray = shares.max(axis=0)
+    """Of each row the fraction of its most frequent difference, none of them beyond the farthest."""
+    fractions = np.stack([(differences == shift).mean(axis=1) for shift in range(-farthest, farthest + 1)])
+    most: np.ndarray = fractions.max(axis=0)
     return most
 
 

@@ -62,8 +62,8 @@ def speak(lines: Sequence[Line]) -> list[np.ndarray]:
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     if child.returncode != 0:
-        said = child.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise DataError(f"espeak-ng failed with exit code {child.returncode}: {said[-1]}")
+        output = child.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise DataError(f"espeak-ng failed with exit code {child.returncode}: {output[-1]}")
     with np.load(io.BytesIO(child.stdout)) as spoken:
         return [spoken[str(index)] for index in range(len(lines))]
 

@@ -21,7 +21,7 @@ KIND = "recognition"
 LICENCE = "CC BY-SA 4.0 (Zohar Jackson and contributors): attribution, and the same licence on adapted data"
 HOME = "https://github.com/Jakobovski/free-spoken-digit-dataset/"
 NOT_FOR = (
-    "It has heard six men say one digit at a time, at a telephone's bandwidth (8 kHz): every sound becomes digits. "
+    "Trained on six men who say one digit at a time, at a telephone's bandwidth (8 kHz): every sound becomes digits. "
     "Other voices, digits in a row, other words and noise are new to it."
 )
 COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
@@ -73,12 +73,12 @@ def _refuse_incomplete(folder: Path, names: list[tuple[str, str, str]]) -> None:
     found = {split: sum(name[0] == split for name in names) for split in EXPECTED}
     if found != EXPECTED:
         counts = ", ".join(f"{found[split]} {split} recordings of {EXPECTED[split]}" for split in EXPECTED)
-        raise DataError(f"{folder}: {counts}; it is not FSDD as of {COMMIT[:7]}. Fetch it anew.")
+        raise DataError(f"{folder}: {counts}; it is not FSDD as of {COMMIT[:7]}. Fetch it again.")
     for (split, speaker, text), count in Counter(names).items():
         each = EXPECTED[split] // 60  # six speakers say ten digits equally often
         if count != each:
-            said = f"{speaker!r} says {text!r} {count} times in {split}, where each speaker says it {each} times"
-            raise DataError(f"{folder}: {said}. Fetch it anew.")
+            problem = f"{speaker!r} says {text!r} {count} times in {split}, where each speaker says it {each} times"
+            raise DataError(f"{folder}: {problem}. Fetch it again.")
 
 
 def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) -> None:

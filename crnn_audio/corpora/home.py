@@ -41,7 +41,7 @@ class Corpus(Protocol):
 
 
 def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
-    """Every recording in a folder and the folders in it, such as noises or rooms' responses, in order of their names.
+    """Every recording in a folder and the folders in it, such as noises or impulse responses, in order of their names.
 
     A relative folder counts from here, then from $CRNN_AUDIO_DATA, then from data/.
 
@@ -63,7 +63,7 @@ def locate(corpus: Corpus, root: Path | None = None, progress: Progress | None =
     """The folder that the corpus lies in, made or fetched into data/<name> first if it lies nowhere.
 
     A `root` that is given is the only place looked at, and nothing is fetched into it. What has no home is nowhere
-    else, be it a folder or a file; reading it says what is wrong.
+    else, be it a folder or a file; reading it reports what is wrong.
 
     Raises:
         DataError: it is not there and could not be had; with every place tried and what to do.

@@ -1,4 +1,4 @@
-"""382 of Bach's chorales in their own keys, pitches of four voices on the sixteenth, in the split that others judge on.
+"""382 of Bach's chorales in their own keys, pitches of four voices on the sixteenth, in the published split.
 
 The notes are Moray Allan's; the split is that of Boulanger-Lewandowski, Bengio and Vincent (2012); Huang and Cooijmans
 divided the voices for Coconet (2017). Nothing tells a note that is held from one that is struck again.
@@ -68,7 +68,7 @@ def pitches(folder: Path) -> dict[str, list[Pitches]]:
 
 
 def _anew(path: Path) -> str:
-    return f"Fetch it anew from {FILES}{path.name}."
+    return f"Fetch it again from {FILES}{path.name}."
 
 
 def _lists(path: Path) -> dict[str, Any]:

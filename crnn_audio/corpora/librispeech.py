@@ -20,8 +20,9 @@ KIND = "recognition"
 LICENCE = "CC BY 4.0 (Vassil Panayotov, Guoguo Chen, Daniel Povey, Sanjeev Khudanpur; OpenSLR 12)"
 HOME = "https://www.openslr.org/resources/12/"
 NOT_FOR = (
-    "It has heard people read old books aloud in English, alone and at a good microphone. Conversation, noise, distant "
-    "microphones, strong accents and modern names are new to it, and it writes no punctuation, digits or small letters."
+    "Trained on people who read old books aloud in English, alone and at a good microphone. Conversation, noise, "
+    "distant microphones, strong accents and modern names are new to it, and it writes no punctuation, digits or "
+    "small letters."
 )
 PARTS = {"train": "train-clean-100", "dev": "dev-clean", "test": "test-clean"}
 OTHERS = {"dev-other": "dev-other", "test-other": "test-other"}
@@ -58,7 +59,7 @@ def read_part(folder: Path, expected: int) -> list[Cut]:
     lists = sorted(folder.glob("*/*/*.trans.txt"))
     cuts = [_cut(path.parent, *pair) for path in lists for pair in transcripts(path)]
     if len(cuts) != expected:
-        raise DataError(f"{folder}: {len(cuts)} utterances where {folder.name} has {expected}; fetch it anew.")
+        raise DataError(f"{folder}: {len(cuts)} utterances where {folder.name} has {expected}; fetch it again.")
     return cuts
 
 
@@ -68,18 +69,18 @@ def transcripts(path: Path) -> list[tuple[str, str]]:
     Raises:
         DataError: the file is not ASCII, or a line is not `<speaker>-<chapter>-<number> WORDS`.
     """
-    lines = files.read_text(path, DataError, advice="Fetch it anew.", encoding="ascii").splitlines()
+    lines = files.read_text(path, DataError, advice="Fetch it again.", encoding="ascii").splitlines()
     matches = [TRANSCRIPT.fullmatch(line) for line in lines]
     for number, (line, match) in enumerate(zip(lines, matches, strict=True), 1):
         if match is None:
-            raise DataError(f"{path}, line {number}: not `1-2-0003 WORDS` but {line[:60]!r}. Fetch it anew.")
+            raise DataError(f"{path}, line {number}: not `1-2-0003 WORDS` but {line[:60]!r}. Fetch it again.")
     return [(match["id"], match["text"]) for match in matches if match]
 
 
 def _cut(chapter: Path, utterance: str, text: str) -> Cut:
     path = next((chapter / f"{utterance}{suffix}" for suffix in SUFFIXES if _is_file(chapter, utterance, suffix)), None)
     if path is None:
-        raise DataError(f"{chapter}: no audio of {utterance}, which has a transcript. Fetch it anew.")
+        raise DataError(f"{chapter}: no audio of {utterance}, which has a transcript. Fetch it again.")
     info = audio.inspect(path)
     recording = Recording(utterance, path, info.sample_rate, info.num_samples, info.num_channels)
     return whole(recording, text, speaker=utterance.partition("-")[0])

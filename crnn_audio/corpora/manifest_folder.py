@@ -30,7 +30,7 @@ def _path(folder: Path, split: str) -> Path:
 
 
 def obtain(folder: Path, progress: Progress | None = None) -> None:
-    """Says that nobody but its owner has such a folder.
+    """There is nothing to download.
 
     Raises:
         DataError: always.

@@ -18,8 +18,8 @@ KIND = "recognition"
 LICENCE = "CC BY 4.0 (Vassil Panayotov, Guoguo Chen, Daniel Povey, Sanjeev Khudanpur; OpenSLR 31)"
 HOME = "https://www.openslr.org/resources/31/"
 NOT_FOR = (
-    "Five hours are far too little for English: it spells by ear, and knows few words. It has heard people read old "
-    "books aloud, alone and at a good microphone; conversation, noise and distant microphones are new to it."
+    "Five hours are far too little for English: it spells by ear, and knows few words. It was trained on people who "
+    "read old books aloud, alone and at a good microphone; conversation, noise and distant microphones are new to it."
 )
 PARTS = {"train": "train-clean-5", "dev": "dev-clean-2"}
 EXPECTED = {"train-clean-5": 1519, "dev-clean-2": 1089}
@@ -44,14 +44,14 @@ def _from_table(folder: Path) -> dict[str, list[Cut]]:
     missing = sorted(COLUMNS - set(table.columns))
     if missing or table.problems:
         what = f"no column {missing[0]!r}." if missing else table.problems[0]
-        raise DataError(f"{folder / TABLE}: {what} Fetch it anew.")
+        raise DataError(f"{folder / TABLE}: {what} Fetch it again.")
     splits: dict[str, list[Cut]] = {split: [] for split in PARTS}
     for fields in (row.fields for row in table.rows):
         splits.setdefault(fields["split"], []).append(_cut(folder / fields["path"], fields["text"], fields["speaker"]))
     expected = EXPECTED[PARTS["train"]]
     if len(splits["train"]) != expected or not splits["dev"]:
         found = f"{len(splits['train'])} train and {len(splits['dev'])} dev utterances"
-        raise DataError(f"{folder}: {found} where it has {expected} train utterances and a dev split; fetch it anew.")
+        raise DataError(f"{folder}: {found} where it has {expected} train utterances and a dev split; fetch it again.")
     return splits
 
 

@@ -45,7 +45,9 @@ def read(folder: Path) -> tuple[list[Tune], dict[str, str]]:
     """
     sources = {f"{path.stem}-{number}": source for path in _files(folder) for number, source in _sources(path)}
     if len(sources) != EXPECTED:
-        raise DataError(f"{folder / FOLDER}: {len(sources)} tunes, where the collection has {EXPECTED}. Fetch it anew.")
+        raise DataError(
+            f"{folder / FOLDER}: {len(sources)} tunes, where the collection has {EXPECTED}. Fetch it again."
+        )
     found: list[Tune] = []
     left_out: dict[str, str] = {}
     for id, source in sources.items():

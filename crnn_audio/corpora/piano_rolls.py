@@ -77,7 +77,7 @@ def _content(path: Path, beside: list[str]) -> dict[str, Any]:
     try:
         found: dict[str, Any] = loadmat(path)
     except Exception as error:  # SciPy has no error of its own for most of what can be wrong with a file
-        raise DataError(f"{path}: not a MATLAB file that can be read ({error}). Fetch it anew from {HOME}.") from None
+        raise DataError(f"{path}: not a MATLAB file that can be read ({error}). Fetch it again from {HOME}.") from None
     return found
 
 

@@ -1,6 +1,6 @@
 """Spoken digits, made on the spot: strings of one to seven digits by espeak-ng in many voices, 16 kHz.
 
-A voice is an espeak-ng variant, whatever the accent; those of dev and test are never heard in train. The corpus is a
+A voice is an espeak-ng variant, whatever the accent; those of dev and test never occur in train. The corpus is a
 function of its seed, sizes and the version of espeak-ng.
 """
 
@@ -23,8 +23,8 @@ KIND = "recognition"
 LICENCE = "Made on this machine; speech synthesised by espeak-ng (GPL-3) is not itself covered by its licence"
 HOME = "https://github.com/espeak-ng/espeak-ng"
 NOT_FOR = (
-    "It has heard synthetic voices that say the ten digits in English, and nothing else: every sound becomes digits. "
-    "People's voices, noise and rooms are new to it."
+    "Trained on synthetic voices that say the ten digits in English: every sound becomes digits. "
+    "People's voices, noise and reverberation are new to it."
 )
 
 SAMPLE_RATE = 16000
@@ -101,18 +101,18 @@ def make(
 
 
 def plan(split: str, size: int, longest: int = LONGEST, seed: int = SEED) -> list[Utterance]:
-    """Draws what is said in a split, and how; every voice speaks equally often, give or take one."""
+    """Samples the utterances of a split; every voice speaks equally often, give or take one."""
     generator = np.random.default_rng((seed, _number(split)))
     voices = [str(voice) for voice in generator.permutation(VOICES[split])]
     order = generator.permutation(size) % len(voices)
-    return [_draw(split, index, voices[place], longest, seed) for index, place in enumerate(order)]
+    return [_sample(split, index, voices[place], longest, seed) for index, place in enumerate(order)]
 
 
 def _number(split: str) -> int:
     return list(VOICES).index(split)
 
 
-def _draw(split: str, index: int, voice: str, longest: int, seed: int) -> Utterance:
+def _sample(split: str, index: int, voice: str, longest: int, seed: int) -> Utterance:
     key = (seed, _number(split), index)
     generator = np.random.default_rng((*key, 0))
     digits = generator.integers(0, len(WORDS), size=int(generator.integers(1, longest + 1)))

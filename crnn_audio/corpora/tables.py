@@ -1,6 +1,6 @@
 """A table as people keep them, read row by row: CSV (comma or semicolon, quoted), TSV (never quoted) or JSON lines.
 
-Whatever is wrong is told with its line. A row of the wrong shape is a problem of that row; broken quoting is one of the
+Problems are reported with their line. A row of the wrong shape is a problem of that row; broken quoting is one of the
 whole table, since nobody knows where the next row begins.
 """
 
@@ -62,7 +62,7 @@ def _separated(path: Path, text: str, delimiter: str, quoted: bool) -> Table:
     rows = _csv_rows(path, text, delimiter, quoted)
     _, header = next(rows)
     columns = tuple(name.strip().lower() for name in header)
-    _refuse_twins(path, columns)
+    _refuse_duplicate_columns(path, columns)
     found, problems = [], []
     for line, fields in rows:
         if len(fields) == len(columns):
@@ -101,10 +101,10 @@ def _csv_rows(path: Path, text: str, delimiter: str, quoted: bool) -> Iterator[t
         line = reader.line_num + 1
 
 
-def _refuse_twins(path: Path, columns: tuple[str, ...]) -> None:
-    twins = [name for name, count in Counter(columns).items() if name and count > 1]
-    if twins:
-        raise DataError(f"{path}, line 1: {twins[0]!r} names two columns. Rename one.")
+def _refuse_duplicate_columns(path: Path, columns: tuple[str, ...]) -> None:
+    duplicates = [name for name, count in Counter(columns).items() if name and count > 1]
+    if duplicates:
+        raise DataError(f"{path}, line 1: {duplicates[0]!r} names two columns. Rename one.")
 
 
 def _json_lines(path: Path, text: str) -> Table:

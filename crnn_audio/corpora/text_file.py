@@ -25,7 +25,7 @@ def read_splits(path: Path) -> texts.Splits:
 
 
 def obtain(folder: Path, progress: Progress | None = None) -> None:
-    """Says that nobody but its owner has such a file.
+    """There is nothing to download.
 
     Raises:
         DataError: always.

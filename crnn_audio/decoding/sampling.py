@@ -1,6 +1,6 @@
-"""Drawing tokens: temperature, the k likeliest, the likeliest that make up p (nucleus), each piece by its own numbers.
+"""Sampling tokens: temperature, top-k and top-p (nucleus), each sequence with a random stream of its own.
 
-A piece's numbers depend on its seed alone, so that it comes out the same alone or in a batch.
+A stream depends on its seed alone, so that a sequence is the same alone and in a batch.
 """
 
 import math
@@ -15,15 +15,15 @@ from crnn_audio.errors import DataError
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn.
+    """How tokens are sampled.
 
     Args:
-        temperature: divides the log-probabilities: 1 draws as the model says, below it more surely; 0 always takes the
-            likeliest.
-        top_k: draws from so many of the likeliest; 0 from all.
-        top_p: draws from the likeliest that together make up that probability (Holtzman et al. 2020), the last one
-            needed included.
-        seed: of the first piece; the next have the seeds after it.
+        temperature: divides the log-probabilities: 1 samples from the model's distribution, less from a narrower one,
+            and 0 always takes the likeliest token.
+        top_k: samples from so many of the likeliest tokens; 0 from all.
+        top_p: samples from the fewest likeliest tokens that together have at least that probability (Holtzman et al.
+            2020).
+        seed: of the first piece; the others have seed + 1, seed + 2, ...
 
     Raises:
         DataError: one of them is out of its range.
@@ -45,34 +45,34 @@ class Sampling:
             raise DataError(f"seed should be 0 or above (found {self.seed}).")
 
     def as_json(self, seed: int) -> dict[str, float]:
-        """Plain figures of how the piece of that seed was drawn."""
+        """The settings with which the piece of that seed was sampled."""
         return {"seed": seed, "temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p}
 
 
-class Chance:
-    """The random numbers of pieces that are drawn side by side, each piece by a generator of its own seed."""
+class RandomStreams:
+    """The random numbers of sequences that are sampled side by side, each from a generator of its own seed."""
 
     def __init__(self, seeds: Sequence[int]) -> None:
         self.generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
 
-    def numbers(self, count: int) -> Float[np.ndarray, "B N"]:
-        """The next numbers of each, in [0, 1)."""
+    def uniforms(self, count: int) -> Float[np.ndarray, "B N"]:
+        """The next numbers of each, uniform in [0, 1)."""
         return np.array([generator.random(count) for generator in self.generators])
 
 
-def draw(
+def sample(
     log_probs: Float[np.ndarray, "B V"],
-    chance: Float[np.ndarray, " B"],
+    uniforms: Float[np.ndarray, " B"],
     sampling: Sampling,
-    allowed: Bool[np.ndarray, "B V"] | None = None,
+    mask: Bool[np.ndarray, "B V"] | None = None,
 ) -> Int[np.ndarray, " B"]:
-    """The index of a token for each row, by the inverse of its cumulative distribution at `chance`.
+    """The index of a token for each row, by inverse transform sampling with a number in [0, 1) each.
 
-    `allowed` says what may be drawn: one token at least in each row.
+    `mask` is true for tokens that are possible, one at least in each row.
     """
     scores = log_probs.astype(np.float64)
-    if allowed is not None:
-        scores = np.where(allowed, scores, -math.inf)
+    if mask is not None:
+        scores = np.where(mask, scores, -math.inf)
     if sampling.temperature == 0:
         likeliest: np.ndarray = scores.argmax(axis=1)
         return likeliest
@@ -81,13 +81,13 @@ def draw(
         probs = _likeliest(probs / probs.sum(axis=1, keepdims=True), sampling)
     heights = probs.cumsum(axis=1)
     full = heights[:, -1:]
-    level = np.minimum(chance[:, np.newaxis] * full, np.nextafter(full, 0))  # rounding may lift it to the full height
+    level = np.minimum(uniforms[:, np.newaxis] * full, np.nextafter(full, 0))  # rounding may lift it to the full height
     found: np.ndarray = (heights <= level).sum(axis=1)
     return found
 
 
 def _likeliest(probs: Float[np.ndarray, "B V"], sampling: Sampling) -> Float[np.ndarray, "B V"]:
-    """The same with zeros for what is left out."""
+    """The same with zeros for tokens outside of top-k and top-p."""
     tokens = np.argsort(-probs, axis=1, kind="stable")
     ordered = np.take_along_axis(probs, tokens, axis=1)
     if sampling.top_k:

@@ -1,4 +1,4 @@
-"""Is this data fit to be trained on: what is wrong with it, what looks odd, and how long the cuts are."""
+"""Checks data before training: errors, warnings, and how long the cuts are."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -8,9 +8,9 @@ from pathlib import Path
 from statistics import median
 
 from crnn_audio import files
-from crnn_audio.batching import checks, doubts, listening
+from crnn_audio.batching import audio_stats, checks, quality
+from crnn_audio.batching.audio_stats import AudioStats
 from crnn_audio.batching.checks import Finding
-from crnn_audio.batching.listening import Heard
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.corpora import CORPORA
@@ -21,19 +21,19 @@ from crnn_audio.problems import load_recipe, recognition
 from crnn_audio.problems.recognition import Splits
 from crnn_audio.text.vocabulary import Vocabulary
 
-Sounds = dict[str, dict[str, Heard]]
-"""What is heard in the cuts that can be read, by split and cut id."""
+Stats = dict[str, dict[str, AudioStats]]
+"""Statistics of the cuts that can be read, by split and cut id."""
 
 
 @dataclass(frozen=True)
-class Symptom:
-    """One finding: its kind, split and cut, why and what to do; `mend` if it stops training or scoring."""
+class Issue:
+    """One finding: its kind, split and cut, why and what to do; `is_error` if it stops training or scoring."""
 
     kind: str
     split: str
     cut: str
     problem: str
-    mend: bool
+    is_error: bool
 
     def __str__(self) -> str:
         return f"{self.split}, cut {self.cut!r}: {self.problem}"
@@ -59,14 +59,24 @@ class Diagnosis:
 
     target: str
     splits: tuple[SplitFigures, ...]
-    symptoms: tuple[Symptom, ...]
+    issues: tuple[Issue, ...]
     durations: dict[str, list[float]]
     tokens: tuple[str, ...]
 
     @property
     def usable(self) -> bool:
-        """Whether nothing must be mended before training and scoring."""
-        return not any(symptom.mend for symptom in self.symptoms)
+        """Whether there are no errors."""
+        return not self.errors
+
+    @property
+    def errors(self) -> list[Issue]:
+        """Issues that stop training or scoring."""
+        return [issue for issue in self.issues if issue.is_error]
+
+    @property
+    def warnings(self) -> list[Issue]:
+        """All other issues."""
+        return [issue for issue in self.issues if not issue.is_error]
 
     def as_json(self) -> dict[str, object]:
         """Plain figures for `--json`."""
@@ -75,7 +85,7 @@ class Diagnosis:
             "usable": self.usable,
             "splits": [asdict(one) for one in self.splits],
             "tokens": list(self.tokens),
-            "findings": [asdict(one) for one in self.symptoms],
+            "findings": [asdict(one) for one in self.issues],
         }
 
 
@@ -86,13 +96,13 @@ def check(
     root: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Diagnosis:
-    """Listens to all of a corpus and says what is wrong with it and what looks odd.
+    """Decodes all of a corpus and reports errors and warnings.
 
     Args:
         target: the name of a corpus, a folder of manifests, or a recipe, whose features, vocabulary and subsampling
             count; the first two are taken as a recipe's defaults would.
         overrides: of the recipe, such as "data.root=folder".
-        root: where the corpus lies, if not where the recipe or the environment says.
+        root: where the corpus lies, if not where the recipe or the environment has it.
 
     Raises:
         DataError: the data cannot be had or read at all.
@@ -103,14 +113,14 @@ def check(
     train = required(splits, "train", recipe.data.name)
     tokens = Vocabulary.build([cut.text for cut in train], recipe.task.vocabulary)
     faults = list(_faults(recipe, splits, tokens, progress))
-    told = {(one.split, one.cut) for one in faults if one.kind == "unreadable"}
-    sound = {name: [cut for cut in cuts if (name, cut.id) not in told] for name, cuts in splits.items()}
-    heard = _heard(recipe, sound, progress)
-    found = [*faults, *_oddities(recipe, splits, tokens, heard)]
+    unreadable = {(one.split, one.cut) for one in faults if one.kind == "unreadable"}
+    sound = {name: [cut for cut in cuts if (name, cut.id) not in unreadable] for name, cuts in splits.items()}
+    stats = _stats(recipe, sound, progress)
+    found = [*faults, *_warnings(recipe, splits, tokens, stats)]
     return Diagnosis(
         target=str(target),
         splits=tuple(_figures(name, cuts) for name, cuts in splits.items()),
-        symptoms=tuple(sorted(found, key=lambda one: not one.mend)),
+        issues=tuple(sorted(found, key=lambda one: not one.is_error)),
         durations={name: [cut.duration for cut in cuts] for name, cuts in splits.items()},
         tokens=tokens.tokens[2:],
     )
@@ -119,7 +129,7 @@ def check(
 def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> RecognitionRecipe:
     corpus = CORPORA.get(target)
     if corpus and corpus.KIND != "recognition":
-        raise RecipeError(_hears_nothing(f"{target}: {'text' if corpus.KIND == 'text' else 'music'}", target))
+        raise RecipeError(_no_speech(f"{target}: {'text' if corpus.KIND == 'text' else 'music'}", target))
     if corpus and corpus.HOME != LOCAL:
         data = {"corpus": target, "root": str(root) if root else None}
     elif Path(target).is_dir():
@@ -133,77 +143,77 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> R
             speech = (one for one in CORPORA.values() if one.KIND == "recognition" and one.HOME != LOCAL)
             corpora = ", ".join(one.NAME for one in speech)
             raise RecipeError(f"{error} Nor is it a folder of manifests, or a corpus ({corpora}).") from None
-        if not isinstance(recipe, RecognitionRecipe):
-            raise RecipeError(_hears_nothing(f"{target}: trains on {recipe.data.name}", recipe.data.corpus))
+        if not recognition.reads(recipe):
+            raise RecipeError(_no_speech(f"{target}: trains on {recipe.data.name}", recipe.data.corpus))
         return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": str(root)} if root else {})})
     if overrides:
         raise RecipeError(f"{target}: no recipe, so there is nothing for {overrides[0]!r} to change. Name a recipe.")
     return RecognitionRecipe.model_validate({"data": data})
 
 
-def _hears_nothing(about: str, corpus: str) -> str:
+def _no_speech(about: str, corpus: str) -> str:
     reading = f"`crnn-audio prepare {corpus}`" if CORPORA[corpus].HOME != LOCAL else "the start of a training"
     return (
-        f"{about}; doctor listens to recordings of speech, and can say nothing of scores and piano rolls or of texts "
-        f"beyond what reading them does: {reading} reads every piece and names what is damaged or missing."
+        f"{about}; doctor checks recordings of speech alone. For scores, piano rolls and texts, "
+        f"{reading} reads every piece and reports what is damaged or missing."
     )
 
 
 def _faults(
     recipe: RecognitionRecipe, splits: Splits, tokens: Vocabulary, progress: Progress | None
-) -> Iterator[Symptom]:
-    """What training leaves out or refuses, and what no score can be had of."""
+) -> Iterator[Issue]:
+    """What training leaves out or refuses, and what cannot be scored."""
     cache = checks.cache_of(recipe.data.corpus)
     for split, cuts in splits.items():
-        told = progress and partial(progress, f"checking {split}")
+        report = progress and partial(progress, f"checking {split}")
         cheap = recognition.findings_by_kind(recipe, cuts, tokens)
-        found = {"unreadable": checks.unreadable(cuts, cache, told), **cheap}
+        found = {"unreadable": checks.unreadable(cuts, cache, report), **cheap}
         if split != "train":
             del found["too long"]  # a limit of training alone
         bad = {finding.cut_id for findings in found.values() for finding in findings}
-        refused = len(bad) > checks.TOLERATED_SHARE * len(cuts)
+        refused = len(bad) > checks.TOLERATED_FRACTION * len(cuts)
         for kind, findings in found.items():
-            mend = refused if split == "train" else kind == "unreadable"
-            yield from _symptoms(kind, split, findings, mend)
+            is_error = refused if split == "train" else kind == "unreadable"
+            yield from _issues(kind, split, findings, is_error)
 
 
-def _heard(recipe: RecognitionRecipe, splits: Splits, progress: Progress | None) -> Sounds:
-    cache = listening.cache_of(recipe.data.corpus)
+def _stats(recipe: RecognitionRecipe, splits: Splits, progress: Progress | None) -> Stats:
+    cache = audio_stats.cache_of(recipe.data.corpus)
     return {
-        split: listening.listen(cuts, cache, progress and partial(progress, f"listening to {split}"))
+        split: audio_stats.measure_cuts(cuts, cache, progress and partial(progress, f"measuring {split}"))
         for split, cuts in splits.items()
     }
 
 
-def _symptoms(kind: str, split: str, findings: Sequence[Finding], mend: bool = False) -> Iterator[Symptom]:
-    return (Symptom(kind, split, finding.cut_id, finding.problem, mend) for finding in findings)
+def _issues(kind: str, split: str, findings: Sequence[Finding], is_error: bool = False) -> Iterator[Issue]:
+    return (Issue(kind, split, finding.cut_id, finding.problem, is_error) for finding in findings)
 
 
-SOUNDS = {"silent": doubts.silent, "quiet": doubts.quiet, "gap": doubts.gaps, "clipped": doubts.clipped}
+SOUNDS = {"silent": quality.silent, "quiet": quality.quiet, "gap": quality.gaps, "clipped": quality.clipped}
 
 
-def _oddities(recipe: RecognitionRecipe, splits: Splits, tokens: Vocabulary, heard: Sounds) -> Iterator[Symptom]:
-    """What can be trained on and is odd all the same; and copies across splits, which make scores untrue."""
+def _warnings(recipe: RecognitionRecipe, splits: Splits, tokens: Vocabulary, stats: Stats) -> Iterator[Issue]:
+    """What does not stop training; and copies across splits, which invalidate scores."""
     for split, cuts in splits.items():
         for kind, test in SOUNDS.items():
-            yield from _symptoms(kind, split, test(cuts, heard[split]))
-        yield from _symptoms("pace", split, doubts.pace(cuts))
+            yield from _issues(kind, split, test(cuts, stats[split]))
+        yield from _issues("pace", split, quality.pace(cuts))
         if split != "train":
-            yield from _symptoms("unknown", split, checks.unknown_symbols(cuts, tokens.unknown))
-    yield from _symptoms("rare", "train", doubts.rare(splits["train"], tokens.split, tokens.kind))
+            yield from _issues("unknown", split, checks.unknown_symbols(cuts, tokens.unknown))
+    yield from _issues("rare", "train", quality.rare(splits["train"], tokens.split, tokens.kind))
     yield from (
-        Symptom("copy", split, finding.cut_id, finding.problem, mend=across)
-        for split, finding, across in doubts.copies(splits, heard)
+        Issue("copy", split, finding.cut_id, finding.problem, is_error=across)
+        for split, finding, across in quality.copies(splits, stats)
     )
     across_splits = {
-        "rate": doubts.rates(splits, recipe.features.sample_rate),
-        "shared id": doubts.shared_ids(splits),
-        "shared speaker": doubts.shared_speakers(splits),
-        "shared text": doubts.shared_texts(splits),
+        "rate": quality.rates(splits, recipe.features.sample_rate),
+        "shared id": quality.shared_ids(splits),
+        "shared speaker": quality.shared_speakers(splits),
+        "shared text": quality.shared_texts(splits),
     }
     for kind, found in across_splits.items():
         for split, finding in found:
-            yield from _symptoms(kind, split, [finding])
+            yield from _issues(kind, split, [finding])
 
 
 def _figures(split: str, cuts: Sequence[Cut]) -> SplitFigures:
@@ -237,10 +247,9 @@ def _table_of_splits(diagnosis: Diagnosis) -> list[str]:
 
 def _listed(diagnosis: Diagnosis) -> list[str]:
     found: list[str] = []
-    for mend, title in ((True, "To be mended"), (False, "Worth a look")):
-        chosen = [symptom for symptom in diagnosis.symptoms if symptom.mend is mend]
-        if chosen:
-            found += ["", f"{title}:", *(f"  {_one_line(str(symptom))}" for symptom in chosen)]
+    for title, issues in (("Errors", diagnosis.errors), ("Warnings", diagnosis.warnings)):
+        if issues:
+            found += ["", f"{title}:", *(f"  {_one_line(str(issue))}" for issue in issues)]
     return found
 
 
@@ -249,24 +258,23 @@ def _one_line(text: str) -> str:
 
 
 def _table_of_findings(diagnosis: Diagnosis) -> list[str]:
-    counts = Counter((one.kind, one.split) for one in diagnosis.symptoms)
+    counts = Counter((one.kind, one.split) for one in diagnosis.issues)
     if not counts:
         return []
     names = [one.split for one in diagnosis.splits]
-    kinds = list(dict.fromkeys(one.kind for one in diagnosis.symptoms))
+    kinds = list(dict.fromkeys(one.kind for one in diagnosis.issues))
     head = f"{'findings':15} " + " ".join(f"{name:>8}" for name in names)
     return ["", head, *(f"{kind:15} " + " ".join(f"{counts[kind, name]:8}" for name in names) for kind in kinds)]
 
 
 def _verdict(diagnosis: Diagnosis) -> str:
-    mend = sum(symptom.mend for symptom in diagnosis.symptoms)
-    odd = len(diagnosis.symptoms) - mend
-    about = f"{mend} to be mended, {odd} worth a look, {len(diagnosis.tokens)} tokens in train"
+    counts = f"{len(diagnosis.errors)} errors, {len(diagnosis.warnings)} warnings"
+    about = f"{counts}, {len(diagnosis.tokens)} tokens in train"
     return f"{diagnosis.target}: {'usable' if diagnosis.usable else 'not usable as it is'} ({about})."
 
 
-def draw_durations(diagnosis: Diagnosis, path: Path) -> None:
-    """Draws how long the cuts of each split are into a PNG.
+def plot_durations(diagnosis: Diagnosis, path: Path) -> None:
+    """Plots the durations of each split as a PNG.
 
     Raises:
         DataError: it cannot be written.

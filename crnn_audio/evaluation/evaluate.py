@@ -50,8 +50,12 @@ def evaluate(
     restored = restore(opened.run)
     recipe = recipe_for(restored, corpus=corpus, root=root)
     data = restored.problem.data(recipe, progress)
-    name = split or ("dev" if not data.items.get("test") and "dev" in data.held_out else "test")
-    return score(opened, restored, recipe, data, name, options or ScoreOptions())
+    return score(opened, restored, recipe, data, split or default_split(data), options or ScoreOptions())
+
+
+def default_split(data: Data) -> str:
+    """Test, or dev where there is no test and dev was not trained on."""
+    return "dev" if not data.items.get("test") and data.items.get("dev") and "dev" in data.held_out else "test"
 
 
 def score(model: Model, restored: Restored, recipe: Any, data: Data, split: str, options: ScoreOptions) -> Scores:

@@ -121,7 +121,7 @@ def write_tables(folder: Path) -> None:
     files.write_text(folder / "README.md", tables.readme(rows, measured, written))
     document, published = folder.parent / "README.md", folder / "published.json"
     if document.exists() and published.exists():
-        text = document.read_text(encoding="utf-8")
+        text = files.read_text(document, DataError)
         files.write_text(document, tables.with_results(text, rows, _json(published)))
     for name in sorted({row["recipe"] for row in rows}):
         path = folder.parent / name

@@ -1,6 +1,6 @@
-"""What is done to training sound and features so that no epoch is like the last: speed change and SpecAugment.
+"""Augmentation of training data: speed perturbation and SpecAugment.
 
-Every draw comes from a generator passed in, one an utterance, so a result depends neither on the batch nor on workers.
+All random numbers come from a generator per utterance, so a result depends neither on the batch nor on workers.
 """
 
 from collections.abc import Sequence
@@ -57,7 +57,7 @@ def spec_augment(
     Args:
         features: Normalised features; never modified.
         lengths: Frames of each utterance.
-        generators: One an utterance; the draws depend on it, the utterance's length and the options alone.
+        generators: One for each utterance; masks depend on it, the utterance's length and the options alone.
         time_masks: Masks over frames, an utterance.
         time_width: Frames of the longest time mask.
         freq_masks: Masks over bins, an utterance.

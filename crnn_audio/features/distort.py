@@ -1,7 +1,7 @@
-"""What rooms, machines and distant speakers do to sound: gain, reverberation, noise at a drawn ratio.
+"""Augmentation of waveforms: gain, reverberation, and noise at a random signal-to-noise ratio.
 
-Every draw comes from a generator passed in, one an utterance, so a result depends neither on the batch nor on workers.
-Where no recordings of noise or rooms are at hand they are simulated.
+All random numbers come from a generator per utterance, so a result depends neither on the batch nor on workers.
+Without recordings of noise or of impulse responses, they are simulated.
 """
 
 import math
@@ -20,37 +20,37 @@ ECHO_DB = (-15.0, 3.0)
 
 @dataclass(frozen=True)
 class Distortion:
-    """What is done to utterances at `sample_rate`, each by its own draws, in this order: room, noise, gain.
+    """Distorts utterances at `sample_rate`, in this order: reverberation, noise, gain.
 
     Args:
         gain_db: largest change of loudness, louder or quieter.
-        noise_share: share of the utterances that get noise, at a ratio drawn from `snr_db`.
-        noises: recordings of it; without any it is simulated.
-        room_share: share of the utterances that get a room.
-        responses: impulse responses of rooms; without any they are simulated.
+        noise_probability: of adding noise, at a ratio uniform in `snr_db` decibels.
+        noises: recordings of noise; simulated if there are none.
+        reverberation_probability: of convolving with an impulse response.
+        responses: impulse responses; simulated if there are none.
     """
 
     sample_rate: int
     gain_db: float = 0.0
-    noise_share: float = 0.0
+    noise_probability: float = 0.0
     snr_db: tuple[float, float] = (5.0, 25.0)
     noises: tuple[Float[np.ndarray, " _"], ...] = ()
-    room_share: float = 0.0
+    reverberation_probability: float = 0.0
     responses: tuple[Float[np.ndarray, " _"], ...] = ()
 
     def __call__(self, waveform: Float[np.ndarray, " S"], generator: np.random.Generator) -> Float[np.ndarray, " S"]:
-        """The same utterance, as long as before, somewhere else."""
-        draws = generator.uniform(size=2)
-        if draws[0] < self.room_share:
+        """The distorted utterance, as long as before."""
+        uniform = generator.uniform(size=2)
+        if uniform[0] < self.reverberation_probability:
             waveform = reverberated(waveform, self._response(generator))
-        if draws[1] < self.noise_share:
+        if uniform[1] < self.noise_probability:
             waveform = with_noise(waveform, self._noise(generator, len(waveform)), generator.uniform(*self.snr_db))
         gain = 10 ** (generator.uniform(-self.gain_db, self.gain_db) / 20)
         return (waveform * gain).astype(waveform.dtype)
 
     def _response(self, generator: np.random.Generator) -> np.ndarray:
         if not self.responses:
-            return simulated_room(generator, self.sample_rate)
+            return simulated_response(generator, self.sample_rate)
         return self.responses[generator.integers(len(self.responses))]
 
     def _noise(self, generator: np.random.Generator, num_samples: int) -> np.ndarray:
@@ -74,7 +74,7 @@ def with_noise(
 
 
 def simulated_noise(generator: np.random.Generator, num_samples: int) -> Float[np.ndarray, "{num_samples}"]:
-    """Noise of unit power between white and brown, its slope drawn."""
+    """Noise of unit power between white and brown, with a random slope."""
     spectrum = np.fft.rfft(generator.standard_normal(num_samples))
     slope = generator.uniform(0, LOUDEST_SLOPE)
     noise: np.ndarray = np.fft.irfft(spectrum * np.maximum(np.arange(len(spectrum)), 1) ** (-slope / 2), num_samples)
@@ -84,7 +84,7 @@ def simulated_noise(generator: np.random.Generator, num_samples: int) -> Float[n
 def excerpt(
     generator: np.random.Generator, recording: Float[np.ndarray, " _"], num_samples: int
 ) -> Float[np.ndarray, "{num_samples}"]:
-    """A stretch of a recording from a drawn place on; one that ends too soon begins again."""
+    """A random excerpt of a recording, which is repeated if it is too short."""
     start = generator.integers(len(recording))
     return np.take(recording, np.arange(start, start + num_samples), mode="wrap")
 
@@ -99,12 +99,14 @@ def reverberated(waveform: Float[np.ndarray, " S"], response: Float[np.ndarray, 
     direct = int(np.abs(response).argmax())
     size = 1 << (len(waveform) + len(response) - 2).bit_length()  # a power of two that holds all of it
     spectrum = np.fft.rfft(waveform, size) * np.fft.rfft(response, size)
-    heard = np.fft.irfft(spectrum, size)[direct : direct + len(waveform)]
-    return (heard * math.sqrt(_power(waveform) / max(_power(heard), np.finfo(float).tiny))).astype(waveform.dtype)
+    reverberant = np.fft.irfft(spectrum, size)[direct : direct + len(waveform)]
+    return (reverberant * math.sqrt(_power(waveform) / max(_power(reverberant), np.finfo(float).tiny))).astype(
+        waveform.dtype
+    )
 
 
-def simulated_room(generator: np.random.Generator, sample_rate: int) -> Float[np.ndarray, " R"]:
-    """Direct sound, then echoes as noise that decays by 60 dB in a drawn time (Moorer 1979)."""
+def simulated_response(generator: np.random.Generator, sample_rate: int) -> Float[np.ndarray, " R"]:
+    """Direct sound, then echoes as noise that decays by 60 dB in a random time (Moorer 1979)."""
     seconds = generator.uniform(*DECAY_SECONDS)
     times = np.arange(1, round(seconds * sample_rate)) / sample_rate
     echoes = generator.standard_normal(len(times)) * 10 ** (-3 * times / seconds)

@@ -25,7 +25,7 @@ class Normalizer(Protocol):
     """What every module of this file offers."""
 
     streamable: bool
-    """Whether a frame is normalised without hearing the frames after it."""
+    """Whether a frame is normalised without the frames after it."""
 
     def __call__(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T F"]:
         """Normalised features with zeros as padding."""
@@ -56,7 +56,7 @@ class GlobalNorm(nn.Module):
 class UtteranceNorm(nn.Module):
     """Each bin less its mean and over its standard deviation in the utterance itself; waits for its end.
 
-    The moments are taken in float64: rounding would otherwise be scaled up where a bin hardly moves.
+    Mean and variance are computed in float64: rounding would otherwise be scaled up where a bin hardly moves.
     """
 
     streamable = False

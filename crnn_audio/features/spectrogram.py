@@ -30,7 +30,7 @@ class FrontEnd(Protocol):
     num_features: int
     """Bins of one frame."""
     look_ahead_samples: int
-    """Frame t is known once this many samples from t * hop_length on have been heard."""
+    """Frame t is known once this many samples from t * hop_length on are available."""
     streamable: bool
     """Whether frames can be computed block by block with the same result."""
 
@@ -76,7 +76,7 @@ class Fbank(nn.Module):
         self.fft_size = power_of_two(self.window_length)
         self.first_sample = self.hop_length // 2 - self.window_length // 2
         self.look_ahead_samples = self.first_sample + self.window_length
-        # Kept out of checkpoints: the recipe says all of it.
+        # Kept out of checkpoints: the recipe defines all of it.
         self.register_buffer("window", _povey_window(self.window_length)[1:].float(), persistent=False)
         banks = _kaldi_mel_banks(sample_rate, self.fft_size, num_mels, low_hz, high_hz)
         self.register_buffer("banks", banks.float(), persistent=False)

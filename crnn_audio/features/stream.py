@@ -1,7 +1,7 @@
 """Features of sound that arrives piece by piece, equal to those of the whole.
 
 A frame is a function of the samples under its window, and only windows at the two ends are mirrored. So the next frames
-are computed from a stretch of sound that begins some frames earlier: the frames that its cut edges spoil are dropped.
+are computed from samples that begin some frames earlier: the frames that its cut edges spoil are dropped.
 """
 
 from dataclasses import dataclass
@@ -42,24 +42,24 @@ def refuse_unless_streamable(front_end: FrontEnd, normalizer: Normalizer) -> Non
 def step(
     front_end: FrontEnd, samples: Float[Tensor, "1 S"], carry: SoundCarry | None, *, last: bool = False
 ) -> tuple[Float[Tensor, "1 T F"], SoundCarry]:
-    """The frames that these next samples complete, and what later frames need; `last` says that the sound ends here."""
+    """The frames that these next samples complete, and what later frames need; `last` marks the end of the sound."""
     sound = samples if carry is None else torch.cat([carry.samples, samples], dim=1)
     first, done = (0, 0) if carry is None else (carry.first, carry.next_frame)
     hop = front_end.hop_length
-    heard = sound.shape[1]
-    known = heard - front_end.look_ahead_samples
+    available = sound.shape[1]
+    known = available - front_end.look_ahead_samples
     if last:
-        ready = first + int(front_end.num_frames(heard))
+        ready = first + int(front_end.num_frames(available))
     else:  # a window of odd length reaches one sample farther back, so the first one's mirror needs one more
         ready = max(first + known // hop + 1, done) if known > 0 else done
-    if ready <= done or heard == 0:
+    if ready <= done or available == 0:
         return sound.new_zeros(1, 0, front_end.num_features), SoundCarry(sound, first, done)
-    features, _ = front_end(sound, torch.tensor([heard], device=sound.device))
+    features, _ = front_end(sound, torch.tensor([available], device=sound.device))
     needed = max(ready - _spoiled(front_end), 0)
     kept = SoundCarry(sound[:, (needed - first) * hop :], needed, ready)
     return features[:, done - first : ready - first], kept
 
 
 def _spoiled(front_end: FrontEnd) -> int:
-    """Frames at a stretch's beginning whose windows reach before it: a whole window's worth, rounded up, and one."""
+    """Frames at the beginning whose windows reach before it: a whole window's worth, rounded up, and one."""
     return -(-2 * front_end.look_ahead_samples // front_end.hop_length) + 1

@@ -4,7 +4,7 @@ from collections.abc import Set
 from dataclasses import astuple, dataclass
 from operator import add
 
-from crnn_audio.metrics.moments import Moment, moments
+from crnn_audio.metrics.verticalities import Verticality, verticalities
 from crnn_audio.symbolic.bars import bars_of
 from crnn_audio.symbolic.score import Key, Score
 from crnn_audio.symbolic.ticks import ticks
@@ -68,11 +68,11 @@ class Endings:
 
 def cadences(score: Score) -> Cadences:
     """What sounds at a piece's fermatas; a melody alone has no chords, and nothing is counted."""
-    found = moments(score) if len(score.parts) > 1 else []
+    found = verticalities(score) if len(score.parts) > 1 else []
     total = Cadences()
     for fermata in score.fermatas:
         ends = [note.end for part in score.parts for note in part.notes if note.start == fermata][:1]
-        chords = [_classes(moment) for moment in found if ticks(fermata) <= moment.start < ticks(max(ends, default=0))]
+        chords = [_classes(one) for one in found if ticks(fermata) <= one.start < ticks(max(ends, default=0))]
         if chords:
             chord = next(filter(is_triad, chords), chords[0])
             key = key_at(score, fermata)
@@ -88,7 +88,7 @@ def cadences(score: Score) -> Cadences:
 
 def endings(score: Score) -> Endings:
     """How a piece ends."""
-    found = moments(score)
+    found = verticalities(score)
     if not found:
         return Endings()
     last, key = found[-1], key_at(score, score.end)
@@ -113,5 +113,5 @@ def is_triad(classes: Set[int]) -> bool:
     return any(frozenset((one - root) % 12 for one in classes) in TRIADS for root in classes)
 
 
-def _classes(moment: Moment) -> frozenset[int]:
-    return frozenset(tone.pitch % 12 for tone in moment.tones)
+def _classes(one: Verticality) -> frozenset[int]:
+    return frozenset(tone.pitch % 12 for tone in one.tones)

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from crnn_audio.metrics.copying import Passage, longest_copies, melody
-from crnn_audio.metrics.lines import Line
-from crnn_audio.metrics.music import Figures, figures
+from crnn_audio.metrics.copying import Passage, longest_copies, melody_of
+from crnn_audio.metrics.music import MusicStatistics, statistics
+from crnn_audio.metrics.parts import PartStatistics
+from crnn_audio.symbolic.note_names import pitch_name
 from crnn_audio.symbolic.score import Score
 
 LABELS = {
@@ -24,19 +25,18 @@ LABELS = {
     "returning_bars": "bars that were there before",
     "notes_over_bar_lines": "notes held over a bar line",
 }
-NAMES = "C C# D D# E F F# G G# A A# B".split()
 
 
 @dataclass(frozen=True)
-class Side:
-    """One side of a comparison.
+class Summary:
+    """What pieces of one side of a comparison are like, and what was copied.
 
     Args:
         melody: for each piece the longest passage that its first part has in common with that of a training piece.
         passages: the same for all parts together.
     """
 
-    figures: Figures
+    statistics: MusicStatistics
     melody: tuple[Passage, ...]
     passages: tuple[Passage, ...]
 
@@ -45,15 +45,15 @@ class Side:
 class Comparison:
     """Generated pieces and as many of the corpus, if it has them."""
 
-    generated: Side
-    corpus: Side
+    generated: Summary
+    corpus: Summary
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: the counts, rates (fractions) and histograms of both sides, and each piece's longest passages."""
         return {
             name: {
-                **asdict(side.figures),
-                "rates": side.figures.rates,
+                **asdict(side.statistics),
+                "rates": side.statistics.rates,
                 "copied": {
                     "melody": [asdict(one) for one in side.melody],
                     "all": [asdict(one) for one in side.passages],
@@ -63,7 +63,7 @@ class Comparison:
         }
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """For people: what each figure is, and what it is of both sides."""
+        """For people: the name of each figure, and its values of both sides."""
         return _rows(self.generated, self.corpus)
 
     def lines(self) -> list[str]:
@@ -76,7 +76,7 @@ class Comparison:
 def compare(
     generated: Sequence[Score], corpus: Sequence[Score], training: Sequence[Score], *, seed: int = 0
 ) -> Comparison:
-    """Generated pieces against as many of the corpus, drawn by the seed; or against all, where it has no more.
+    """Generated pieces against as many of the corpus, chosen by the seed; or against all, where it has no more.
 
     Args:
         corpus: pieces that were not trained on: of a piece that training has, the whole would count as copied.
@@ -85,19 +85,19 @@ def compare(
     Raises:
         DataError: a time signature's bars last no time.
     """
-    drawn = random.Random(seed).sample(list(corpus), min(len(generated), len(corpus)))
-    both = [*generated, *drawn]
-    tunes = longest_copies([melody(score) for score in both], [melody(score) for score in training])
+    chosen = random.Random(seed).sample(list(corpus), min(len(generated), len(corpus)))
+    both = [*generated, *chosen]
+    tunes = longest_copies([melody_of(score) for score in both], [melody_of(score) for score in training])
     passages = longest_copies(both, training)
     count = len(generated)
     return Comparison(
-        Side(figures(generated), tuple(tunes[:count]), tuple(passages[:count])),
-        Side(figures(drawn), tuple(tunes[count:]), tuple(passages[count:])),
+        Summary(statistics(generated), tuple(tunes[:count]), tuple(passages[:count])),
+        Summary(statistics(chosen), tuple(tunes[count:]), tuple(passages[count:])),
     )
 
 
-def _rows(generated: Side, corpus: Side) -> list[tuple[str, str, str]]:
-    one, other = generated.figures, corpus.figures
+def _rows(generated: Summary, corpus: Summary) -> list[tuple[str, str, str]]:
+    one, other = generated.statistics, corpus.statistics
     rows = [
         ("pieces", str(one.pieces), str(other.pieces)),
         ("quarter notes", f"{one.quarters:g}", f"{other.quarters:g}"),
@@ -117,7 +117,7 @@ def _rows(generated: Side, corpus: Side) -> list[tuple[str, str, str]]:
     return rows
 
 
-def _line(line: Line) -> dict[str, str]:
+def _line(line: PartStatistics) -> dict[str, str]:
     known = line.lowest is not None and line.highest is not None
     return {
         "range": f"{pitch_name(line.lowest or 0)} to {pitch_name(line.highest or 0)}" if known else "-",
@@ -127,17 +127,12 @@ def _line(line: Line) -> dict[str, str]:
     }
 
 
-def pitch_name(pitch: int) -> str:
-    """As C4 for 60, black keys as sharps."""
-    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
 def _rate(key: str, value: float | None) -> str:
     return _percent(value) if value is None or not key.endswith("per_100_changes") else f"{value:.2f}"
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
+def _percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.1f} %"
 
 
 def _copied(name: str, one: Sequence[Passage], other: Sequence[Passage]) -> list[tuple[str, str, str]]:

@@ -1,8 +1,8 @@
 """What was copied: the longest passage of a piece that stands in other pieces too, transposed or not.
 
-A piece is written as symbols that do not change when it is transposed: for each moment between two changes, how long
-it lasts and what sounds, counted from its highest note; between two moments, how far the highest note moves. A passage
-is a run of such symbols. Equal runs are found in a suffix array, built by doubling (Manber and Myers 1993).
+A piece is written as symbols that do not change when it is transposed: for each verticality how long it lasts and what
+sounds, counted from its highest note; between two of them, how far the highest note moves. A passage is a run of such
+symbols. Equal runs are found in a suffix array, built by doubling (Manber and Myers 1993).
 """
 
 from collections.abc import Hashable, Sequence
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Int
 
-from crnn_audio.metrics.lines import top_notes
-from crnn_audio.metrics.moments import Moment, moments
+from crnn_audio.metrics.parts import top_notes
+from crnn_audio.metrics.verticalities import Verticality, verticalities
 from crnn_audio.symbolic.bars import bars_of
 from crnn_audio.symbolic.score import Part, Score
 from crnn_audio.symbolic.ticks import quarters
 
-Places = Int[np.ndarray, " N"]
+Positions = Int[np.ndarray, " N"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Passage:
     source_start: float = 0.0
 
 
-def melody(score: Score) -> Score:
+def melody_of(score: Score) -> Score:
     """Its first part alone, of which the highest notes."""
     return replace(score, parts=tuple(Part(part.name, tuple(top_notes(part))) for part in score.parts[:1]))
 
@@ -49,7 +49,7 @@ def longest_copies(pieces: Sequence[Score], training: Sequence[Score]) -> list[P
 
     A passage of a piece that itself stands in training is the whole piece.
     """
-    cut = [moments(score) for score in [*training, *pieces]]
+    cut = [verticalities(score) for score in [*training, *pieces]]
     written = [_symbols(piece) for piece in cut]
     starts = np.cumsum([0, *(len(symbols) + 1 for symbols in written)])
     trained = np.arange(starts[-1]) < starts[len(training)]
@@ -66,19 +66,19 @@ def longest_copies(pieces: Sequence[Score], training: Sequence[Score]) -> list[P
     return found
 
 
-def _symbols(piece: Sequence[Moment]) -> list[Hashable]:
-    """What sounds, a move, what sounds, a move, and so on: symbol 2 k is moment k, 2 k - 1 the move to it."""
+def _symbols(piece: Sequence[Verticality]) -> list[Hashable]:
+    """Verticalities and moves in turn: symbol 2 k is verticality k, 2 k - 1 the move to it."""
     written: list[Hashable] = []
     before: int | None = None
-    for moment in piece:
-        top = max((tone.pitch for tone in moment.tones), default=before or 0)
-        tones = tuple((tone.part, top - tone.pitch, tone.struck) for tone in moment.tones)
-        written += [top - (top if before is None else before), (moment.end - moment.start, tones)]
+    for one in piece:
+        top = max((tone.pitch for tone in one.tones), default=before or 0)
+        tones = tuple((tone.part, top - tone.pitch, tone.struck) for tone in one.tones)
+        written += [top - (top if before is None else before), (one.end - one.start, tones)]
         before = top
     return written[1:]
 
 
-def _numbered(written: Sequence[Sequence[Hashable]]) -> Places:
+def _numbered(written: Sequence[Sequence[Hashable]]) -> Positions:
     """All symbols in one row, as integers, with one that occurs nowhere else after each piece."""
     numbers: dict[Hashable, int] = {}
     row: list[int] = []
@@ -88,7 +88,7 @@ def _numbered(written: Sequence[Sequence[Hashable]]) -> Places:
     return np.array(row, dtype=np.int64)
 
 
-def _longest_matches(row: Places, trained: Bool[np.ndarray, " N"]) -> tuple[Places, Places]:
+def _longest_matches(row: Positions, trained: Bool[np.ndarray, " N"]) -> tuple[Positions, Positions]:
     """For each place how many symbols from there on stand in training too, and where there.
 
     The best match of a suffix is a neighbour in the sorted order of all suffixes: the next in training before or after.
@@ -109,7 +109,7 @@ def _longest_matches(row: Places, trained: Bool[np.ndarray, " N"]) -> tuple[Plac
     return lengths, places
 
 
-def _ranks(row: Places) -> list[Places]:
+def _ranks(row: Positions) -> list[Positions]:
     """Level k orders the runs of 2^k symbols from each place on; in the last level no two are equal."""
     levels = [np.unique(row, return_inverse=True)[1]]
     width = 1
@@ -120,7 +120,7 @@ def _ranks(row: Places) -> list[Places]:
     return levels
 
 
-def _common(levels: Sequence[Places], one: Places, other: Places) -> Places:
+def _common(levels: Sequence[Positions], one: Positions, other: Positions) -> Positions:
     """How many symbols from these places on are equal; every piece ends with one of its own, which stops it."""
     length = np.zeros_like(one)
     for level in range(len(levels) - 1, -1, -1):
@@ -130,7 +130,7 @@ def _common(levels: Sequence[Places], one: Places, other: Places) -> Places:
     return length
 
 
-def _longest(score: Score, piece: Sequence[Moment], lengths: Places, places: Places) -> tuple[Passage, int]:
+def _longest(score: Score, piece: Sequence[Verticality], lengths: Positions, places: Positions) -> tuple[Passage, int]:
     """The longest passage of a piece, without its source, and the place where training has it."""
     grid = bars_of(score) if score.time_signatures else None
     best, place = Passage(bars=0.0 if grid else None), 0

@@ -107,14 +107,18 @@ def align(reference: str, hypothesis: str) -> tuple[str, str]:
     columns: list[tuple[str, str]] = []
     for chunk in output.alignments[0]:
         words = output.references[0][chunk.ref_start_idx : chunk.ref_end_idx]
-        heard = output.hypotheses[0][chunk.hyp_start_idx : chunk.hyp_end_idx]
-        for index in range(max(len(words), len(heard))):
-            columns.append(_column(*words[index : index + 1] or [""], *heard[index : index + 1] or [""]))
+        recognised = output.hypotheses[0][chunk.hyp_start_idx : chunk.hyp_end_idx]
+        for index in range(max(len(words), len(recognised))):
+            columns.append(_column(*words[index : index + 1] or [""], *recognised[index : index + 1] or [""]))
     return " ".join(column[0] for column in columns), " ".join(column[1] for column in columns)
 
 
-def _column(word: str, heard: str) -> tuple[str, str]:
-    pair = (word.lower(), heard.lower()) if word == heard else (_marked(word, heard), _marked(heard, word))
+def _column(word: str, recognised: str) -> tuple[str, str]:
+    pair = (
+        (word.lower(), recognised.lower())
+        if word == recognised
+        else (_marked(word, recognised), _marked(recognised, word))
+    )
     width = max(map(len, pair))
     return pair[0].ljust(width), pair[1].ljust(width)
 

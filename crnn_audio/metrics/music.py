@@ -1,4 +1,4 @@
-"""Figures of pieces that people can look at: what is played, how voices move, how phrases end, what returns."""
+"""Statistics of pieces that people can look at: what is played, how voices move, how phrases end, what returns."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from operator import add
 
 from crnn_audio.metrics.cadences import Cadences, Endings, cadences, endings, key_at
-from crnn_audio.metrics.lines import Line, line
+from crnn_audio.metrics.parts import PartStatistics, part_statistics
 from crnn_audio.metrics.voices import VoiceLeading, voice_leading
 from crnn_audio.symbolic.bars import bars_of
 from crnn_audio.symbolic.score import Score
@@ -17,7 +17,7 @@ Placed = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
-class Returns:
+class Repetition:
     """Bars that return, and notes over bar lines; counts of several pieces add up with `+`.
 
     Args:
@@ -32,13 +32,13 @@ class Returns:
     notes: int = 0
     held: int = 0
 
-    def __add__(self, other: "Returns") -> "Returns":
+    def __add__(self, other: "Repetition") -> "Repetition":
         """The counts of both together."""
-        return Returns(*map(add, astuple(self), astuple(other)))
+        return Repetition(*map(add, astuple(self), astuple(other)))
 
 
 @dataclass(frozen=True)
-class Figures:
+class MusicStatistics:
     """What several pieces are like together.
 
     Args:
@@ -50,12 +50,12 @@ class Figures:
 
     pieces: int
     quarters: float
-    parts: tuple[Line, ...]
+    parts: tuple[PartStatistics, ...]
     degrees: Mapping[int, float]
     voices: VoiceLeading
     cadences: Cadences
     endings: Endings
-    returns: Returns
+    returns: Repetition
 
     @property
     def rates(self) -> dict[str, float | None]:
@@ -64,29 +64,29 @@ class Figures:
             "parallel_fifths_per_100_changes": self.voices.fifths_per_100_changes,
             "parallel_octaves_per_100_changes": self.voices.octaves_per_100_changes,
             "voice_crossings": self.voices.crossings,
-            "fermatas_on_triads": _share(self.cadences.triads, self.cadences.fermatas),
-            "fermatas_on_tonic": _share(self.cadences.tonic, self.cadences.keyed),
-            "fermatas_on_dominant": _share(self.cadences.dominant, self.cadences.keyed),
-            "ends_on_tonic": _share(self.endings.on_tonic, self.endings.keyed),
-            "ends_on_tonic_chord": _share(self.endings.on_tonic_chord, self.endings.keyed),
-            "ends_with_full_bar": _share(self.endings.full, self.endings.barred),
-            "returning_bars": _share(self.returns.returned, self.returns.bars),
-            "notes_over_bar_lines": _share(self.returns.held, self.returns.notes),
+            "fermatas_on_triads": _ratio(self.cadences.triads, self.cadences.fermatas),
+            "fermatas_on_tonic": _ratio(self.cadences.tonic, self.cadences.keyed),
+            "fermatas_on_dominant": _ratio(self.cadences.dominant, self.cadences.keyed),
+            "ends_on_tonic": _ratio(self.endings.on_tonic, self.endings.keyed),
+            "ends_on_tonic_chord": _ratio(self.endings.on_tonic_chord, self.endings.keyed),
+            "ends_with_full_bar": _ratio(self.endings.full, self.endings.barred),
+            "returning_bars": _ratio(self.returns.returned, self.returns.bars),
+            "notes_over_bar_lines": _ratio(self.returns.held, self.returns.notes),
         }
 
 
-def _share(count: int, of: int) -> float | None:
+def _ratio(count: int, of: int) -> float | None:
     return count / of if of else None
 
 
-def figures(scores: Sequence[Score]) -> Figures:
+def statistics(scores: Sequence[Score]) -> MusicStatistics:
     """The figures of all pieces together; every count is a sum over pieces.
 
     Raises:
         DataError: a time signature's bars last no time.
     """
     columns = range(max((len(score.parts) for score in scores), default=0))
-    return Figures(
+    return MusicStatistics(
         pieces=len(scores),
         quarters=sum(score.end for score in scores),
         parts=tuple(_part(scores, column) for column in columns),
@@ -94,17 +94,17 @@ def figures(scores: Sequence[Score]) -> Figures:
         voices=sum(map(voice_leading, scores), VoiceLeading()),
         cadences=sum(map(cadences, scores), Cadences()),
         endings=sum(map(endings, scores), Endings()),
-        returns=sum(map(returns, scores), Returns()),
+        returns=sum(map(repetition, scores), Repetition()),
     )
 
 
-def _part(scores: Sequence[Score], column: int) -> Line:
+def _part(scores: Sequence[Score], column: int) -> PartStatistics:
     """By its name where all pieces call it so, otherwise by its number, or as the melody if it is the only part."""
     having = [score for score in scores if len(score.parts) > column]
     names = {score.parts[column].name for score in having}
     name = names.pop() if len(names) == 1 else ""
     number = "melody" if max(len(score.parts) for score in having) == 1 else f"part {column + 1}"
-    return line(name or number, [(score.parts[column], score.end) for score in having])
+    return part_statistics(name or number, [(score.parts[column], score.end) for score in having])
 
 
 def _degrees(scores: Sequence[Score]) -> Mapping[int, float]:
@@ -116,10 +116,10 @@ def _degrees(scores: Sequence[Score]) -> Mapping[int, float]:
     return {degree: sounding[degree] / sounding.total() for degree in sorted(sounding) if sounding[degree]}
 
 
-def returns(score: Score) -> Returns:
+def repetition(score: Score) -> Repetition:
     """Which bars of a piece return, and which notes go over bar lines."""
     seen: set[frozenset[Placed]] = set()
-    found = Returns()
+    found = Repetition()
     for bar in bars_of(score).until(ticks(score.end)) if score.time_signatures else ():
         inside = [
             (index, note)
@@ -131,6 +131,6 @@ def returns(score: Score) -> Returns:
             (part, ticks(note.start) - bar.start, ticks(note.duration), note.pitch) for part, note in inside
         )
         held = sum(ticks(note.end) > bar.end for _, note in inside)
-        found += Returns(bool(inside), bool(inside) and content in seen, len(inside), held)
+        found += Repetition(bool(inside), bool(inside) and content in seen, len(inside), held)
         seen.add(content)
     return found

@@ -5,21 +5,21 @@ from dataclasses import astuple, dataclass
 from itertools import combinations, pairwise
 from operator import add
 
-from crnn_audio.metrics.moments import Moment, moments
+from crnn_audio.metrics.verticalities import Verticality, verticalities
 from crnn_audio.symbolic.score import Score
 
 FIFTH, OCTAVE = 7, 0
 Voices = Sequence[int | None]
-"""The pitch of each part in a moment, None where it rests."""
+"""The pitch of each part in a verticality, None where it rests."""
 
 
 @dataclass(frozen=True)
 class VoiceLeading:
     """What was counted in pieces of two or more voices; counts of several pieces add up with `+`.
 
-    A chord change is a moment at which at least one voice sounds another pitch, or none, than right before. Two voices
-    make a parallel if both move at once and in the same direction, from a perfect fifth to a perfect fifth, or from an
-    octave or unison to an octave or unison; octaves between the voices do not matter, so a twelfth is a fifth. This is
+    A chord change is where at least one voice sounds another pitch, or none, than right before. Two voices make a
+    parallel if both move at once and in the same direction, from a perfect fifth to a perfect fifth, or from an octave
+    or unison to an octave or unison; octaves between the voices do not matter, so a twelfth is a fifth. This is
     what textbooks of harmony forbid (for instance Piston, Harmony, on consecutive fifths and octaves).
 
     Args:
@@ -56,27 +56,27 @@ class VoiceLeading:
 
 def voice_leading(score: Score) -> VoiceLeading:
     """Of a piece; nothing is counted where it has one part, or a part that plays chords and is no voice."""
-    found = moments(score)
-    if len(score.parts) < 2 or any(_chordal(moment) for moment in found):
+    found = verticalities(score)
+    if len(score.parts) < 2 or any(_chordal(one) for one in found):
         return VoiceLeading()
-    chords = [_voices(moment, len(score.parts)) for moment in found]
+    chords = [_voices(one, len(score.parts)) for one in found]
     parallels = [interval for before, after in pairwise(chords) for interval in _parallels(before, after)]
     return VoiceLeading(
         pieces=1,
         changes=sum(before != after for before, after in pairwise(chords)),
         fifths=parallels.count(FIFTH),
         octaves=parallels.count(OCTAVE),
-        crossed=sum(moment.quarters for moment, chord in zip(found, chords, strict=True) if _crossed(chord)),
-        together=sum(moment.quarters for moment in found if len(moment.tones) > 1),
+        crossed=sum(one.quarters for one, chord in zip(found, chords, strict=True) if _crossed(chord)),
+        together=sum(one.quarters for one in found if len(one.tones) > 1),
     )
 
 
-def _chordal(moment: Moment) -> bool:
-    return len({tone.part for tone in moment.tones}) < len(moment.tones)
+def _chordal(one: Verticality) -> bool:
+    return len({tone.part for tone in one.tones}) < len(one.tones)
 
 
-def _voices(moment: Moment, num_parts: int) -> Voices:
-    pitches = {tone.part: tone.pitch for tone in moment.tones}
+def _voices(one: Verticality, num_parts: int) -> Voices:
+    pitches = {tone.part: tone.pitch for tone in one.tones}
     return [pitches.get(part) for part in range(num_parts)]
 
 

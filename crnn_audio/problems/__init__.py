@@ -185,7 +185,7 @@ class Problem(Protocol):
     """The contract. Recipes, assets, tasks and items are those of the problem, so here they have no narrower type."""
 
     Assets: Any
-    """The class of its assets, with a `load(folder, recipe)`."""
+    """The class of its assets; its `from_folder(folder, recipe)` reads those of a run."""
     METRIC: str
     """What chooses between models on dev, such as "wer"."""
 

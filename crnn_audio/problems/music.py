@@ -25,7 +25,7 @@ from crnn_audio.inference.music.composer import Composer
 from crnn_audio.inference.music.encoding import REPRESENTATIONS
 from crnn_audio.inference.music.outputs import ScoreSample
 from crnn_audio.metrics.comparison import compare
-from crnn_audio.metrics.music import figures as figures_of
+from crnn_audio.metrics.music import statistics
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.crnn import Crnn
@@ -37,7 +37,7 @@ from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, told_of_all
 from crnn_audio.symbolic.score import Score
-from crnn_audio.tasks.composing import Request, compose, scored
+from crnn_audio.tasks.music_generation import Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
 
 Recipe = MusicRecipe
@@ -70,7 +70,7 @@ class Assets:
         self.conditions.save(folder / "conditions.json")
 
     @classmethod
-    def load(cls, folder: Path, recipe: Recipe) -> "Assets":
+    def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads conditions.json."""
         return cls(Conditions.load(folder / "conditions.json", at_home=recipe.data.normalize_keys))
 
@@ -222,7 +222,7 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tun
     figures: dict[str, Any] = {"mean_over_pieces": mean_over_pieces, "pieces": len(pieces), "notes": notes}
     sample = _sample(task, recipe, assets, held[0]) if options.epoch is not None else None
     if sample:
-        figures |= {f"sample_{name}": rate for name, rate in figures_of([sample]).rates.items()}
+        figures |= {f"sample_{name}": rate for name, rate in statistics([sample]).rates.items()}
     if options.training and options.num_generated:
         like = items[: options.num_generated]
         generated = generated_like(Composer(None, task, recipe.data, assets.conditions), like, Sampling())
@@ -243,7 +243,7 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tun
 def _scored(task: Prediction, recipe: Recipe, pieces: Sequence[Piece]) -> Iterator[ScoredPiece]:
     representation, device = REPRESENTATIONS[recipe.data.representation], parts.device_of(task)
     for batch in sequence.whole(Pieces([[piece] for piece in pieces], task.reads_ahead), BATCH_SIZE):
-        found = scored(task, batch.to(device))
+        found = token_nats(task, batch.to(device))
         for piece_id, targets, nats in zip(batch.cut_ids, batch.targets.numpy(), found, strict=True):
             rows = targets[: len(nats)]
             counted = float(nats[representation.counted(rows)].sum())
@@ -256,7 +256,7 @@ def _sample(task: Prediction, recipe: Recipe, assets: Assets, like: Piece) -> Sc
     about = encoding.as_rows(recipe.data, encoding.about(assets.conditions.named(ids), title="sample"))
     request = Request(about, ids, recipe.seed, like.rows[:0], None, SAMPLE_QUARTERS, SAMPLE_ROWS)
     representation = REPRESENTATIONS[recipe.data.representation]
-    (generated,) = compose(task, representation, [request], Sampling(seed=recipe.seed))
+    (generated,) = generate(task, representation, [request], Sampling(seed=recipe.seed))
     return encoding.score_of(recipe.data, generated.rows, about)
 
 

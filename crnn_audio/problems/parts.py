@@ -26,7 +26,7 @@ class NoAssets:
         """Writes nothing."""
 
     @classmethod
-    def load(cls, folder: Path, recipe: Recipe) -> "NoAssets":
+    def from_folder(cls, folder: Path, recipe: Recipe) -> "NoAssets":
         """Reads nothing."""
         return cls()
 

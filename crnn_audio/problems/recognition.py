@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -17,11 +17,13 @@ from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
 from crnn_audio.config.differences import differences
 from crnn_audio.config.recognition import Augment, Features, RecognitionRecipe
+from crnn_audio.config.schema import Recipe as AnyRecipe
 from crnn_audio.corpora import CORPORA, home
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.features import normalize, spectrogram
+from crnn_audio.features.augment import spec_augment
 from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer, Statistics
 from crnn_audio.features.spectrogram import FrontEnd
@@ -31,7 +33,7 @@ from crnn_audio.metrics.transcripts import scores_of
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, footprint, parts
 from crnn_audio.runs import Run
-from crnn_audio.tasks.ctc import Masks, Recognition, transcribed
+from crnn_audio.tasks.ctc import Recognition, transcribed
 from crnn_audio.text.normalize import normalize as normalize_text
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
@@ -63,18 +65,23 @@ class Assets:
             self.statistics.save(folder / "statistics.json")
 
     @classmethod
-    def load(cls, folder: Path, recipe: Recipe) -> "Assets":
+    def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads them."""
         normalized = recipe.features.normalize == "global"
         statistics = Statistics.load(folder / "statistics.json") if normalized else None
         return cls(Vocabulary.load(folder / "vocabulary.json"), statistics)
 
 
+def reads(recipe: AnyRecipe) -> TypeGuard[Recipe]:
+    """Whether a recipe is one of speech recognition."""
+    return isinstance(recipe, Recipe)
+
+
 # ------------------------------------------------------------------------------------------------- data
 
 
 def data(recipe: Recipe, progress: Progress | None = None) -> Data:
-    """The corpus's cuts, their transcripts spelled as the task says."""
+    """The corpus's cuts, their transcripts normalised as the task says."""
     corpus, folder = parts.located(recipe, progress)
     found = dict(corpus.read_splits(folder))
     if recipe.data.dev_as_train:
@@ -215,8 +222,8 @@ def _added(name: str, old: Vocabulary, new: Vocabulary) -> list[str]:
         return []
     shown = ", ".join(map(repr, added[:8])) + (" and others" if len(added) > 8 else "")
     lines = [f"{name} lacks {len(added)} of the new texts' tokens, untrained as yet: {shown}."]
-    for case, spelled in (("lower", str.lower), ("upper", str.upper)):
-        if same := [token for token in added if spelled(token) in old.tokens]:
+    for case, in_case in (("lower", str.lower), ("upper", str.upper)):
+        if same := [token for token in added if in_case(token) in old.tokens]:
             lines.append(f"  {len(same)} of them it knows in {case} case: task.case={case} keeps what it has learned.")
     return lines
 
@@ -260,7 +267,8 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
         normalizer(recipe.features.normalize, statistics),
         model,
         tokens,
-        masks=Masks(**masks.model_dump()) if masks else None,
+        masks=partial(spec_augment, **masks.model_dump(exclude={"start_epoch"})) if masks else None,
+        first_masked_epoch=masks.start_epoch if masks else 0,
         consistency=recipe.task.consistency,
         intermediate=recipe.task.intermediate,
         mixed=recipe.precision == "bf16",
@@ -279,10 +287,10 @@ def distortion(augment: Augment, sample_rate: int) -> Distortion | None:
     return Distortion(
         sample_rate,
         gain_db=augment.gain_db,
-        noise_share=noise.probability if noise else 0.0,
+        noise_probability=noise.probability if noise else 0.0,
         snr_db=noise.snr_db if noise else (0.0, 0.0),
         noises=home.sounds(noise.folder, sample_rate) if noise and noise.folder else (),
-        room_share=reverberation.probability if reverberation else 0.0,
+        reverberation_probability=reverberation.probability if reverberation else 0.0,
         responses=home.sounds(reverberation.folder, sample_rate) if reverberation and reverberation.folder else (),
     )
 
@@ -340,7 +348,7 @@ def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cu
 
 
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:
-    """Another corpus is not trained on, and its texts are spelled in the case that the model writes."""
+    """Another corpus is not trained on, and its texts are normalised in the case that the model writes."""
     return ["data.dev_as_train=false", f"task.case={case_of(recipe, assets.vocabulary)}"]
 
 

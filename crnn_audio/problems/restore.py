@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from crnn_audio import hardware, runs
 from crnn_audio.config import load as config
 from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import CrnnAudioError, OldRecipeError, RunError, enough_memory
-from crnn_audio.problems import Problem, Task
+from crnn_audio.problems import Initial, Problem, Task
 from crnn_audio.problems.registry import PROBLEMS
-from crnn_audio.runs import Run
+from crnn_audio.runs import DAMAGED, Run
 
 
 @dataclass(frozen=True)
@@ -24,28 +26,39 @@ class Restored:
     recipe: Any
     assets: Any
 
-    def task(self, which: str | None = "best", device_name: str = "cpu") -> Task:
-        """The model and its loss, with the "best" or "last" weights; None leaves the initial ones.
+    def new_task(self, initial: Initial | None = None) -> Task:
+        """The model and its loss with initial weights: those of the seed, or of a trained run where it has them.
+
+        Raises:
+            RunError: the recipe or the assets are damaged, or the weights do not fit.
+        """
+        with _rebuilding(self.run):
+            task = self.problem.task(self.recipe, self.assets)
+        if initial is None:
+            return task
+        trained, own = initial.run.weights(), task.model.state_dict()
+        if trained.keys() != own.keys():
+            raise RunError(f"{initial.run.path}: damaged (its weights are not those of its recipe). {DAMAGED}")
+        with torch.no_grad():
+            for name, weight in own.items():  # what belongs to new tokens stays as it was initialised
+                weight[tuple(slice(size) for size in trained[name].shape)].copy_(trained[name])
+        return task
+
+    def task(self, which: str, device: str) -> Task:
+        """The model and its loss, with the "best" or "last" weights.
 
         Raises:
             RunError: the recipe, the assets or the weights are damaged.
         """
-        with _rebuilding(self.run):
-            task = self.problem.task(self.recipe, self.assets)
-        if which is not None:
-            try:
-                task.model.load_state_dict(self.run.weights(which))
-            except RuntimeError as error:
-                raise RunError(f"{self.run.path}: the weights do not fit the recipe beside them ({error}).") from None
-        return place(task, device_name)
-
-
-def place(task: Task, device: str) -> Task:
-    """A task on a device, which computes in bfloat16 only where the device has units for it."""
-    chosen = hardware.device(device)
-    task.mixed = task.mixed and hardware.precision(chosen, "bf16")[0] == "bf16"
-    task.to(chosen)
-    return task
+        task = self.new_task()
+        try:
+            task.model.load_state_dict(self.run.weights(which))
+        except RuntimeError as error:
+            raise RunError(f"{self.run.path}: the weights do not fit the recipe beside them ({error}).") from None
+        chosen = hardware.choose(device, "bf16", 0)
+        task.mixed = task.mixed and chosen.precision == "bf16"
+        task.to(chosen.device)
+        return task
 
 
 def restore(run: Run) -> Restored:
@@ -70,7 +83,7 @@ def restore(run: Run) -> Restored:
             ) from None
         raise RunError(f"{run.path}: damaged. {error}") from None
     problem = PROBLEMS[run.kind]
-    return Restored(run, problem, recipe, problem.Assets.load(run.path, recipe))
+    return Restored(run, problem, recipe, problem.Assets.from_folder(run.path, recipe))
 
 
 def load(model: str | Path, *kinds: str, device: str = "auto", weights: str = "best") -> Any:
@@ -89,9 +102,9 @@ def load(model: str | Path, *kinds: str, device: str = "auto", weights: str = "b
         RunError: it is missing, unfinished without weights, damaged, from a newer version, or of another problem.
     """
     run = runs.open_run(model)
+    restored = restore(run)
     if kinds:
         run.require(*kinds)
-    restored = restore(run)
     task = restored.task(weights, device)
     return restored.problem.opened(run, restored.recipe, restored.assets, task)
 

@@ -15,7 +15,7 @@ from crnn_audio.corpora.home import Progress
 from crnn_audio.corpora.piano_rolls import Piece
 from crnn_audio.errors import DataError
 from crnn_audio.inference.rolls import Predictor
-from crnn_audio.metrics import floors as baselines
+from crnn_audio.metrics import baselines
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.heads import KeysHead, SigmoidHead
 from crnn_audio.models.nade import NadeHead

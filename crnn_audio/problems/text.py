@@ -19,7 +19,7 @@ from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.text.language_model import LanguageModel, likelihood, spelling
-from crnn_audio.metrics import text_floors as baselines
+from crnn_audio.metrics import baselines
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import SoftmaxHead
@@ -27,10 +27,10 @@ from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
 from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
 from crnn_audio.runs import Run
+from crnn_audio.tasks import text_generation
 from crnn_audio.tasks.prediction import Prediction
-from crnn_audio.tasks.writing import UNKNOWN_ID
-from crnn_audio.tasks.writing import drawn as generate_tokens
-from crnn_audio.text import tokens, words
+from crnn_audio.tasks.text_generation import UNKNOWN_ID
+from crnn_audio.text import encoding, words
 from crnn_audio.text.plain import num_lost
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
@@ -51,7 +51,7 @@ class Assets:
         self.vocabulary.save(folder / "vocabulary.json")
 
     @classmethod
-    def load(cls, folder: Path, recipe: Recipe) -> "Assets":
+    def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads vocabulary.json."""
         return cls(Vocabulary.load(folder / "vocabulary.json"))
 
@@ -97,7 +97,7 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
         RecipeError: several processes would each carry a state.
     """
     section, vocabulary = recipe.data, assets.vocabulary
-    training = tokens.encode(data.items["train"], vocabulary)
+    training = encoding.encode(data.items["train"], vocabulary)
     _refuse_too_short(recipe, len(training), data.items["dev"], vocabulary)
     if section.context_length:
         sequences: Sequences = Windows(training, section.context_length)
@@ -122,14 +122,14 @@ def _refuse_too_short(recipe: Recipe, length: int, dev: str, vocabulary: Vocabul
             f"{section.name}: its training part has {length} {unit}, fewer than {section.batch_size} segments of "
             f"{section.bptt}. Take a longer text, or lower data.batch_size or data.bptt."
         )
-    if not len(tokens.encode(dev, vocabulary)):
+    if not len(encoding.encode(dev, vocabulary)):
         raise DataError(f"{section.name}: its last tenth, which would be dev, holds no {unit}. Take a longer text.")
 
 
 def _unknown(recipe: Recipe, dev: str, vocabulary: Vocabulary) -> Iterator[str]:
-    unit, unknown = recipe.task.unit, tokens.unknown(dev, vocabulary)
+    unit, unknown = recipe.task.unit, encoding.unknown(dev, vocabulary)
     if unknown:
-        share = (tokens.encode(dev, vocabulary) == UNKNOWN_ID).mean()
+        share = (encoding.encode(dev, vocabulary) == UNKNOWN_ID).mean()
         yield f"dev: {len(unknown)} {unit} ({share:.2%} of its text) are not in the vocabulary, such as {unknown[0]!r}."
 
 
@@ -158,11 +158,11 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: str, options
     found = likelihood(task, assets.vocabulary, items)
     sample = None
     if options.epoch is not None:
-        sample = _sample(task, recipe, assets, tokens.encode(items, assets.vocabulary), options.epoch)
+        sample = _sample(task, recipe, assets, encoding.encode(items, assets.vocabulary), options.epoch)
     ngrams = dict[str, float]()
     if options.training:
-        nats = baselines.text_floors(*(tokens.known(text, assets.vocabulary) for text in (options.training, items)))
-        ngrams = {baselines.FLOORS[order]: total / len(found.text) for order, total in nats.items()}
+        nats = baselines.ngram_nats(*(encoding.known(text, assets.vocabulary) for text in (options.training, items)))
+        ngrams = {baselines.ORDERS[order]: total / len(found.text) for order, total in nats.items()}
     details = found.lines()
     if ngrams:
         listed = ", ".join(f"{name} {nats:.4f}" for name, nats in ngrams.items())
@@ -183,9 +183,9 @@ def _sample(task: Prediction, recipe: Recipe, assets: Assets, dev: Int[np.ndarra
     generator = np.random.default_rng(plan.key(recipe.seed, epoch, "sample"))
     start = int(generator.integers(len(dev) - size + 1))
     primer = dev[start : start + size].tolist()
-    stream = generate_tokens(task, primer, [int(generator.integers(2**31))], Sampling())
+    stream = text_generation.generate(task, primer, [int(generator.integers(2**31))], Sampling())
     sampled = [int(token) for (token,), _ in islice(stream, recipe.task.sample_tokens)]
-    return TextSample(tokens.decode(primer, assets.vocabulary), tokens.decode(sampled, assets.vocabulary))
+    return TextSample(encoding.decode(primer, assets.vocabulary), encoding.decode(sampled, assets.vocabulary))
 
 
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crnn_audio.errors import DataError, writing
-from crnn_audio.files import write_bytes
+from crnn_audio.files import parse_json, write_bytes
 from crnn_audio.symbolic.abc import from_abc, text_of, to_abc
 from crnn_audio.symbolic.losses import losses
 from crnn_audio.symbolic.midi import from_midi, to_midi
@@ -97,8 +97,8 @@ def _read_abc(content: bytes) -> ParsedScore:
 
 def _read_json(content: bytes) -> ParsedScore:
     try:
-        return ParsedScore(of_json(json.loads(content)))
-    except (ValueError, RecursionError) as error:
+        return ParsedScore(of_json(parse_json(content)))
+    except ValueError as error:
         raise DataError(f"not JSON that can be read ({error}).") from None
 
 

@@ -10,6 +10,7 @@ from crnn_audio.symbolic.ticks import on_tick
 
 NAME = re.compile(r"([A-Ga-g])([#b]*)(-?\d)")
 REST = "R"
+SHARP_NAMES = "C C# D D# E F F# G G# A A# B".split()
 
 
 def pitch(name: str) -> int:
@@ -26,6 +27,11 @@ def pitch(name: str) -> int:
     if not 0 <= number <= 127:
         raise DataError(f"note {name!r}: is outside what MIDI holds, C-1 to G9.")
     return number
+
+
+def pitch_name(pitch: int) -> str:
+    """As C4 for 60, black keys as sharps."""
+    return f"{SHARP_NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def parse(words: str) -> Score:

@@ -13,6 +13,8 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.errors import writing
 from crnn_audio.symbolic.bars import Bar, bars_of
+from crnn_audio.symbolic.keys import NATURAL
+from crnn_audio.symbolic.note_names import pitch_name
 from crnn_audio.symbolic.score import Note, Part, Score
 from crnn_audio.symbolic.ticks import quarters, ticks
 
@@ -21,8 +23,6 @@ ROW_QUARTERS = 32.0
 MAX_ROWS = 16
 """Of a longer piece, only the beginning is shown, and the title says so."""
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A800")
-WHITE_KEYS = {0: "C", 2: "D", 4: "E", 5: "F", 7: "G", 9: "A", 11: "B"}
-"""By pitch class."""
 
 
 def plot(score: Score, path: str | Path) -> None:
@@ -111,10 +111,10 @@ def _keyboard(axes: Any, low: int, high: int, share: float) -> None:
     """Black keys in grey, over that share of the width, and names of white keys that are far enough apart."""
     shown = {0, 4, 7} if high - low > 30 else {0, 2, 4, 7, 9}
     for pitch in range(low, high + 1):
-        if pitch % 12 not in WHITE_KEYS:
+        if pitch % 12 not in NATURAL.values():
             axes.axhspan(pitch - 0.5, pitch + 0.5, 0, share, color="0.955", lw=0, zorder=0)
     named = [pitch for pitch in range(low, high + 1) if pitch % 12 in shown]
-    axes.set_yticks(named, [f"{WHITE_KEYS[pitch % 12]}{pitch // 12 - 1}" for pitch in named], fontsize=6.5)
+    axes.set_yticks(named, [pitch_name(pitch) for pitch in named], fontsize=6.5)
     axes.tick_params(axis="y", length=2)
 
 

@@ -1,1 +1,1 @@
-"""What to minimise and how to judge it: one class a task, no base class."""
+"""What to minimise and how to evaluate it: one class a task, no base class."""

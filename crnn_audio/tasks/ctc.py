@@ -5,8 +5,7 @@ each other's posteriors (CR-CTC, Yao et al. 2024, "CR-CTC: Consistency regulariz
 recognition").
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from torch import Tensor, nn
 from crnn_audio.decoding.ctc import BLANK_ID
 from crnn_audio.decoding.decoder import Decoder, Path
 from crnn_audio.decoding.words import words
-from crnn_audio.features.augment import spec_augment
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.lengths import masked
@@ -28,22 +26,16 @@ from crnn_audio.models.crnn import Carry, Crnn
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
 
-
-@dataclass(frozen=True)
-class Masks:
-    """How SpecAugment masks a training utterance, from which epoch on; widths in frames and bins."""
-
-    start_epoch: int = 0
-    time_masks: int = 2
-    time_width: int = 40
-    freq_masks: int = 2
-    freq_width: int = 27
+Masks = Callable[[Tensor, Tensor, Sequence[np.random.Generator]], Tensor]
+"""Masks features in time and frequency, given lengths and a generator for each utterance, as `spec_augment` does."""
 
 
 class Recognition(nn.Module):
     """Front end, normalisation and CRNN in a row, with the CTC loss.
 
     Args:
+        masks: SpecAugment, for training.
+        first_masked_epoch: from which epoch on features are masked.
         consistency: weight of the divergence between two views; 0 trains on one.
         intermediate: share of the CTC loss that the model's inner heads have.
         mixed: train, and on a GPU use, the CRNN's inside in bfloat16; features, log-softmax and losses stay float32.
@@ -57,6 +49,7 @@ class Recognition(nn.Module):
         vocabulary: Vocabulary,
         *,
         masks: Masks | None = None,
+        first_masked_epoch: int = 0,
         consistency: float = 0.0,
         intermediate: float = 0.0,
         mixed: bool = False,
@@ -67,6 +60,7 @@ class Recognition(nn.Module):
         self.model = model
         self.vocabulary = vocabulary
         self.masks = masks
+        self.first_masked_epoch = first_masked_epoch
         self.consistency = consistency
         self.intermediate = intermediate
         self.mixed = mixed
@@ -123,7 +117,7 @@ class Recognition(nn.Module):
         features, lengths = self.features(batch.audio)
         if not self.training:
             return ctc_losses(self.recognize(features, lengths), batch.targets).sum()
-        masks = self.masks if self.masks and batch.epoch >= self.masks.start_epoch else None
+        masks = self.masks if batch.epoch >= self.first_masked_epoch else None
         if self.consistency == 0 or (self.masks and not masks):
             view = _view(features, lengths, masks, batch.keys, 0)
             return self._ctc_losses(self.recognize(view, lengths), batch.targets).sum()
@@ -175,15 +169,7 @@ def _view(
 ) -> Float[Tensor, "B T F"]:
     if masks is None:
         return features
-    return spec_augment(
-        features,
-        lengths,
-        [np.random.default_rng([view, key]) for key in keys],
-        time_masks=masks.time_masks,
-        time_width=masks.time_width,
-        freq_masks=masks.freq_masks,
-        freq_width=masks.freq_width,
-    )
+    return masks(features, lengths, [np.random.default_rng([view, key]) for key in keys])
 
 
 @torch.inference_mode()

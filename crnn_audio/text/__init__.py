@@ -1,1 +1,1 @@
-"""Text and its tokens: how transcripts are spelled, and which token has which id."""
+"""Text and its tokens: how transcripts are normalised, and which token has which id."""

@@ -1,6 +1,6 @@
 """N-gram models written as ARPA files, which KenLM, SRILM and most decoders of speech read; and read back.
 
-Decimal logarithms with nine digits, -99 for what is never foretold: <s>, and of running text </s> too, which other
+Decimal logarithms with nine digits, -99 for what is never predicted: <s>, and of running text </s> too, which other
 programs want to find there. White space separates fields, so that a space in a token is written as <space>, a newline
 as <newline>, a tab as <tab>, and other white space and control characters as <U+00A0>; so is the < of a token that
 itself looks like one of these.
@@ -18,13 +18,13 @@ from jaxtyping import Int
 
 from crnn_audio import files
 from crnn_audio.errors import DataError
-from crnn_audio.text.counting import END_ID, START_ID
 from crnn_audio.text.ngram import SPECIAL, NGram, find
+from crnn_audio.text.ngram_counts import END_ID, START_ID
 from crnn_audio.text.smoothing import Smoothed
 
 LOG_10 = math.log(10)
 NEVER = -99.0
-"""The decimal logarithm of what is never foretold; a lower one says the same."""
+"""The decimal logarithm of what is never predicted; a lower one means the same."""
 
 _NAMES = {" ": "space", "\n": "newline", "\t": "tab"}
 _CHARACTERS = {name: character for character, name in _NAMES.items()}
@@ -77,7 +77,7 @@ def _lines(model: NGram) -> Iterator[Iterator[str]]:
 def read(path: Path) -> NGram:
     """The model of an ARPA file, ours or another program's.
 
-    Where it lists no <unk>, unknown tokens are never foretold. It is one of sentences where </s> may be foretold.
+    Where it lists no <unk>, unknown tokens are never predicted. It is one of sentences where </s> may be predicted.
 
     Raises:
         DataError: the file is missing or damaged; names the line.
@@ -184,7 +184,7 @@ def _number(lines: _Lines, field: str) -> float:
 
 
 def _complete(section: _Section) -> None:
-    """Adds to the single tokens those of `SPECIAL` that are not listed, never to be foretold."""
+    """Adds to the single tokens those of `SPECIAL` that are not listed, never to be predicted."""
     for name in SPECIAL:
         if [name] not in section.grams:
             section.numbers.append(0)

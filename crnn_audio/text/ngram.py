@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from crnn_audio.errors import DataError
-from crnn_audio.text.counting import END_ID, START_ID, count, tokens_left
+from crnn_audio.text.ngram_counts import END_ID, START_ID, count, tokens_left
 from crnn_audio.text.smoothing import Smoothed, discounts, smooth
 from crnn_audio.text.vocabulary import UNKNOWN
 
@@ -26,7 +26,7 @@ MAX_ORDER = 10
 
 @dataclass(frozen=True)
 class Likelihood:
-    """How likely a text is: nats in all, tokens foretold (the ends of sentences too), and how many of them unknown."""
+    """How likely a text is: nats in all, tokens predicted (the ends of sentences too), and how many of them unknown."""
 
     nats: float
     num_tokens: int
@@ -50,7 +50,7 @@ class NGram:
     Attributes:
         tokens: the vocabulary: <unk>, <s>, </s> and the others, sorted.
         grams: the n-grams of one token, of two, and so on to the model's order.
-        marked: sequences are sentences, of which <s> is known and </s> is foretold; else they are running text.
+        marked: sequences are sentences, of which <s> is known and </s> is predicted; else they are running text.
     """
 
     tokens: tuple[str, ...]
@@ -68,7 +68,7 @@ class NGram:
         Args:
             sequences: sentences, or running texts, as tokens; a string is a sequence of its characters.
             order: how many tokens the longest n-grams have.
-            marked: sentences, each between <s> and </s>. Else running text, the first tokens of which are foretold
+            marked: sentences, each between <s> and </s>. Else running text, the first tokens of which are predicted
                 from what there is before them; its start counts as one more token before what begins it.
 
         Raises:
@@ -98,7 +98,7 @@ class NGram:
         return float(self._log_probs(ids, [len(ids)])[-1])
 
     def next(self, history: Sequence[str]) -> Float[np.ndarray, " V"]:
-        """The probability of each of `tokens` after those of `history`; <s>, never foretold, has 0."""
+        """The probability of each of `tokens` after those of `history`; <s>, never predicted, has 0."""
         ids = self._ids(self._recent(history))
         probs: Float[np.ndarray, " V"] = np.exp(self.grams[0].log_probs)
         for length in range(1, len(ids) + 1):
@@ -124,19 +124,19 @@ class NGram:
         """Of a whole text, in sequences as in training.
 
         Raises:
-            DataError: there is nothing to foretell, or a token is empty, or is <s> or </s>.
+            DataError: there is nothing to predict, or a token is empty, or is <s> or </s>.
         """
         nats, ids = self._scored([sequence for sequence in sequences if self.marked or len(sequence)])
         if not len(nats):
-            raise DataError("there is no text: nothing can be foretold.")
+            raise DataError("there is no text: nothing can be predicted.")
         return Likelihood(float(nats.sum()), len(nats), int((ids == 0).sum()))
 
     def _scored(self, sequences: Sequence[Sequence[str]]) -> tuple[Float[np.ndarray, " L"], Int[np.ndarray, " L"]]:
-        """The nats and ids of all tokens that are foretold."""
+        """The nats and ids of all tokens that are predicted."""
         _refuse_what_is_no_token(set[str]().union(*sequences))
         ids, lengths = _encoded(sequences, self._id_of, self.marked)
-        foretold = ids != START_ID
-        return -self._log_probs(ids, lengths)[foretold], ids[foretold]
+        predicted = ids != START_ID
+        return -self._log_probs(ids, lengths)[predicted], ids[predicted]
 
     def _log_probs(self, ids: Int[np.ndarray, " L"], lengths: Sequence[int]) -> Float[np.ndarray, " L"]:
         """Of each token after those before it in its sequence.
@@ -205,9 +205,9 @@ def _refuse_too_short(lengths: Sequence[int], order: int, marked: bool) -> None:
 
 def _uniform(size: int, marked: bool) -> Float[np.ndarray, " V"]:
     """The distribution that knows nothing of the text but its vocabulary."""
-    foretold = np.ones(size)
-    foretold[[START_ID] if marked else [START_ID, END_ID]] = 0
-    probs: Float[np.ndarray, " V"] = foretold / foretold.sum()
+    predicted = np.ones(size)
+    predicted[[START_ID] if marked else [START_ID, END_ID]] = 0
+    probs: Float[np.ndarray, " V"] = predicted / predicted.sum()
     return probs
 
 

@@ -1,4 +1,4 @@
-"""One spelling for transcripts: composed characters, single spaces, one case, no punctuation if so wished."""
+"""Normalises transcripts: composed characters, single spaces, one case, optionally no punctuation."""
 
 import unicodedata
 from typing import Literal

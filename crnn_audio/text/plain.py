@@ -4,7 +4,7 @@ import unicodedata
 
 
 def plain(text: str, *, lower_case: bool = False, ascii: bool = False) -> str:
-    """The text in lower case, or with only what ASCII has, if so wished; the same text again changes nothing.
+    """The text in lower case, or with ASCII characters alone; idempotent.
 
     For ASCII, letters lose their accents (é becomes e) and typographic quotation marks, dashes and dots become plain
     ones; what then still is not ASCII is left out.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from crnn_audio.text.counting import Counted
+from crnn_audio.text.ngram_counts import NGramCounts
 
 FALLBACK = (0.5, 1.0, 1.5)
 """Discounts where counts of counts give none, as in a small text: those of lmplz's --discount_fallback."""
@@ -24,7 +24,7 @@ class Smoothed:
     """Of the n-grams of one length, in their sorted order, in nats.
 
     Attributes:
-        keys: as in `Counted`.
+        keys: as in `NGramCounts`.
         log_probs: of the last token after the others.
         backoffs: added, where a token never followed this n-gram, to its log-probability after all but the n-gram's
             first token.
@@ -36,11 +36,11 @@ class Smoothed:
 
 
 def smooth(
-    counted: Sequence[Counted], uniform: Float[np.ndarray, " V"], discounts: Sequence[Discounts]
+    counted: Sequence[NGramCounts], uniform: Float[np.ndarray, " V"], discounts: Sequence[Discounts]
 ) -> list[Smoothed]:
     """Probabilities of all lengths, each with its discounts.
 
-    `uniform` is the distribution below that of single tokens; it is zero for what is never foretold.
+    `uniform` is the distribution below that of single tokens; it is zero for what cannot be predicted.
     """
     probs, log_probs, backoffs = uniform, [], []
     for length, (grams, discount) in enumerate(zip(counted, discounts, strict=True)):
@@ -48,7 +48,7 @@ def smooth(
         num_histories = len(counted[length - 1].keys) if length else 1
         freed, kept = _discounted(grams.counts, histories, num_histories, discount)
         probs = kept + freed[histories] * (probs[grams.suffixes] if length else uniform)
-        with np.errstate(divide="ignore"):  # what is never foretold
+        with np.errstate(divide="ignore"):  # what cannot be predicted
             log_probs.append(np.log(probs))
         backoffs.append(np.log(freed))
     backoffs = [*backoffs[1:], np.zeros(len(probs))]
@@ -58,13 +58,13 @@ def smooth(
 def _discounted(
     counts: Int[np.ndarray, " N"], histories: Int[np.ndarray, " N"], num_histories: int, discounts: Discounts
 ) -> tuple[Float[np.ndarray, " H"], Float[np.ndarray, " N"]]:
-    """The share of each history that discounts free, all of it where nothing followed; and each n-gram's share left."""
+    """The mass of each history that discounts free, all of it where nothing followed; and the rest of each n-gram."""
     taken = np.array([0.0, *discounts])[np.minimum(counts, 3)]
     totals = np.bincount(histories, weights=counts, minlength=num_histories)
     freed = np.bincount(histories, weights=taken, minlength=num_histories)
     followed = totals > 0
-    shares = np.divide(freed, totals, out=np.ones(num_histories), where=followed)
-    return shares, (counts - taken) / totals[histories]
+    fractions = np.divide(freed, totals, out=np.ones(num_histories), where=followed)
+    return fractions, (counts - taken) / totals[histories]
 
 
 def discounts(counts: Int[np.ndarray, " N"]) -> Discounts:
@@ -75,6 +75,6 @@ def discounts(counts: Int[np.ndarray, " N"]) -> Discounts:
     ones, twos, threes, fours = (int(number) for number in np.bincount(np.minimum(counts, 5), minlength=6)[1:5])
     if not (ones and twos and threes):
         return FALLBACK
-    share = ones / (ones + 2 * twos)
-    found = (1 - 2 * share * twos / ones, 2 - 3 * share * threes / twos, 3 - 4 * share * fours / threes)
+    fraction = ones / (ones + 2 * twos)
+    found = (1 - 2 * fraction * twos / ones, 2 - 3 * fraction * threes / twos, 3 - 4 * fraction * fours / threes)
     return found if min(found) > 0 else FALLBACK

@@ -1,15 +1,13 @@
 """The run directory of a training: created, or reopened if it holds the same recipe."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crnn_audio import files, runs
-from crnn_audio.batching.checks import Finding
+from crnn_audio import runs
 from crnn_audio.config import commands
 from crnn_audio.config import load as config
 from crnn_audio.config.differences import differences
@@ -57,23 +55,6 @@ def reopen(path: Path, recipe: Recipe) -> Run:
             "Choose another folder with --out, or give the recipe it was begun with."
         )
     return run
-
-
-def list_left_out(run: Run, findings: Sequence[Finding], total: int, report: Report) -> None:
-    """Reports how many training items are left out, and lists them in left_out.jsonl.
-
-    Raises:
-        RunError: the list cannot be written.
-    """
-    if not findings:
-        return
-    count = len({finding.cut_id for finding in findings})
-    report(f"Left out {count} of {total} training cuts (listed in {run.path / 'left_out.jsonl'}):")
-    for finding in findings[:5]:
-        report(f"  {finding}")
-    lines = [json.dumps({"cut": finding.cut_id, "problem": finding.problem}) + "\n" for finding in findings]
-    with runs.writing(run.path):
-        files.write_text(run.path / "left_out.jsonl", "".join(lines))
 
 
 def code_version() -> dict[str, Any]:

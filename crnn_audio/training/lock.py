@@ -1,4 +1,4 @@
-"""One training at a time in a run directory: the folder itself is locked, and whoever is killed lets go of it."""
+"""One training at a time in a run directory: the folder itself is locked, and a killed process releases it."""
 
 import os
 import sys
@@ -10,18 +10,18 @@ from pathlib import Path
 from crnn_audio import runs
 from crnn_audio.errors import RunError
 
-PATIENCE = 2.0
-"""Seconds to wait for what a killed process leaves behind: those that read ahead for it die a moment later."""
+TIMEOUT = 2.0
+"""Seconds to wait for the children of a killed process: those that read ahead for it end a moment later."""
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Holds a run directory, which is made for it; one that is left empty is removed again.
+def exclusive(path: Path) -> Iterator[None]:
+    """Locks a run directory, which is made first; one that is left empty is removed again.
 
     Raises:
         RunError: another process is training in it, or it cannot be made.
     """
-    if path.exists() and not path.is_dir():  # who makes the run will say so
+    if path.exists() and not path.is_dir():  # creating the run reports it
         yield
         return
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
@@ -40,7 +40,7 @@ def alone(path: Path) -> Iterator[None]:
 
 def _locked(path: Path) -> int:
     """The open and locked folder."""
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT
     while True:
         path.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDONLY)
@@ -53,7 +53,7 @@ def _locked(path: Path) -> int:
 
 
 def _lock(handle: int) -> bool:
-    """Whether the folder is ours now; where a system has no locks it always is."""
+    """Locks the folder, if no other process has; where a system has no locks it always succeeds."""
     if sys.platform == "win32":
         return True
     import fcntl
@@ -68,7 +68,7 @@ def _lock(handle: int) -> bool:
 
 
 def _unlock(handle: int) -> None:
-    """Lets go of it, for those too who were forked since and have it open."""
+    """Releases it, also in processes that were forked since and have it open."""
     if sys.platform != "win32":
         import fcntl
 

@@ -16,9 +16,8 @@ import torch.distributed as dist
 from torch import nn
 from torch.distributed.rendezvous import rendezvous
 
-from crnn_audio import hardware
 from crnn_audio.batching import plan
-from crnn_audio.errors import CrnnAudioError, RecipeError, RunError
+from crnn_audio.errors import CrnnAudioError, RunError
 
 T = TypeVar("T")
 CPU = torch.device("cpu")
@@ -98,24 +97,6 @@ class Ranks:
         for one, gradient, count in zip(parameters, summed, had.tolist(), strict=True):
             one.grad = gradient.view_as(one) if count else None
 
-    def device(self, name: str) -> torch.device:
-        """The device that a recipe asks for; of several GPUs each process takes its own.
-
-        Raises:
-            RecipeError: there is none, or there are fewer than processes.
-        """
-        chosen = hardware.device(name)
-        if chosen.type != "cuda" or self.count == 1:
-            return chosen
-        if ":" in name:
-            raise RecipeError(f"device: {name!r} is one GPU for {self.count} processes. Write device=cuda.")
-        if self.local_count > torch.cuda.device_count():
-            raise RecipeError(
-                f"device: {self.local_count} processes on this machine and {torch.cuda.device_count()} GPUs. Start a "
-                "process a GPU, or use device=cpu."
-            )
-        return torch.device("cuda", self.local_rank)
-
     def is_first_to_report(self) -> bool:
         """Whether no other process has reported why the run ends."""
         if self.store is None:
@@ -148,7 +129,7 @@ SINGLE = Ranks()
 
 
 @contextmanager
-def initialized(device: str) -> Iterator[Ranks]:
+def initialized() -> Iterator[Ranks]:
     """Connects the processes that torchrun has started; without torchrun there is a single one.
 
     When something goes wrong, one process reports it; the others end with an exit code alone.
@@ -160,7 +141,7 @@ def initialized(device: str) -> Iterator[Ranks]:
     store, _, _ = next(rendezvous("env://", rank, count, timeout=TIMEOUT))
     ranks = Ranks(rank, count, local_rank, local_count, store)
     try:
-        _connect(ranks, ranks.device(device))
+        _connect(ranks)
         yield ranks
     except Exception as error:
         if ranks.is_first_to_report():
@@ -169,9 +150,7 @@ def initialized(device: str) -> Iterator[Ranks]:
     dist.destroy_process_group()
 
 
-def _connect(ranks: Ranks, device: torch.device) -> None:
+def _connect(ranks: Ranks) -> None:
     """Gradients go from GPU to GPU, everything else through the CPU."""
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=ranks.store, rank=ranks.rank, world_size=ranks.count, timeout=TIMEOUT)

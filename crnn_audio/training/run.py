@@ -73,25 +73,29 @@ def train(
     """
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     path = Path(out)
-    with initialized(recipe.device) as ranks, lock.alone(path) if ranks.is_main else nullcontext():
+    with initialized() as ranks, lock.exclusive(path) if ranks.is_main else nullcontext():
         report = (report or _report) if ranks.is_main else _quiet
-        device = ranks.device(recipe.device)
         with ranks.main_first():
             run = directory.reopen(path, recipe) if runs.is_run(path) else None
             if run and run.finished:
                 report(f"{path}: this run was finished before; train into another --out to train again.")
                 return _finished(run, ranks)
-            precision, lack = hardware.precision(device, recipe.precision)
-            if lack:
-                report(lack)
-            asked = run.recipe["threads"] if run else recipe.threads
-            num_threads = hardware.threads(asked, ranks.local_count)
-            torch.set_num_threads(num_threads)
-            setup = set_up(recipe, Place(path, run, recipe_path, num_threads, device, precision, ranks, report))
+            own = hardware.choose(
+                recipe.device,
+                recipe.precision,
+                run.recipe["threads"] if run else recipe.threads,
+                local_rank=ranks.local_rank,
+                local_count=ranks.local_count,
+                count=ranks.count,
+            )
+            if own.lack:
+                report(own.lack)
+            torch.set_num_threads(own.threads)
+            setup = set_up(recipe, Place(path, run, recipe_path, own, ranks, report))
         ranks.agree(setup.feed.fingerprint, "training data")
-        setup.task.mixed = not ranks.any(precision == "float32")
+        setup.task.mixed = not ranks.any(own.precision == "float32")
         advice = "lower the size of a batch, raise data.accumulate or take a smaller model"
-        with enough_memory(advice), loader.deaths_told():
+        with enough_memory(advice), loader.report_worker_deaths():
             return _trained(setup, ranks, deadline, report)
 
 

@@ -4,13 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
-
 from crnn_audio import runs
 from crnn_audio.config.schema import Recipe
 from crnn_audio.console import ProgressBar
-from crnn_audio.errors import RunError
+from crnn_audio.hardware import Hardware
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems import Feed, Initial, ScoreOptions, Task
 from crnn_audio.problems.registry import PROBLEMS
@@ -28,9 +25,7 @@ class Place:
     path: Path
     run: Run | None
     recipe_path: str | None
-    num_threads: int
-    device: torch.device
-    precision: str
+    hardware: Hardware
     ranks: Ranks
     report: Report
 
@@ -59,16 +54,15 @@ def set_up(recipe: Recipe, place: Place) -> Setup:
         assets = restore(run).assets if run else problem.assets(recipe, data, initial, report)
         feed = problem.feed(recipe, data, assets, ranks.rank, ranks.count)
     if ranks.is_main:
-        run = run or directory.create(place.path, recipe, assets, place.num_threads, place.recipe_path, place.precision)
-        for remark in (*data.remarks, *feed.remarks):
+        run = run or directory.create(
+            place.path, recipe, assets, place.hardware.threads, place.recipe_path, place.hardware.precision
+        )
+        for remark in (*data.remarks, *feed.remarks, *run.list_left_out(feed.findings, len(data.items["train"]))):
             report(remark)
-        directory.list_left_out(run, feed.findings, len(data.items["train"]), report)
     run = run or runs.open_run(place.path)
     restored = restore(run)
-    task = restored.task(which=None)
-    if initial:
-        _load_initial(initial.run, task.model)
-    task.to(place.device)
+    task = restored.new_task(initial)
+    task.to(place.hardware.device)
     dev = data.items.get("dev") if "dev" in data.held_out else None
 
     def validate(epoch: int) -> Scores:
@@ -89,23 +83,3 @@ def _initial(recipe: Recipe) -> Initial | None:
     run.require(recipe.task.kind)
     restored = restore(run)
     return Initial(run, restored.recipe, restored.assets)
-
-
-def _load_initial(run: Run, model: nn.Module) -> None:
-    """Gives the model a run's weights; what belongs to new tokens stays as it was initialised.
-
-    Raises:
-        RunError: the weights do not fit.
-    """
-    trained = run.weights()
-    own = model.state_dict()
-    if trained.keys() != own.keys():
-        raise RunError(f"{run.path}: damaged (its weights are not those of its recipe). Restore it from a copy.")
-    with torch.no_grad():
-        for name, weight in own.items():
-            _corner(weight, trained[name]).copy_(trained[name])
-
-
-def _corner(weight: Tensor, trained: Tensor) -> Tensor:
-    """The part of a weight that the trained one covers: a view of its first rows and columns."""
-    return weight[tuple(slice(size) for size in trained.shape)]

@@ -98,19 +98,19 @@ def doctor(
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Plot durations by split as this PNG.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check data for errors and oddities.
+    """Check data: errors and warnings.
 
     Decodes every cut. Each finding names the cut, the reason and what to do; the exit code is 4 if something must be
     fixed before training or scoring. Overrides (KEY=VALUE) are for recipes.
     """
     from crnn_audio.console import ProgressBar
-    from crnn_audio.evaluation.doctor import check, draw_durations, lines
+    from crnn_audio.evaluation.doctor import check, lines, plot_durations
 
     with ProgressBar() as progress:
         diagnosis = check(target, overrides or (), root=root, progress=progress)
     print(json.dumps(diagnosis.as_json(), ensure_ascii=False) if as_json else "\n".join(lines(diagnosis)))
     if plot:
-        draw_durations(diagnosis, plot)
-        report(f"Durations are drawn in {plot}.")
+        plot_durations(diagnosis, plot)
+        report(f"Durations are plotted in {plot}.")
     if not diagnosis.usable:
         raise typer.Exit(DataError.exit_code)

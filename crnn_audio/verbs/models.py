@@ -70,10 +70,10 @@ def _distortion(noise: Path | None, snr: float, reverberation: Path | None, samp
 
     return Distortion(
         sample_rate,
-        noise_share=1.0 if noise else 0.0,
+        noise_probability=1.0 if noise else 0.0,
         snr_db=(snr, snr),
         noises=home.sounds(noise, sample_rate) if noise else (),
-        room_share=1.0 if reverberation else 0.0,
+        reverberation_probability=1.0 if reverberation else 0.0,
         responses=home.sounds(reverberation, sample_rate) if reverberation else (),
     )
 

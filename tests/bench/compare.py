@@ -5,10 +5,12 @@ Both trees run the same probes (`probes`), each in processes that import that tr
 """
 
 import argparse
+import base64
 import hashlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from tests.bench import probes, spellings
 
 ROOT = Path(__file__).resolve().parents[2]
 BASELINE = "c98d93a"
+FIGURES = probes.GOLDEN / "figures.json"
 Result = dict[str, Any]
 
 
@@ -29,8 +32,11 @@ def main() -> None:
     commit = git("rev-parse", chosen.baseline)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "crnn-audio-compare" / commit[:12]
     wanted = probes.names(chosen.only)
-    before = Baseline(cache, commit, chosen.fresh).results(wanted)
-    if chosen.baseline_only:
+    baseline = Baseline(cache, commit, chosen.fresh)
+    before = baseline.results(wanted)
+    if chosen.write_golden:
+        write_golden(baseline)
+    if chosen.baseline_only or chosen.write_golden:
         sys.exit()
     with tempfile.TemporaryDirectory(prefix="compare-") as folder:
         after = measured(ROOT, "WORKING", wanted, Path(folder), cache)
@@ -46,6 +52,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--tolerance", type=float, default=0.0, help="relative, of numbers (0: the same bits)")
     parser.add_argument("--baseline", default=BASELINE, help=f"the commit to compare with ({BASELINE})")
     parser.add_argument("--baseline-only", action="store_true", help="measure that commit alone")
+    parser.add_argument("--write-golden", action="store_true", help="write what the suite compares with")
     parser.add_argument("--fresh", action="store_true", help="measure that commit again")
     return parser.parse_args()
 
@@ -84,7 +91,7 @@ class Baseline:
             print(f"measuring {self.commit[:12]}: {' '.join(missing)}", flush=True)
             self.kept.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="compare-") as folder:
-                for result in measured(self._tree(), "BASELINE", missing, Path(folder), self.cache):
+                for result in measured(self.tree(), "BASELINE", missing, Path(folder), self.cache):
                     if "error" in result:
                         sys.exit(f"{self.commit[:12]} {result['probe']}: {result['error']}")
                     print(f"  {result['probe']:28} {result['seconds']:6.1f} s", flush=True)
@@ -96,7 +103,7 @@ class Baseline:
     def _path(self, name: str) -> Path:
         return self.kept / f"{name.replace('/', '-').replace(':', '-')}.json"
 
-    def _tree(self) -> Path:
+    def tree(self) -> Path:
         """The commit's files, without touching the repository's list of worktrees."""
         tree = self.cache / "tree"
         if not tree.exists():
@@ -109,19 +116,28 @@ class Baseline:
         return tree
 
 
-def measured(tree: Path, spelling: str, wanted: Sequence[str], folder: Path, cache: Path) -> Iterator[Result]:
+def measured(
+    tree: Path,
+    spelling: str,
+    wanted: Sequence[str],
+    folder: Path,
+    cache: Path | None = None,
+    *,
+    small: bool = False,
+    start: Sequence[str] = (sys.executable, "-P", probes.__file__),
+) -> Iterator[Result]:
     """Results of probes in a tree, as they come.
 
     The child works in `folder`, which has the tree's recipes and made corpora; those that another package is read for
-    are kept in `cache`.
+    are kept in `cache`. `start` is how it is started.
     """
     (folder / "data").mkdir()
     (folder / "recipes").symlink_to(tree / "recipes")
     (folder / "data" / "tiny").symlink_to(tree / "data" / "tiny")
     for corpus in probes.CORPORA:
-        if (cache / "data" / corpus).is_dir():
+        if cache and (cache / "data" / corpus).is_dir():
             (folder / "data" / corpus).symlink_to(cache / "data" / corpus)
-    command = [sys.executable, "-X", "faulthandler", "-P", Path(probes.__file__), spelling, folder, *wanted]
+    command = [*start, spelling, folder, *wanted, *(["--small"] if small else [])]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     log = folder / "stderr"
     with (
@@ -136,11 +152,42 @@ def measured(tree: Path, spelling: str, wanted: Sequence[str], folder: Path, cac
             yield result
     if child.returncode:
         sys.exit(f"the probes of {tree} ended with {child.returncode}:\n{log.read_text()[-3000:]}")
+    if cache and spelling == "BASELINE":
+        keep_corpora(folder / "data", cache / "data")
+
+
+def keep_corpora(made: Path, kept: Path) -> None:
+    """Keeps those that were read for the first time."""
     for corpus in probes.CORPORA:
-        made, kept = folder / "data" / corpus, cache / "data" / corpus
-        if made.is_dir() and not made.is_symlink() and spelling == "BASELINE" and not kept.exists():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["cp", "-r", made, kept], check=True)
+        if (made / corpus).is_dir() and not (kept / corpus).exists():
+            shutil.copytree(made / corpus, kept / corpus)
+
+
+# ------------------------------------------------------------------------------------------------ for the suite
+
+
+def write_golden(baseline: Baseline) -> None:
+    """Writes pieces, then what small probes give for the earlier commit, which is less than all and quick to check."""
+    shutil.rmtree(probes.GOLDEN / "pieces", ignore_errors=True)
+    for name, result in baseline.results([f"music:{model}" for model in probes.MUSIC]).items():
+        folder = probes.GOLDEN / "pieces" / name.partition(":")[2]
+        folder.mkdir(parents=True)
+        pieces = [base64.b64decode(value) for where, value in result["values"].items() if where.endswith("midi")]
+        for number, piece in enumerate(pieces, 1):
+            (folder / f"{number}.mid").write_bytes(piece)
+    wanted = probes.names(small=True)
+    with tempfile.TemporaryDirectory(prefix="compare-") as folder:
+        found = list(measured(baseline.tree(), "BASELINE", wanted, Path(folder), small=True))
+    if failed := [result for result in found if "error" in result]:
+        sys.exit(f"{failed[0]['probe']}: {failed[0]['error']}")
+    values = {result["probe"]: {where: _rounded(one) for where, one in result["values"].items()} for result in found}
+    FIGURES.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    for result in found:
+        print(f"  {result['probe']:28} {result['seconds']:6.1f} s, {result['cpu']:.1f} s computing")
+
+
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.9g}") if isinstance(value, float) else value
 
 
 # ------------------------------------------------------------------------------------------------ comparing

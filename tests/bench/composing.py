@@ -19,7 +19,7 @@ from crnn_audio.inference.music import encoding
 from crnn_audio.problems import load_recipe, music
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.score import Score
-from crnn_audio.tasks.composing import Request, compose
+from crnn_audio.tasks.music_generation import Request, generate
 from crnn_audio.tasks.prediction import Prediction
 
 RECIPE = "chorales/lstm"
@@ -56,7 +56,7 @@ def written(task: Prediction, about: Score, count: int, bars: int) -> np.ndarray
     width = len(encoding.REPRESENTATIONS["chorale"].COLUMNS)
     nothing = np.zeros((0, width), dtype=np.int64)
     requests = [Request(about, (1, 1), seed, nothing, None, 4.0 * bars, 10_000) for seed in range(count)]
-    return compose(task, encoding.REPRESENTATIONS["chorale"], requests, Sampling())[0].rows
+    return generate(task, encoding.REPRESENTATIONS["chorale"], requests, Sampling())[0].rows
 
 
 def timed(work: Callable[[], object]) -> float:

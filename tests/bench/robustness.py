@@ -17,10 +17,10 @@ from crnn_audio.problems.restore import load
 def conditions(noise: str, rooms: str, ratios: Sequence[float], rate: int) -> Iterator[tuple[str, Distortion | None]]:
     """What is done to the sound, by the name of a row."""
     noises, responses = home.sounds(noise, rate), home.sounds(rooms, rate)
-    in_room = {"room_share": 1.0, "responses": responses}
+    in_room = {"reverberation_probability": 1.0, "responses": responses}
 
     def noisy(ratio: float) -> dict:
-        return {"noise_share": 1.0, "snr_db": (ratio, ratio), "noises": noises}
+        return {"noise_probability": 1.0, "snr_db": (ratio, ratio), "noises": noises}
 
     yield "as it is", None
     for ratio in ratios:

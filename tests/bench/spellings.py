@@ -32,6 +32,8 @@ class Spelling:
     # recipes: overrides, and recipes that lie elsewhere than in the commit compared with ("jsb/lstm": "new/name")
     one_thread: str = "threads=1"
     on_cpu: str = "device=cpu"
+    corpus: str = "data.corpus"
+    root: str = "data.root"
     epochs: str = "optim.max_epochs"
     evaluation_epochs: str = "train.eval_epochs"
     recipes: dict[str, str] = field(default_factory=dict)
@@ -82,3 +84,4 @@ class Spelling:
 BASELINE = Spelling()
 
 WORKING = replace(BASELINE, shown={**BASELINE.shown, "past": "context"})
+"""Of options too: `replace(BASELINE, keep="--hold")`."""

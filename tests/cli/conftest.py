@@ -4,7 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,10 +94,16 @@ def cli(workshop: Path) -> Program:
 
 @pytest.fixture(scope="session")
 def start(workshop: Path) -> Callable[..., subprocess.Popen[str]]:
-    """The program left running, started as a person does, in a process group of its own as a terminal makes one."""
+    """The program left running, in a process group of its own as a terminal makes one.
 
-    def begin(*arguments: object, cwd: Path = workshop, **options: object) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "crnn_audio", *map(str, arguments)]
+    `python` is what starts it: by default the interpreter, as a person does, which is the point where signals, limits
+    and rights are.
+    """
+
+    def begin(
+        *arguments: object, cwd: Path = workshop, python: Sequence[str] = (sys.executable,), **options: object
+    ) -> subprocess.Popen[str]:
+        command = [*python, "-m", "crnn_audio", *map(str, arguments)]
         defaults = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, cwd=cwd, env=environment(), start_new_session=True, **{**defaults, **options})
 

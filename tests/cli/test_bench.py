@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio import runs
+from tests import warm
 from tests.bench import __main__ as bench
 from tests.bench import streaming, training, transcription
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def program(*arguments: object, exit_code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench", *map(str, arguments)],
+        [*warm.python(), "-m", "tests.bench", *map(str, arguments)],
         cwd=ROOT,
         env=os.environ,
         capture_output=True,

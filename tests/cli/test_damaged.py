@@ -41,10 +41,10 @@ def test_what_is_there_is_transcribed_and_the_loss_said(cli, cut: dict[str, Path
         assert list(item) == ["path", "seconds", "text", "confidence", "words"]
         assert item["text"]
         assert 0.4 * seconds < item["seconds"] < 0.7 * seconds
-        promised = "breaks off after" if name == "OGG" else f"of the {seconds:.2f} s that its header promises"
+        expected = "breaks off after" if name == "OGG" else f"of the {seconds:.2f} s that its header states"
         assert line.startswith(f"{cut[name]}: {'damaged FLAC audio' if name == 'FLAC' else 'cut short'}")
         assert f"{item['seconds']:.2f} s" in line
-        assert promised in line
+        assert expected in line
     one = cli("transcribe", "run", "-", "--format", "json", stdin=cut["WAV"].read_bytes())
     assert json.loads(one.stdout)[0]["text"] == items[0]["text"]
     assert one.stderr.startswith("standard input: cut short: ")

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from crnn_audio import hardware
 from crnn_audio.batching import manifests
-from crnn_audio.inference import tables
+from crnn_audio.evaluation import tables
 
 FIELDS = ["run", "split", "wer", "cer", "words", "substitutions", "deletions", "insertions", "interval"]
 ROW = (

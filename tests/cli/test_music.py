@@ -61,7 +61,7 @@ def test_prepare_reads_and_counts_the_pieces(tree: Path, here: Here) -> None:
     assert done.stderr == "chorales lies in data/chorales.\n"
     here("prepare", "chorales", "--root", "nowhere", exit_code=4)
     done = here("doctor", "recipes/chorales/small.yaml", exit_code=3)
-    assert "can say nothing of scores and piano rolls" in done.stderr
+    assert "doctor checks recordings of speech alone. For scores, piano rolls" in done.stderr
     assert "`crnn-audio prepare chorales`" in done.stderr
 
 

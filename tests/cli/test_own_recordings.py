@@ -39,7 +39,7 @@ def test_from_a_folder_to_a_model_by_the_commands_that_are_printed(cli, mine: Pa
     look, learn = (shlex.split(line) for line in done.stderr.splitlines()[-2:])
     assert look == ["crnn-audio", "doctor", "data/own/my recordings"]
     found = cli(*look[1:], cwd=tmp_path)
-    assert found.stdout.splitlines()[-1].startswith("data/own/my recordings: usable (0 to be mended, ")
+    assert found.stdout.splitlines()[-1].startswith("data/own/my recordings: usable (0 errors, ")
     assert learn[:4] == ["crnn-audio", "train", "an4/bilstm", "data.corpus=manifests"]
     cli(*learn[1:], *QUICK, cwd=tmp_path)
     assert (tmp_path / learn[-1] / "best.safetensors").exists()
@@ -63,7 +63,7 @@ def test_problems_are_exit_code_4_and_may_be_left_out(cli, mine: Path, tmp_path:
         f"{mine}: 2 problems",
         f"  {mine}/dev-0001.flac: no text. Write what is said in it into dev-0001.txt beside it.",
         f"  {mine}/train-0002.flac: {mine}/train-0002.flac: empty (0 bytes).",
-        "Mend them, or add --leave-out to go on without what they name. Nothing was written.",
+        "Correct them, or add --leave-out to go on without what they name. Nothing was written.",
     ]
     assert not (tmp_path / "data" / "own").exists()
     done = cli("prepare", "folder", mine, "--leave-out", cwd=tmp_path)
@@ -85,7 +85,7 @@ def test_doctor_of_a_recipe_as_json_with_a_picture(cli, workshop: Path, tiny: Pa
     assert diagnosis["usable"] is True
     assert [split["cuts"] for split in diagnosis["splits"]] == [16, 4, 4]
     assert (tmp_path / "seconds.png").read_bytes().startswith(b"\x89PNG")
-    assert done.stderr.endswith("Durations are drawn in seconds.png.\n")
+    assert done.stderr.endswith("Durations are plotted in seconds.png.\n")
 
 
 def test_doctor_ends_with_4_where_something_must_be_mended(cli, tiny: Path, tmp_path: Path) -> None:
@@ -100,8 +100,8 @@ def test_doctor_ends_with_4_where_something_must_be_mended(cli, tiny: Path, tmp_
     )
     manifests.save([*others, moved], tmp_path / "corpus/test.jsonl")
     done = cli("doctor", "corpus", cwd=tmp_path, exit_code=4)
-    assert "To be mended:" in done.stdout
+    assert "Errors:" in done.stdout
     assert "  dev, cut 'dev-0002': corpus/dev/dev-0002.flac: no such file" in done.stdout
     assert "  test, cut 'test-0001': the same audio as cut 'train-0003' of train. Keep one of them." in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("corpus: not usable as it is (2 to be mended, ")
+    assert done.stdout.splitlines()[-1].startswith("corpus: not usable as it is (2 errors, ")
     assert "no such recipe" in cli("doctor", "nowhere", cwd=tmp_path, exit_code=3).stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scipy.io import savemat
 
-from crnn_audio.inference import tables
+from crnn_audio.evaluation import tables
 from tests import rolls
 from tests.cli.conftest import Here, program
 from tests.rolls import cells, tune
@@ -176,7 +176,7 @@ def test_a_truncated_and_a_missing_file_too(tree: Path, here: Here) -> None:
         (
             ("doctor", "recipes/jsb/small.yaml"),
             3,
-            "small.yaml: trains on piano_rolls/jsb; doctor listens to",
+            "small.yaml: trains on piano_rolls/jsb; doctor checks",
         ),
         (("doctor", "piano_rolls"), 3, "`crnn-audio prepare piano_rolls` reads every piece and names what"),
     ],

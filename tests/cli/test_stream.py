@@ -17,6 +17,7 @@ import pytest
 import soundfile
 
 import crnn_audio as ca
+from tests import warm
 from tests.cli.conftest import environment
 
 RATE, PAUSE = 16000, 2.0
@@ -81,7 +82,7 @@ def test_events_of_a_wav_stream_on_standard_input(cli, live: Path, talk: Path, s
 
 def test_text_comes_while_samples_without_a_header_go_on(start, live: Path, talk: Path, said) -> None:
     content = soundfile.read(talk, dtype="int16")[0].tobytes()
-    process = start("stream", live, "-", "--rate", "16000", stdin=subprocess.PIPE, text=False)
+    process = start("stream", live, "-", "--rate", "16000", stdin=subprocess.PIPE, text=False, python=warm.python())
     until = 2 * round((said[0].seconds + 1) * RATE)
     process.stdin.write(content[:until])
     process.stdin.flush()
@@ -103,9 +104,9 @@ class Terminal:
         self.master, self.slave = pty.openpty()
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
 
-    def start(self, *arguments: object) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: object, python: Sequence[str] = (sys.executable,)) -> subprocess.Popen[bytes]:
         env = {name: value for name, value in environment().items() if name not in ("COLUMNS", "LINES")}
-        command = [sys.executable, "-m", "crnn_audio", *map(str, arguments)]
+        command = [*python, "-m", "crnn_audio", *map(str, arguments)]
         process = subprocess.Popen(
             command, env=env, stdin=subprocess.PIPE, stdout=self.slave, stderr=subprocess.PIPE, start_new_session=True
         )
@@ -149,7 +150,7 @@ class Terminal:
 
 def test_growing_text_leaves_the_finished_lines_alone_on_a_terminal(live: Path, talk: Path, said) -> None:
     terminal = Terminal(columns=8)
-    process = terminal.start("stream", live, talk)
+    process = terminal.start("stream", live, talk, python=warm.python())
     written = terminal.read()
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, b"")

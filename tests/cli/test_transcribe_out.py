@@ -21,6 +21,7 @@ import webvtt
 from praatio import textgrid
 
 from crnn_audio import cli
+from tests import warm
 from tests.cli.conftest import environment
 
 FORMATS = ["text", "json", "jsonl", "srt", "vtt", "tsv", "ctm", "textgrid"]
@@ -199,7 +200,7 @@ def test_a_full_disk(start, call, rec: Path, tmp_path: Path) -> None:
 
 def test_a_full_disk_behind_standard_output(start, rec: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        process = start("transcribe", "run", rec, stdout=full)
+        process = start("transcribe", "run", rec, stdout=full, python=warm.python())
         _, told = ended(process, exit_code=4)
     assert told == ["standard output cannot be written (No space left on device)."]
 
@@ -269,7 +270,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_call_does_the_rest(start, call, 
 
 def test_a_bar_on_a_terminal_and_results_in_the_pipe(workshop: Path, rec: Path) -> None:
     outside, inside = pty.openpty()
-    command = [sys.executable, "-m", "crnn_audio", "transcribe", "run", str(rec)]
+    command = [*warm.python(), "-m", "crnn_audio", "transcribe", "run", str(rec)]
     surroundings = {**environment(), "TERM": "xterm"}
     process = subprocess.Popen(
         command, cwd=workshop, env=surroundings, stdout=subprocess.PIPE, stderr=inside, text=True

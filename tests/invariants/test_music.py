@@ -1,6 +1,7 @@
 """Rows of tokens: padding, causality, chunks, and what is drawn row by row is what one pass over the piece says."""
 
 from collections import Counter
+from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -14,8 +15,9 @@ from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.symbolic import chorales, events, quartet
 from crnn_audio.symbolic.representation import told_of_all
 from crnn_audio.symbolic.score import Key, Score, TimeSignature
-from crnn_audio.tasks.composing import Drawn, Request, compose, scored
+from crnn_audio.tasks.music_generation import GeneratedRows, Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
+from crnn_audio.types import SequenceBatch
 from tests import events as made
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
@@ -30,8 +32,13 @@ def whole(pieces: list[EncodedPiece], drawn: np.ndarray | None = None, *, ahead:
     return batches.batch([(piece, every) for piece in pieces], spans, reads_ahead=ahead)
 
 
+def all_nats(task: Prediction, batch: SequenceBatch) -> list[np.ndarray]:
+    """Of fixed columns too."""
+    return token_nats(task, replace(batch, weights=(batch.targets > 0).float()))
+
+
 def nats(task: Prediction, pieces: list[EncodedPiece], *, ahead: bool = False) -> list[np.ndarray]:
-    return scored(task, whole(pieces, ahead=ahead))
+    return token_nats(task, whole(pieces, ahead=ahead))
 
 
 # ----------------------------------------------------------------------------------------- padding, causality
@@ -79,9 +86,9 @@ def test_a_given_voice_is_heard_ahead_and_has_no_loss() -> None:
     changed = one.rows.copy()
     changed[20, 1] = changed[20, 1] % chorales.VOCABULARY[1] + 1
     other = EncodedPiece(one.id, changed, one.context, one.condition)
-    before, after = (scored(task, whole([piece], drawn, ahead=True))[0] for piece in (one, other))
+    before, after = (all_nats(task, whole([piece], drawn, ahead=True))[0] for piece in (one, other))
     assert (before[:20] != after[:20]).all(), "rows before it hear it"
-    assert (scored(task, whole([one], drawn, ahead=True))[0][:, ~drawn] == 0).all()
+    assert (token_nats(task, whole([one], drawn, ahead=True))[0][:, ~drawn] == 0).all()
     batch = whole([one], drawn, ahead=True)
     loss, carry = task.advance(batch, None)
     assert carry is None
@@ -118,14 +125,14 @@ def asked(kind: ModuleType, seed: int, **changes) -> Request:
         "condition": (1, 2),
         "seed": seed,
         "primer": np.zeros((0, width), dtype=np.int64),
-        "kept": None,
+        "fixed": None,
         "quarters": None,
         "max_rows": 30,
     }
     return Request(**(options | changes))
 
 
-def as_piece(kind: ModuleType, drawn: Drawn, condition: tuple[int, ...] = (1, 2)) -> EncodedPiece:
+def as_piece(kind: ModuleType, drawn: GeneratedRows, condition: tuple[int, ...] = (1, 2)) -> EncodedPiece:
     return EncodedPiece("", drawn.rows, kind.told(drawn.rows, made.ABOUT), np.array(condition))
 
 
@@ -134,7 +141,7 @@ def as_piece(kind: ModuleType, drawn: Drawn, condition: tuple[int, ...] = (1, 2)
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0.0), Sampling(top_k=3)])
 def test_row_by_row_with_carry_equals_one_pass(kind: ModuleType, cell: str, sampling: Sampling) -> None:
     task = made.task(kind, cell=cell)
-    (drawn,) = compose(task, kind, [asked(kind, 3)], sampling)
+    (drawn,) = generate(task, kind, [asked(kind, 3)], sampling)
     np.testing.assert_allclose(drawn.nats, nats(task, [as_piece(kind, drawn)])[0], **CLOSE)
 
 
@@ -143,9 +150,9 @@ def test_row_by_row_with_carry_equals_one_pass(kind: ModuleType, cell: str, samp
 def test_a_seed_writes_the_same_piece_alone_and_beside_others(kind: ModuleType, ahead: bool) -> None:
     task = made.task(kind, ahead=ahead)
     seeds = [3, 9, 4, 100]
-    together = compose(task, kind, [asked(kind, seed) for seed in seeds], Sampling())
+    together = generate(task, kind, [asked(kind, seed) for seed in seeds], Sampling())
     for seed, found in zip(seeds, together, strict=True):
-        (alone,) = compose(task, kind, [asked(kind, seed)], Sampling())
+        (alone,) = generate(task, kind, [asked(kind, seed)], Sampling())
         assert np.array_equal(alone.rows, found.rows)
         np.testing.assert_allclose(alone.nats, found.nats, **CLOSE)
     assert len({one.rows.tobytes() for one in together}) == len(seeds), "seeds differ"
@@ -182,7 +189,7 @@ def test_pieces_are_told_the_same_one_by_one_and_all_at_once(kind: ModuleType) -
 @each_kind
 def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> None:
     task = made.task(kind)
-    (drawn,) = compose(task, kind, [asked(kind, 3)], Sampling(temperature=0.0))
+    (drawn,) = generate(task, kind, [asked(kind, 3)], Sampling(temperature=0.0))
     place = kind.Places.first([made.ABOUT])
     batch = whole([as_piece(kind, drawn)])
     with torch.inference_mode():
@@ -200,7 +207,7 @@ def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> 
 @each_kind
 def test_every_token_is_allowed_and_the_piece_can_be_read_back(kind: ModuleType) -> None:
     task = made.task(kind)
-    for drawn in compose(task, kind, [asked(kind, seed, max_rows=60) for seed in range(6)], Sampling()):
+    for drawn in generate(task, kind, [asked(kind, seed, max_rows=60) for seed in range(6)], Sampling()):
         place = kind.Places.first([made.ABOUT])
         for row in drawn.rows.tolist():
             for column in range(len(row)):
@@ -212,7 +219,7 @@ def test_every_token_is_allowed_and_the_piece_can_be_read_back(kind: ModuleType)
 @each_kind
 def test_a_primer_begins_the_piece_and_is_paid_for(kind: ModuleType) -> None:
     task, primer = made.task(kind), made.piece(kind, 5).rows[:9]
-    (drawn,) = compose(task, kind, [asked(kind, 3, primer=primer)], Sampling())
+    (drawn,) = generate(task, kind, [asked(kind, 3, primer=primer)], Sampling())
     assert np.array_equal(drawn.rows[:9], primer)
     assert len(drawn.rows) > 9 or drawn.ended
     np.testing.assert_allclose(drawn.nats, nats(task, [as_piece(kind, drawn)])[0], **CLOSE)
@@ -221,7 +228,7 @@ def test_a_primer_begins_the_piece_and_is_paid_for(kind: ModuleType) -> None:
 @each_kind
 def test_a_length_in_quarters_is_kept_to(kind: ModuleType) -> None:
     task = made.task(kind)
-    for drawn in compose(task, kind, [asked(kind, seed, quarters=8.0, max_rows=400) for seed in range(5)], Sampling()):
+    for drawn in generate(task, kind, [asked(kind, seed, quarters=8.0, max_rows=400) for seed in range(5)], Sampling()):
         assert drawn.ended
         place = kind.Places.first([made.ABOUT])
         for row in drawn.rows.tolist():
@@ -234,7 +241,7 @@ def test_a_length_in_quarters_is_kept_to(kind: ModuleType) -> None:
 def test_a_piece_that_closes_ends_on_the_tonics_chord_once_it_is_long_enough(kind: ModuleType) -> None:
     requests = [asked(kind, seed, quarters=8.0, max_rows=400, closing=True) for seed in range(8)]
     ended = 0
-    for drawn in compose(made.task(kind), kind, requests, Sampling()):
+    for drawn in generate(made.task(kind), kind, requests, Sampling()):
         place = kind.Places.first([made.ABOUT])
         for time, row in enumerate(drawn.rows):
             closes = place.closes[0] and place.quarters[0] >= 8 and made.allowed(place, ())[kind.END]
@@ -248,7 +255,7 @@ def test_a_kept_voice_is_kept_and_heard_ahead() -> None:
     task, one = made.task(chorales, ahead=True), made.piece(chorales, 5)
     kept = np.zeros_like(one.rows)
     kept[:, 1] = one.rows[:, 1]
-    found = compose(task, chorales, [asked(chorales, seed, kept=kept, max_rows=200) for seed in (3, 4)], Sampling())
+    found = generate(task, chorales, [asked(chorales, seed, fixed=kept, max_rows=200) for seed in (3, 4)], Sampling())
     drawn_columns = np.array([True, False, True, True, True])
     for drawn in found:
         assert drawn.ended
@@ -265,11 +272,11 @@ def test_a_piece_with_a_kept_voice_is_the_same_beside_a_longer_one_and_one_witho
         rows = made.piece(chorales, seed, bars).rows
         kept = np.zeros_like(rows)
         kept[:, 1] = rows[:, 1]
-        requests.append(asked(chorales, seed, kept=kept, max_rows=200))
+        requests.append(asked(chorales, seed, fixed=kept, max_rows=200))
     requests.append(asked(chorales, 8))
-    together = compose(task, chorales, requests, Sampling())
+    together = generate(task, chorales, requests, Sampling())
     for request, found in zip(requests, together, strict=True):
-        (alone,) = compose(task, chorales, [request], Sampling())
+        (alone,) = generate(task, chorales, [request], Sampling())
         assert np.array_equal(alone.rows, found.rows)
 
 

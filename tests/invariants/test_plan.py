@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crnn_audio.batching.loader import SpeechFeed
-from crnn_audio.batching.plan import Batch, padding_share, part, plan_epoch
+from crnn_audio.batching.plan import Batch, part, plan_epoch
 from crnn_audio.problems import recognition
 from crnn_audio.types import SpeechBatch
 from tests import trainings
@@ -90,10 +90,10 @@ def test_speeds_are_drawn_evenly_and_anew_each_epoch() -> None:
 @pytest.mark.parametrize(("budget", "bound"), [(25.0, 0.08), (60.0, 0.08), (300.0, 0.16)])
 def test_little_is_padded_where_durations_are_like_those_of_speech(budget, bound) -> None:
     durations = np.random.default_rng(0).lognormal(1.0, 0.6, 1000).clip(0.4, 15).tolist()  # median 2.7 s, as in AN4
-    shares = [padding_share(planned(durations, budget=budget, epoch=epoch)) for epoch in range(4)]
+    shares = [padding_ratio(planned(durations, budget=budget, epoch=epoch)) for epoch in range(4)]
     assert max(shares) < bound, shares
     one_batch = [tuple(cut for batch in planned(durations) for cut in batch)]
-    assert padding_share(one_batch) > 0.5  # the measure can be bad
+    assert padding_ratio(one_batch) > 0.5  # the measure can be bad
 
 
 def test_batches_are_filled_to_their_budget() -> None:

@@ -95,7 +95,7 @@ def test_several_take_the_steps_of_one(root, tmp_path, way, count) -> None:
     recipe = trainings.small(root, changes | WAYS[way])
 
     def work(rank: int) -> None:
-        with initialized("cpu") as ranks:
+        with initialized() as ranks:
             assert (ranks.rank, ranks.count) == (rank, count)
             weights, figures = exactly(recipe, ranks)
         save_file(weights, f"weights-{rank}.safetensors")

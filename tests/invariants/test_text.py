@@ -14,7 +14,7 @@ from crnn_audio.batching.text import Segments, Windows, running
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.problems.restore import load
 from crnn_audio.tasks.prediction import Prediction
-from crnn_audio.tasks.writing import UNKNOWN_ID, begun, costs, drawn
+from crnn_audio.tasks.text_generation import UNKNOWN_ID, generate, next_log_probs, token_nats
 from crnn_audio.training import display
 from crnn_audio.types import SequenceBatch
 from tests import texts as made
@@ -57,15 +57,15 @@ def fed(chunk: int, rows: int = 3, accumulate: int = 1, window: int = 0) -> Sequ
 @each
 def test_a_running_text_costs_what_each_token_does_by_itself(cell: str, options: dict) -> None:
     task = made.task(cell=cell, **options)
-    np.testing.assert_allclose(costs(task, running(TOKENS, task.context_length)), by_hand(task, TOKENS), **CLOSE)
+    np.testing.assert_allclose(token_nats(task, running(TOKENS, task.context_length)), by_hand(task, TOKENS), **CLOSE)
 
 
 @each_cell
 def test_long_texts_are_scored_in_chunks_that_make_no_difference(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     task = made.task(cell=cell)
-    whole = costs(task, running(TOKENS, 0))
+    whole = token_nats(task, running(TOKENS, 0))
     monkeypatch.setattr("crnn_audio.batching.text.CHUNK", 7)
-    np.testing.assert_allclose(costs(task, running(TOKENS, 0)), whole, **CLOSE)
+    np.testing.assert_allclose(token_nats(task, running(TOKENS, 0)), whole, **CLOSE)
 
 
 @each
@@ -93,7 +93,7 @@ def test_a_token_is_predicted_from_those_before_it_alone(cell: str) -> None:
     task, at = made.task(cell=cell), 15
     other = TOKENS.copy()
     other[at] = other[at] % 7 + 2
-    before, after = costs(task, running(TOKENS, 0)), costs(task, running(other, 0))
+    before, after = token_nats(task, running(TOKENS, 0)), token_nats(task, running(other, 0))
     assert (before[:at] == after[:at]).all()
     assert before[at] != after[at]
     assert before[at + 1] != after[at + 1]
@@ -167,7 +167,7 @@ def test_the_gradient_stops_at_the_border_of_a_chunk() -> None:
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0.0), Sampling(top_k=3)])
 def test_token_by_token_with_carry_equals_one_pass(cell: str, options: dict, sampling: Sampling) -> None:
     task, primer = made.task(cell=cell, **options), [3, 4, 5]
-    steps = list(itertools.islice(drawn(task, primer, [7], sampling), 12))
+    steps = list(itertools.islice(generate(task, primer, [7], sampling), 12))
     text = np.array([*primer, *(int(token) for (token,), _ in steps)])
     costly = by_hand(task, text)[3:]
     np.testing.assert_allclose([float(nats) for _, (nats,) in steps], costly, **CLOSE)
@@ -176,9 +176,9 @@ def test_token_by_token_with_carry_equals_one_pass(cell: str, options: dict, sam
 @each_model
 def test_a_seed_writes_the_same_alone_and_beside_others(options: dict) -> None:
     task, seeds = made.task(**options), [3, 9, 4, 100]
-    together = [token for token, _ in itertools.islice(drawn(task, [3, 4], seeds, Sampling()), 30)]
+    together = [token for token, _ in itertools.islice(generate(task, [3, 4], seeds, Sampling()), 30)]
     for row, seed in enumerate(seeds):
-        alone = [token for (token,), _ in itertools.islice(drawn(task, [3, 4], [seed], Sampling()), 30)]
+        alone = [token for (token,), _ in itertools.islice(generate(task, [3, 4], [seed], Sampling()), 30)]
         assert [int(one[row]) for one in together] == [int(one) for one in alone]
     assert len({tuple(int(one[row]) for one in together) for row in range(4)}) == 4, "seeds differ"
 
@@ -187,8 +187,8 @@ def test_a_seed_writes_the_same_alone_and_beside_others(options: dict) -> None:
 def test_temperature_0_takes_the_likeliest_that_is_known(options: dict) -> None:
     task = made.task(**options)
     text = [3]
-    for (token,), _ in itertools.islice(drawn(task, text, [1], Sampling(temperature=0.0)), 15):
-        log_probs = begun(task, text)[0][0].copy()
+    for (token,), _ in itertools.islice(generate(task, text, [1], Sampling(temperature=0.0)), 15):
+        log_probs = next_log_probs(task, text)[0][0].copy()
         log_probs[UNKNOWN_ID - 1] = -math.inf
         assert int(token) == int(log_probs.argmax()) + 1
         text = [*text, int(token)]
@@ -198,7 +198,7 @@ def test_the_unknown_token_is_never_written() -> None:
     task = made.task()
     with torch.no_grad():
         task.model.head.linear.bias[UNKNOWN_ID - 1] = 50
-    assert all(int(token) != UNKNOWN_ID for (token,), _ in itertools.islice(drawn(task, [], [1], Sampling()), 50))
+    assert all(int(token) != UNKNOWN_ID for (token,), _ in itertools.islice(generate(task, [], [1], Sampling()), 50))
 
 
 # ----------------------------------------------------------------------------------------- runs

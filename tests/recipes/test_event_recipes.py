@@ -75,8 +75,8 @@ def test_made_small_it_learns_a_few_pieces_by_heart(path: Path, tmp_path: Path) 
         "optim.lr=2e-2",
         "optim.weight_decay=0",
         "optim.ema=0",
-        "optim.max_epochs=120",
-        "train={eval_epochs: 120}",
+        "optim.max_epochs=50",
+        "train={eval_epochs: 50}",
     )
     course = losses(train(recipe, tmp_path / "run", report=lambda line: None).path)
     assert course[0] > 2

@@ -74,8 +74,8 @@ def test_made_small_it_learns_four_sentences_by_heart(path: Path, tmp_path: Path
         "optim.lr=" + ("3e-3" if window else "1e-2"),
         "optim.weight_decay=0",
         "optim.ema=0",
-        "optim.max_epochs=30",
-        "train={eval_epochs: 30}",
+        "optim.max_epochs=15",
+        "train={eval_epochs: 15}",
     ]
     trained = train(changed(path, tmp_path / "text.txt", *overrides), tmp_path / "run", report=lambda line: None)
     course = losses(trained.path)

@@ -159,13 +159,13 @@ def test_a_text_is_read_without_its_mark_and_unpacked(tmp_path) -> None:
     assert files.read_text(tmp_path / "a.txt", DataError) == "a\r\né\n"
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b"{}\n"))
     assert files.read_text(tmp_path / "a.jsonl.gz", DataError) == "{}\n"
-    with pytest.raises(DataError, match=r"a\.txt, line 1: not ASCII \(byte 0 is 0xef\)\. Fetch it anew\."):
-        files.read_text(tmp_path / "a.txt", DataError, advice="Fetch it anew.", encoding="ascii")
+    with pytest.raises(DataError, match=r"a\.txt, line 1: not ASCII \(byte 0 is 0xef\)\. Fetch it again\."):
+        files.read_text(tmp_path / "a.txt", DataError, advice="Fetch it again.", encoding="ascii")
 
 
 def test_a_missing_file_may_have_words_of_its_own(tmp_path) -> None:
     with pytest.raises(DataError, match=r"none\.txt: no such manifest\.$"):
-        files.read_text(tmp_path / "none.txt", DataError, advice="Mend it.", missing="no such manifest.")
+        files.read_text(tmp_path / "none.txt", DataError, advice="Correct it.", missing="no such manifest.")
 
 
 @pytest.mark.parametrize(

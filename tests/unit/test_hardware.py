@@ -1,5 +1,6 @@
 """Which precision a device trains in, with PyTorch's probes answering either way, and what a run says of it."""
 
+import os
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -11,7 +12,8 @@ import torch
 
 from crnn_audio import hardware, runs
 from crnn_audio.config.schema import Recipe
-from crnn_audio.models.cells import Direction
+from crnn_audio.errors import RecipeError
+from crnn_audio.models.cells import RecurrentCell
 from crnn_audio.problems import load_recipe
 from crnn_audio.training import display
 from tests import events, rolls, texts, trainings
@@ -120,6 +122,50 @@ def test_where_the_system_names_none_it_is_the_architecture(monkeypatch: pytest.
     assert hardware.processor() == "aarch64"
 
 
+# ---------------------------------------------------------------------------------------- device and threads
+
+
+def test_a_gpu_that_is_not_there_is_an_error_and_auto_is_not(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert hardware.device("auto") == hardware.device("cpu") == torch.device("cpu")
+    for name in ("cuda", "cuda:1"):
+        with pytest.raises(RecipeError, match="PyTorch sees no GPU"):
+            hardware.device(name)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert hardware.device("auto") == torch.device("cuda")
+    assert hardware.device("cuda:1") == torch.device("cuda:1")
+
+
+def test_threads_are_as_asked_or_the_cores_that_may_be_used(monkeypatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(3)), raising=False)
+    assert (hardware.threads(0), hardware.threads(7)) == (3, 7)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    assert hardware.threads(0) == 4
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
+    assert [hardware.threads(asked, 3) for asked in (0, 1, 4)] == [2, 1, 2]
+    assert hardware.threads(0, 8) == hardware.threads(4, 8) == 1
+
+
+def test_each_process_takes_the_gpu_of_its_number(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    taken = list[torch.device]()
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+
+    def chosen(name: str, **processes: int) -> torch.device:
+        return hardware.choose(name, "float32", 0, **processes).device
+
+    of_four = {"local_rank": 1, "local_count": 2, "count": 4}
+    assert chosen("auto", **of_four) == chosen("cuda", **of_four) == torch.device("cuda:1")
+    assert taken == [torch.device("cuda:1")] * 2
+    assert chosen("cpu", **of_four) == torch.device("cpu")
+    assert chosen("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(RecipeError, match=r"'cuda:0' is one GPU for 4 processes\. Write device=cuda"):
+        chosen("cuda:0", **of_four)
+    with pytest.raises(RecipeError, match="3 processes on this machine and 2 GPUs"):
+        chosen("auto", local_count=3, count=3)
+
+
 # ---------------------------------------------------------------------------------------- a run
 
 
@@ -155,14 +201,14 @@ def of_text(root: Path) -> Recipe:
 def autocasts(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[bool]]:
     """Whether the cells of trained networks run below autocast to bfloat16."""
     seen: set[bool] = set()
-    forward = Direction.forward
+    forward = RecurrentCell.forward
 
-    def noted(self: Direction, *arguments: Any) -> Any:
+    def noted(self: RecurrentCell, *arguments: Any) -> Any:
         if self.training:
             seen.add(torch.is_autocast_enabled("cpu"))
         return forward(self, *arguments)
 
-    monkeypatch.setattr(Direction, "forward", noted)
+    monkeypatch.setattr(RecurrentCell, "forward", noted)
     monkeypatch.setattr(display, "plot_curves", lambda *_: None)
     return seen
 
@@ -181,7 +227,7 @@ def test_every_kind_trains_in_what_the_device_has(
     assert autocasts == {units}
     assert sum(LACK in line for line in said) == (not units)
     run = runs.open_run(tmp_path / "out")
-    assert (run.recipe.precision, run.facts["precision"]) == ("bf16", "bf16" if units else "float32")
+    assert (run.recipe["precision"], run.facts["precision"]) == ("bf16", "bf16" if units else "float32")
     assert run.facts["processor"] == hardware.processor()
 
 

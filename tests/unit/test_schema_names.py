@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from crnn_audio import build
 from crnn_audio.config import fields, recognition, rolls, sections
 from crnn_audio.corpora import CORPORA
-from crnn_audio.features.normalize import GlobalNorm, NoNorm, UtteranceNorm
-from crnn_audio.inference import show
+from crnn_audio.features.normalize import GlobalNorm, NoNorm, Statistics, UtteranceNorm
 from crnn_audio.models import cells, conv, recurrent, tcn
 from crnn_audio.models.heads import CtcHead
+from crnn_audio.problems import footprint, parts
+from crnn_audio.problems import recognition as problem
+from crnn_audio.problems import rolls as rolls_problem
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import loop, optim
 
@@ -54,26 +55,26 @@ def test_cells() -> None:
 def test_front_ends() -> None:
     union = get_args(recognition.Features)[0]
     kinds = {kind for section in get_args(union) for kind in allowed(section, "kind")}
-    assert kinds == recognition.FRONT_ENDS.keys()
+    assert kinds == problem.FRONT_ENDS.keys()
     for section in get_args(union):
         (kind,) = allowed(section, "kind")
-        assert recognition.front_end(section(kind=kind)).num_features > 0
+        assert problem.front_end(section(kind=kind)).num_features > 0
 
 
 def test_heads_of_keys() -> None:
     union = get_args(rolls.RollsModel.model_fields["head"].annotation)
-    assert {kind for section in union for kind in allowed(section, "kind")} == rolls.HEADS.keys()
+    assert {kind for section in union for kind in allowed(section, "kind")} == rolls_problem.HEADS.keys()
 
 
 def test_optimisers() -> None:
     names = allowed(sections.Optim, "name")
-    assert names == keys_with(optim, "adamw") == show.OPTIMIZER_SLOTS.keys()
+    assert names == keys_with(optim, "adamw") == footprint.OPTIMIZER_SLOTS.keys()
     for name in names:
         assert type(optim.build_optimizer(nn.Linear(2, 2), name=name)).__name__.lower() == name
 
 
 def test_no_optimiser_keeps_more_than_show_counts() -> None:
-    for name, slots in show.OPTIMIZER_SLOTS.items():
+    for name, slots in footprint.OPTIMIZER_SLOTS.items():
         model = nn.Linear(20, 30)
         optimizer = optim.build_optimizer(model, name=name, momentum=0.9)
         model(torch.ones(1, 20)).sum().backward()
@@ -105,7 +106,7 @@ def test_time_paddings() -> None:
     names = allowed(sections.Model, "conv_time")
     assert names == keys_with(conv, "causal")
     for name in names:
-        assert build.model(sections.Model(conv_time=name), 8, head).front.output_size > 0
+        assert parts.crnn(sections.Model(conv_time=name), 8, head).front.output_size > 0
 
 
 @pytest.mark.parametrize(("section", "field"), [(sections.RecurrentLayers, "norm"), (sections.Model, "conv_norm")])
@@ -115,7 +116,7 @@ def test_norms(section: type[sections.Section], field: str) -> None:
     for name in allowed(section, field):
         layers = sections.RecurrentLayers(**({"norm": name} if field == "norm" else {}))
         model = sections.Model(recurrent=layers, **({"conv_norm": name} if field == "conv_norm" else {}))
-        modules = build.model(model, 8, head).modules()
+        modules = parts.crnn(model, 8, head).modules()
         counts[name] = sum(isinstance(module, nn.LayerNorm) for module in modules)
     assert counts["layer"] > counts["none"] > 0, "the other kind of norm stands"
 
@@ -133,7 +134,8 @@ def test_nonlinearities() -> None:
 
 
 def test_normalisations() -> None:
-    made = {name: type(recognition.normalizer(name, ([0.0], [1.0]))) for name in get_args(recognition.Normalize)}
+    one = Statistics((0.0,), (1.0,))
+    made = {kind: type(problem.normalizer(kind, one)) for kind in get_args(recognition.Normalize)}
     assert made == {"global": GlobalNorm, "utterance": UtteranceNorm, "none": NoNorm}
 
 

@@ -10,9 +10,10 @@ import torch
 from crnn_audio import runs
 from crnn_audio.corpora import an4
 from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.inference.music.prompts import Prompt
 from crnn_audio.metrics.cadences import endings, is_triad
 from crnn_audio.metrics.error_rate import word_errors
-from crnn_audio.problems.restore import load, load_composer
+from crnn_audio.problems.restore import load
 from crnn_audio.types import Hypothesis
 
 NAMES = sorted(path.name for path in runs.ZOO.iterdir() if path.is_dir())
@@ -35,7 +36,7 @@ def test_a_model_is_small_and_holds_nothing_but_what_using_it_needs(name: str) -
     run = runs.open_run(name)
     assert run.finished
     assert run.facts["dirty"] is False, "trained from a commit"
-    assert run.recipe.data.root is None
+    assert run.recipe["data"]["root"] is None
     assert {weight.dtype for weight in run.weights().values()} == {torch.float16}
 
 
@@ -47,19 +48,19 @@ def test_its_card_says_what_was_measured(name: str) -> None:
     for score in scores:
         found = f"{score['nats_per_note']:.3f}" if name in COMPOSERS else f"{100 * score['wer']:.2f}"
         assert f"| {score['corpus']} {score['split']} | {found} |" in card
-    assert all(part in card for part in ("## Data", "Licence: ", "## Scores", "## Not good for", "## Use"))
+    assert all(part in card for part in ("## Data", "Licence: ", "## Scores", "## Limitations", "## Usage"))
 
 
 @pytest.mark.parametrize("name", RECOGNIZERS)
-def test_it_hears_what_was_said(name: str, corpus: Callable[[str], Path]) -> None:
+def test_it_transcribes_what_was_said(name: str, corpus: Callable[[str], Path]) -> None:
     cuts = an4.read_splits(corpus("an4"))["test"][::8]
-    heard = load(name, device="cpu").transcribe([cut.recording.path for cut in cuts])
-    counts = [word_errors(cut.text, one.text) for cut, one in zip(cuts, heard, strict=True)]
+    hypotheses = load(name, device="cpu").transcribe([cut.recording.path for cut in cuts])
+    counts = [word_errors(cut.text, one.text) for cut, one in zip(cuts, hypotheses, strict=True)]
     wrong = sum(one.errors for one in counts) / sum(one.reference for one in counts)
     assert wrong < 0.2, "it ships with less than half of that"
 
 
-def test_live_it_hears_the_same_as_at_leisure(corpus: Callable[[str], Path]) -> None:
+def test_streaming_gives_the_text_of_whole_files(corpus: Callable[[str], Path]) -> None:
     from crnn_audio import audio
 
     recognizer = load("an4_streaming", device="cpu")
@@ -72,17 +73,18 @@ def test_live_it_hears_the_same_as_at_leisure(corpus: Callable[[str], Path]) -> 
 
 
 def test_tunes_asked_for_in_six_eight_in_g_are_that() -> None:
-    composer = load_composer("folk_tunes", device="cpu")
-    asked = {"key": "G", "metre": "6/8"}
-    pieces = composer.generate_many(20, condition=asked, sampling=Sampling(temperature=0.8, seed=1000))
+    composer = load("folk_tunes", "music", device="cpu")
+    asked = Prompt(condition={"key": "G", "metre": "6/8"})
+    pieces = composer.generate_many(20, asked, Sampling(temperature=0.8, seed=1000))
     ends = [endings(piece.score) for piece in pieces]
     assert all(str(piece.score.time_signatures[0]) == "6/8" and str(piece.score.keys[0]) == "G" for piece in pieces)
     assert all(one.full == one.on_tonic_chord == 1 for one in ends)
 
 
 def test_chorales_have_four_voices_in_their_order_and_end_on_a_triad() -> None:
-    composer = load_composer("chorales", device="cpu")
-    pieces = composer.generate_many(4, condition={"key": "D", "bars": "8"}, sampling=Sampling(temperature=0.8, seed=1))
+    composer = load("chorales", "music", device="cpu")
+    asked = Prompt(condition={"key": "D", "bars": "8"})
+    pieces = composer.generate_many(4, asked, Sampling(temperature=0.8, seed=1))
     for piece in pieces:
         assert piece.ended
         assert [part.name for part in piece.score.parts] == ["soprano", "alto", "tenor", "bass"]

@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass
 class Listing:
-    """What was found so far: entries, problems (each a line that says what to do), and notes that need no action."""
+    """What was found so far: entries, problems (each a line with what to do), and notes that need no action."""
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Listing:
     ) -> None:
         """Adds an utterance, `start` to `end` seconds of an audio file or all of it; or the reason why not."""
         try:
-            _refuse_odd_characters(path, speaker, text)
+            _refuse_bad_characters(path, speaker, text)
             text = " ".join(text.split())
             if not text:
                 raise DataError("its text is empty. Write what is said in it, or leave it out.")
@@ -73,19 +73,19 @@ class Listing:
         self.problems += other.problems
         self.notes += other.notes
 
-    def without_twins(self) -> "Listing":
+    def without_duplicates(self) -> "Listing":
         """The same, of entries with one id only the first; each other one has become a problem."""
         first: dict[str, Entry] = {}
-        twins = [entry for entry in self.entries if first.setdefault(entry.cut.id, entry) is not entry]
-        problems = [f"{entry.where}: {_twin(entry, first[entry.cut.id])}" for entry in twins]
+        duplicates = [entry for entry in self.entries if first.setdefault(entry.cut.id, entry) is not entry]
+        problems = [f"{entry.where}: {_duplicate(entry, first[entry.cut.id])}" for entry in duplicates]
         return Listing(list(first.values()), self.problems + problems, self.notes)
 
 
-def _refuse_odd_characters(*words: object) -> None:
+def _refuse_bad_characters(*words: object) -> None:
     """Stops at what no UTF-8 file can hold: names in another encoding, half characters; and at zero bytes."""
     for word in map(str, words):
         if "\0" in word or word.encode("utf-8", "replace").decode() != word:
-            raise DataError(f"{word!r} is not UTF-8. Rename the file or folder, or write the text anew.")
+            raise DataError(f"{word!r} is not UTF-8. Rename the file or folder, or write the text again.")
 
 
 def _part(cut: Cut, start: float, end: float) -> Cut:
@@ -93,12 +93,12 @@ def _part(cut: Cut, start: float, end: float) -> Cut:
     if not 0 <= start < end:
         raise DataError(f"it starts at {start:g} s and ends at {end:g} s. Give seconds, the end after the start.")
     if end * recording.sample_rate > recording.num_samples + 0.5:
-        raise DataError(f"it ends at {end:g} s, but {recording.path} at {recording.duration:.2f} s. Mend the times.")
+        raise DataError(f"it ends at {end:g} s, but {recording.path} at {recording.duration:.2f} s. Correct the times.")
     id = f"{recording.id}-{round(1000 * start):07d}-{round(1000 * end):07d}"
     return Cut(id, recording, start, end - start, cut.text, cut.speaker)
 
 
-def _twin(entry: Entry, first: Entry) -> str:
+def _duplicate(entry: Entry, first: Entry) -> str:
     mine, other = entry.cut.recording.path, first.cut.recording.path
     if mine == other:
         text = "the same" if entry.cut.text == first.cut.text else "another"

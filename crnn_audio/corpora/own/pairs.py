@@ -92,7 +92,7 @@ def _new(folder: Path, seen: set[str]) -> bool:
 
 
 def _listed(lists: list[Path], found: Listing) -> dict[Stem, tuple[str, str]]:
-    """What LibriSpeech-like lists say: for each stem its text, and the line that it stands on."""
+    """The content of LibriSpeech-like lists: for each stem its text, and the line that it stands on."""
     listed: dict[Stem, tuple[str, str]] = {}
     for path in lists:
         try:
@@ -137,7 +137,7 @@ def _paired(
                 _add(root, paths[0], text, str(paths[0]), found, speaker_folders)
         else:
             found.problems.append(f"{paths[0]}: no text. Write what is said in it into {stem[1]}.txt beside it.")
-    _lonely(sounds, texts, listed, found)
+    _unpaired(sounds, texts, listed, found)
 
 
 def _add(
@@ -155,14 +155,14 @@ def _add(
 
 
 def places(path: Path) -> tuple[str | None, str | None]:
-    """What the folders of a relative path say: its split, and the first folder below, which may name a speaker."""
+    """What the folders of a relative path mean: its split, and the first folder below, which may name a speaker."""
     folders = path.parts[:-1]
     split = split_named(folders[0]) if folders else None
     below = folders[1:] if split else folders
     return split, below[0] if below else None
 
 
-def _lonely(
+def _unpaired(
     sounds: dict[Stem, list[Path]],
     texts: dict[Stem, list[Path]],
     listed: dict[Stem, tuple[str, str]],

@@ -61,9 +61,9 @@ def prepare_folder(
     source = Path(path)
     folder = Path(out) if out is not None else Path("data/own") / _name(source)
     _refuse_foreign(folder, source)
-    found = _checked(_found(source, resplit, speaker_folders).without_twins(), progress)
+    found = _checked(_found(source, resplit, speaker_folders).without_duplicates(), progress)
     if found.problems and not leave_out:
-        advice = "Mend them, or add --leave-out to go on without what they name. Nothing was written."
+        advice = "Correct them, or add --leave-out to go on without what they name. Nothing was written."
         raise DataError(_problem_list(source, found.problems, advice))
     if not found.entries:
         raise DataError(_problem_list(source, found.problems, "Not one recording can be used. Nothing was written."))
@@ -147,8 +147,8 @@ def _anchored(cut: Cut, folder: Path) -> Cut:
 def _checked(found: Listing, progress: Progress | None) -> Listing:
     """Decodes every file; cuts that cannot be used become problems."""
     cuts = [entry.cut for entry in found.entries]
-    told = progress and partial(progress, "checking")
-    findings = checks.unreadable(cuts, checks.cache_of("manifests"), told) + checks.empty(cuts)
+    report = progress and partial(progress, "checking")
+    findings = checks.unreadable(cuts, checks.cache_of("manifests"), report) + checks.empty(cuts)
     bad = {finding.cut_id: finding.problem for finding in findings}
     problems = [f"{entry.where}: {bad[entry.cut.id]}" for entry in found.entries if entry.cut.id in bad]
     entries = [entry for entry in found.entries if entry.cut.id not in bad]

@@ -70,7 +70,7 @@ def _first(table: Table, names: tuple[str, ...]) -> str | None:
 
 
 def find(table: Table, *, split: str | None = None, resplit: bool = False, speaker_folders: bool = False) -> Listing:
-    """The table's rows as cuts; `split` is that of them all, where the table's own name says so.
+    """The table's rows as cuts; `split` is that of them all, where the table's own name is one.
 
     With `resplit` a split column is not looked at.
 
@@ -163,4 +163,4 @@ def _seconds(row: Row, column: str | None) -> float | None:
     try:
         return float(written)
     except ValueError:
-        raise ValueError(f"{written!r} in column {column!r} is no number of seconds. Mend it.") from None
+        raise ValueError(f"{written!r} in column {column!r} is no number of seconds. Correct it.") from None

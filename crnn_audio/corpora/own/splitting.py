@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import key
 
-SHARE = 0.1
+HELD_OUT = 0.1
 """Of the seconds (by speaker) or of the cuts (by hash) that dev and test each get."""
 FEWEST_SPEAKERS = 3
 
@@ -16,7 +16,7 @@ Splits = dict[str, list[Cut]]
 
 
 def divide(cuts: Sequence[Cut], held_out: Sequence[str] = ("test", "dev")) -> tuple[Splits, str]:
-    """Splits cuts into train and those of `held_out`, and says by what.
+    """Splits cuts into train and those of `held_out`, and describes how.
 
     Whole speakers are held out where at least three are known, about a tenth of the seconds for each split; cuts
     without a speaker stay in train. Otherwise about a tenth of the cuts are, by a stable hash of their ids, and then
@@ -28,8 +28,8 @@ def divide(cuts: Sequence[Cut], held_out: Sequence[str] = ("test", "dev")) -> tu
         rest = f"; {unknown} cuts of unknown speakers are in train" if unknown else ""
         return _by_speaker(cuts, held_out), f"by speaker ({len(speakers)} of them{rest})"
     known = {0: "no speaker is known", 1: "one speaker is known"}.get(len(speakers), "only two speakers are known")
-    told = f"by a hash of each cut's id ({known}), so scores tell of these speakers and not of others"
-    return _by_hash(cuts, held_out), told
+    how = f"by a hash of each cut's id ({known}), so scores hold for these speakers and not for others"
+    return _by_hash(cuts, held_out), how
 
 
 def _by_speaker(cuts: Sequence[Cut], held_out: Sequence[str]) -> Splits:
@@ -37,7 +37,7 @@ def _by_speaker(cuts: Sequence[Cut], held_out: Sequence[str]) -> Splits:
     for cut in cuts:
         if cut.speaker:
             seconds[cut.speaker] = seconds.get(cut.speaker, 0.0) + cut.duration
-    wanted = SHARE * sum(cut.duration for cut in cuts)
+    wanted = HELD_OUT * sum(cut.duration for cut in cuts)
     chosen: dict[str, str] = {}
     for split in held_out:
         left = {speaker: length for speaker, length in seconds.items() if speaker not in chosen}
@@ -61,7 +61,9 @@ def _by_hash(cuts: Sequence[Cut], held_out: Sequence[str]) -> Splits:
     names = dict(enumerate(held_out))
     last = max(places, key=lambda id: places[id], default=None)  # something to train on, however few there are
     splits = _gathered(
-        cuts, held_out, lambda cut: "train" if cut.id == last else names.get(int(places[cut.id] / SHARE), "train")
+        cuts,
+        held_out,
+        lambda cut: "train" if cut.id == last else names.get(int(places[cut.id] / HELD_OUT), "train"),
     )
     for split in held_out:
         if not splits[split] and len(splits["train"]) > 1:

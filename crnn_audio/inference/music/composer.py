@@ -20,7 +20,7 @@ from crnn_audio.symbolic import plotting, render
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Score
-from crnn_audio.tasks.composing import Drawn, Request, compose, scored
+from crnn_audio.tasks.music_generation import GeneratedRows, Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
 
 LONGEST = 4096
@@ -174,7 +174,7 @@ class Composer:
         sampled = [
             piece
             for at in range(0, num, BATCH_SIZE)
-            for piece in compose(self.task, self.representation, requests[at : at + BATCH_SIZE], sampling)
+            for piece in generate(self.task, self.representation, requests[at : at + BATCH_SIZE], sampling)
         ]
         return [self._generated(*one, sampling) for one in zip(begins, requests, sampled, strict=True)]
 
@@ -202,29 +202,29 @@ class Composer:
             condition=self.conditions.ids(begun.condition),
             seed=0,
             primer=begun.rows,
-            kept=fixed,
+            fixed=fixed,
             quarters=quarters,
             max_rows=LONGEST if prompt.tokens is None else max(prompt.tokens // width, 1),
             closing=free and begun.condition.get("close") == "tonic",
         )
 
-    def _generated(self, begun: Beginning, request: Request, drawn: Drawn, sampling: Sampling) -> GeneratedScore:
+    def _generated(self, begun: Beginning, request: Request, rows: GeneratedRows, sampling: Sampling) -> GeneratedScore:
         name = self.run.path.name if self.run else "generated"
-        score = encoding.score_of(self.data, drawn.rows, replace(begun.about, title=f"{name} {request.seed}"))
+        score = encoding.score_of(self.data, rows.rows, replace(begun.about, title=f"{name} {request.seed}"))
         return GeneratedScore(
             score=score,
             seed=request.seed,
             sampling=sampling,
             condition=begun.condition,
-            nats=float(drawn.nats[self.representation.counted(drawn.rows)].sum()),
-            num_notes=self.representation.num_notes(drawn.rows),
-            num_tokens=drawn.rows.size,
-            ended=drawn.ended,
+            nats=float(rows.nats[self.representation.counted(rows.rows)].sum()),
+            num_notes=self.representation.num_notes(rows.rows),
+            num_tokens=rows.rows.size,
+            ended=rows.ended,
             remarks=begun.remarks,
         )
 
     def score(self, piece: Music, given: Sequence[str] = ()) -> Likelihood:
-        """How likely a piece is, step by step; what is in the columns named in `given` is heard ahead and not asked.
+        """The likelihood of a piece, token by token; the columns named in `given` are fixed and have no losses.
 
         Raises:
             DataError: it cannot be read, or its representation cannot hold it.
@@ -239,6 +239,6 @@ class Composer:
         drawn = np.array([name not in given for name in columns])
         spans = [Span(0, 0, len(begun.rows))]
         batch = batches.batch([(one, drawn)], spans, reads_ahead=self.task.reads_ahead)
-        (nats,) = scored(self.task, batch.to(self.device))
+        (nats,) = token_nats(self.task, batch.to(self.device))
         nats = nats * self.representation.counted(begun.rows)
         return Likelihood(nats, columns, self.representation.num_notes(begun.rows), begun.remarks)

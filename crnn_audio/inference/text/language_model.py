@@ -17,9 +17,9 @@ from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DIVERGED, DataError, RunError
 from crnn_audio.inference.text import outputs
 from crnn_audio.runs import Run
+from crnn_audio.tasks import text_generation
 from crnn_audio.tasks.prediction import Prediction
-from crnn_audio.tasks.writing import begun, costs, drawn
-from crnn_audio.text import tokens as units
+from crnn_audio.text import encoding
 from crnn_audio.text.plain import plain
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -169,11 +169,11 @@ class LanguageModel:
         found = list[GeneratedText]()
         for at in range(0, num, BATCH_SIZE):
             batch = seeds[at : at + BATCH_SIZE]
-            steps = list(islice(drawn(self.task, ids.tolist(), batch, sampling), prompt.tokens))
+            steps = list(islice(text_generation.generate(self.task, ids.tolist(), batch, sampling), prompt.tokens))
             for row, seed in enumerate(batch):
                 own = [int(step[row]) for step, _ in steps]
                 nats = sum(float(cost[row]) for _, cost in steps)
-                text = units.decode([*ids.tolist(), *own], self.vocabulary)
+                text = encoding.decode([*ids.tolist(), *own], self.vocabulary)
                 found.append(GeneratedText(text, prompt.primer, seed, sampling, nats, len(own), remarks))
         return found
 
@@ -197,11 +197,11 @@ class LanguageModel:
         return outputs.output_files(out, name, seeds)
 
     def _pieces(self, ids: Int[np.ndarray, " T"], count: int, sampling: Sampling) -> Iterator[str]:
-        yield units.decode(ids.tolist(), self.vocabulary)
+        yield encoding.decode(ids.tolist(), self.vocabulary)
         before = self.vocabulary.tokens[ids[-1]] if len(ids) else ""
-        for step, _ in islice(drawn(self.task, ids.tolist(), [sampling.seed], sampling), count):
+        for step, _ in islice(text_generation.generate(self.task, ids.tolist(), [sampling.seed], sampling), count):
             id = int(step[0])
-            yield units.piece(id, before, self.vocabulary)
+            yield encoding.piece(id, before, self.vocabulary)
             before = self.vocabulary.tokens[id]
 
     def remarks(self, primer: str) -> tuple[str, ...]:
@@ -214,15 +214,15 @@ class LanguageModel:
 
     def _primer(self, primer: str) -> tuple[Int[np.ndarray, " T"], tuple[str, ...]]:
         """The tokens of a primer, as the model's recipe writes text, and what a person should know of it."""
-        spelled = spelling(self.data, primer)
-        unknown = units.unknown(spelled, self.vocabulary)
+        normalised = spelling(self.data, primer)
+        unknown = encoding.unknown(normalised, self.vocabulary)
         named = ", ".join(map(repr, unknown[:SHOWN])) + (", ..." if len(unknown) > SHOWN else "")
         if unknown and self.vocabulary.kind == "characters":
             raise DataError(
                 f"the primer holds characters that this model does not know: {named}. It knows "
                 f"{''.join(self.vocabulary.tokens[2:])!r}."
             )
-        ids = units.encode(spelled, self.vocabulary)
+        ids = encoding.encode(normalised, self.vocabulary)
         remarks = [f"words of the primer that the model does not know: {named}"] if unknown else []
         if len(ids) < (size := self.task.context_length):
             remarks.append(
@@ -252,7 +252,7 @@ class LanguageModel:
         """
         _refuse(num=num)
         ids, _ = self._primer(text)
-        log_probs, _ = begun(self.task, ids.tolist())
+        log_probs, _ = text_generation.next_log_probs(self.task, ids.tolist())
         best = np.argsort(-log_probs[0], kind="stable")[:num].tolist()
         return [Likely(self.vocabulary.tokens[index + 1], exp(float(log_probs[0, index]))) for index in best]
 
@@ -274,10 +274,10 @@ def likelihood(task: Prediction, vocabulary: Vocabulary, text: str) -> TextLikel
     Raises:
         DataError: there is nothing in it.
     """
-    ids = units.encode(text, vocabulary)
+    ids = encoding.encode(text, vocabulary)
     if not len(ids):
         raise DataError(f"an empty text: there are no {vocabulary.kind} in it to predict.")
-    nats = costs(task, running(ids, task.context_length))
-    unknown = set(units.unknown(text, vocabulary))
-    split = tuple(units.split(text, vocabulary))
+    nats = text_generation.token_nats(task, running(ids, task.context_length))
+    unknown = set(encoding.unknown(text, vocabulary))
+    split = tuple(encoding.split(text, vocabulary))
     return TextLikelihood(text, vocabulary.kind, split, nats, sum(token in unknown for token in split))

@@ -173,7 +173,7 @@ def test_a_wav_pipe_that_is_cut_short_gives_what_came_and_says_so(piped, missing
     _, pieces = piped(wav(noise(1500, 2))[:-missing], on_loss=losses.append)
     np.testing.assert_array_equal(np.concatenate(pieces), at_once(wav(noise(1500, 2)[:there])))
     assert losses == [audio.Loss("standard input", there / RATE, 1500 / RATE)]
-    with pytest.raises(DataError, match=r"standard input: cut short: 0.* of the 0.09 s that its header promises"):
+    with pytest.raises(DataError, match=r"standard input: cut short: 0.* of the 0.09 s that its header states"):
         piped(wav(noise(1500, 2))[:-missing])
 
 

@@ -63,9 +63,9 @@ def test_what_is_there_of_a_cut_file_is_given_and_the_loss_told(
     (loss,) = losses
     assert (loss.name, loss.seconds) == ("bytes", len(found) / RATE)
     if container == "OGG":
-        assert loss.promised is None, "it promises no length"
+        assert loss.expected is None, "it promises no length"
     else:
-        assert loss.promised == pytest.approx(6.0, abs=0.1 if encoding == "MS_ADPCM" else 1e-3)
+        assert loss.expected == pytest.approx(6.0, abs=0.1 if encoding == "MS_ADPCM" else 1e-3)
     with pytest.raises(DataError, match=r"^bytes: (cut short|damaged FLAC audio .*): .* Fetch it again\.$") as raised:
         audio.read(cut)
     assert str(raised.value) == str(loss)
@@ -113,7 +113,7 @@ def test_an_ogg_file_of_whole_pages_but_the_last_is_cut_short(encoding: str) -> 
     pages = [match.start() for match in re.finditer(b"OggS", content)]
     assert len(pages) >= 5
     for end in pages[4:]:
-        assert there(content[:end])[1][0].promised is None
+        assert there(content[:end])[1][0].expected is None
 
 
 def test_two_ogg_files_in_one_end_where_the_second_ends() -> None:
@@ -140,7 +140,7 @@ def test_damage_in_the_middle_ends_what_is_there() -> None:
     found, losses = there(bytes(content))
     assert 0.4 * len(all_of_it) < len(found) < 0.55 * len(all_of_it)
     np.testing.assert_array_equal(found, all_of_it[: len(found)])
-    assert losses[0].promised == 6.0
+    assert losses[0].expected == 6.0
     assert losses[0].damage.startswith("damaged FLAC audio")
 
 

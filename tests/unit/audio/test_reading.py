@@ -228,7 +228,7 @@ def test_a_broken_disk_is_one_clear_line(tmp_path, monkeypatch):
 
     path = tmp_path / "a.wav"
     path.write_bytes(wav_bytes(np.zeros(RATE, np.float32)))
-    monkeypatch.setattr("crnn_audio.audio.sound.share_there", broken)
+    monkeypatch.setattr("crnn_audio.audio.sound.fraction_present", broken)
     for use in (audio.read, audio.inspect):
         with pytest.raises(DataError, match=r"a\.wav: cannot be read \(Input/output error\)\.$"):
             use(path)

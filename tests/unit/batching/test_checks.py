@@ -52,7 +52,7 @@ def test_a_length_that_the_manifest_does_not_have_is_found(tmp_path, found) -> N
     """A longer file would go unnoticed above the budget of its batch, a shorter one would fail in mid-training."""
     one = cut(tmp_path, "a")
     cut(tmp_path, "a", found)
-    assert f"holds {found / RATE:.2f} s, but the manifest says 0.10 s" in problem(one)
+    assert f"holds {found / RATE:.2f} s, but the manifest has 0.10 s" in problem(one)
 
 
 def test_what_was_found_is_remembered_until_the_file_changes(tmp_path, monkeypatch) -> None:
@@ -74,9 +74,9 @@ def test_what_was_found_is_remembered_until_the_file_changes(tmp_path, monkeypat
 def test_a_mended_manifest_is_not_held_to_what_was_found_before(tmp_path) -> None:
     cache, fine = tmp_path / "checked.json", cut(tmp_path, "a", 400)
     wrong = whole(Recording("a", fine.recording.path, RATE, 800), "a")
-    assert "the manifest says 0.10 s" in problem(wrong, cache=cache)
+    assert "the manifest has 0.10 s" in problem(wrong, cache=cache)
     assert checks.unreadable([fine], cache) == []
-    assert "the manifest says 0.10 s" in problem(wrong, cache=cache)
+    assert "the manifest has 0.10 s" in problem(wrong, cache=cache)
 
 
 def test_a_missing_file_is_looked_for_every_time(tmp_path) -> None:

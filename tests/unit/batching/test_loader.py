@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from crnn_audio.batching.loader import Cuts, SpeechFeed, batches, deaths_told, pad_tokens, pad_waveforms
+from crnn_audio.batching.loader import Cuts, SpeechFeed, batches, pad_tokens, pad_waveforms, report_worker_deaths
 from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.batching.plan import PlannedCut, key
 from crnn_audio.errors import DataError, RunError
@@ -129,10 +129,10 @@ def test_a_death_in_the_midst_of_a_step_is_told_in_a_line() -> None:
         pytest.raises(
             RunError, match=r"died \(DataLoader worker \(pid 7\) is killed by signal: Killed\)\. The same call"
         ),
-        deaths_told(),
+        report_worker_deaths(),
     ):
         raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
-    with pytest.raises(RuntimeError, match="shapes"), deaths_told():
+    with pytest.raises(RuntimeError, match="shapes"), report_worker_deaths():
         raise RuntimeError("shapes differ")
 
 
@@ -194,13 +194,15 @@ def test_a_batch_moves_to_a_device_whole(cuts) -> None:
 
 def test_a_distortion_comes_after_speed_and_is_drawn_from_seed_epoch_and_cut(cuts) -> None:
     def distorted(epoch: int, *indices: int, workers: int = 0) -> list[torch.Tensor]:
-        cuts.distortion = Distortion(RATE, gain_db=6.0, noise_share=1.0)
+        cuts.distortion = Distortion(RATE, gain_db=6.0, noise_probability=1.0)
         (batch,) = batches(cuts, [(epoch, planned(cuts, *indices, speed=1.1))], workers=workers)
         return [row[:length] for row, length in zip(batch.audio.waveforms, batch.audio.lengths, strict=True)]
 
     (plain,) = batches(cuts, [(3, planned(cuts, 0, speed=1.1))])
     wave = plain.audio.waveforms[0].numpy()
-    wanted = Distortion(RATE, gain_db=6.0, noise_share=1.0)(wave, np.random.default_rng(key(9, 3, "a", "distortion")))
+    wanted = Distortion(RATE, gain_db=6.0, noise_probability=1.0)(
+        wave, np.random.default_rng(key(9, 3, "a", "distortion"))
+    )
     assert torch.equal(distorted(3, 0)[0], torch.from_numpy(wanted))
     assert torch.equal(distorted(3, 0)[0], distorted(3, 1, 0, workers=1)[1])
     assert not torch.equal(distorted(3, 0)[0], distorted(4, 0)[0])

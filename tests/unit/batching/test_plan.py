@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from crnn_audio.batching.plan import PlannedCut, in_order, key, num_batches, padding_share, part, plan_epoch
+from crnn_audio.batching.plan import PlannedCut, in_order, key, num_batches, padding_ratio, part, plan_epoch
 
 
 def lengths(batches) -> list[list[float]]:
@@ -69,7 +69,7 @@ def test_an_empty_split_is_an_empty_plan() -> None:
     assert plan_epoch([], [], budget=10, seed=1, epoch=0) == []
     assert num_batches([], [], budget=10, seed=1, epoch=0) == 0
     assert in_order([], budget=10) == []
-    assert padding_share([]) == 0.0
+    assert padding_ratio([]) == 0.0
 
 
 def test_in_order_takes_the_longest_first_at_its_own_speed_whatever_the_budget() -> None:
@@ -87,7 +87,7 @@ def test_a_part_is_every_nth_cut() -> None:
 
 def test_the_padding_share_by_hand() -> None:
     batches = [(PlannedCut(0, 1.0, 1.0), PlannedCut(1, 1.0, 3.0)), (PlannedCut(2, 1.0, 4.0),)]
-    assert padding_share(batches) == pytest.approx(2 / 10)
+    assert padding_ratio(batches) == pytest.approx(2 / 10)
 
 
 def test_a_key_is_the_same_in_every_process_and_fits_63_bits() -> None:

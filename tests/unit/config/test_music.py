@@ -9,6 +9,7 @@ from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.schema import recipe_class
 from crnn_audio.corpora import CORPORA
 from crnn_audio.errors import RecipeError
+from crnn_audio.inference.music import encoding
 from crnn_audio.models.recurrent import KINDS
 from crnn_audio.problems import RECIPES
 from tests.loading import loads

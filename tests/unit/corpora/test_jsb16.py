@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crnn_audio import build
 from crnn_audio.corpora import jsb16
 from crnn_audio.errors import DataError
+from crnn_audio.evaluation.prepare import prepare
+from crnn_audio.problems import music
 from crnn_audio.symbolic import quartet
 from crnn_audio.symbolic.score import Score
 from tests import events as made
@@ -95,10 +96,10 @@ def test_the_real_collection_has_its_counts_and_every_cell(corpus: Callable[[str
 
 def test_nothing_is_told_of_a_piece_not_even_how_long_it_is(tmp_path: Path) -> None:
     recipe = made.small("quartet", made.quartets(tmp_path / "jsb16", 10))
-    training = build.music(recipe).splits["train"]
-    known = build.known_conditions(recipe, training)
+    data = music.data(recipe)
+    training, known = data.items["train"], music.assets(recipe, data).conditions
     assert known.sizes == ()
-    assert all(piece.condition.size == 0 for piece in build.encoded(recipe, training, known).pieces)
+    assert all(piece.condition.size == 0 for piece in music.encoded(recipe, training, known).pieces)
 
 
 # ---------------------------------------------------------------------------------------- damaged
@@ -141,7 +142,7 @@ def test_a_file_that_is_none_is_said(tmp_path: Path, text: str, message: str) ->
     (tmp_path / jsb16.PLAIN).write_text(text)
     with pytest.raises(DataError, match=message) as caught:
         jsb16.read_splits(tmp_path)
-    assert "Fetch it anew from https://raw.githubusercontent.com/czhuang/" in str(caught.value)
+    assert "Fetch it again from https://raw.githubusercontent.com/czhuang/" in str(caught.value)
 
 
 def test_a_folder_that_holds_neither_form(tmp_path: Path) -> None:
@@ -236,5 +237,5 @@ def test_it_is_downloaded_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytes
 
 
 def test_prepare_counts_it(tmp_path: Path) -> None:
-    prepared = build.prepare("jsb16", root=published(tmp_path / "jsb16"))
-    assert {split: len(tunes) for split, tunes in prepared.splits.items()} == {"train": 2, "dev": 2, "test": 2}
+    prepared = prepare("jsb16", root=published(tmp_path / "jsb16"))
+    assert {row["split"]: row["pieces"] for row in prepared.rows} == {"train": 2, "dev": 2, "test": 2}

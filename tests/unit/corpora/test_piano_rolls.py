@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from crnn_audio import build
 from crnn_audio.corpora import piano_rolls
 from crnn_audio.corpora.piano_rolls import FILES
 from crnn_audio.errors import DataError
+from crnn_audio.problems import rolls as problem
 from tests import rolls
 from tests.rolls import cells, tune
 
@@ -198,9 +198,9 @@ def test_a_bad_home_leaves_nothing(broken: Path, tmp_path: Path, serve: Callable
 def test_a_recipe_finds_its_collection(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CRNN_AUDIO_DATA", str(home.parent))
-    by_environment = build.pieces(rolls.small("", {"data.root": None, "data.collection": "musedata"}))
+    by_environment = problem.data(rolls.small("", {"data.root": None, "data.collection": "musedata"})).items
     assert [piece.id for piece in by_environment["test"]] == [f"musedata-test-{number}" for number in range(3)]
     assert by_environment["dev"][0].roll.tobytes() == piano_rolls.read_splits(home, "musedata")["dev"][0].roll.tobytes()
     with pytest.raises(DataError, match="piano_rolls: not found") as caught:
-        build.pieces(rolls.small(tmp_path / "attic"))
+        problem.data(rolls.small(tmp_path / "attic"))
     assert str(tmp_path / "attic") in str(caught.value)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio import build
 from crnn_audio.corpora import alice, home, text_file, texts, tinyshakespeare
 from crnn_audio.errors import DataError
+from crnn_audio.evaluation.prepare import prepare
 
 
 def test_tinyshakespeare(corpus: Callable[[str], Path]) -> None:
@@ -72,8 +72,7 @@ def test_what_is_no_text_is_told(content: bytes | None, message: str, tmp_path: 
 
 
 def test_prepared(corpus: Callable[[str], Path]) -> None:
-    found = build.prepare("alice", root=corpus("alice"))
-    assert isinstance(found, build.PreparedText)
-    assert len(found.splits["dev"]) == 14_848
+    found = prepare("alice", root=corpus("alice"))
+    assert {row["split"]: row["characters"] for row in found.rows}["dev"] == 14_848
     with pytest.raises(DataError, match="manifests are of recordings"):
-        build.prepare("alice", out="somewhere")
+        prepare("alice", out="somewhere")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from crnn_audio.decoding.sampling import Chance, Sampling, draw
+from crnn_audio.decoding.sampling import RandomStreams, Sampling, sample
 from crnn_audio.errors import DataError
 
 PROBS = np.array([0.35, 0.05, 0.25, 0.2, 0.1, 0.05])
@@ -15,8 +15,8 @@ CHI_SQUARE_999 = {1: 10.83, 2: 13.82, 3: 16.27, 4: 18.47, 5: 20.52}
 
 
 def counts(sampling: Sampling, allowed: np.ndarray | None = None) -> np.ndarray:
-    numbers = Chance([sampling.seed]).numbers(DRAWS)[0]
-    tokens = draw(every(np.log(PROBS)), numbers, sampling, None if allowed is None else every(allowed))
+    numbers = RandomStreams([sampling.seed]).uniforms(DRAWS)[0]
+    tokens = sample(every(np.log(PROBS)), numbers, sampling, None if allowed is None else every(allowed))
     return np.bincount(tokens, minlength=len(PROBS))
 
 
@@ -45,7 +45,7 @@ def only(*kept: int) -> np.ndarray:
         (Sampling(top_k=4, top_p=0.9), only(0, 2, 3, 4)),
     ],
 )
-def test_ten_thousand_draws_by_chi_square(sampling: Sampling, wanted: np.ndarray) -> None:
+def test_ten_thousand_samples_by_chi_square(sampling: Sampling, wanted: np.ndarray) -> None:
     found, expected = counts(sampling), DRAWS * wanted / wanted.sum()
     assert (found[expected == 0] == 0).all(), "drawn though it was left out"
     possible = expected > 0
@@ -62,30 +62,30 @@ def test_what_is_not_allowed_is_never_drawn_and_the_rest_keeps_its_shares() -> N
 
 def test_temperature_0_is_the_likeliest_that_is_allowed() -> None:
     numbers, log_probs = np.random.default_rng(0).random(50), every(np.log(PROBS), 50)
-    assert (draw(log_probs, numbers, Sampling(temperature=0)) == 0).all()
+    assert (sample(log_probs, numbers, Sampling(temperature=0)) == 0).all()
     allowed = every(np.array([False, True, False, True, True, True]), 50)
-    assert (draw(log_probs, numbers, Sampling(temperature=0), allowed) == 3).all()
+    assert (sample(log_probs, numbers, Sampling(temperature=0), allowed) == 3).all()
 
 
 def test_a_small_temperature_comes_to_the_same() -> None:
     numbers = np.random.default_rng(0).random(50)
-    assert (draw(every(np.log(PROBS), 50), numbers, Sampling(temperature=0.01)) == 0).all()
+    assert (sample(every(np.log(PROBS), 50), numbers, Sampling(temperature=0.01)) == 0).all()
 
 
 @pytest.mark.parametrize("chance", [0.0, 1 - 2**-53])
 def test_the_ends_of_chance(chance: float) -> None:
     for thirds in (0.5, 1 / 3, 0.1):
         impossible = np.array([[-math.inf, math.log(thirds), math.log(thirds), -math.inf]])
-        (token,) = draw(impossible, np.array([chance]), Sampling())
+        (token,) = sample(impossible, np.array([chance]), Sampling())
         assert token == (1 if chance == 0 else 2)
 
 
 def test_a_piece_has_its_own_numbers_alone_or_beside_others() -> None:
-    alone, beside, at_once = Chance([7]), Chance([3, 7]), Chance([7]).numbers(20)
+    alone, beside, at_once = RandomStreams([7]), RandomStreams([3, 7]), RandomStreams([7]).uniforms(20)
     for index in range(20):
-        number = alone.numbers(1)[0, 0]
-        assert number == beside.numbers(1)[1, 0] == at_once[0, index]
-    assert len(set(Chance(range(100)).numbers(1)[:, 0].tolist())) == 100
+        number = alone.uniforms(1)[0, 0]
+        assert number == beside.uniforms(1)[1, 0] == at_once[0, index]
+    assert len(set(RandomStreams(range(100)).uniforms(1)[:, 0].tolist())) == 100
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from crnn_audio.features.distort import (
     excerpt,
     reverberated,
     simulated_noise,
-    simulated_room,
+    simulated_response,
     with_noise,
 )
 
@@ -96,7 +96,7 @@ def test_direct_sound_alone_changes_nothing_wherever_it_stands() -> None:
 def test_simulated_rooms_begin_with_direct_sound_and_decay_by_sixty_decibels() -> None:
     lengths = []
     for seed in range(30):
-        response = simulated_room(np.random.default_rng(seed), RATE)
+        response = simulated_response(np.random.default_rng(seed), RATE)
         assert np.abs(response).argmax() == 0
         lengths.append(len(response) / RATE)
         tenth = len(response) // 10
@@ -117,8 +117,8 @@ def test_nothing_is_asked_for_and_nothing_done() -> None:
 
 def test_shares_of_utterances_are_kept() -> None:
     wave, counts = speech(0.05), {"noise": 0, "room": 0}
-    noisy = Distortion(RATE, noise_share=0.3, snr_db=(0, 0))
-    roomy = Distortion(RATE, room_share=0.7)
+    noisy = Distortion(RATE, noise_probability=0.3, snr_db=(0, 0))
+    roomy = Distortion(RATE, reverberation_probability=0.7)
     for seed in range(400):
         counts["noise"] += not np.array_equal(noisy(wave, np.random.default_rng(seed)), wave)
         counts["room"] += not np.array_equal(roomy(wave, np.random.default_rng(seed)), wave)
@@ -137,7 +137,7 @@ def test_gain_is_uniform_in_decibels_up_to_its_bound() -> None:
 
 def test_ratios_are_drawn_between_their_bounds_and_recordings_are_used() -> None:
     wave, hum = speech().astype(np.float64), np.sin(np.arange(3 * RATE) / 9)
-    distortion = Distortion(RATE, noise_share=1.0, snr_db=(3.0, 9.0), noises=(hum,))
+    distortion = Distortion(RATE, noise_probability=1.0, snr_db=(3.0, 9.0), noises=(hum,))
     ratios = []
     for seed in range(60):
         noise = distortion(wave, np.random.default_rng(seed)) - wave
@@ -150,7 +150,7 @@ def test_ratios_are_drawn_between_their_bounds_and_recordings_are_used() -> None
 
 def test_the_generator_decides() -> None:
     wave = speech()
-    everything = Distortion(RATE, gain_db=6, noise_share=0.9, room_share=0.9)
+    everything = Distortion(RATE, gain_db=6, noise_probability=0.9, reverberation_probability=0.9)
     first, same, other = (everything(wave, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(first, same)
     assert not np.array_equal(first, other)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from crnn_audio.features.normalize import GlobalNorm, NoNorm, Statistics, UtteranceNorm
+from crnn_audio.features.normalize import GlobalNorm, Moments, NoNorm, UtteranceNorm
 
 LENGTHS = torch.tensor([7, 31, 1, 18])
 
@@ -24,8 +24,8 @@ def real_frames(features: Tensor) -> np.ndarray:
     return np.concatenate([features[row, :length] for row, length in enumerate(LENGTHS.tolist())])
 
 
-def statistics(features: Tensor) -> Statistics:
-    seen = Statistics(features.shape[2])
+def statistics(features: Tensor) -> Moments:
+    seen = Moments(features.shape[2])
     seen.add(features, LENGTHS)
     return seen
 
@@ -42,12 +42,12 @@ def test_statistics_are_numpys_over_the_real_frames(dtype: torch.dtype) -> None:
 
 def test_statistics_gathered_apart_merge_to_the_same() -> None:
     features = batch()
-    whole, parts = statistics(features), [Statistics(5) for _ in range(3)]
+    whole, parts = statistics(features), [Moments(5) for _ in range(3)]
     parts[0].add(features[:1], LENGTHS[:1])
     parts[1].add(features[1:3], LENGTHS[1:3])
     parts[1].add(features[3:], LENGTHS[3:])
     parts[1].add(features[:1], torch.tensor([0]))
-    merged = Statistics(5)
+    merged = Moments(5)
     for part in parts:
         merged.merge(part)
     assert merged.count == whole.count
@@ -57,8 +57,8 @@ def test_statistics_gathered_apart_merge_to_the_same() -> None:
 
 
 def test_no_frames_give_statistics_that_change_nothing() -> None:
-    assert torch.equal(Statistics(3).mean, torch.zeros(3, dtype=torch.float64))
-    assert torch.equal(Statistics(3).std, torch.ones(3, dtype=torch.float64))
+    assert torch.equal(Moments(3).mean, torch.zeros(3, dtype=torch.float64))
+    assert torch.equal(Moments(3).std, torch.ones(3, dtype=torch.float64))
 
 
 def test_global_norm_gives_its_own_data_mean_0_and_deviation_1() -> None:

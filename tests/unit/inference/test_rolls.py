@@ -7,22 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from crnn_audio.tasks.judging import Foretold, judge_next_frame
 
 import crnn_audio
-from crnn_audio import build, runs
-from crnn_audio.batching.rolls import Rolls
-from crnn_audio.batching.sequence import whole
+from crnn_audio import runs
+from crnn_audio.config import load as config
 from crnn_audio.corpora import piano_rolls
 from crnn_audio.errors import DataError, RecipeError, RunError
-from crnn_audio.evaluation.evaluate import RollEvaluation, evaluate, lines
+from crnn_audio.evaluation import doctor
+from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.evaluation.publish import publish
-from crnn_audio.inference import doctor, show
+from crnn_audio.evaluation.show import show
 from crnn_audio.inference.rolls import Predictor
-from crnn_audio.metrics import floors
-from crnn_audio.problems.restore import load, load_recognizer
+from crnn_audio.metrics import baselines
+from crnn_audio.metrics.scores import Scores
+from crnn_audio.problems import ScoreOptions
+from crnn_audio.problems import rolls as problem
+from crnn_audio.problems.restore import load, restore
 from crnn_audio.training import checkpoint
-from tests import rolls
+from crnn_audio.training.setup import _initial
+from tests import rolls, trainings
 from tests.invariants.small import moved
 
 CELLS = ["rnn", "lstm", "gru", "tcn"]
@@ -41,8 +44,9 @@ def untrained(
     changes = {"model.recurrent.cell": cell, "model.recurrent.dropout": 0.5, "model.recurrent.input_dropout": 0.5}
     changes |= {"model.conv": CONV if conv else [], "model.conv_time": "causal", "model.head": {"kind": head}}
     changes |= {"data.copy_context": recall}
-    run = runs.create(path, rolls.small(root, changes), None, None, {"command": "crnn-audio train small.yaml"})
-    weights = checkpoint.weights(moved(build.next_frame(run.rolls).model))
+    recipe, assets = rolls.small(root, changes), problem.Assets()
+    run = runs.create(path, config.dump(recipe), assets, {"command": "crnn-audio train small.yaml"})
+    weights = checkpoint.weights(moved(problem.task(recipe, assets).model))
     run.save_weights("best", weights)
     run.save_weights("last", {name: torch.zeros_like(value) for name, value in weights.items()})
     run.set_state("finished", steps=3, epochs=1, train_seconds=3.0, best_dev=1.0)
@@ -85,8 +89,8 @@ def test_law_7_a_run_that_was_moved_says_the_same(cell: str, conv: bool, head: s
 
 def test_what_is_opened_knows_what_it_is(predictor: Predictor) -> None:
     assert not predictor.task.training
-    assert (predictor.run.tokens, predictor.run.statistics) == (None, None)
-    assert predictor.run.rolls.data.collection == "jsb"
+    assert restore(predictor.run).assets == problem.Assets()
+    assert restore(predictor.run).recipe.data.collection == "jsb"
     assert not (predictor.run.path / "vocabulary.json").exists()
 
 
@@ -117,7 +121,7 @@ def test_a_piece_is_scored_frame_by_frame(predictor: Predictor) -> None:
     for frame in range(19):
         chances, running = predictor.step(piece[frame : frame + 1], running)
         assert chances.shape == (1, 88)
-        if predictor.run.rolls.model.head.kind == "nade":
+        if predictor.run.recipe["model"]["head"]["kind"] == "nade":
             continue  # whose keys are not independent
         wanted = -np.log(np.where(piece[frame + 1] == 1, chances[0], 1 - chances[0])).sum()
         assert scores[frame] == pytest.approx(wanted, rel=1e-4)
@@ -148,83 +152,88 @@ def test_the_shortest_pieces(predictor: Predictor) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "dev", "test"])
-def test_a_split_is_evaluated_beside_its_floors(predictor: Predictor, root: Path, split: str) -> None:
+def test_a_split_is_evaluated_beside_its_baselines(predictor: Predictor, root: Path, split: str) -> None:
     found = evaluate(predictor, split)
-    assert isinstance(found, RollEvaluation)
+    assert isinstance(found, Scores)
     pieces = piano_rolls.read_splits(root, "jsb")
     chosen, train = ([piece.roll for piece in pieces[name]] for name in (split, "train"))
     nats = [predictor.score(roll) for roll in chosen]
     frames = sum(len(one) for one in nats)
-    assert found.nats_per_frame == pytest.approx(sum(map(np.sum, nats)) / frames, rel=1e-5)
-    assert found.scores == {"nats_per_frame": found.nats_per_frame}
-    assert found.independent_key == floors.independent_key(train, chosen)
-    assert found.key_markov == floors.key_markov(train, chosen)
+    assert found.value == pytest.approx(sum(map(np.sum, nats)) / frames, rel=1e-5)
+    assert found.metrics == {"nats_per_frame": found.value}
     assert found.as_json() == {
         "run": str(predictor.run.path), "corpus": "piano_rolls/jsb", "split": split,
-        "nats_per_frame": found.nats_per_frame, "independent_key": found.independent_key,
-        "key_markov": found.key_markov, "pieces": 4, "frames": frames,
+        "nats_per_frame": found.value, "independent_key": baselines.independent_key(train, chosen),
+        "key_markov": baselines.key_markov(train, chosen), "pieces": 4, "frames": frames,
     }  # fmt: skip
-    ids = [piece.id for piece in pieces[split]]
-    made = Rolls.of(chosen, ids, copy_context=predictor.run.rolls.data.copy_context)
-    judged = judge_next_frame(predictor.task, whole(made, 4))
-    assert found.nats_per_frame == pytest.approx(judged.score, rel=1e-6)
+    restored = restore(predictor.run)
+    during = problem.scores(predictor.task, restored.recipe, restored.assets, pieces[split], ScoreOptions(epoch=3))
+    assert during.value == found.value, "what training chooses by is what is reported"
 
 
-def test_it_is_told_with_the_hardest_pieces(tmp_path: Path) -> None:
-    pieces = (Foretold("easy", 4.0, 4), Foretold("long", 100.0, 20), Foretold("hard", 24.0, 3))
-    found = RollEvaluation(tmp_path, "piano_rolls/jsb", "test", 128 / 27, 11.094, 10.256, pieces)
-    assert lines(found, "runs/jsb", 2) == [
-        "runs/jsb on piano_rolls/jsb test: 3 pieces, 27 frames foretold",
-        "  4.741 nats a frame",
-        "  floors: 11.09 by how often a key sounds, 10.26 by whether it did in the frame before",
+def test_the_hardest_pieces_are_listed() -> None:
+    pieces = tuple(problem.ScoredPiece(*one) for one in (("easy", 4.0, 4), ("long", 100.0, 20), ("hard", 24.0, 3)))
+    found = Scores({"nats_per_frame": 4.741}, 4.741, "3 pieces", items=pieces, corpus="piano_rolls/jsb", split="test")
+    assert found.lines("runs/jsb", 2) == [
+        "runs/jsb on piano_rolls/jsb test: 3 pieces",
         "  hard: 8.00 in 3 frames",
         "  long: 5.00 in 20 frames",
     ]
-    assert len(lines(found, "runs/jsb", 0)) == 3
+    assert len(found.lines("runs/jsb", 0)) == 1
+
+
+def test_the_scores_in_words(predictor: Predictor) -> None:
+    found = evaluate(predictor, "test")
+    first, value, baselines, *worst = found.lines("runs/jsb", 2)
+    assert first == f"runs/jsb on piano_rolls/jsb test: 4 pieces, {found.figures['frames']} frames predicted"
+    assert value == f"  {found.value:.3f} nats a frame"
+    by_frequency, by_frame_before = found.figures["independent_key"], found.figures["key_markov"]
+    assert baselines == (
+        f"  baselines: {by_frequency:.2f} by how often a key sounds, {by_frame_before:.2f} by whether it did in the "
+        "frame before"
+    )
+    assert len(worst) == 2
 
 
 def test_another_root_and_a_split_that_is_not_there(run: Path, root: Path, tmp_path: Path) -> None:
     elsewhere = rolls.folder(tmp_path / "elsewhere", pieces=2, num_frames=9)
-    assert len(evaluate(run, "dev", root=elsewhere).pieces) == 2
+    assert len(evaluate(run, "dev", root=elsewhere).items) == 2
     with pytest.raises(DataError, match=r"piano_rolls/jsb: no split 'exam'; it has train, dev, test"):
         evaluate(run, "exam")
     with pytest.raises(DataError, match="not found"):
         evaluate(run, "test", root=tmp_path / "nowhere")
-    assert len(evaluate(run, "test", root=root).pieces) == 4
+    assert len(evaluate(run, "test", root=root).items) == 4
 
 
 # ---------------------------------------------------------------------------------------- asked for speech
 
-NO_SPEECH = (
-    r"a model of piano_rolls/jsb for task next_frame, which hears no speech\. "
-    r"Give a run of a recipe with task recognition\."
+OTHER = (
+    r"a model for task rolls, where one for recognition is needed\. Give a run of a recipe with task\.kind recognition"
 )
 
 
-def test_who_needs_a_recogniser_is_told_what_this_is(run: Path, tmp_path: Path) -> None:
-    for ask in (
-        lambda: load_recognizer(run),
-        lambda: publish(run, tmp_path / "small"),
-        lambda: runs.open_run(run).speech,
-    ):
-        with pytest.raises(RunError, match=NO_SPEECH) as caught:
-            ask()
-        assert caught.value.exit_code == 5
-    assert not (tmp_path / "small").exists()
+def test_where_a_recogniser_is_needed_the_message_says_what_this_is(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=OTHER) as caught:
+        load(run, "recognition")
+    assert caught.value.exit_code == 5
+    with pytest.raises(RunError, match=OTHER):
+        _initial(trainings.small(tmp_path, {"init": str(run)}))
 
 
-def test_a_recogniser_does_not_start_from_it(run: Path, tmp_path: Path) -> None:
-    from crnn_audio.training import init
-    from tests import trainings
-
-    with pytest.raises(RunError, match="hears no speech"):
-        init.source(trainings.small(tmp_path, {"init": str(run)}))
+def test_it_is_published_like_any_other(run: Path, root: Path, tmp_path: Path) -> None:
+    made = publish(run, tmp_path / "small")
+    again = {split: evaluate(load(made.path, device="cpu"), split, root=root) for split in ("dev", "test")}
+    assert {one.split: one.value for one in made.scores} == {split: one.value for split, one in again.items()}
+    card = (made.path / "README.md").read_text()
+    assert card.startswith("# small\n\nPredicts the next frame of a piano roll: 1 LSTM layers of 8, head ")
+    assert f"| piano_rolls/jsb test | {again['test'].value:.3f} |" in card
+    assert str(root) not in card
 
 
 def test_doctor_listens_to_speech_alone(tmp_path: Path) -> None:
     path = tmp_path / "jsb.yaml"
     path.write_text(json.dumps(rolls.SMALL))
-    with pytest.raises(RecipeError, match=r"jsb\.yaml: trains on piano_rolls/jsb; doctor listens to recordings"):
+    with pytest.raises(RecipeError, match=r"jsb\.yaml: trains on piano_rolls/jsb; doctor checks recordings"):
         doctor.check(path)
 
 
@@ -243,20 +252,21 @@ def test_doctor_listens_to_speech_alone(tmp_path: Path) -> None:
 def test_a_recipe_in_figures_by_formula(cell: str, inside: int, past: int | None) -> None:
     shape = {"model.recurrent.cell": cell, "model.recurrent.num_layers": 2, "model.recurrent.kernel_size": 5}
     recipe = rolls.small("nowhere", shape)
-    summary = show.show(recipe)
+    summary = show(recipe)
     assert summary.num_parameters == (88 * 8 + 8) + inside + (8 * 88 + 88)
-    assert summary.past_frames == past
-    hears = "all of the past" if past is None else "its own frame and 24 before"
-    assert show.lines(recipe, summary) == [
+    assert summary.figures["past_frames"] == past
+    context = "all of the past" if past is None else "its own frame and 24 before"
+    assert summary.lines == (
         f"parameters          {summary.num_parameters:,}",
-        f"hears               {hears}",
-    ]
+        f"context             {context}",
+    )
 
 
-def test_a_causal_front_hears_further_back() -> None:
+def test_a_causal_front_sees_further_back() -> None:
     shape = {"model.conv": [{"kernel": [5, 3]}, {"kernel": [3, 3]}], "model.conv_time": "causal"}
-    assert show.show(rolls.small("nowhere", shape)).past_frames is None
-    assert show.show(rolls.small("nowhere", shape | {"model.recurrent.cell": "tcn"})).past_frames == 4 + 2 + 4
+    assert show(rolls.small("nowhere", shape)).figures["past_frames"] is None
+    of_tcn = show(rolls.small("nowhere", shape | {"model.recurrent.cell": "tcn"}))
+    assert of_tcn.figures["past_frames"] == 4 + 2 + 4
 
 
 def test_weights_that_are_finite_and_too_large_are_an_error(root: Path, tmp_path: Path) -> None:

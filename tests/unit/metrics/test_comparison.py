@@ -5,8 +5,9 @@ import random
 
 import pytest
 
-from crnn_audio.metrics.comparison import LABELS, compare, pitch_name
+from crnn_audio.metrics.comparison import LABELS, compare
 from crnn_audio.metrics.copying import Passage
+from crnn_audio.symbolic.note_names import pitch_name
 from crnn_audio.symbolic.score import Key, Score
 from tests.unit.metrics.made import score
 
@@ -26,10 +27,10 @@ def test_the_same_count_of_pieces_is_drawn_by_the_seed() -> None:
     generated = [tune(0), tune(200)]
     one, same = compare(generated, CORPUS, TRAINING, seed=1), compare(generated, CORPUS, TRAINING, seed=1)
     assert one == same
-    assert one.corpus.figures.pieces == 2
+    assert one.corpus.statistics.pieces == 2
     others = [compare(generated, CORPUS, TRAINING, seed=seed).corpus for seed in range(2, 6)]
     assert any(other != one.corpus for other in others)
-    assert compare(CORPUS, generated, TRAINING).corpus.figures.pieces == 2
+    assert compare(CORPUS, generated, TRAINING).corpus.statistics.pieces == 2
 
 
 def test_copies_are_told_apart() -> None:

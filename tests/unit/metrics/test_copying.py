@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from crnn_audio.metrics.copying import Passage, longest_copies, melody
-from crnn_audio.metrics.moments import Moment, moments
+from crnn_audio.metrics.copying import Passage, longest_copies, melody_of
+from crnn_audio.metrics.verticalities import Verticality, verticalities
 from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
 from tests.unit.metrics.made import score
 
@@ -49,9 +49,9 @@ def test_all_voices_must_agree_and_a_melody_is_the_top_of_the_first_part() -> No
     assert (
         longest_copies([piece], [other])[0].quarters == 4.0
     )  # from the rest's end on: before, the second voice differs
-    assert longest_copies([melody(piece)], [melody(other)])[0].quarters == 8.0
+    assert longest_copies([melody_of(piece)], [melody_of(other)])[0].quarters == 8.0
     chords = Part("chords", tuple(sorted([Note(0, 1, 60), Note(0, 1, 67), Note(1, 1, 69), Note(1, 1, 50)])))
-    assert melody(Score((chords,))).parts[0].notes == (Note(0, 1, 67), Note(1, 1, 69))
+    assert melody_of(Score((chords,))).parts[0].notes == (Note(0, 1, 67), Note(1, 1, 69))
 
 
 def test_held_is_not_struck() -> None:
@@ -60,7 +60,7 @@ def test_held_is_not_struck() -> None:
     assert longest_copies([struck], [held])[0].quarters == 1.0
 
 
-def brute(piece: list[Moment], others: list[list[Moment]]) -> float:
+def brute(piece: list[Verticality], others: list[list[Verticality]]) -> float:
     """The longest run, in ticks, that equals one elsewhere after adding a constant to its pitches."""
     longest = 0
     for other in others:
@@ -73,13 +73,13 @@ def brute(piece: list[Moment], others: list[list[Moment]]) -> float:
     return longest / 480
 
 
-def transposed(one: list[Moment], two: list[Moment]) -> bool:
-    tones = [[(t.part, t.pitch, t.struck) for t in moment.tones] for moment in one]
-    others = [[(t.part, t.pitch, t.struck) for t in moment.tones] for moment in two]
+def transposed(one: list[Verticality], two: list[Verticality]) -> bool:
+    tones = [[(t.part, t.pitch, t.struck) for t in verticality.tones] for verticality in one]
+    others = [[(t.part, t.pitch, t.struck) for t in verticality.tones] for verticality in two]
     if not others[0]:
         return False
     by = others[0][0][1] - tones[0][0][1]
-    moved = [[(part, pitch + by, struck) for part, pitch, struck in moment] for moment in tones]
+    moved = [[(part, pitch + by, struck) for part, pitch, struck in verticality] for verticality in tones]
     return moved == others and [m.end - m.start for m in one] == [m.end - m.start for m in two]
 
 
@@ -100,16 +100,16 @@ def test_random_pieces_against_every_pair_of_runs(seed: int) -> None:
 
     pieces, training = [make() for _ in range(3)], [make() for _ in range(4)]
     found = longest_copies(pieces, training)
-    known = [moments(one) for one in training]
+    known = [verticalities(one) for one in training]
     for piece, passage in zip(pieces, found, strict=True):
-        assert passage.quarters == brute(moments(piece), known)
+        assert passage.quarters == brute(verticalities(piece), known)
         if passage.source is not None:
-            here = inside(moments(piece), passage.start, passage.quarters)
+            here = inside(verticalities(piece), passage.start, passage.quarters)
             there = inside(known[passage.source], passage.source_start, passage.quarters)
             assert transposed(here, there)
 
 
-def inside(piece: list[Moment], start: float, quarters: float) -> list[Moment]:
+def inside(piece: list[Verticality], start: float, quarters: float) -> list[Verticality]:
     return [one for one in piece if start * 480 <= one.start and one.end <= (start + quarters) * 480]
 
 

@@ -86,13 +86,13 @@ def random_voices(seed: int) -> Score:
     chance = random.Random(seed)
     scale = [48, 50, 52, 53, 55, 57, 59, 60, 62, 64, 65, 67]
 
-    def line() -> list:
+    def part_statistics() -> list:
         return [
             (chance.choice([None, *scale * 2]), chance.choice([0.25, 0.5, 1.0, 1.0, 2.0]))
             for _ in range(chance.randint(0, 25))
         ]
 
-    return score(*[line() for _ in range(chance.randint(2, 5))])
+    return score(*[part_statistics() for _ in range(chance.randint(2, 5))])
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -116,7 +116,7 @@ def test_the_parts_are_as_the_recipe_says(root) -> None:
     }  # fmt: skip
     task = recognition.task(trainings.small(root, changes), PLAIN)
     assert (task.front_end.num_features, task.consistency, task.mixed) == (20, 0.3, True)
-    assert (task.masks.start_epoch, task.masks.time_masks) == (2, 7)
+    assert (task.first_masked_epoch, task.masks.keywords["time_masks"]) == (2, 7)
     assert (task.intermediate, len(task.model.recurrent.inner_heads)) == (0.4, 2)
     assert (task.model.subsampling_factor, task.model.look_ahead) == (2, 0)
     assert any(isinstance(module, torch.nn.GRU) for module in task.model.modules())
@@ -275,13 +275,13 @@ def test_without_global_normalisation_nothing_is_measured(root, tmp_path, kind) 
     (tmp_path / "run").mkdir()
     PLAIN.save(tmp_path / "run")
     assert not (tmp_path / "run" / "statistics.json").exists()
-    assert Assets.load(tmp_path / "run", recipe) == PLAIN
+    assert Assets.from_folder(tmp_path / "run", recipe) == PLAIN
 
 
 def test_numbers_of_assets_survive_to_the_last_bit(root, tmp_path) -> None:
     whole = Assets(VOCABULARY, Statistics((0.1 + 0.2, 1e-300, -1 / 3), (2**-52 + 1, 3.0, 1e17)))
     whole.save(tmp_path)
-    assert Assets.load(tmp_path, trainings.small(root)) == whole
+    assert Assets.from_folder(tmp_path, trainings.small(root)) == whole
 
 
 # ---------------------------------------------------------------------------------------- another corpus

@@ -144,7 +144,7 @@ def test_running_text_that_is_empty_or_short() -> None:
         with pytest.raises(DataError, match=message):
             NGram.train(texts, order=4, marked=False)
     model = NGram.train(["abc"], order=3, marked=False)
-    with pytest.raises(DataError, match="nothing can be foretold"):
+    with pytest.raises(DataError, match="nothing can be predicted"):
         model.likelihood([""])
     with pytest.raises(DataError, match="</s> stands in the text"):
         model.score(["</s>"])

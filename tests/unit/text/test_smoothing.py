@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from crnn_audio.text import smoothing
-from crnn_audio.text.counting import count
 from crnn_audio.text.ngram import NGram
+from crnn_audio.text.ngram_counts import count
 
 EIGHT_LINES = [
     line.split()

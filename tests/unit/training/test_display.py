@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from crnn_audio.tasks.judging import RecognitionJudgement, Transcribed
-from crnn_audio.tasks.judging_text import TextJudgement
 from rich.console import Console
 
 from crnn_audio import console
 from crnn_audio.metrics.error_rate import word_errors
+from crnn_audio.metrics.scores import Scores
+from crnn_audio.metrics.transcripts import ScoredUtterance, scores_of
+from crnn_audio.problems.text import TextSample
 from crnn_audio.training import display
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.diagnostics import Log
@@ -23,12 +24,12 @@ REPORT = StepReport(
 )  # fmt: skip
 
 
-def judgement(*pairs: tuple[str, str]) -> RecognitionJudgement:
-    return RecognitionJudgement(
-        tuple(
-            Transcribed(f"c{index}", said, heard, word_errors(said, heard), word_errors(said, heard), 1.5)
-            for index, (said, heard) in enumerate(pairs)
-        )
+def scores(*pairs: tuple[str, str]) -> Scores:
+    return scores_of(
+        [
+            ScoredUtterance(f"c{index}", said, found, word_errors(said, found), word_errors(said, found), 1.5)
+            for index, (said, found) in enumerate(pairs)
+        ]
     )
 
 
@@ -61,7 +62,7 @@ def test_a_step_is_logged_with_every_figure(shown) -> None:
 def test_the_figures_are_loss_speed_gradient_waiting_padding_and_time_left(shown) -> None:
     with shown:
         shown.stepped(REPORT, Progress(step=1))
-        shown.judged(judgement(("a b", "a c")), Progress(step=1, epoch=1, best_score=0.5, best_epoch=1), best=True)
+        shown.validated(scores(("a b", "a c")), Progress(step=1, epoch=1, best_score=0.5, best_epoch=1), best=True)
     line = shown.bar.console.file.getvalue().splitlines()[0]
     assert line == (
         "epoch 1/4  dev WER 50.00 % (best so far)  "
@@ -72,10 +73,12 @@ def test_the_figures_are_loss_speed_gradient_waiting_padding_and_time_left(shown
 def test_hypotheses_stand_beside_their_references_wrong_ones_first(shown) -> None:
     with shown:
         progress = Progress(step=1, epoch=2, best_score=0.25, best_epoch=1)
-        shown.judged(judgement(("one", "one"), ("two [red]", ""), ("six", "sick")), progress, best=False)
+        shown.validated(scores(("one", "one"), ("two [red]", ""), ("six", "sick")), progress, best=False)
     said = shown.bar.console.file.getvalue().splitlines()
     assert said[0].startswith("epoch 2/4  dev WER 75.00 % (best WER 25.00 % in epoch 1)")
-    assert said[1:] == ["    said   two [red]", "    heard  (nothing)", "    said   six", "    heard  sick"]
+    assert said[1:] == [
+        "    reference   two [red]", "    hypothesis  (nothing)", "    reference   six", "    hypothesis  sick",
+    ]  # fmt: skip
     (entry,) = shown.log.entries("dev")
     assert (entry["score"], entry["best"], entry["epoch"], entry["empty_rate"]) == (0.75, False, 2, 1 / 3)
     assert (shown.folder / "curves.png").read_bytes() == b"drawn"
@@ -84,7 +87,7 @@ def test_hypotheses_stand_beside_their_references_wrong_ones_first(shown) -> Non
 def test_nothing_but_blanks_three_times_gives_advice_once(shown) -> None:
     with shown:
         for epoch in range(1, 6):
-            shown.judged(judgement(("one", "")), Progress(step=epoch, epoch=epoch, best_score=1.0), best=False)
+            shown.validated(scores(("one", "")), Progress(step=epoch, epoch=epoch, best_score=1.0), best=False)
     assert shown.bar.console.file.getvalue().count("Only blanks for 3 evaluations") == 1
 
 
@@ -119,7 +122,7 @@ def test_tensorboard_is_written_where_it_is_installed(tmp_path) -> None:
     shown = Display(Log(tmp_path / "log.jsonl"), tmp_path, total_steps=9, max_epochs=4, start_step=0)
     with shown:
         shown.stepped(REPORT, Progress(step=1))
-        shown.judged(judgement(("a", "b")), Progress(step=1, epoch=1, best_score=1.0), best=True)
+        shown.validated(scores(("a", "b")), Progress(step=1, epoch=1, best_score=1.0), best=True)
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     found = {name: [(one.step, one.value) for one in events.Scalars(name)] for name in events.Tags()["scalars"]}
     assert found.keys() == {"train/loss", "train/lr", "train/gradient_norm", "dev/wer"}
@@ -139,6 +142,8 @@ def test_a_text_that_was_written_is_shown_and_cannot_change_the_terminal(tmp_pat
     monkeypatch.setattr(console, "_terminal", on(screen, terminal=False))
     monkeypatch.setattr(display, "_tensorboard", lambda folder: None)
     with Display(Log(tmp_path / "log.jsonl"), tmp_path, total_steps=10, max_epochs=4, start_step=0) as shown:
-        shown.judged(TextJudgement(3.0, 2, 2, "the", "cat\x1b[2J\n[red] sat"), Progress(step=9, epoch=1), best=True)
+        sample = TextSample("the", "cat\x1b[2J\n[red] sat")
+        found = Scores({"nats_per_character": 1.5}, 1.5, "2 characters", sample=sample)
+        shown.validated(found, Progress(step=9, epoch=1), best=True)
     assert "    after 'the':\n    cat\\x1b[2J\n    [red] sat\n" in screen.getvalue()
-    assert (tmp_path / "pieces" / "epoch-001.txt").exists()
+    assert (tmp_path / "samples" / "epoch-001.txt").read_text() == "after 'the':\ncat\x1b[2J\n[red] sat\n"

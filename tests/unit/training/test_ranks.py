@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from crnn_audio.errors import RecipeError, RunError
+from crnn_audio.errors import RunError
 from crnn_audio.training import ranks
 from crnn_audio.training.ranks import SINGLE, Ranks
 
@@ -13,13 +13,13 @@ def test_alone_everything_is_as_it_is(monkeypatch) -> None:
     monkeypatch.setattr(ranks.dist, "all_reduce", lambda *_: pytest.fail("there is nobody to talk to"))
     value = object()
     assert SINGLE.is_main
-    assert SINGLE.sums(2, 0.5) == [2, 0.5]
+    assert SINGLE.all_reduce(2, 0.5) == [2, 0.5]
     assert [SINGLE.any(True), SINGLE.any(False)] == [True, False]
-    assert SINGLE.told(value) is value
-    assert SINGLE.gathered(value) == [value]
+    assert SINGLE.broadcast(value) is value
+    assert SINGLE.all_gather(value) == [value]
     SINGLE.agree(value, "things")
     SINGLE.add_gradients([nn.Parameter(torch.ones(2))])
-    assert SINGLE.is_first_to_tell()
+    assert SINGLE.is_first_to_report()
 
 
 @pytest.mark.parametrize("missing", [None, *ranks.TORCHRUN])
@@ -28,7 +28,7 @@ def test_one_process_or_half_of_torchruns_words_are_no_team(monkeypatch, missing
         monkeypatch.setenv(name, "1" if missing is None else "2")
     if missing:
         monkeypatch.delenv(missing)
-    with ranks.initialized("cpu") as found:
+    with ranks.initialized() as found:
         assert found is SINGLE
 
 
@@ -63,21 +63,8 @@ def test_a_lost_process_is_a_run_error(monkeypatch) -> None:
 
     monkeypatch.setattr(ranks.dist, "all_reduce", lost)
     with pytest.raises(RunError, match="another of the 3 processes that train together has died") as raised:
-        Ranks(0, 3).sums(1.0)
+        Ranks(0, 3).all_reduce(1.0)
     assert raised.value.__suppress_context__
-
-
-def test_each_process_takes_the_gpu_of_its_number(monkeypatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    on = Ranks(3, 4, local_rank=1, local_count=2)
-    assert on.device("auto") == on.device("cuda") == torch.device("cuda:1")
-    assert on.device("cpu") == torch.device("cpu")
-    assert SINGLE.device("cuda:1") == torch.device("cuda:1")
-    with pytest.raises(RecipeError, match=r"'cuda:0' is one GPU for 4 processes\. Write device=cuda"):
-        on.device("cuda:0")
-    with pytest.raises(RecipeError, match="3 processes on this machine and 2 GPUs"):
-        Ranks(0, 3, 0, 3).device("auto")
 
 
 def test_who_cannot_ask_whether_it_was_told_tells() -> None:
@@ -93,5 +80,5 @@ def test_who_cannot_ask_whether_it_was_told_tells() -> None:
             return self.told
 
     store = Alive()
-    assert [Ranks(rank, 3, store=store).is_first_to_tell() for rank in (2, 0, 1)] == [True, False, False]
-    assert Ranks(1, 2, store=Dead()).is_first_to_tell()
+    assert [Ranks(rank, 3, store=store).is_first_to_report() for rank in (2, 0, 1)] == [True, False, False]
+    assert Ranks(1, 2, store=Dead()).is_first_to_report()

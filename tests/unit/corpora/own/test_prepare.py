@@ -38,7 +38,7 @@ def table(tmp_path, sound):
                 options = (
                     {"delimiter": "\t", "quoting": csv.QUOTE_NONE, "quotechar": None} if name.endswith("tsv") else {}
                 )
-                writer = csv.DictLanguageModel(opened, list(rows[0]), **options)
+                writer = csv.DictWriter(opened, list(rows[0]), **options)
                 writer.writeheader()
                 writer.writerows(rows)
         return path
@@ -249,7 +249,7 @@ def test_times_that_cannot_be(table) -> None:
     assert "line 2: it starts at 0.5 s and ends at 0.25 s. Give seconds, the end after the start." in found[0]
     assert all(f"line {number}: " in line for number, line in zip(range(2, 8), found, strict=True))
     assert "line 6: it ends at 1.01 s, but" in found[4]
-    assert "a.wav at 1.00 s. Mend the times." in found[4]
+    assert "a.wav at 1.00 s. Correct the times." in found[4]
     assert "line 7: 'soon' in column 'start' is no number of seconds." in found[5]
 
 

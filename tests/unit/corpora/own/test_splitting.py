@@ -62,7 +62,7 @@ def test_cuts_of_unknown_speakers_stay_in_train() -> None:
 def test_few_speakers_are_split_by_hash(speakers, said) -> None:
     splits, how = divide(cuts(2000, speakers))
     assert said in how
-    assert "so scores tell of these speakers and not of others" in how
+    assert "so scores hold for these speakers and not for others" in how
     # 200 of 2000 with probability 0.1 each: five deviations are 67
     assert all(133 < len(splits[split]) < 267 for split in ("dev", "test"))
     assert set.union(*ids(splits).values()) == {f"c{n}" for n in range(2000)}

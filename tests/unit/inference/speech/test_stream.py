@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 
 import numpy as np
@@ -14,15 +13,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.decoding.ctc import Greedy
+from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.speech.stream import Endpoint, Stream, StreamResult
 from crnn_audio.models.crnn import Carry
-from crnn_audio.runs import Run
+from crnn_audio.problems import recognition
+from crnn_audio.problems.recognition import Assets
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Hypothesis
+from tests.loading import run_of
 
 FRAME = 640
 """Samples between output frames: 40 ms at 16 kHz."""
@@ -40,8 +41,8 @@ RECIPE = RecognitionRecipe.model_validate(
 
 
 def recognizer(tokens: Vocabulary) -> Recognizer:
-    task = build.recognition(RECIPE, tokens, ([-6.0] * 12, [3.0] * 12))
-    return Recognizer(Run(Path(), RECIPE, tokens, None, {"state": "finished"}), task)
+    task = recognition.task(RECIPE, Assets(tokens, Statistics((-6.0,) * 12, (3.0,) * 12)))
+    return Recognizer(run_of(RECIPE), task)
 
 
 class Script:

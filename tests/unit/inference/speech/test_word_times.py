@@ -22,12 +22,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from crnn_audio import build
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.inference.speech.recognizer import Recognizer
-from crnn_audio.runs import Run
+from crnn_audio.problems import recognition
+from crnn_audio.problems.recognition import Assets
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, Hypothesis
+from tests.loading import run_of
 
 RATE, HOP, STRIDE = 16000, 160, 4
 FRAME = Fraction(HOP * STRIDE, RATE)
@@ -40,7 +41,7 @@ def recognizer_of(features: dict, model: dict) -> Recognizer:
         {"data": {"corpus": "an4"}, "features": {"normalize": "none"} | features, "model": model}
     )
     tokens = Vocabulary.build([LETTERS], "characters")
-    return Recognizer(Run(Path(), recipe, tokens, None, {}), build.recognition(recipe, tokens, None))
+    return Recognizer(run_of(recipe), recognition.task(recipe, Assets(tokens, None)))
 
 
 # ---------------------------------------------------------------------------------------- of log-probabilities
@@ -238,7 +239,7 @@ def hearing_tones(features: dict, layers: dict, conv_time: str) -> Recognizer:
     head.weight.zero_()
     head.bias.zero_()
     head.bias[0], head.bias[1] = SILENCE, -50.0
-    for letter, loudest in bins(recognizer.run.recipe.features.kind).items():
+    for letter, loudest in bins(recognizer.run.recipe["features"]["kind"]).items():
         head.weight[recognizer.task.vocabulary.encode(letter)[0], loudest::BINS] = SHARPNESS / halves
     return recognizer
 
@@ -247,7 +248,7 @@ def expected_probs(recognizer: Recognizer, wave: np.ndarray) -> list[dict[str, f
     """Of each letter in each frame, by arithmetic on the features at the frames' own times."""
     features, _ = recognizer.task.features(AudioBatch(torch.from_numpy(wave[None]), torch.tensor([len(wave)]), RATE))
     probs = []
-    loudest = bins(recognizer.run.recipe.features.kind)
+    loudest = bins(recognizer.run.recipe["features"]["kind"])
     for frame in features[0, ::STRIDE].double().clamp(min=0).tolist():
         weights = {letter: math.exp(SHARPNESS * frame[one]) for letter, one in loudest.items()}
         weights["_"] = math.exp(SILENCE)

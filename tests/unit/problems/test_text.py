@@ -1,0 +1,52 @@
+"""One pass over a text: figures, baselines, and what is kept of what the model generated."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from crnn_audio.batching.text import running
+from crnn_audio.inference.text.language_model import TextLikelihood
+from crnn_audio.problems import ScoreOptions, text
+from crnn_audio.tasks.text_generation import token_nats
+from crnn_audio.text import encoding
+from tests import texts as made
+
+
+def test_nats_are_summed_and_divided_once(tmp_path: Path) -> None:
+    recipe = made.small(made.file(tmp_path / "text.txt"))
+    data = text.data(recipe)
+    assets = text.assets(recipe, data)
+    task, dev = text.task(recipe, assets).train(), data.items["dev"]
+    found = text.scores(task, recipe, assets, dev, ScoreOptions())
+    assert not task.training
+    nats = token_nats(task, running(encoding.encode(dev, assets.vocabulary), task.context_length)).sum()
+    assert found.value == pytest.approx(nats / len(dev))
+    assert found.loss == found.figures["nats_per_token"] == pytest.approx(nats / found.figures["tokens"])
+    assert found.figures["perplexity"] == pytest.approx(math.exp(nats / found.figures["tokens"]))
+    assert (found.metric, found.empty_rate, found.examples, found.sample) == ("nats_per_character", 0.0, (), None)
+    beside = text.scores(task, recipe, assets, dev, ScoreOptions(training=data.items["train"]))
+    assert set(beside.figures["baselines"]) == {"unigram", "bigram", "trigram"}
+    assert beside.value == found.value
+
+
+def test_a_sample_depends_on_seed_and_epoch_alone(tmp_path: Path) -> None:
+    recipe = made.small(made.file(tmp_path / "text.txt"))
+    data = text.data(recipe)
+    assets = text.assets(recipe, data)
+    task, dev = text.task(recipe, assets), data.items["dev"]
+    first, again, next_epoch = (
+        text.scores(task, recipe, assets, dev, ScoreOptions(epoch=epoch)).sample for epoch in (1, 1, 2)
+    )
+    assert first == again != next_epoch
+    assert first.primer in dev
+
+
+def test_what_was_generated_is_kept(tmp_path: Path) -> None:
+    text.TextSample("the c", "at\nsat").save(tmp_path / "epoch-001")
+    assert (tmp_path / "epoch-001.txt").read_text(encoding="utf-8") == "after 'the c':\nat\nsat\n"
+
+
+def test_a_diverged_model_has_a_perplexity_all_the_same() -> None:
+    assert math.isfinite(TextLikelihood("ab", "characters", ("a", "b"), np.array([1e9, 1e9]), 0).perplexity)
