@@ -44,7 +44,7 @@ def crnn(
     inner: bool = False,
     look_ahead: int = 0,
 ) -> Crnn:
-    """Two layers of 8 units, in judging mode; smooth activations, so that no gradient is zero by chance."""
+    """Two layers of 8 units, in evaluation mode; smooth activations, so that no gradient is zero by chance."""
     front = ConvFront(BINS, STACKS[stack], norm=norm, activation="silu", time_padding=time_padding)
     recurrent = Recurrent(
         front.output_size,

@@ -55,7 +55,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(
     assert trainings.same_bytes(out, uninterrupted)
 
 
-def test_a_moved_run_writes_and_judges_as_before(uninterrupted: Path, tmp_path: Path) -> None:
+def test_a_moved_run_generates_and_scores_as_before(uninterrupted: Path, tmp_path: Path) -> None:
     before = ca.load(uninterrupted)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -49,10 +49,10 @@ def test_log_probs_and_gradients_of_every_front(stack: str, time_padding: str, d
 
 
 def assert_same_network(model: Crnn, dtype: torch.dtype, device: torch.device) -> None:
-    here = model.to(dtype).train()  # cuDNN has no gradients in judging mode
+    here = model.to(dtype).train()  # cuDNN has no gradients in evaluation mode
     for one in here.modules():
         if isinstance(one, TimeDropout):
-            one.share = 0.0  # what torch draws differs by device
+            one.probability = 0.0  # what torch draws differs by device
     there = twin(here, device)
     frames, lengths = padded(features(21, 30, 9))
     wanted, expected = outputs_and_gradients(here, frames.to(dtype), lengths)

@@ -1,4 +1,4 @@
-"""Laws 1, 3, 4, 10 and 11 of models that foretell piano rolls: every cell, with and without a convolutional front, with
+"""Laws 1, 3, 4, 10 and 11 of models that predict piano rolls: every cell, with and without a convolutional front, with
 each key by itself and one after the other.
 """
 
@@ -33,7 +33,7 @@ each_head = pytest.mark.parametrize("head", HEADS)
 
 
 def task_of(kind: str, front: str = "frames", head: str = "sigmoid", **layers: object) -> Prediction:
-    """Two layers in judging mode, in float64, whose outputs depend on all that was heard."""
+    """Two layers in evaluation mode, in float64, whose outputs depend on all that was heard."""
     asked = {"cell": CELLS[kind], "num_layers": 2, "kernel_size": 5, "dropout": 0.4, "norm": "layer"}
     asked |= {"nonlinearity": kind} if CELLS[kind] == "rnn" else {}
     changes = {f"model.recurrent.{name}": value for name, value in (asked | layers).items()}
@@ -77,7 +77,7 @@ def in_one_pass(task: Prediction, batch: SequenceBatch) -> Tensor:
 @each_front
 @each_model
 @torch.no_grad()
-def test_a_piece_beside_others_is_foretold_as_it_is_alone(kind: str, front: str, head: str) -> None:
+def test_a_piece_beside_others_is_predicted_as_it_is_alone(kind: str, front: str, head: str) -> None:
     task, found = task_of(kind, front, head), pieces(*LENGTHS)
     alone = [nats for roll in found for nats in nats_of(task, side_by_side([roll]))]
     assert len({nats / (len(roll) - 1) for nats, roll in zip(alone, found, strict=True)}) == len(alone)

@@ -61,7 +61,7 @@ def test_a_running_text_costs_what_each_token_does_by_itself(cell: str, options:
 
 
 @each_cell
-def test_long_texts_are_judged_in_chunks_that_make_no_difference(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_texts_are_scored_in_chunks_that_make_no_difference(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     task = made.task(cell=cell)
     whole = token_nats(task, running(TOKENS, 0))
     monkeypatch.setattr("crnn_audio.batching.text.CHUNK", 7)
@@ -89,7 +89,7 @@ def test_a_row_beside_longer_ones_costs_what_it_costs_alone(cell: str, options: 
 
 
 @each_cell
-def test_a_token_is_foretold_by_those_before_it_alone(cell: str) -> None:
+def test_a_token_is_predicted_from_those_before_it_alone(cell: str) -> None:
     task, at = made.task(cell=cell), 15
     other = TOKENS.copy()
     other[at] = other[at] % 7 + 2

@@ -82,14 +82,14 @@ def test_the_losses_of_chunks_add_up_to_those_of_whole_pieces(kind: str, front: 
 @pytest.mark.parametrize("kind", ["lstm", "tcn"])
 def test_the_loop_hands_each_part_its_carry(kind: str, accumulate: int, tmp_path: Path) -> None:
     """With steps too small to matter, two epochs tell the loss of whole pieces twice."""
-    task = judged_always(task_of(kind, "conv"))
+    task = never_training(task_of(kind, "conv"))
     reports, _ = trained(task, feed(5, accumulate=accumulate), tmp_path, lr=1e-30)
     for epoch in (0, 1):
         nats = sum(one.loss * one.amount for one in reports if one.epoch == epoch)
         assert nats == pytest.approx(nats_of_whole_pieces(task), rel=1e-9)
 
 
-def judged_always(task: Prediction) -> Prediction:
+def never_training(task: Prediction) -> Prediction:
     """Without dropout, whatever the loop asks for."""
     task.train = lambda mode=True: task
     return task
@@ -166,7 +166,7 @@ def test_a_chunks_gradient_is_that_of_its_frames_from_a_given_state(kind: str) -
 @pytest.mark.parametrize("kind", ["lstm", "tcn"])
 def test_parts_of_a_batch_add_up_to_the_batch(kind: str, front: str, chunk: int, head: str, tmp_path: Path) -> None:
     def course(accumulate: int) -> tuple[list[StepReport], dict[str, Tensor]]:
-        return trained(judged_always(task_of(kind, front, head)), feed(chunk, 4, accumulate), tmp_path, name="adamw")
+        return trained(never_training(task_of(kind, front, head)), feed(chunk, 4, accumulate), tmp_path, name="adamw")
 
     torch.manual_seed(0)
     reports, whole = course(1)

@@ -61,7 +61,7 @@ def test_takes_two_steps_at_full_size(path: Path, tmp_path: Path) -> None:
 
 @each_recipe
 def test_made_small_it_learns_a_few_pieces_by_heart(path: Path, tmp_path: Path) -> None:
-    listener = load_recipe(path).model.encoder is not None
+    encoder = load_recipe(path).model.encoder is not None
     recipe = changed(
         path,
         corpus(path, tmp_path, 6),
@@ -71,7 +71,7 @@ def test_made_small_it_learns_a_few_pieces_by_heart(path: Path, tmp_path: Path) 
         "model.recurrent.hidden_size=64",
         "model.recurrent.dropout=0",
         "model.head_dropout=0",
-        *(["model.encoder={hidden_size: 8, dropout: 0}", "task.fixed_voice_probability=0.01"] if listener else []),
+        *(["model.encoder={hidden_size: 8, dropout: 0}", "task.fixed_voice_probability=0.01"] if encoder else []),
         "optim.lr=2e-2",
         "optim.weight_decay=0",
         "optim.ema=0",
