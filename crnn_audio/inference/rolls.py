@@ -26,7 +26,7 @@ class Running:
 
 
 class Predictor:
-    """Reads piano rolls and foretells them; `crnn_audio.load` makes one."""
+    """Reads piano rolls and predicts the next frame; `crnn_audio.load` makes one."""
 
     def __init__(self, run: Run, task: Prediction, *, copy_context: bool) -> None:
         self.run = run

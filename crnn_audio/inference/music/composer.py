@@ -236,9 +236,9 @@ class Composer:
         ids = np.array(self.conditions.ids(begun.condition), dtype=np.int64)
         context = context_of(self.representation, begun.rows, encoding.as_rows(self.data, begun.about))
         one = batches.EncodedPiece("", begun.rows, context, ids)
-        drawn = np.array([name not in given for name in columns])
+        free = np.array([name not in given for name in columns])
         spans = [Span(0, 0, len(begun.rows))]
-        batch = batches.batch([(one, drawn)], spans, reads_ahead=self.task.reads_ahead)
+        batch = batches.batch([(one, free)], spans, reads_ahead=self.task.reads_ahead)
         (nats,) = token_nats(self.task, batch.to(self.device))
         nats = nats * self.representation.counted(begun.rows)
         return Likelihood(nats, columns, self.representation.num_notes(begun.rows), begun.remarks)

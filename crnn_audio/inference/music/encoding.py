@@ -30,11 +30,11 @@ FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
 
 
 def keyed(data: MusicData, score: Score) -> tuple[Score, list[str]]:
-    """The piece with a key, where that is needed and it tells none; and in a line which was heard."""
+    """The piece with a key, estimated where it is needed and not given; and a line that says so."""
     if not data.normalize_keys or score.keys:
         return score, []
     key = key_normalization.estimate_key(score)
-    return replace(score, keys=(key,)), [f"it tells no key, and is heard as {key}"]
+    return replace(score, keys=(key,)), [f"it has no key signature; its key is estimated as {key}"]
 
 
 def rows_of(data: MusicData, score: Score) -> Rows:
@@ -47,7 +47,7 @@ def rows_of(data: MusicData, score: Score) -> Rows:
 
 
 def as_rows(data: MusicData, about: Score) -> Score:
-    """A piece in the key that its rows are in: what is told beside them is of this."""
+    """A piece in the key that its rows are in: their context features are computed from it."""
     if not data.normalize_keys or not about.keys:
         return about
     return replace(about, keys=tuple(key_normalization.normalized(key) for key in about.keys))

@@ -19,7 +19,7 @@ from crnn_audio.symbolic.ticks import ticks
 TEMPO = 100.0
 """Quarter notes a minute, where no primer has a tempo."""
 DEFAULTS = {"close": "tonic"}
-"""What a new piece is told where nothing else is asked for and the model knows it."""
+"""Conditions of a new piece that are not given, where the model has them."""
 
 LIKENESS = 1
 """Tells the random number of what a piece is like from those of its notes."""
@@ -97,10 +97,10 @@ def beginning(
     whole: bool = False,
     seed: int = 0,
 ) -> Beginning:
-    """What a piece begins with; its own key and metre are told to the model where nothing else is asked for.
+    """What a piece begins with; its own key and metre are the conditions unless others are given.
 
     Args:
-        bars: how long it will be, which is told where the model knows it.
+        bars: how long it will be; a condition, if the model has that one.
         whole: all rows of the piece, its end among them; else those up to its last note.
         seed: without music it is like one of the training pieces in what is not asked for, and this decides which.
 
@@ -113,16 +113,16 @@ def beginning(
         chance = np.random.default_rng((seed, LIKENESS)).random()
         like = known.completed(DEFAULTS | known.usable(length) | condition, chance)
         about = encoding.about(like | condition, tempo=TEMPO)
-        return Beginning(about, _no_rows(data), _told(condition, about, known, like | length))
+        return Beginning(about, _no_rows(data), _conditions(condition, about, known, like | length))
     score, remarks = read(music)
     fitted, changes = encoding.FITTED[data.representation](score)
-    piece, heard = encoding.keyed(data, _settled(fitted, condition))
+    piece, estimated = encoding.keyed(data, _settled(fitted, condition))
     rows = encoding.rows_of(data, piece)
     about = replace(piece, fermatas=(), chords=())
     kept = rows if whole else _open_end(data, rows)
     own = encoding.own_condition(piece) if whole else DEFAULTS | {"bars": str(bars)}
-    told = _told(condition, piece, known, own)
-    return Beginning(about, kept, told, (*remarks, *changes, *heard))
+    conditions = _conditions(condition, piece, known, own)
+    return Beginning(about, kept, conditions, (*remarks, *changes, *estimated))
 
 
 def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
@@ -133,8 +133,8 @@ def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
     return replace(piece, time_signatures=times, keys=own.keys or piece.keys, pickup=pickup)
 
 
-def _told(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
-    """All that the model is told: what is asked for, and beside it what the piece is."""
+def _conditions(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
+    """The conditions: those asked for, and those of the piece itself."""
     key = {"key": str(conditions.transpose_key(piece.keys[0], 0))} if piece.keys else {}
     begun = {"metre": str(piece.time_signatures[0]) if piece.time_signatures else "4/4", "pickup": f"{piece.pickup:g}"}
     return known.usable(dict(own) | key) | asked | known.usable(begun)
@@ -170,7 +170,7 @@ def fixed_voices(
     if steps >= longest:
         raise DataError(f"a kept voice lasts {steps} sixteenths; this model writes {longest - 1} at most. Cut it.")
     first = next(iter(read_voices.values()))[0]
-    settled, heard = encoding.keyed(data, _settled(first, condition))
+    settled, estimated = encoding.keyed(data, _settled(first, condition))
     about = replace(settled, parts=(), fermatas=(), chords=())
     kept = np.zeros((steps + 1, len(chorale_tokens.COLUMNS)), dtype=np.int64)
     for name, (_, part, _) in read_voices.items():
@@ -178,8 +178,8 @@ def fixed_voices(
         kept[:-1, column] = encoding.voice_of(data, part, about, steps, f"the kept {name}")
         kept[-1, column] = chorale_tokens.REST
     remarks = tuple(remark for _, _, said in read_voices.values() for remark in said)
-    told = _told(condition, about, known, DEFAULTS | {"bars": str(encoding.num_bars(first))})
-    return Beginning(about, _no_rows(data), told, (*remarks, *heard)), kept
+    conditions = _conditions(condition, about, known, DEFAULTS | {"bars": str(encoding.num_bars(first))})
+    return Beginning(about, _no_rows(data), conditions, (*remarks, *estimated)), kept
 
 
 def _voice(name: str, music: Score | str | Path) -> tuple[Score, Part, tuple[str, ...]]:
