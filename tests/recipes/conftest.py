@@ -9,5 +9,5 @@ from crnn_audio.training import display
 
 @pytest.fixture(autouse=True)
 def _without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(display, "draw_curves", lambda *_: None)
+    monkeypatch.setattr(display, "plot_curves", lambda *_: None)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
