@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import torch._dynamo  # noqa: F401 - every optimizer imports it, in forked processes each time anew
 
 from crnn_audio.batching import manifests
 from crnn_audio.batching.manifests import Cut, Recording

@@ -161,7 +161,7 @@ def test_growing_text_leaves_the_finished_lines_alone_on_a_terminal(live: Path, 
 
 def test_ctrl_c_leaves_what_was_said_and_a_line_of_its_own_for_the_prompt(live: Path, talk: Path, said) -> None:
     terminal = Terminal(100)
-    process = terminal.start("stream", live)
+    process = terminal.start("stream", live, python=warm.python())
     process.stdin.write(talk.read_bytes()[: 44 + 2 * round((said[0].seconds + PAUSE + 0.3) * RATE)])
     process.stdin.flush()
     begun = terminal.read(f"{said[0].text}\r\n\r\x1b[K{said[1].text[0]}")  # both may come at once
@@ -178,7 +178,7 @@ def test_ctrl_c_leaves_what_was_said_and_a_line_of_its_own_for_the_prompt(live: 
 
 def test_ctrl_c_finishes_what_was_heard(start, live: Path, talk: Path, said) -> None:
     content = soundfile.read(talk, dtype="int16")[0]
-    process = start("stream", live, "-", "--json", stdin=subprocess.PIPE, text=False)
+    process = start("stream", live, "-", "--json", stdin=subprocess.PIPE, text=False, python=warm.python())
     heard = content[: round((said[0].words[-1].end + 0.3) * RATE)]
     process.stdin.write(heard.tobytes())
     process.stdin.flush()

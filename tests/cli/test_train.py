@@ -12,6 +12,7 @@ import pytest
 
 from crnn_audio.batching import manifests
 from crnn_audio.problems import load_recipe
+from tests import warm
 
 LASTED = r"\d+ s"
 QUICK = ["data.workers=0", "optim.max_epochs=2", "model.recurrent.hidden_size=8"]
@@ -112,7 +113,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(start, place: Path) -> None:
 
 
 def test_ctrl_c_before_the_first_step_leaves_nothing(start, place: Path) -> None:
-    process = start("train", "recipes/tiny/lstm.yaml", "--out", "run", cwd=place)
+    process = start("train", "recipes/tiny/lstm.yaml", "--out", "run", cwd=place, python=warm.python())
     assert "Measuring" in process.stderr.readline()
     os.killpg(process.pid, signal.SIGINT)
     output, rest = process.communicate(timeout=120)
@@ -123,7 +124,7 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(start, place: Path) -> None
 
 def test_ctrl_c_while_transcribing(start, workshop: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "sound.wav")
-    process = start("transcribe", workshop / "run", tmp_path / "sound.wav", cwd=tmp_path)
+    process = start("transcribe", workshop / "run", tmp_path / "sound.wav", cwd=tmp_path, python=warm.python())
     with (tmp_path / "sound.wav").open("wb"):  # opens as soon as the program reads the other end
         os.killpg(process.pid, signal.SIGINT)
         output, rest = process.communicate(timeout=120)

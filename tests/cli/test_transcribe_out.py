@@ -253,7 +253,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_call_does_the_rest(start, call, 
     for index in range(300):
         (tmp_path / "rec" / f"{index}.flac").symlink_to(tiny / "train" / f"train-00{index % 16:02}.flac")
     arguments = ["transcribe", "run", tmp_path / "rec", "--out", tmp_path / "out", *flags("json")]
-    process = start(*arguments)
+    process = start(*arguments, python=warm.python())
     deadline = time.monotonic() + 200
     while not (tmp_path / "out").exists() or len(list((tmp_path / "out").iterdir())) < 3:
         assert time.monotonic() < deadline

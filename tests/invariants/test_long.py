@@ -19,6 +19,7 @@ from crnn_audio.inference.speech.long import LongRecording
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.problems.restore import load
 from crnn_audio.types import Hypothesis, Word
+from tests import warm
 from tests.invariants.small import TIMES
 from tests.invariants.talkative import RATE, offline, recipe, recognizer, sound
 
@@ -198,7 +199,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path, direction: str)
             for _ in itertools.repeat(None, 6 * minutes):
                 file.write(piece)
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, direction, *map(str, paths)], capture_output=True, text=True, timeout=250
+        [*warm.python(), "-c", CHILD, direction, *map(str, paths)], capture_output=True, text=True, timeout=250
     )
     assert done.returncode == 0, done.stderr
     (short, first), (longer, second) = (line.split() for line in done.stdout.splitlines())

@@ -302,7 +302,8 @@ def test_what_is_given_and_told_depends_on_seed_epoch_and_piece_alone() -> None:
 
 
 def test_the_melody_is_given_alone_most_often_and_every_other_choice_comes() -> None:
-    pieces = [[EncodedPiece(str(name), *_parts(made.piece(chorale_tokens, 1)))] for name in range(600)]
+    parts = _parts(made.piece(chorale_tokens, 1))
+    pieces = [[EncodedPiece(str(name), *parts)] for name in range(600)]
     augmentation = Augmentation(seed=1, fixed_voice_probability=1.0, melody=1)
     given = Counter(tuple(np.flatnonzero(~augmentation.piece(one, 0)[1]).tolist()) for one in pieces)
     assert given.most_common(1)[0][0] == (1,)
