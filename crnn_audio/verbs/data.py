@@ -63,13 +63,15 @@ def _print_row(row: Mapping[str, Any], as_json: bool) -> None:
         print(json.dumps(row))
         return
     unusable = row.get("unusable", ())
-    cells = [
-        f"{value:10}" if isinstance(value, str) else f"{value:9,} {name}"
-        for name, value in row.items()
-        if name != "unusable"
-    ]
+    cells = [_cell(name, value) for name, value in row.items() if name != "unusable"]
     print("  ".join(cells + ([f"{len(unusable)} unusable"] if "unusable" in row else [])))
     print("".join(f"       {one}\n" for one in unusable), end="")
+
+
+def _cell(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return f"{value:10}"
+    return f"{60 * value:9,.1f} minutes" if name == "hours" else f"{value:9,} {name}"
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:

@@ -72,7 +72,7 @@ def generate(
     known = [*(field.name for field in fields(opened.PROMPT)), *opened.FILE_OPTIONS]
     if unfit := [name for name in (*content, *files) if name not in known]:
         options = ", ".join(f"--{name}" for name in known)
-        report(f"--{unfit[0]} is not for {model}, whose own options are {options}.")
+        report(f"--{unfit[0]} does not apply to {model}, which takes {options}.")
         raise typer.Exit(2)
     if out is None and not opened.PRINTABLE:
         report("Missing option '--out', the folder of the generated files.")
@@ -150,10 +150,16 @@ def score(
     from crnn_audio.problems.restore import load
 
     opened = load(model, "music", "text", device=device, weights=weights.value)
-    likelihood = opened.score(Path(given) if Path(given).is_file() else given)
+    path = Path(given)
+    is_file = path.is_file() or path.suffix.lower() == ".txt"
+    likelihood = opened.score(path if is_file else given)
     for remark in likelihood.remarks:
         report(remark)
-    print(json.dumps(likelihood.as_json()) if as_json else "\n".join(likelihood.lines()))
+    if as_json:
+        print(json.dumps(likelihood.as_json()))
+        return
+    where = f"{model} on {given}" if is_file else model
+    print("\n".join([f"{where}: {likelihood.counts}", *(f"  {line}" for line in likelihood.lines())]))
 
 
 def next_tokens(

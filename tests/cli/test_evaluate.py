@@ -47,19 +47,21 @@ def test_counts_are_those_of_the_transcripts(cli, tiny: Path) -> None:
     check_text(found, cli("evaluate", "run", "--worst", "2"), tiny)
 
 
-def test_a_corpus_without_test_is_judged_and_published_by_dev(cli, workshop: Path, tiny: Path, tmp_path: Path) -> None:
+def test_a_corpus_without_test_is_evaluated_and_published_by_dev(
+    cli, workshop: Path, tiny: Path, tmp_path: Path
+) -> None:
     corpus = shutil.copytree(tiny, tmp_path / "half")
     (corpus / "test.jsonl").unlink()
     done = cli("evaluate", "run", "--root", corpus, "--json")
     assert json.loads(done.stdout)["split"] == "dev"
-    assert done.stderr == f"{corpus} has no test split; this is dev, which training looked at to choose weights.\n"
+    assert done.stderr == f"{corpus} has no test split; this is dev, by which training chose the weights.\n"
     assert cli("evaluate", "run", "--root", corpus, "--split", "dev", "--json").stderr == ""
     done = cli("evaluate", "run", "--root", corpus, "--split", "test", exit_code=4)
     assert done.stderr == f"{corpus}: no split 'test'; it has train, dev.\n"
     done = cli("evaluate", "run", "--corpus", "manifests", "--root", corpus, "--json")
-    assert (json.loads(done.stdout)["split"], done.stderr) == ("dev", ""), "training did not look at another corpus"
+    assert (json.loads(done.stdout)["split"], done.stderr) == ("dev", ""), "training chose nothing by another corpus"
     done = cli("evaluate", "run", "--corpus", "an4", "--record", exit_code=2)
-    assert "no --noise, --rooms or --corpus" in done.stderr
+    assert "leave out --noise, --reverberation and --corpus" in done.stderr
     done = cli("publish", workshop / "run", "--out", "small", "--root", corpus, cwd=tmp_path)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr.startswith("half has no test split; the model card has scores on dev alone.\n")
@@ -76,9 +78,10 @@ def check_text(found: dict, done: subprocess.CompletedProcess[str], tiny: Path) 
         f"{found['substitutions']} substitutions, {found['deletions']} deletions, {found['insertions']} insertions"
     )
     assert lines[2] == f"  CER {100 * found['cer']:.2f} %"
-    assert [line[:11] for line in lines[4::3]] == ["    said   "] * 2
-    assert [line[:11] for line in lines[5::3]] == ["    heard  "] * 2
-    assert len(lines) == 3 + 2 * 3
+    rows = lines[3:] if found["roc_auc"] is None else lines[4:]
+    assert [line[:16] for line in rows[1::3]] == ["    reference   "] * 2
+    assert [line[:16] for line in rows[2::3]] == ["    hypothesis  "] * 2
+    assert len(rows) == 2 * 3
     assert [line for line in lines if line != line.rstrip()] == []
 
 
@@ -90,7 +93,7 @@ def test_no_worst_utterances_shown_on_a_named_device(cli) -> None:
     assert done.stdout == ""
 
 
-def test_noise_and_rooms_are_told_by_option_and_never_recorded(cli, tmp_path: Path) -> None:
+def test_noise_and_reverberation_are_options_and_never_recorded(cli, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     for name in ("noise", "rooms"):
         (tmp_path / name).mkdir()
@@ -102,7 +105,7 @@ def test_noise_and_rooms_are_told_by_option_and_never_recorded(cli, tmp_path: Pa
     hiss = ("--noise", tmp_path / "noise", "--snr")
     assert cer() == cer(*hiss, 80) < cer(*hiss, -10)
     assert cer(*hiss, -10) == cer(*hiss, -10), "the same each time"
-    assert cer("--rooms", tmp_path / "rooms") > cer()
+    assert cer("--reverberation", tmp_path / "rooms") > cer()
     assert "--record" in cli("evaluate", "run", "--noise", tmp_path / "noise", "--record", exit_code=2).stderr
     assert "nowhere" in cli("evaluate", "run", "--noise", "nowhere", exit_code=4).stderr
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = "recipes show prepare doctor train evaluate publish transcribe stream generate ngram".split()
+VERBS = "recipes show prepare doctor train evaluate publish transcribe stream generate score next ngram".split()
 HEAVY = {"torch", "torchaudio", "librosa", "soxr", "soundfile", "matplotlib", "scipy", "jiwer", "safetensors"}
 
 
@@ -71,6 +71,8 @@ def test_help_names_every_verb_and_its_help_every_argument(cli) -> None:
         ("doctor", "{TARGET} [KEY=VALUE]..."),
         ("transcribe", "{MODEL} {FILE}..."),
         ("stream", "{MODEL} [FILE|-]"),
+        ("score", "{MODEL} {FILE|TEXT}"),
+        ("next", "{MODEL} [TEXT]"),
     ],
 )
 def test_usage_names_what_is_given(cli, verb: str, usage: str) -> None:
@@ -92,6 +94,7 @@ def test_usage_names_what_is_given(cli, verb: str, usage: str) -> None:
         (["train", "tiny/lstm", "--minutes", "soon"], "--minutes"),
         (["train", "tiny/lstm", "--minutes", "-1"], "'--minutes': Input should be greater than or equal to 0"),
         (["publish", "run"], "Missing option '--out'"),
+        (["evaluate", "run", "--next", "a"], "No such option: --next"),
         (["publish", "run", "--out", "copy", "--weights", "worst"], "'worst' is not one of 'best', 'last'"),
         (["evaluate", "run", "--worst", "-1"], "'--worst': Input should be greater than or equal to 0"),
         (["train", "tiny/lstm", "--lr", "1"], "No such option"),

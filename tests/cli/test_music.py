@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.corpora import chorales
+from crnn_audio.symbolic import chorales as chorale_rows
 from crnn_audio.symbolic import files
 from crnn_audio.symbolic.score import Part, Score
 from tests import events as made
@@ -33,8 +34,8 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = program("train", "recipes/chorales/small.yaml", "--out", "run", cwd=folder)
     facts = json.loads((folder / "run" / "run.json").read_text())
     assert done.stdout.endswith(f"best dev {facts['best_dev']:.3f} nats a note).\n")
-    assert (folder / "run" / "pieces" / "epoch-002.mid").exists()
-    assert (folder / "run" / "pieces" / "epoch-002.png").exists()
+    assert (folder / "run" / "samples" / "epoch-002.mid").exists()
+    assert (folder / "run" / "samples" / "epoch-002.png").exists()
     return folder
 
 
@@ -144,13 +145,49 @@ def test_another_file_is_never_replaced(tree: Path, here: Here) -> None:
     (tree / "tunes").mkdir()
     (tree / "tunes" / "run-0.mid").write_text("mine")
     done = here("generate", "run", "--out", "tunes", exit_code=4)
-    assert "tunes/run-0.mid: exists and is not from here" in done.stderr
+    assert "tunes/run-0.mid: exists and was not generated here" in done.stderr
     assert (tree / "tunes" / "run-0.mid").read_text() == "mine"
 
 
 def test_a_recogniser_writes_no_music(here: Here) -> None:
     done = here("generate", "an4", "--out", "tunes", exit_code=5)
-    assert "which writes no music" in done.stderr
+    assert "a model for task recognition, where one for music or text is needed" in done.stderr
+
+
+def test_a_piece_is_scored(tree: Path, here: Here) -> None:
+    files.save(made.chorale(50), tree / "piece.mid")
+    found = json.loads(here("score", "run", "piece.mid", "--json").stdout)
+    assert list(found) == ["nats_per_note", "notes", "columns"]
+    assert list(found["columns"]) == list(chorale_rows.COLUMNS)
+    assert sum(found["columns"].values()) / found["notes"] == pytest.approx(found["nats_per_note"])
+    assert here("score", "run", "piece.mid").stdout.splitlines() == [
+        f"run on piece.mid: {found['notes']} notes predicted",
+        f"  {found['nats_per_note']:.3f} nats a note",
+    ]
+    names = here("score", "run", "C3+G3+E4+C5 D3+G3+D4+B4")
+    assert names.stdout.startswith("run: 8 notes predicted\n")
+    assert "shared out among four voices" in names.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("missing.mid", "missing.mid: cannot be read"),
+        ("broken.mid", "broken.mid: "),
+        ("H4", "note 'H4': should be a letter"),
+        ("", "holds no notes"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_message(tree: Path, here: Here, given: str, message: str) -> None:
+    (tree / "broken.mid").write_bytes(b"MThd\x00\x00\x00\x06\x00\x01")
+    done = here("score", "run", given, exit_code=4)
+    assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+    assert message in done.stderr
+
+
+def test_a_folder_for_the_pieces_is_needed(here: Here) -> None:
+    done = here("generate", "run", exit_code=2)
+    assert done.stderr == "Missing option '--out', the folder of the generated files.\n"
 
 
 def test_evaluated_beside_the_corpus(here: Here) -> None:
@@ -192,9 +229,9 @@ def test_published_with_a_card(tree: Path, here: Here) -> None:
     done = here("publish", "run", "--out", "small")
     assert " nats a note" in done.stdout
     card = (tree / "small" / "README.md").read_text(encoding="utf-8")
-    assert "Writes four voices on the sixteenth" in card
+    assert "Generates four voices on the sixteenth" in card
     assert "- `key`: Ab, F#, G" in card
-    assert "crnn-audio generate small --num 10 --out tunes" in card
+    assert "crnn-audio generate small --num 3 --out small-tunes" in card
     assert [
         json.loads(one)["seed"]
         for one in here("generate", "small", "--out", "y", "--bars", 1, "--json").stdout.splitlines()

@@ -58,12 +58,12 @@ def test_a_trained_run_is_evaluated(here: Here) -> None:
     assert (found["run"], found["corpus"], found["split"]) == ("run", "piano_rolls/jsb", "test")
     assert (found["pieces"], found["frames"]) == (5, sum(19 + 3 * one for one in range(5)))
     assert 0 < found["nats_per_frame"] < 20
-    told = here("evaluate", "run", "--worst", "1")
-    assert told.stdout.splitlines()[:2] == [
-        f"run on piano_rolls/jsb test: 5 pieces, {found['frames']} frames foretold",
+    shown = here("evaluate", "run", "--worst", "1").stdout.splitlines()
+    assert shown[:2] == [
+        f"run on piano_rolls/jsb test: 5 pieces, {found['frames']} frames predicted",
         f"  {found['nats_per_frame']:.3f} nats a frame",
     ]
-    assert len(told.stdout.splitlines()) == 4
+    assert len(shown) == 4
     dev = json.loads(here("evaluate", "run", "--split", "dev", "--json").stdout)
     facts = json.loads(Path("run/run.json").read_text())
     assert dev["nats_per_frame"] == pytest.approx(facts["best_dev"], rel=1e-6)
@@ -102,7 +102,7 @@ def test_a_score_is_recorded_in_row_table_and_first_line(tree: Path, here: Here)
 
 def test_a_recipe_is_shown(here: Here) -> None:
     done = here("show", "recipes/jsb/small.yaml", "model.recurrent.cell=tcn")
-    assert "hears               its own frame and 4 before" in done.stdout
+    assert "context             its own frame and 4 before" in done.stdout
     assert "bptt: 8" in done.stdout
     assert "features" not in done.stdout
 
@@ -167,12 +167,17 @@ def test_a_truncated_and_a_missing_file_too(tree: Path, here: Here) -> None:
     assert "JSB_Chorales.mat: no such file; there are MuseData.mat, Nottingham.mat, Piano_midi.mat." in done.stderr
 
 
+NEEDED = "run: a model for task rolls, where one for {} is needed. Give a run of a recipe with task.kind "
+
+
 @pytest.mark.parametrize(
     ("words", "exit_code", "message"),
     [
-        (("transcribe", "run", "{tiny}"), 5, "hears no speech"),
-        (("stream", "run", "{tiny}"), 5, "hears no speech"),
-        (("publish", "run", "--out", "small"), 5, "hears no speech"),
+        (("transcribe", "run", "{tiny}"), 5, NEEDED.format("recognition")),
+        (("stream", "run", "{tiny}"), 5, NEEDED.format("recognition")),
+        (("generate", "run", "--out", "small"), 5, NEEDED.format("music or text")),
+        (("score", "run", "C4 E4"), 5, NEEDED.format("music or text")),
+        (("next", "run", "a"), 5, NEEDED.format("text")),
         (
             ("doctor", "recipes/jsb/small.yaml"),
             3,
@@ -182,7 +187,7 @@ def test_a_truncated_and_a_missing_file_too(tree: Path, here: Here) -> None:
     ],
     ids=lambda words: words[0] if isinstance(words, tuple) else "",
 )
-def test_what_asks_for_speech_is_one_message(
+def test_what_is_for_other_models_is_one_message(
     words: tuple[str, ...], exit_code: int, message: str, tree: Path, here: Here, tiny: Path
 ) -> None:
     sound = next(iter(sorted(tiny.rglob("*.flac"))))
@@ -195,3 +200,14 @@ def test_what_asks_for_speech_is_one_message(
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
     assert not (tree / "small").exists()
+
+
+def test_published_with_a_card(tree: Path, here: Here) -> None:
+    done = here("publish", "run", "--out", "small")
+    scores = json.loads((tree / "small" / "run.json").read_text())["scores"]
+    assert done.stdout.splitlines() == [
+        f"small on piano_rolls/jsb {one['split']}: {one['nats_per_frame']:.3f} nats a frame" for one in scores
+    ]
+    card = (tree / "small" / "README.md").read_text(encoding="utf-8")
+    assert "Predicts the next frame of a piano roll: 1 LSTM layers of 8, head sigmoid" in card
+    assert "| piano_rolls/jsb test |" in card

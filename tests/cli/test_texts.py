@@ -27,7 +27,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = program("train", "recipes/alice/small.yaml", "--out", "run", cwd=folder)
     facts = json.loads((folder / "run" / "run.json").read_text())
     assert done.stdout.endswith(f"best dev {facts['best_dev']:.3f} nats a character).\n")
-    written = (folder / "run" / "pieces" / "epoch-002.txt").read_text(encoding="utf-8")
+    written = (folder / "run" / "samples" / "epoch-002.txt").read_text(encoding="utf-8")
     assert written.startswith("after '")
     assert len(written.partition("\n")[2]) == 21
     for line in written.rstrip("\n").split("\n"):
@@ -79,7 +79,9 @@ def test_several_are_printed_one_after_the_other_or_kept_in_files(tree: Path, he
     here("generate", "run", "--tokens", 5, "--seed", 4, "--out", "kept")
     assert len((tree / "kept" / "texts.jsonl").read_text().splitlines()) == 3, "the same file stands there once"
     (tree / "kept" / "run-9.txt").write_text("mine")
-    assert "is not from here" in here("generate", "run", "--seed", 9, "--out", "kept", exit_code=4).stderr
+    assert (
+        "exists and was not generated here" in here("generate", "run", "--seed", 9, "--out", "kept", exit_code=4).stderr
+    )
 
 
 def test_text_comes_as_it_is_drawn(workshop: Path) -> None:
@@ -96,9 +98,6 @@ def test_words(here: Here) -> None:
     done = here("generate", "words", "--primer", "The xyzzy", "--tokens", 9)
     assert done.stdout.startswith("the <unk>")
     assert done.stderr == "words of the primer that the model does not know: 'xyzzy'\n"
-    table = here("evaluate", "words", "--next", "the").stdout.splitlines()
-    assert table[0] == "p( word | the )"
-    assert len(table) == 11
     scores = json.loads(here("evaluate", "words", "--json").stdout)
     assert scores["nats_per_token"] * scores["tokens"] == pytest.approx(scores["nats_per_character"] * 200)
 
@@ -111,13 +110,36 @@ def test_evaluated(tree: Path, here: Here) -> None:
     assert "alice has no test split; this is dev" in done.stderr
     assert "no split 'test'" in here("evaluate", "run", "--split", "test", exit_code=4).stderr
 
+
+def test_a_text_is_scored(tree: Path, here: Here) -> None:
     (tree / "other.txt").write_text("the cat sat", encoding="utf-8")
-    weighed = json.loads(here("evaluate", "run", "--text", "other.txt", "--json").stdout)
-    assert (weighed["corpus"], weighed["characters"], weighed["floors"]) == ("other.txt", 11, {})
-    assert "perplexity" in here("evaluate", "run", "--text", "other.txt").stdout
-    rows = [json.loads(line) for line in here("evaluate", "run", "--next", "the c", "--json").stdout.splitlines()]
+    found = json.loads(here("score", "run", "other.txt", "--json").stdout)
+    assert (found["unit"], found["characters"], found["unknown"]) == ("characters", 11, 0)
+    assert json.loads(here("score", "run", "the cat sat", "--json").stdout) == found
+    value = f"{found['nats_per_character']:.4f} nats a character, perplexity {found['perplexity']:.2f} a character"
+    assert here("score", "run", "other.txt").stdout.splitlines() == [
+        "run on other.txt: 11 characters predicted",
+        f"  {value}",
+    ]
+    assert here("score", "run", "the cat sat").stdout.splitlines()[0] == "run: 11 characters predicted"
+    assert json.loads(here("score", "run", "other.txt", "--weights", "last", "--json").stdout) != found
+    *_, unknown = here("score", "words", "the cat xyzzy").stdout.splitlines()
+    assert unknown == "  1 of 3 words are unknown to the model"
+
+
+def test_what_may_come_next(here: Here) -> None:
+    rows = [json.loads(line) for line in here("next", "run", "the c", "--json").stdout.splitlines()]
     assert len(rows) == 10
-    assert rows[0]["probability"] >= rows[1]["probability"]
+    chances = [row["probability"] for row in rows]
+    assert chances == sorted(chances, reverse=True)
+    table = here("next", "run", "the c", "--num", 3).stdout.splitlines()
+    assert table[0] == "p( character | the c )"
+    assert table[1:] == [f"{row['token']!r}  {row['probability']:.4f}" for row in rows[:3]]
+    assert here("next", "run", "--json").stdout.count("\n") == 10, "before any text"
+    table = here("next", "words", "the cat").stdout.splitlines()
+    assert table[0] == "p( word | the cat )"
+    assert len(table) == 11
+    assert all(0 <= float(line.split()[1]) <= 1 for line in table[1:])
 
 
 def test_recorded(tree: Path, here: Here) -> None:
@@ -126,30 +148,37 @@ def test_recorded(tree: Path, here: Here) -> None:
     (row,) = json.loads((tree / "recipes" / "alice" / "results.json").read_text())
     assert (row["metric"], row["head"], row["cell"], row["split"]) == ("nats_per_character", "softmax", "lstm", "dev")
     assert "nats a character" in (tree / "recipes" / "alice" / "small.yaml").read_text().partition("\n")[0]
-    assert "## What comes next: characters and words" in (tree / "recipes" / "README.md").read_text()
+    assert "## Characters and words" in (tree / "recipes" / "README.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("words", "exit_code", "message"),
     [
-        (["generate", "run", "--bars", "3"], 2, "--bars is for music, and run generates text."),
-        (["generate", "run", "--condition", "key=G"], 2, "--condition is for music"),
-        (["generate", "run", "--wav"], 2, "--wav is for music"),
+        (["generate", "run", "--bars", "3"], 2, "--bars does not apply to run, which takes --primer, --tokens."),
+        (["generate", "run", "--condition", "key=G"], 2, "--condition does not apply to run"),
+        (["generate", "run", "--wav"], 2, "--wav does not apply to run"),
         (["generate", "run", "--temperature", "-1"], 4, "temperature should be 0"),
-        (["generate", "an4"], 5, "which writes no music"),
-        (["evaluate", "an4", "--next", "a"], 5, "which reads and writes no text"),
-        (["evaluate", "run", "--next", "a", "--text", "x"], 2, "stand alone"),
-        (["evaluate", "run", "--corpus", "an4"], 5, "hears no speech, so it is judged on its own corpus alone"),
-        (["evaluate", "run", "--next", "9"], 4, "characters that this model does not know: '9'"),
-        (["evaluate", "run", "--text", "missing.txt"], 4, "missing.txt: cannot be read"),
-        (["evaluate", "run", "--text", "bad.txt"], 4, "bad.txt, line 1: not UTF-8 (byte 3 is 0xff)"),
-        (["evaluate", "run", "--text", "empty.txt"], 4, "empty.txt: an empty text"),
+        (["generate", "an4"], 5, "a model for task recognition, where one for music or text is needed"),
+        (["next", "an4", "a"], 5, "a model for task recognition, where one for text is needed"),
+        (["next", "chorales", "a"], 5, "a model for task music, where one for text is needed"),
+        (["score", "an4", "a"], 5, "a model for task recognition, where one for music or text is needed"),
+        (["transcribe", "run", "a.wav"], 5, "a model for task text, where one for recognition is needed"),
+        (["evaluate", "run", "--noise", "x"], 5, "a model for task text, where one for recognition is needed"),
+        (["evaluate", "run", "--corpus", "an4"], 3, "data.corpus=an4"),
+        (["evaluate", "run", "--plot", "x"], 2, "--plot: there is nothing to plot of this model"),
+        (["next", "run", "9"], 4, "characters that this model does not know: '9'"),
+        (["next", "run", "a", "--num", "0"], 2, "'--num': Input should be greater than or equal to 1"),
+        (["score", "run"], 2, "Missing argument 'FILE|TEXT'"),
+        (["score", "run", ""], 4, "an empty text: there are no characters in it to predict"),
+        (["score", "run", "missing.txt"], 4, "missing.txt: cannot be read"),
+        (["score", "run", "bad.txt"], 4, "bad.txt, line 1: not UTF-8 (byte 3 is 0xff)"),
+        (["score", "run", "empty.txt"], 4, "empty.txt: an empty text"),
         (
             ["train", "recipes/alice/small.yaml", "data.context_length=5000", "--out", "x"],
             4,
-            "fewer than a window of 5000",
+            "fewer than data.context_length (5000)",
         ),
-        (["train", "recipes/alice/small.yaml", "data.bptt=5000", "--out", "x"], 4, "rows of a chunk of 5000"),
+        (["train", "recipes/alice/small.yaml", "data.bptt=5000", "--out", "x"], 4, "segments of 5000"),
         (["train", "recipes/alice/small.yaml", "task.vocabulary_size=0", "--out", "x"], 3, "at least 1 (found 0)"),
         (
             ["train", "own.yaml", "--out", "x", "data.root=bad.txt"],
@@ -177,9 +206,9 @@ def test_published_with_a_card(tree: Path, here: Here) -> None:
     assert done.stdout == f"small on alice dev: {score:.3f} nats a character\n"
     assert "alice has no test split; the model card has scores on dev alone." in done.stderr
     card = (tree / "small" / "README.md").read_text(encoding="utf-8")
-    assert "Writes text by characters: 1 LSTM layers of 12" in card
+    assert "Generates text by characters: 1 LSTM layers of 12" in card
     assert f"| alice dev | {score:.4f} |" in card
-    assert "## Not good for\n\nAnything but text that looks like this one book.\n" in card
+    assert "## Limitations\n\nAnything but text that looks like this one book.\n" in card
     assert here("generate", "small", "--tokens", "5", "--seed", "1").stdout
     assert (tree / "small" / "best.safetensors").stat().st_size < (tree / "run" / "best.safetensors").stat().st_size
     words = here("publish", "words", "--out", "spoken")

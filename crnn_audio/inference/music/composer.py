@@ -113,8 +113,13 @@ class Likelihood:
         return {"nats_per_note": self.nats_per_note, "notes": self.num_notes, "columns": columns}
 
     def lines(self) -> list[str]:
-        """For people."""
-        return [f"{self.nats_per_note:.3f} nats a note, {self.num_notes} notes"]
+        """The likelihood, for people."""
+        return [f"{self.nats_per_note:.3f} nats a note"]
+
+    @property
+    def counts(self) -> str:
+        """What was scored, for people."""
+        return f"{self.num_notes} notes predicted"
 
 
 class Composer:
