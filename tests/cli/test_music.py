@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.corpora import chorales
-from crnn_audio.symbolic import chorales as chorale_rows
-from crnn_audio.symbolic import files
+from crnn_audio.symbolic import chorale_tokens, files
 from crnn_audio.symbolic.score import Part, Score
 from tests import events as made
 from tests.cli.conftest import Here, program
@@ -158,7 +157,7 @@ def test_a_piece_is_scored(tree: Path, here: Here) -> None:
     files.save(made.chorale(50), tree / "piece.mid")
     found = json.loads(here("score", "run", "piece.mid", "--json").stdout)
     assert list(found) == ["nats_per_note", "notes", "columns"]
-    assert list(found["columns"]) == list(chorale_rows.COLUMNS)
+    assert list(found["columns"]) == list(chorale_tokens.COLUMNS)
     assert sum(found["columns"].values()) / found["notes"] == pytest.approx(found["nats_per_note"])
     assert here("score", "run", "piece.mid").stdout.splitlines() == [
         f"run on piece.mid: {found['notes']} notes predicted",
