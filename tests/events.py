@@ -18,8 +18,8 @@ from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.embedding import RowFront
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.problems.music import pitch_columns
-from crnn_audio.symbolic import chorales, events, quartet
-from crnn_audio.symbolic.representation import Places
+from crnn_audio.symbolic import chorale_tokens, melody_tokens, quartet_tokens
+from crnn_audio.symbolic.representation import DecodingState, context_of
 from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from crnn_audio.tasks.prediction import Prediction
 from tests import trainings
@@ -35,7 +35,7 @@ def task(
     """A network of that representation in float64, with weights that are all off their initial zeros."""
     columns = [size + 1 for size in representation.VOCABULARY]
     encoder = Recurrent(len(columns) * 4, hidden_size=5, num_layers=1) if ahead else None
-    front = RowFront([*columns, *representation.TOLD_SIZES, *CONDITIONS], 4, columns if ahead else (), encoder)
+    front = RowFront([*columns, *representation.CONTEXT_SIZES, *CONDITIONS], 4, columns if ahead else (), encoder)
     recurrent = Recurrent(front.output_size, cell=cell, hidden_size=hidden_size, num_layers=2, bidirectional=False)
     voices = pitch_columns(representation, front) if intervals else ()
     head = AutoregressiveHead(hidden_size, representation.VOCABULARY, 7, voices=voices)
@@ -74,7 +74,7 @@ def chorale(seed: int, bars: int = 2, title: str = "") -> Score:
     return Score(tuple(parts), title=title, time_signatures=ABOUT.time_signatures, keys=ABOUT.keys, fermatas=(end - 2,))
 
 
-MADE = {chorales: chorale, events: melody, quartet: chorale}
+MADE = {chorale_tokens: chorale, melody_tokens: melody, quartet_tokens: chorale}
 
 
 def piece(representation: ModuleType, seed: int, bars: int = 2) -> EncodedPiece:
@@ -82,12 +82,12 @@ def piece(representation: ModuleType, seed: int, bars: int = 2) -> EncodedPiece:
     score = MADE[representation](seed, bars)
     rows = representation.encode(score)
     condition = np.array([seed % CONDITIONS[0], seed % CONDITIONS[1]])
-    return EncodedPiece(f"piece-{seed}", rows, representation.told(rows, score), condition)
+    return EncodedPiece(f"piece-{seed}", rows, context_of(representation, rows, score), condition)
 
 
-def allowed(places: Places, drawn: Sequence[int]) -> np.ndarray:
-    """Which tokens of the next column may stand in the one piece that these are places of."""
-    found: np.ndarray = places.allowed(np.array([drawn], dtype=np.int64))[0]
+def mask(state: DecodingState, drawn: Sequence[int]) -> np.ndarray:
+    """Which tokens of the next column may stand in the one piece of that state."""
+    found: np.ndarray = state.mask(np.array([drawn], dtype=np.int64))[0]
     return found
 
 
@@ -102,8 +102,10 @@ def quartets(path: Path, count: int = 30) -> Path:
 
 
 def _pitches(score: Score) -> list[list[int]]:
-    sounding = quartet.encode(score)[:-1, 1:]
-    return np.where(sounding == quartet.SILENCE, -1, sounding - quartet.FIRST_PITCH + quartet.LOWEST).tolist()
+    sounding = quartet_tokens.encode(score)[:-1, 1:]
+    return np.where(
+        sounding == quartet_tokens.SILENCE, -1, sounding - quartet_tokens.FIRST_PITCH + quartet_tokens.LOWEST
+    ).tolist()
 
 
 def folder(path: Path, kind: str, count: int = 30) -> Path:

@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from crnn_audio.batching import sequence
 from crnn_audio.batching.sequence import Span
+from crnn_audio.symbolic.copy_context import CopyContext
 from crnn_audio.symbolic.pianoroll import NUM_KEYS, Roll
-from crnn_audio.symbolic.recall import Recall
 from crnn_audio.types import SequenceBatch
 
 Inputs = Float[np.ndarray, "_ F"]
@@ -48,22 +48,22 @@ class Rolls:
         )
 
 
-def copy_context_of_nothing() -> Recall:
+def copy_context_of_nothing() -> CopyContext:
     """The copy context before a piece."""
-    return Recall.of_nothing(1, NUM_KEYS, together=True)
+    return CopyContext.empty(1, NUM_KEYS, together=True)
 
 
-def inputs_of(frames: Roll, recall: Recall | None = None) -> tuple[Inputs, Recall | None]:
+def inputs_of(frames: Roll, copy_context: CopyContext | None = None) -> tuple[Inputs, CopyContext | None]:
     """The network's inputs for these frames: their keys and, given that of the frames before, their copy context.
 
     The copy context is the frame that followed the longest earlier match of the piece's end, and log(1 + frames of the
     match). Also returns the copy context after these frames.
     """
-    if recall is None:
+    if copy_context is None:
         return frames.astype(np.float32), None
     found = np.zeros((len(frames), COPY_SIZE), dtype=np.float32)
     for time in range(len(frames)):
-        recall = recall.after(frames[time : time + 1])
-        following, length = recall.found
+        copy_context = copy_context.after(frames[time : time + 1])
+        following, length = copy_context.match
         found[time, :NUM_KEYS], found[time, NUM_KEYS:] = following[0], np.log1p(length[0])
-    return np.concatenate([frames.astype(np.float32), found], axis=1), recall
+    return np.concatenate([frames.astype(np.float32), found], axis=1), copy_context

@@ -7,7 +7,7 @@ from itertools import groupby
 from crnn_audio.corpora.duplicates import families, same_piece
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import events
+from crnn_audio.symbolic import melody_tokens
 from crnn_audio.symbolic.abc import AbcTune
 from crnn_audio.symbolic.bars import full_bars_of
 from crnn_audio.symbolic.score import Note
@@ -41,7 +41,7 @@ def melody(id: str, tune: AbcTune, style: str) -> Tune:
         raise DataError(f"it has fewer than {SHORTEST} bars")
     score = replace(score, parts=(replace(score.parts[0], notes=_tops(score.parts[0].notes)),))
     try:
-        events.encode(score)
+        melody_tokens.encode(score)
     except DataError as error:
         raise DataError(f"it is no melody that events hold: {error}") from None
     condition = {"key": str(score.keys[0]), "metre": str(score.time_signatures[0])}

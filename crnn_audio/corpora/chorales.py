@@ -16,7 +16,7 @@ from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.corpora.music21_package import repertory
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import chorales
+from crnn_audio.symbolic import chorale_tokens
 from crnn_audio.symbolic.bars import full_bars_of
 from crnn_audio.symbolic.score import MODES, Key, Note, Part, Score, TimeSignature
 from crnn_audio.symbolic.ticks import on_tick, ticks
@@ -36,12 +36,12 @@ FINALS = {7 * -sharps % 12: mode for mode, sharps in MODES.items() if mode not i
 
 
 def read_splits(folder: Path) -> dict[str, list[Tune]]:
-    """The chorales by split; each is told its key and its time signature.
+    """The chorales by split; each has the conditions key and metre.
 
     Raises:
         DataError: the folder does not hold what `obtain` writes.
     """
-    return tunes.divided(tunes.load(folder))
+    return tunes.split(tunes.load(folder))
 
 
 def obtain(folder: Path, progress: Progress | None = None) -> None:
@@ -96,7 +96,7 @@ def read(path: Path) -> Score:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         reader.parseFileNoPickle(path)
-    sung = [[part for part in reader.stream.parts if part.partName == name.title()] for name in chorales.VOICES]
+    sung = [[part for part in reader.stream.parts if part.partName == name.title()] for name in chorale_tokens.VOICES]
     if any(len(parts) != 1 for parts in sung):
         raise DataError("its parts are not soprano, alto, tenor and bass")
     return _checked(score_of([part for (part,) in sung], path.stem.replace("bwv", "BWV ")))
@@ -107,7 +107,7 @@ def score_of(parts: list[Any], title: str) -> Score:
     soprano, measures = parts[0], list(parts[0].getElementsByClass("Measure"))
     full = float(measures[0].barDuration.quarterLength)
     opening = float(measures[0].duration.quarterLength)
-    voices = tuple(Part(name, _notes(part)) for name, part in zip(chorales.VOICES, parts, strict=True))
+    voices = tuple(Part(name, _notes(part)) for name, part in zip(chorale_tokens.VOICES, parts, strict=True))
     score = Score(
         voices,
         title,
@@ -170,7 +170,7 @@ def _checked(score: Score) -> Score:
         if any(start - end > LONGEST_REST for (_, end), (start, _) in pairwise(sounding)):
             raise DataError(f"its {part.name} rests for more than {LONGEST_REST:g} quarters")
     try:
-        chorales.encode(score)
+        chorale_tokens.encode(score)
     except DataError as error:
         raise DataError(f"it does not fit the grid: {str(error).partition(', ')[2]}") from None
     return score

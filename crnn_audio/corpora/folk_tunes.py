@@ -26,17 +26,17 @@ NOT_FOR = (
     "anything but short melodies of fiddlers' dances of the nineteenth century: no chords, no second voice, no songs"
 )
 STYLES = ("reel", "hornpipe", "jig", "slip jig", "strathspey", "highland fling", "clog")
-"""Those of more than a few tunes; another is told as none."""
+"""Those of more than a few tunes; another is no condition."""
 SPELLINGS = {"slipjig": "slip jig", "fling": "highland fling"}
 
 
 def read_splits(folder: Path) -> dict[str, list[Tune]]:
-    """The tunes by split; each is told its key, time signature, close and, mostly, style.
+    """The tunes by split; each has the conditions key, metre and, mostly, style.
 
     Raises:
         DataError: the folder does not hold what `obtain` writes.
     """
-    return tunes.divided(tunes.load(folder))
+    return tunes.split(tunes.load(folder))
 
 
 def obtain(folder: Path, progress: Progress | None = None) -> None:
@@ -75,7 +75,7 @@ def read(path: Path) -> Tune:
 
 def _style(fields: Mapping[str, str]) -> str:
     """By the R: field, else by the title: "Lanigan's Ball -- Jig"."""
-    told = fields.get("R") or fields.get("T", "").rpartition("--")[2]
-    name = re.sub(r"[^a-z ]", "", told.lower()).strip()
+    name = fields.get("R") or fields.get("T", "").rpartition("--")[2]
+    name = re.sub(r"[^a-z ]", "", name.lower()).strip()
     style = SPELLINGS.get(name, name)
     return style if style in STYLES else ""

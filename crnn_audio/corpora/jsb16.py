@@ -1,7 +1,7 @@
 """382 of Bach's chorales in their own keys, pitches of four voices on the sixteenth, in the split that others judge on.
 
 The notes are Moray Allan's; the split is that of Boulanger-Lewandowski, Bengio and Vincent (2012); Huang and Cooijmans
-divided the voices for Coconet (2017). Nothing tells a note that is held from one that is struck again.
+divided the voices for Coconet (2017). A held note and one that is struck again look alike.
 """
 
 import pickle
@@ -17,8 +17,8 @@ from crnn_audio.corpora import download
 from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import quartet
-from crnn_audio.symbolic.chorales import VOICES
+from crnn_audio.symbolic import quartet_tokens
+from crnn_audio.symbolic.chorale_tokens import VOICES
 from crnn_audio.symbolic.score import Score
 
 NAME = "jsb16"
@@ -36,7 +36,7 @@ Pitches = Int[np.ndarray, "T 4"]
 
 
 def read_splits(folder: Path) -> dict[str, list[Tune]]:
-    """The pieces by split; nothing is told of them, not even a time signature.
+    """The pieces by split; they have no conditions, not even a metre.
 
     Raises:
         DataError: the folder holds neither file; it is damaged; a piece is not of four voices, ends in silence or has a
@@ -44,7 +44,11 @@ def read_splits(folder: Path) -> dict[str, list[Tune]]:
     """
     return {
         split: [
-            Tune(name := f"{NAME}-{split}-{number}", quartet.decode(quartet.of_pitches(one), Score((), title=name)), {})
+            Tune(
+                name := f"{NAME}-{split}-{number}",
+                quartet_tokens.decode(quartet_tokens.of_pitches(one), Score((), title=name)),
+                {},
+            )
             for number, one in enumerate(found)
         ]
         for split, found in pitches(folder).items()
@@ -119,15 +123,15 @@ def _checked(found: Any, where: str) -> Pitches:
     if grid.ndim != 2 or grid.shape[1] != len(VOICES) or not len(grid):
         raise DataError(f"{where}: no table of four voices, a row a sixteenth.")
     grid = np.where(np.isnan(grid), -1, grid)
-    fits = (grid == -1) | ((grid >= quartet.LOWEST) & (grid <= quartet.HIGHEST) & (grid % 1 == 0))
+    fits = (grid == -1) | ((grid >= quartet_tokens.LOWEST) & (grid <= quartet_tokens.HIGHEST) & (grid % 1 == 0))
     if not fits.all():
         row, voice = np.argwhere(~fits)[0].tolist()
         raise DataError(
             f"{where}, {VOICES[voice]}, sixteenth {row}: {grid[row, voice]:g}; it should be a MIDI pitch from "
-            f"{quartet.LOWEST} to {quartet.HIGHEST}, or silence."
+            f"{quartet_tokens.LOWEST} to {quartet_tokens.HIGHEST}, or silence."
         )
     if (grid[-1] == -1).all():
-        raise DataError(f"{where}: ends in silence, which no note tells; its last sixteenth should sound.")
+        raise DataError(f"{where}: ends in silence, which no note keeps; its last sixteenth should sound.")
     return grid.astype(np.int64)
 
 

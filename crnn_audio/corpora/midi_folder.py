@@ -12,7 +12,7 @@ from crnn_audio.corpora.duplicates import families
 from crnn_audio.corpora.home import LOCAL, Progress
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import abc, chorales, events, files, fitting, quartet
+from crnn_audio.symbolic import abc, chorale_tokens, files, fitting, melody_tokens, quartet_tokens
 from crnn_audio.symbolic.score import Score
 
 NAME = "midi_folder"
@@ -24,17 +24,17 @@ SUFFIXES = tuple(suffix for suffix in files.FORMS if suffix != ".json")
 """Of files that are read; a folder holds JSON for many reasons."""
 Fit = Callable[[Score], tuple[Score, list[str]]]
 KINDS: dict[str, tuple[Fit, Callable[[Score], np.ndarray]]] = {
-    "melody": (fitting.to_melody, events.encode),
-    "chorale": (fitting.to_chorale, chorales.encode),
-    "quartet": (fitting.to_chorale, quartet.encode),
+    "melody": (fitting.to_melody, melody_tokens.encode),
+    "chorale": (fitting.to_chorale, chorale_tokens.encode),
+    "quartet": (fitting.to_chorale, quartet_tokens.encode),
 }
 """What pieces are made to fit."""
-TOLD = 5
-"""Problems that an error names; all are in `Found`."""
+NAMED = 5
+"""Problems that an error names; all are in `FolderContents`."""
 
 
 @dataclass(frozen=True)
-class Found:
+class FolderContents:
     """What a folder holds: pieces; of each file or tune that is none the reason; and what was changed in others."""
 
     tunes: list[Tune]
@@ -48,10 +48,10 @@ def read_splits(folder: Path, kind: str = "melody") -> dict[str, list[Tune]]:
     Raises:
         DataError: as of `read`.
     """
-    return tunes.divided(read(folder, kind).tunes)
+    return tunes.split(read(folder, kind).tunes)
 
 
-def read(folder: Path, kind: str = "melody") -> Found:
+def read(folder: Path, kind: str = "melody") -> FolderContents:
     """The pieces, made to fit a "melody" or a "chorale", each with its key and time signature where the file has them.
 
     Raises:
@@ -62,18 +62,18 @@ def read(folder: Path, kind: str = "melody") -> Found:
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if not paths:
         raise DataError(f"{folder}: holds no music. Files should end in {', '.join(SUFFIXES)}.")
-    found = Found([], [], [])
+    found = FolderContents([], [], [])
     bad = sum(not _add(found, path, path.relative_to(folder), kind) for path in paths)
     if not found.tunes or 2 * bad > len(paths):
-        first = "; ".join(found.problems[:TOLD])
-        more = f"; and {len(found.problems) - TOLD} more" if len(found.problems) > TOLD else ""
-        raise DataError(f"{folder}: {bad} of {len(paths)} files cannot be used: {first}{more}. Mend or remove them.")
+        first = "; ".join(found.problems[:NAMED])
+        more = f"; and {len(found.problems) - NAMED} more" if len(found.problems) > NAMED else ""
+        raise DataError(f"{folder}: {bad} of {len(paths)} files cannot be used: {first}{more}. Correct or remove them.")
     numbers = families([tune.score for tune in found.tunes])
     named = [replace(tune, family=found.tunes[first].id) for tune, first in zip(found.tunes, numbers, strict=True)]
     return replace(found, tunes=named)
 
 
-def _add(found: Found, path: Path, name: Path, kind: str) -> bool:
+def _add(found: FolderContents, path: Path, name: Path, kind: str) -> bool:
     """Adds a file's pieces; whether it has any that can be used."""
     fit, encode = KINDS[kind]
     before = len(found.tunes)

@@ -29,12 +29,12 @@ STYLES = {
 
 
 def read_splits(folder: Path) -> dict[str, list[Tune]]:
-    """The tunes by split; each is told its key, time signature, close and, often, style.
+    """The tunes by split; each has the conditions key, metre and, often, style.
 
     Raises:
         DataError: the folder does not hold ABC_cleaned/ with 1,034 tunes.
     """
-    return tunes.divided(read(folder)[0])
+    return tunes.split(read(folder)[0])
 
 
 def read(folder: Path) -> tuple[list[Tune], dict[str, str]]:

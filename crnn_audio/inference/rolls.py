@@ -12,8 +12,8 @@ from crnn_audio.models.crnn import Carry
 from crnn_audio.models.heads import SigmoidHead
 from crnn_audio.models.nade import NadeHead
 from crnn_audio.runs import Run
+from crnn_audio.symbolic.copy_context import CopyContext
 from crnn_audio.symbolic.pianoroll import Roll
-from crnn_audio.symbolic.recall import Recall
 from crnn_audio.tasks.prediction import Prediction
 
 
@@ -22,7 +22,7 @@ class Running:
     """All that a running piece needs to go on: the network's state, and the frames so far if it recalls them."""
 
     carry: Carry
-    recall: Recall | None
+    copy_context: CopyContext | None
 
 
 class Predictor:
@@ -52,7 +52,7 @@ class Predictor:
         head = self.task.head
         assert isinstance(head, SigmoidHead | NadeHead), "a model of piano rolls predicts keys"
         before = copy_context_of_nothing() if self.copy_context else None
-        inputs, recall = inputs_of(frames, running.recall if running else before)
+        inputs, copy_context = inputs_of(frames, running.copy_context if running else before)
         batch = torch.from_numpy(inputs).to(self.device).unsqueeze(0)
         outputs, carry = self.task.step(batch, running.carry if running else None)
-        return head.probabilities(outputs)[0].cpu().numpy(), Running(carry, recall)
+        return head.probabilities(outputs)[0].cpu().numpy(), Running(carry, copy_context)

@@ -40,19 +40,19 @@ class Chord:
     def of(cls, inputs: Int[Tensor, "B U N"], voices: Sequence[PitchColumn]) -> "Chord":
         """The chords before rows are predicted, from the front's inputs for them."""
         before = torch.stack([inputs[:, :, one.before] - one.first_pitch for one in voices], dim=-1).clamp(min=-1)
-        copied = tuple((inputs[:, :, list(one.recalled)] - one.first_pitch).clamp(min=-1) for one in voices)
+        copied = tuple((inputs[:, :, list(one.copied)] - one.first_pitch).clamp(min=-1) for one in voices)
         earlier = _interval(before.unsqueeze(-1), before.unsqueeze(-2))
         chord = cls(before, torch.full_like(before, -1), copied, earlier)
         for index, voice in enumerate(voices):
-            if voice.given is not None:
-                chord = chord.with_voice(index, voice, inputs[:, :, voice.given])
+            if voice.fixed is not None:
+                chord = chord.with_voice(index, voice, inputs[:, :, voice.fixed])
         return chord
 
     def with_voice(self, index: int, voice: PitchColumn, tokens: Int[Tensor, "B U"]) -> "Chord":
         """The same with a voice's token in the new row."""
         pitches = (tokens - voice.first_pitch).clamp(min=-1)
-        if voice.goes_on:
-            pitches = torch.where(tokens == voice.goes_on, self.before[:, :, index], pitches)
+        if voice.hold:
+            pitches = torch.where(tokens == voice.hold, self.before[:, :, index], pitches)
         now = self.now.clone()
         now[:, :, index] = pitches
         return replace(self, now=now)
@@ -86,7 +86,7 @@ class Intervals(nn.Module):
         self.voice, self.index, self.gain = voices[index], index, gain
         num_pitches = num_tokens - self.voice.first_pitch + 1
         others = [place for place in range(len(voices)) if place != index]
-        self.num_others, self.num_references = len(others), len(voices) + len(self.voice.recalled)
+        self.num_others, self.num_references = len(others), len(voices) + len(self.voice.copied)
         pairs, num_moves = list(combinations(others, 2)), CLASSES * MOTIONS
         starts = [num_moves * place for place in range(len(others))]
         starts += [num_moves * len(others) + CLASSES * place for place in range(len(pairs))]
@@ -131,9 +131,9 @@ class Intervals(nn.Module):
         distances = self.apart - references.clamp(min=0).unsqueeze(-1)
         found = weights.gather(-1, distances) * (references >= 0).unsqueeze(-1)
         gains = F.pad(found.sum(dim=2), (self.voice.first_pitch - 1, 0))
-        if self.voice.goes_on:
+        if self.voice.hold:
             held = found[:, :, 1 : 1 + self.num_others].sum(dim=2).gather(-1, own.clamp(min=0)) * (own >= 0)
-            gains[:, :, self.voice.goes_on - 1] = held.squeeze(-1)
+            gains[:, :, self.voice.hold - 1] = held.squeeze(-1)
         return gains
 
 

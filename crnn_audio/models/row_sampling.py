@@ -84,19 +84,19 @@ class Chord:
         first, columns = voices[0].column.first_pitch, [one.column for one in voices]
         pitches = np.maximum(inputs - first, -1)
         self.before: Pitches = pitches[:, [one.before for one in columns]]
-        self.copied: list[Pitches] = [pitches[:, one.recalled] for one in columns]
+        self.copied: list[Pitches] = [pitches[:, one.copied] for one in columns]
         self.earlier = _interval(self.before[:, :, np.newaxis], self.before[:, np.newaxis])
         self.now: Pitches = np.full_like(self.before, -1)
         self.motion = np.zeros_like(self.before)
         for voice in voices:
-            if voice.column.given is not None and (fixed := inputs[:, voice.column.given]).any():
+            if voice.column.fixed is not None and (fixed := inputs[:, voice.column.fixed]).any():
                 self.set(voice, fixed)
 
     def set(self, voice: "Voice", tokens: Int[np.ndarray, " B"]) -> None:
         """Sets a voice's token in the row."""
         before, pitches = self.before[:, voice.index], np.maximum(tokens - voice.column.first_pitch, -1)
-        if voice.column.goes_on:
-            pitches = np.where(tokens == voice.column.goes_on, before, pitches)
+        if voice.column.hold:
+            pitches = np.where(tokens == voice.column.hold, before, pitches)
         self.now[:, voice.index] = pitches
         self.motion[:, voice.index] = (1 + (pitches != before) + (pitches < before)) * (pitches >= 0)
 
@@ -144,9 +144,9 @@ class Voice:
         places = lines + self.apart - np.maximum(references, 0)[:, :, np.newaxis]
         found = weights.take(places) * (references >= 0)[:, :, np.newaxis]
         logits[:, self.column.first_pitch - 1 :] += found.sum(axis=1)
-        if self.column.goes_on:
+        if self.column.hold:
             held = found[np.arange(len(own)), self.num_own :, np.maximum(own, 0)].sum(axis=1)
-            logits[:, self.column.goes_on - 1] += held * (own >= 0)
+            logits[:, self.column.hold - 1] += held * (own >= 0)
 
     def _weights(
         self, hidden: Float[np.ndarray, "B M"], references: Int[np.ndarray, "B R"], rows: Int[np.ndarray, "B W"]

@@ -35,7 +35,7 @@ from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOpti
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
-from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, told_of_all
+from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, contexts_of
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.music_generation import Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
@@ -72,7 +72,7 @@ class Assets:
     @classmethod
     def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads conditions.json."""
-        return cls(Conditions.load(folder / "conditions.json", at_home=recipe.data.normalize_keys))
+        return cls(Conditions.load(folder / "conditions.json", normalize_keys=recipe.data.normalize_keys))
 
 
 def data(recipe: Recipe, progress: Progress | None = None) -> Data:
@@ -82,7 +82,7 @@ def data(recipe: Recipe, progress: Progress | None = None) -> Data:
         return Data(corpus.read_splits(folder), ("dev", "test"))
     found = midi_folder.read(folder, recipe.data.representation)
     remarks = tuple(f"{recipe.data.name}: {problem}" for problem in found.problems)
-    return Data(tunes.divided(found.tunes), ("dev", "test"), remarks)
+    return Data(tunes.split(found.tunes), ("dev", "test"), remarks)
 
 
 def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Callable[[str], None] = print) -> Assets:
@@ -94,13 +94,13 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
         for one in own
     ]
     span = range(-recipe.data.transpose, recipe.data.transpose + 1)
-    every = (conditions.transposed(one, semitones) for one in known for semitones in span)
-    return Assets(Conditions.of(every, known, at_home=recipe.data.normalize_keys))
+    every = (conditions.transpose_condition(one, semitones) for one in known for semitones in span)
+    return Assets(Conditions.of(every, known, normalize_keys=recipe.data.normalize_keys))
 
 
 def condition_of(tune: Tune) -> dict[str, str]:
     """What a piece says of itself, its key with six sharps or flats at most, and what its notes say of it."""
-    return conditions.transposed(tune.condition, 0) | encoding.own_condition(tune.score)
+    return conditions.transpose_condition(tune.condition, 0) | encoding.own_condition(tune.score)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def encoded(recipe: Recipe, chosen: Sequence[Tune], known: Conditions) -> Encode
         except DataError as error:
             findings.append(Finding(tune.id, str(error)))
     representation = REPRESENTATIONS[recipe.data.representation]
-    contexts = told_of_all(representation, [rows for _, rows, _ in held], [about for *_, about in held])
+    contexts = contexts_of(representation, [rows for _, rows, _ in held], [about for *_, about in held])
     pieces = [
         Piece(tune.id, rows, context, _ids(known, condition_of(tune)))
         for (tune, rows, _), context in zip(held, contexts, strict=True)
@@ -140,8 +140,8 @@ def _transpositions(recipe: Recipe, piece: Piece, known: Conditions) -> Iterator
     for semitones in range(-recipe.data.transpose, recipe.data.transpose + 1):
         rows = representation.transposed(piece.rows, semitones)
         if rows is not None:
-            ids = _ids(known, conditions.transposed(condition, semitones))
-            yield Piece(piece.id, rows, representation.retold(piece.context, semitones), ids)
+            ids = _ids(known, conditions.transpose_condition(condition, semitones))
+            yield Piece(piece.id, rows, representation.transposed_context(piece.context, semitones), ids)
 
 
 def task(recipe: Recipe, assets: Assets) -> Prediction:
@@ -153,7 +153,7 @@ def task(recipe: Recipe, assets: Assets) -> Prediction:
     if model.encoder:
         encoder = Recurrent(len(columns) * model.embedding_size, **model.encoder.model_dump(), bidirectional=True)
     front = RowFront(
-        [*columns, *representation.TOLD_SIZES, *assets.conditions.sizes],
+        [*columns, *representation.CONTEXT_SIZES, *assets.conditions.sizes],
         model.embedding_size,
         columns if encoder else (),
         encoder,
@@ -173,7 +173,7 @@ def task(recipe: Recipe, assets: Assets) -> Prediction:
 def pitch_columns(representation: Representation, front: RowFront) -> list[PitchColumn]:
     """Where the pitches stand in what the front reads; those of fixed voices come last."""
     first = front.num_known if front.num_fixed else None
-    return [replace(one, given=None if first is None else first + one.place) for one in representation.PITCHED]
+    return [replace(one, fixed=None if first is None else first + one.place) for one in representation.PITCHED]
 
 
 def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int = 1) -> Feed:

@@ -8,7 +8,7 @@ from pathlib import Path
 from crnn_audio.errors import DataError, writing
 from crnn_audio.files import parse_json, write_bytes
 from crnn_audio.symbolic.abc import from_abc, text_of, to_abc
-from crnn_audio.symbolic.losses import losses
+from crnn_audio.symbolic.differences import differences
 from crnn_audio.symbolic.midi import from_midi, to_midi
 from crnn_audio.symbolic.musicxml import from_musicxml, to_musicxml, to_mxl
 from crnn_audio.symbolic.parsed import ParsedScore
@@ -88,7 +88,7 @@ def save(score: Score, path: str | Path) -> tuple[str, ...]:
         raise DataError(f"{path}: {error}") from None
     with writing(path):
         write_bytes(path, content)
-    return tuple(losses(score, _READERS[form](content).score, form))
+    return tuple(differences(score, _READERS[form](content).score, form))
 
 
 def _read_abc(content: bytes) -> ParsedScore:

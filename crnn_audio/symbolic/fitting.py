@@ -5,8 +5,8 @@ from dataclasses import replace
 from itertools import groupby
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import chorales, events
-from crnn_audio.symbolic.parsed import counted
+from crnn_audio.symbolic import chorale_tokens, melody_tokens
+from crnn_audio.symbolic.parsed import plural
 from crnn_audio.symbolic.score import Note, Part, Score
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
@@ -25,8 +25,10 @@ def to_melody(score: Score) -> tuple[Score, list[str]]:
         raise DataError(f"{score.title or 'the piece'}: holds no notes.")
     part = max(named, key=lambda part: sum(note.pitch for note in part.notes) / len(part.notes))
     remarks = [] if len(named) == 1 else [f"of {len(named)} parts the highest is taken, {part.name or 'unnamed'}"]
-    notes, changes = _one_voice(part.notes, events.UNIT, events.LOWEST + MARGIN, events.HIGHEST - MARGIN)
-    score, uncounted = _counted(score, events.Places.first)
+    notes, changes = _one_voice(
+        part.notes, melody_tokens.UNIT, melody_tokens.LOWEST + MARGIN, melody_tokens.HIGHEST - MARGIN
+    )
+    score, uncounted = _counted(score, melody_tokens.DecodingState.first)
     return replace(score, parts=(replace(part, notes=notes),)), [*remarks, *changes, *uncounted]
 
 
@@ -40,14 +42,16 @@ def to_chorale(score: Score) -> tuple[Score, list[str]]:
         raise DataError(f"{score.title or 'the piece'}: holds no notes.")
     parts, remarks = _four_parts(score)
     settled = []
-    for part, name in zip(parts, chorales.VOICES, strict=True):
-        notes, changes = _one_voice(part.notes, chorales.STEP, chorales.LOWEST + MARGIN, chorales.HIGHEST - MARGIN)
+    for part, name in zip(parts, chorale_tokens.VOICES, strict=True):
+        notes, changes = _one_voice(
+            part.notes, chorale_tokens.STEP, chorale_tokens.LOWEST + MARGIN, chorale_tokens.HIGHEST - MARGIN
+        )
         settled.append(replace(part, notes=notes))
         remarks += [f"{name}: {change}" for change in changes]
     last = max(ticks(part.end) for part in settled)
-    begins = sorted({_nearest(ticks(start), chorales.STEP) for start in score.fermatas})
+    begins = sorted({_nearest(ticks(start), chorale_tokens.STEP) for start in score.fermatas})
     fermatas = tuple(begin / TICKS_PER_QUARTER for begin in begins if 0 <= begin < last)
-    score, uncounted = _counted(score, chorales.Places.first)
+    score, uncounted = _counted(score, chorale_tokens.DecodingState.first)
     return replace(score, parts=tuple(settled), fermatas=fermatas), [*remarks, *uncounted]
 
 
@@ -62,7 +66,7 @@ def _counted(score: Score, first: Callable[[Sequence[Score]], object]) -> tuple[
     if not score.time_signatures and _is_held(score, first):
         kept = score
     lost = len(score.time_signatures) - len(kept.time_signatures)
-    remarks = [f"{counted(lost, 'time signature')} left out, by which bars are not full"] if lost else []
+    remarks = [f"{plural(lost, 'time signature')} left out, by which bars are not full"] if lost else []
     if kept.pickup != score.pickup:
         remarks.append(f"the pickup of {score.pickup:g} quarters left out, with which bars are not full")
     return kept, remarks
@@ -78,22 +82,22 @@ def _is_held(score: Score, first: Callable[[Sequence[Score]], object]) -> bool:
 
 def _four_parts(score: Score) -> tuple[Sequence[Part], list[str]]:
     by_name = {part.name.strip().lower(): part for part in score.parts}
-    if all(voice in by_name for voice in chorales.VOICES):
-        left = len(score.parts) - len(chorales.VOICES)
-        return [by_name[voice] for voice in chorales.VOICES], [f"{left} other parts are left out"] if left else []
-    if len(score.parts) == len(chorales.VOICES):
+    if all(voice in by_name for voice in chorale_tokens.VOICES):
+        left = len(score.parts) - len(chorale_tokens.VOICES)
+        return [by_name[voice] for voice in chorale_tokens.VOICES], [f"{left} other parts are left out"] if left else []
+    if len(score.parts) == len(chorale_tokens.VOICES):
         return score.parts, []
     voices, left_out = _by_height([note for part in score.parts for note in part.notes])
     parts = "1 part" if len(score.parts) == 1 else f"{len(score.parts)} parts"
     remarks = [f"the notes of {parts} are shared out among four voices by their height"]
     if left_out:
         remarks.append(f"{left_out} notes are left out, as more than four sound at once")
-    return [Part(name, tuple(voice)) for name, voice in zip(chorales.VOICES, voices, strict=True)], remarks
+    return [Part(name, tuple(voice)) for name, voice in zip(chorale_tokens.VOICES, voices, strict=True)], remarks
 
 
 def _by_height(notes: Sequence[Note]) -> tuple[list[list[Note]], int]:
     """Each note in the voice that its rank among all that sound asks for, or the nearest free one; and how many not."""
-    voices: list[list[Note]] = [[] for _ in chorales.VOICES]
+    voices: list[list[Note]] = [[] for _ in chorale_tokens.VOICES]
     left_out = 0
     for start, group in groupby(sorted(notes), key=lambda note: note.start):
         held = [voice[-1] for voice in voices if voice and voice[-1].end > start]
@@ -134,7 +138,7 @@ def _one_voice(notes: Sequence[Note], unit: int, lowest: int, highest: int) -> t
         Note(begin / TICKS_PER_QUARTER, (end - begin) / TICKS_PER_QUARTER, pitch)
         for (begin, _, _), end, pitch in zip(tops, ends, pitches, strict=True)
     )
-    return tuple(kept), [f"{counted(count, 'note')} {what}" for what, count in counts.items() if count]
+    return tuple(kept), [f"{plural(count, 'note')} {what}" for what, count in counts.items() if count]
 
 
 def _on_grid(note: Note, unit: int) -> tuple[int, int, int]:

@@ -13,6 +13,6 @@ class ParsedScore:
     remarks: tuple[str, ...] = ()
 
 
-def counted(number: int, thing: str) -> str:
+def plural(number: int, thing: str) -> str:
     """A number with its thing, such as 1 note or 2 notes."""
     return f"{number} {thing}{'' if number == 1 else 's'}"

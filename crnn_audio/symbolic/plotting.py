@@ -1,6 +1,6 @@
 """A picture of a piece: a piano roll in rows like the systems of printed music, with bars, voices and fermatas.
 
-The colours are Okabe and Ito's, which colour-blind people tell apart too; later parts are thinner, so that tones in
+The colours are Okabe and Ito's, which colour-blind people can distinguish; later parts are thinner, so that tones in
 unison are both seen.
 """
 

@@ -63,8 +63,8 @@ def waveform(score: Score, *, sample_rate: int = SAMPLE_RATE) -> Waveform:
 def _check(score: Score) -> None:
     if not (0 < score.tempo < math.inf and score.seconds <= MAX_SECONDS):
         raise DataError(
-            f"a piece of {score.end:g} quarters at {score.tempo:g} a minute; it can be heard at a tempo above 0 and if "
-            f"it lasts {MAX_SECONDS:g} s or less. Cut it."
+            f"a piece of {score.end:g} quarters at {score.tempo:g} a minute; a tempo should be above 0 and a piece "
+            f"last {MAX_SECONDS:g} s or less. Cut it."
         )
     if strange := [part for part in score.parts if not 0 <= part.program <= 127]:
         raise DataError(f"part {strange[0].name!r} has program {strange[0].program}; General MIDI has 0 to 127.")
@@ -72,7 +72,7 @@ def _check(score: Score) -> None:
         if not (0 <= note.pitch <= 127 and note.start >= 0 and note.duration >= 0):
             raise DataError(
                 f"a note of pitch {note.pitch} at quarter {note.start:g}, {note.duration:g} long; a pitch is 0 to 127, "
-                "and a note begins at 0 or later. Transpose or mend the piece."
+                "and a note begins at 0 or later. Transpose or correct the piece."
             )
 
 

@@ -1,7 +1,7 @@
 """What a representation of music gives: a piece as rows of tokens, and back.
 
-Each is a module: `chorales`, `events`, `quartet`. Token ids are 1 and up in every column; 0 is nothing: what stands
-before the first row, or for a voice that is not given.
+Each is a module: `chorale_tokens`, `melody_tokens`, `quartet_tokens`. Token ids are 1 and up in every column; 0 is
+nothing: what stands before the first row, or for a voice that is not given.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 from crnn_audio.symbolic.score import Score
 
-TOGETHER = 32
+BATCH = 32
 """Pieces that are read side by side."""
 
 Row = tuple[int, ...]
@@ -24,32 +24,32 @@ Rows = Int[np.ndarray, "T P"]
 class PitchColumn:
     """A column of a row whose tokens from `first_pitch` on are pitches, from one to the next a semitone.
 
-    Columns of what is known before a row are counted from those of the row before it on, `told` after them.
+    Input columns are counted from those of the row before on; context columns come after them.
 
     Args:
         place: which column of a row.
         first_pitch: the token of the lowest pitch; smaller ones are none.
-        before: the column there with the token of the pitch that sounds before the row.
-        recalled: columns there with tokens of pitches that it may come back to.
-        goes_on: the token by which the pitch before sounds on; 0 where there is none.
-        given: the column with its token in the row that is drawn, 0 where it is not given; None if it never is.
+        before: the input column with the token of the pitch that sounds before the row.
+        copied: input columns with the pitches that followed an earlier match.
+        hold: the token by which the pitch before is held; 0 where there is none.
+        fixed: the input column with its token in the row to come, 0 where it is not fixed; None if it never is.
     """
 
     place: int
     first_pitch: int
     before: int
-    recalled: tuple[int, ...] = ()
-    goes_on: int = 0
-    given: int | None = None
+    copied: tuple[int, ...] = ()
+    hold: int = 0
+    fixed: int | None = None
 
 
 @runtime_checkable
-class Places(Protocol):
-    """Where the next row of each of several pieces stands, for writing them side by side, row after row."""
+class DecodingState(Protocol):
+    """The state of several pieces while they are generated side by side, row after row."""
 
     @property
-    def told(self) -> Int[np.ndarray, "B Q"]:
-        """What is known before the row is drawn."""
+    def context(self) -> Int[np.ndarray, "B Q"]:
+        """Context features of the next row."""
 
     @property
     def quarters(self) -> Float[np.ndarray, " B"]:
@@ -62,37 +62,37 @@ class Places(Protocol):
     def next(self, rows: Int[np.ndarray, "B P"]) -> Self:
         """After these rows."""
 
-    def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
-        """Which tokens of the next column make sense, 0 never; `drawn` are the rows' columns before it."""
+    def mask(self, chosen: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
+        """Which tokens of the next column are valid, 0 never; `chosen` are the rows' columns before it."""
 
 
 @runtime_checkable
 class Representation(Protocol):
-    """Rows of tokens, whose columns are drawn one after the other; the first column tells the end."""
+    """Rows of tokens, whose columns are sampled one after the other; the first column has a token for the end."""
 
     @property
     def COLUMNS(self) -> tuple[str, ...]:
-        """Names of what is drawn."""
+        """Names of a row's tokens."""
 
     @property
     def VOCABULARY(self) -> tuple[int, ...]:
         """The largest token of each column; the smallest is 1."""
 
     @property
-    def TOLD_SIZES(self) -> tuple[int, ...]:
-        """Ids, from 0, of each column that is known before a row is drawn."""
+    def CONTEXT_SIZES(self) -> tuple[int, ...]:
+        """Ids, from 0, of each context feature."""
 
     @property
     def PITCHED(self) -> tuple[PitchColumn, ...]:
-        """Which columns are pitches, and where in what is known before a row the pitches before them stand."""
+        """Which columns are pitches, and which input columns have the pitches before them."""
 
     @property
     def END(self) -> int:
         """In the first column: the piece ends here."""
 
     @property
-    def Places(self) -> Any:
-        """Its `Places`; `Places.first(abouts)` stands before the first row of a piece each."""
+    def DecodingState(self) -> Any:
+        """Its `DecodingState`; `DecodingState.first(abouts)` stands before the first row of a piece each."""
 
     def encode(self, score: Score) -> Rows:
         """The rows of a piece, the end's among them.
@@ -104,11 +104,8 @@ class Representation(Protocol):
     def decode(self, tokens: Rows, about: Score) -> Score:
         """`about` with the notes of these rows."""
 
-    def told(self, tokens: Rows, about: Score) -> Rows:
-        """What is known before each row."""
-
-    def retold(self, told: Rows, semitones: int) -> Rows:
-        """What is known before each row of the piece transposed, of what is known of it as it stands."""
+    def transposed_context(self, context: Rows, semitones: int) -> Rows:
+        """The context features of the transposed piece from those of the original."""
 
     def transposed(self, tokens: Rows, semitones: int) -> Rows | None:
         """The same higher or lower; None where it would be out of range."""
@@ -120,39 +117,39 @@ class Representation(Protocol):
         """Which tokens' nats enter a likelihood a note."""
 
 
-def every_token(drawn: Int[np.ndarray, "B _"], vocabulary: Sequence[int]) -> Bool[np.ndarray, "B V"]:
-    """All tokens of the column after those drawn; 0 is none."""
-    may = np.ones((len(drawn), 1 + vocabulary[drawn.shape[1]]), dtype=bool)
+def full_mask(chosen: Int[np.ndarray, "B _"], vocabulary: Sequence[int]) -> Bool[np.ndarray, "B V"]:
+    """All tokens of the column after those chosen; 0 is none."""
+    may = np.ones((len(chosen), 1 + vocabulary[chosen.shape[1]]), dtype=bool)
     may[:, 0] = False
     return may
 
 
-def side_by_side(pieces: Sequence[Int[np.ndarray, "_ P"]]) -> Int[np.ndarray, "B longest P"]:
+def padded(pieces: Sequence[Int[np.ndarray, "_ P"]]) -> Int[np.ndarray, "B longest P"]:
     """Rows of pieces, padded with zeros and followed by a row of them."""
-    padded = np.zeros((len(pieces), 1 + max(map(len, pieces)), pieces[0].shape[1]), dtype=np.int64)
-    for piece, rows in zip(padded, pieces, strict=True):
+    found = np.zeros((len(pieces), 1 + max(map(len, pieces)), pieces[0].shape[1]), dtype=np.int64)
+    for piece, rows in zip(found, pieces, strict=True):
         piece[: len(rows)] = rows
-    return padded
-
-
-def told_before(places: Places, pieces: Int[np.ndarray, "B T P"], width: int) -> Int[np.ndarray, "B T Q"]:
-    """What is told before each row of pieces that begin at `places`; so many numbers."""
-    found = np.zeros((*pieces.shape[:2], width), dtype=np.int64)
-    for time in range(pieces.shape[1]):
-        found[:, time] = places.told
-        places = places.next(pieces[:, time])
     return found
 
 
-def told_of_all(
+def context_of(representation: Representation, tokens: Int[np.ndarray, "_ P"], about: Score) -> Int[np.ndarray, "_ Q"]:
+    """The context features of each row of a piece; of `about` the time signatures, the pickup and the key matter."""
+    return contexts_of(representation, [tokens], [about])[0]
+
+
+def contexts_of(
     representation: Representation, pieces: Sequence[Int[np.ndarray, "_ P"]], abouts: Sequence[Score]
 ) -> list[Int[np.ndarray, "_ Q"]]:
-    """What `told` has of each of these pieces, many at once: far quicker than one by one."""
-    found, width = dict[int, np.ndarray](), len(representation.TOLD_SIZES)
+    """The context features of each of these pieces, many at once: far quicker than one by one."""
+    found, width = dict[int, np.ndarray](), len(representation.CONTEXT_SIZES)
     by_length = sorted(range(len(pieces)), key=lambda piece: len(pieces[piece]))
-    for start in range(0, len(pieces), TOGETHER):
-        chosen = by_length[start : start + TOGETHER]
-        places = representation.Places.first([abouts[piece] for piece in chosen])
-        told = told_before(places, side_by_side([pieces[piece] for piece in chosen]), width)
-        found |= {piece: one[: len(pieces[piece])] for piece, one in zip(chosen, told, strict=True)}
+    for start in range(0, len(pieces), BATCH):
+        chosen = by_length[start : start + BATCH]
+        state = representation.DecodingState.first([abouts[piece] for piece in chosen])
+        rows = padded([pieces[piece] for piece in chosen])
+        context = np.zeros((*rows.shape[:2], width), dtype=np.int64)
+        for time in range(rows.shape[1]):
+            context[:, time] = state.context
+            state = state.next(rows[:, time])
+        found |= {piece: one[: len(pieces[piece])] for piece, one in zip(chosen, context, strict=True)}
     return [found[piece] for piece in range(len(pieces))]

@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.impossible import refuse_impossible
 from crnn_audio.symbolic.score import Score
 from crnn_audio.symbolic.ticks import on_tick
+from crnn_audio.symbolic.validation import validate
 
 RENAMED = {"metres": "time_signatures"}
 """Fields of earlier files by what they are called now."""
@@ -37,7 +37,7 @@ def of_json(value: Any, *, complete: bool = False) -> Score:
             raise DataError(f"score has no {missing[0]!r}, which it needs.")
     score: Score = _made(Score, value, "score")
     parts = tuple(replace(part, notes=tuple(sorted(part.notes))) for part in score.parts)
-    refuse_impossible(score)
+    validate(score)
     return replace(score, parts=parts)
 
 

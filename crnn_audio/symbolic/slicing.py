@@ -8,7 +8,7 @@ from crnn_audio.symbolic.score import Part
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
 FINEST = TICKS_PER_QUARTER // 32
-"""Ticks of the shortest note that is told by its shape, a 128th."""
+"""Ticks of the shortest note that has a shape of its own, a 128th."""
 _PLAIN = [FINEST * 2**power for power in range(9)]
 SHAPES = sorted(
     [*_PLAIN, *(3 * note // 2 for note in _PLAIN[1:]), *(7 * note // 4 for note in _PLAIN[2:])], reverse=True

@@ -14,7 +14,7 @@ from crnn_audio.models.crnn import Carry
 from crnn_audio.models.embedding import RowFront
 from crnn_audio.models.row_sampling import Row as SampledRow
 from crnn_audio.models.row_sampling import RowSampler
-from crnn_audio.symbolic.representation import Places, Representation, Row, Rows, side_by_side
+from crnn_audio.symbolic.representation import DecodingState, Representation, Row, Rows, padded
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.types import SequenceBatch
@@ -58,12 +58,12 @@ class _Pieces:
     """Pieces while they are generated side by side; those that are over get rows that are ignored."""
 
     def __init__(self, representation: Representation, requests: Sequence[Request]) -> None:
-        self.places: Places = representation.Places.first([one.about for one in requests])
+        self.state: DecodingState = representation.DecodingState.first([one.about for one in requests])
         self.rows, self.nats = list[np.ndarray](), list[np.ndarray]()
         self.lengths = np.zeros(len(requests), dtype=np.int64)
         self.ended = np.zeros(len(requests), dtype=bool)
         self._end = representation.END
-        self._fixed = side_by_side([_fixed(one, self._end) for one in requests])
+        self._fixed = padded([_fixed(one, self._end) for one in requests])
         self._primed = np.array([len(one.primer) for one in requests])
         self._max_rows = np.array([one.max_rows for one in requests])
         fixed = np.array([one.fixed is not None for one in requests])
@@ -82,15 +82,15 @@ class _Pieces:
         """The fixed tokens of the next row, 0 for those that are sampled."""
         time = len(self.rows)
         forced = self._fixed[:, time].copy() if time < self._fixed.shape[1] else np.zeros_like(self._fixed[:, 0])
-        full = (self.places.quarters >= self._quarters) & (time >= self._primed)
+        full = (self.state.quarters >= self._quarters) & (time >= self._primed)
         if full.any():
-            full &= self.places.closes | ~self._closing
-            forced[full, 0] = self._end * self.places.allowed(forced[:, :0])[full, self._end]
+            full &= self.state.closes | ~self._closing
+            forced[full, 0] = self._end * self.state.mask(forced[:, :0])[full, self._end]
         return forced
 
     def mask(self, sampled: Int[np.ndarray, "B _"], forced: Int[np.ndarray, " B"]) -> Bool[np.ndarray, "B V"]:
         """Which tokens of the next column are possible, after those sampled."""
-        mask = self.places.allowed(sampled)
+        mask = self.state.mask(sampled)
         if sampled.shape[1] == 0:
             continues = ~self._may_end & (mask.sum(axis=1) > 1)
             mask[continues, self._end] = False
@@ -104,7 +104,7 @@ class _Pieces:
     def _may_end(self) -> Bool[np.ndarray, " B"]:
         may: np.ndarray = self._ends_itself
         if (may & self._closing).any():
-            may = may & (self.places.closes | ~self._closing)
+            may = may & (self.state.closes | ~self._closing)
         return may
 
     def append(self, rows: Int[np.ndarray, "B P"], nats: Float[np.ndarray, "B P"]) -> None:
@@ -114,7 +114,7 @@ class _Pieces:
         self.nats.append(nats)
         self.lengths += continues
         self.ended |= continues & (rows[:, 0] == self._end)
-        self.places = self.places.next(rows)
+        self.state = self.state.next(rows)
 
     def generated(self) -> list[GeneratedRows]:
         """Each piece as it is now."""
@@ -150,13 +150,13 @@ def generate(
     before = np.zeros((len(requests), width), dtype=np.int64)
     device = next(task.model.parameters()).device
     conditions = np.array([one.condition for one in requests], dtype=np.int64).reshape(len(requests), -1)
-    fixed = side_by_side([before[:0] if one.fixed is None else one.fixed for one in requests])
+    fixed = padded([before[:0] if one.fixed is None else one.fixed for one in requests])
     carry = _encoded(front, fixed) if task.reads_ahead else None
     for step in count():
         if pieces.over.all():
             break
         now = [fixed[:, min(step, fixed.shape[1] - 1)]] if front.num_fixed else []
-        inputs = np.concatenate([before, pieces.places.told, conditions, *now], axis=1)
+        inputs = np.concatenate([before, pieces.state.context, conditions, *now], axis=1)
         outputs, carry = task.model.step(torch.from_numpy(inputs).to(device).unsqueeze(1), carry)
         before, nats = _row(sampler.begin(outputs[:, 0].cpu().numpy(), inputs), pieces, streams, sampling)
         pieces.append(before, nats)

@@ -28,7 +28,7 @@ from crnn_audio.metrics.cadences import endings
 from crnn_audio.metrics.comparison import Comparison, compare
 from crnn_audio.problems import Data, music
 from crnn_audio.problems.restore import load, restore
-from crnn_audio.symbolic import chorales, pianoroll
+from crnn_audio.symbolic import chorale_tokens, pianoroll
 from crnn_audio.symbolic.score import Score
 from crnn_audio.training.directory import code_version
 
@@ -55,7 +55,7 @@ def harmonised(composer: Composer, data: Data, count: int, sampling: Sampling) -
             same = _pitches(ours.notes, piece.end) == _pitches(bachs.notes, piece.end)
             agree, total = agree + int(same.sum()), total + same.size
         likelihood = composer.score(piece, given=("soprano",))
-        columns = [chorales.COLUMNS.index(name) for name in LOWER]
+        columns = [chorale_tokens.COLUMNS.index(name) for name in LOWER]
         nats += float(likelihood.nats[:, columns].sum())
         cells += len(columns) * len(likelihood.nats)
     return {

@@ -12,8 +12,8 @@ from crnn_audio.batching import music as batches
 from crnn_audio.batching.music import Augmentation, EncodedPiece, Pieces
 from crnn_audio.batching.sequence import SequenceFeed, Span
 from crnn_audio.decoding.sampling import Sampling
-from crnn_audio.symbolic import chorales, events, quartet
-from crnn_audio.symbolic.representation import told_of_all
+from crnn_audio.symbolic import chorale_tokens, melody_tokens, quartet_tokens
+from crnn_audio.symbolic.representation import context_of, contexts_of
 from crnn_audio.symbolic.score import Key, Score, TimeSignature
 from crnn_audio.tasks.music_generation import GeneratedRows, Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
@@ -21,7 +21,9 @@ from crnn_audio.types import SequenceBatch
 from tests import events as made
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-9}
-each_kind = pytest.mark.parametrize("kind", [chorales, events, quartet], ids=["chorale", "melody", "quartet"])
+each_kind = pytest.mark.parametrize(
+    "kind", [chorale_tokens, melody_tokens, quartet_tokens], ids=["chorale", "melody", "quartet"]
+)
 each_cell = pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "tcn"])
 each_ahead = pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
 
@@ -81,10 +83,10 @@ def test_what_is_asked_for_is_heard_in_every_row(kind: ModuleType) -> None:
 
 
 def test_a_given_voice_is_heard_ahead_and_has_no_loss() -> None:
-    task, one = made.task(chorales, ahead=True), made.piece(chorales, 1)
+    task, one = made.task(chorale_tokens, ahead=True), made.piece(chorale_tokens, 1)
     drawn = np.array([True, False, True, True, True])
     changed = one.rows.copy()
-    changed[20, 1] = changed[20, 1] % chorales.VOCABULARY[1] + 1
+    changed[20, 1] = changed[20, 1] % chorale_tokens.VOCABULARY[1] + 1
     other = EncodedPiece(one.id, changed, one.context, one.condition)
     before, after = (all_nats(task, whole([piece], drawn, ahead=True))[0] for piece in (one, other))
     assert (before[:20] != after[:20]).all(), "rows before it hear it"
@@ -133,7 +135,7 @@ def asked(kind: ModuleType, seed: int, **changes) -> Request:
 
 
 def as_piece(kind: ModuleType, drawn: GeneratedRows, condition: tuple[int, ...] = (1, 2)) -> EncodedPiece:
-    return EncodedPiece("", drawn.rows, kind.told(drawn.rows, made.ABOUT), np.array(condition))
+    return EncodedPiece("", drawn.rows, context_of(kind, drawn.rows, made.ABOUT), np.array(condition))
 
 
 @each_kind
@@ -166,14 +168,14 @@ def test_a_piece_is_told_the_same_alone_and_beside_others(kind: ModuleType) -> N
         Score((), time_signatures=(TimeSignature(0.0, 6, 8),), keys=(Key(0.0, -2),), pickup=0.5),
     ]
     drawn = np.random.default_rng(1).integers(1, 1 + np.array(kind.VOCABULARY), size=(40, 3, len(kind.COLUMNS)))
-    together, alone = kind.Places.first(abouts), [kind.Places.first([about]) for about in abouts]
+    together, alone = kind.DecodingState.first(abouts), [kind.DecodingState.first([about]) for about in abouts]
     for rows in drawn:
-        for told in ("told", "quarters", "closes"):
+        for told in ("context", "quarters", "closes"):
             found = np.concatenate([getattr(places, told) for places in alone])
             assert np.array_equal(getattr(together, told), found)
         for column in range(len(kind.COLUMNS)):
-            found = np.stack([made.allowed(one, row[:column].tolist()) for one, row in zip(alone, rows, strict=True)])
-            assert np.array_equal(together.allowed(rows[:, :column]), found)
+            found = np.stack([made.mask(one, row[:column].tolist()) for one, row in zip(alone, rows, strict=True)])
+            assert np.array_equal(together.mask(rows[:, :column]), found)
         together, alone = together.next(rows), [one.next(row[None]) for one, row in zip(alone, rows, strict=True)]
 
 
@@ -181,25 +183,25 @@ def test_a_piece_is_told_the_same_alone_and_beside_others(kind: ModuleType) -> N
 def test_pieces_are_told_the_same_one_by_one_and_all_at_once(kind: ModuleType) -> None:
     scores = [made.MADE[kind](seed, 1 + seed % 4) for seed in range(40)]
     pieces = [kind.encode(score) for score in scores]
-    for rows, score, told in zip(pieces, scores, told_of_all(kind, pieces, scores), strict=True):
-        assert np.array_equal(told, kind.told(rows, score))
-    assert told_of_all(kind, [], []) == []
+    for rows, score, told in zip(pieces, scores, contexts_of(kind, pieces, scores), strict=True):
+        assert np.array_equal(told, context_of(kind, rows, score))
+    assert contexts_of(kind, [], []) == []
 
 
 @each_kind
 def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> None:
     task = made.task(kind)
     (drawn,) = generate(task, kind, [asked(kind, 3)], Sampling(temperature=0.0))
-    place = kind.Places.first([made.ABOUT])
+    place = kind.DecodingState.first([made.ABOUT])
     batch = whole([as_piece(kind, drawn)])
     with torch.inference_mode():
         drawing = task.head.begin(task.model(batch.inputs, batch.lengths).frames, batch.inputs)
         for column in range(len(kind.COLUMNS)):
             log_probs = task.head.log_probs(drawing, column)[0]
             drawing = task.head.with_tokens(drawing, column, batch.targets[..., column])
-            place = kind.Places.first([made.ABOUT])
+            place = kind.DecodingState.first([made.ABOUT])
             for row, likely in zip(drawn.rows.tolist(), log_probs, strict=True):
-                allowed = torch.from_numpy(made.allowed(place, row[:column]))[1:]
+                allowed = torch.from_numpy(made.mask(place, row[:column]))[1:]
                 assert row[column] == int(likely.masked_fill(~allowed, -torch.inf).argmax()) + 1
                 place = place.next(np.array([row]))
 
@@ -208,10 +210,10 @@ def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> 
 def test_every_token_is_allowed_and_the_piece_can_be_read_back(kind: ModuleType) -> None:
     task = made.task(kind)
     for drawn in generate(task, kind, [asked(kind, seed, max_rows=60) for seed in range(6)], Sampling()):
-        place = kind.Places.first([made.ABOUT])
+        place = kind.DecodingState.first([made.ABOUT])
         for row in drawn.rows.tolist():
             for column in range(len(row)):
-                assert made.allowed(place, row[:column])[row[column]]
+                assert made.mask(place, row[:column])[row[column]]
             place = place.next(np.array([row]))
         assert kind.decode(drawn.rows, made.ABOUT).parts
 
@@ -230,7 +232,7 @@ def test_a_length_in_quarters_is_kept_to(kind: ModuleType) -> None:
     task = made.task(kind)
     for drawn in generate(task, kind, [asked(kind, seed, quarters=8.0, max_rows=400) for seed in range(5)], Sampling()):
         assert drawn.ended
-        place = kind.Places.first([made.ABOUT])
+        place = kind.DecodingState.first([made.ABOUT])
         for row in drawn.rows.tolist():
             place = place.next(np.array([row]))
         assert place.quarters >= 8
@@ -242,41 +244,43 @@ def test_a_piece_that_closes_ends_on_the_tonics_chord_once_it_is_long_enough(kin
     requests = [asked(kind, seed, quarters=8.0, max_rows=400, closing=True) for seed in range(8)]
     ended = 0
     for drawn in generate(made.task(kind), kind, requests, Sampling()):
-        place = kind.Places.first([made.ABOUT])
+        place = kind.DecodingState.first([made.ABOUT])
         for time, row in enumerate(drawn.rows):
-            closes = place.closes[0] and place.quarters[0] >= 8 and made.allowed(place, ())[kind.END]
+            closes = place.closes[0] and place.quarters[0] >= 8 and made.mask(place, ())[kind.END]
             assert (row[0] == kind.END) == closes, time
             place = place.next(row[None])
         ended += drawn.ended
-    assert ended or kind is chorales, "noise in four voices seldom is the tonic's chord"
+    assert ended or kind is chorale_tokens, "noise in four voices seldom is the tonic's chord"
 
 
 def test_a_kept_voice_is_kept_and_heard_ahead() -> None:
-    task, one = made.task(chorales, ahead=True), made.piece(chorales, 5)
+    task, one = made.task(chorale_tokens, ahead=True), made.piece(chorale_tokens, 5)
     kept = np.zeros_like(one.rows)
     kept[:, 1] = one.rows[:, 1]
-    found = generate(task, chorales, [asked(chorales, seed, fixed=kept, max_rows=200) for seed in (3, 4)], Sampling())
+    found = generate(
+        task, chorale_tokens, [asked(chorale_tokens, seed, fixed=kept, max_rows=200) for seed in (3, 4)], Sampling()
+    )
     drawn_columns = np.array([True, False, True, True, True])
     for drawn in found:
         assert drawn.ended
         assert np.array_equal(drawn.rows[:, 1], one.rows[:, 1])
-        again = all_nats(task, whole([as_piece(chorales, drawn)], drawn_columns, ahead=True))[0]
+        again = all_nats(task, whole([as_piece(chorale_tokens, drawn)], drawn_columns, ahead=True))[0]
         np.testing.assert_allclose(drawn.nats, again, **CLOSE)
     assert not np.array_equal(found[0].rows, found[1].rows)
 
 
 def test_a_piece_with_a_kept_voice_is_the_same_beside_a_longer_one_and_one_without() -> None:
-    task = made.task(chorales, ahead=True)
+    task = made.task(chorale_tokens, ahead=True)
     requests = []
     for seed, bars in ((3, 2), (4, 4)):
-        rows = made.piece(chorales, seed, bars).rows
+        rows = made.piece(chorale_tokens, seed, bars).rows
         kept = np.zeros_like(rows)
         kept[:, 1] = rows[:, 1]
-        requests.append(asked(chorales, seed, fixed=kept, max_rows=200))
-    requests.append(asked(chorales, 8))
-    together = generate(task, chorales, requests, Sampling())
+        requests.append(asked(chorale_tokens, seed, fixed=kept, max_rows=200))
+    requests.append(asked(chorale_tokens, 8))
+    together = generate(task, chorale_tokens, requests, Sampling())
     for request, found in zip(requests, together, strict=True):
-        (alone,) = generate(task, chorales, [request], Sampling())
+        (alone,) = generate(task, chorale_tokens, [request], Sampling())
         assert np.array_equal(alone.rows, found.rows)
 
 
@@ -284,7 +288,7 @@ def test_a_piece_with_a_kept_voice_is_the_same_beside_a_longer_one_and_one_witho
 
 
 def test_what_is_given_and_told_depends_on_seed_epoch_and_piece_alone() -> None:
-    pieces = [[made.piece(chorales, seed)] for seed in range(40)]
+    pieces = [[made.piece(chorale_tokens, seed)] for seed in range(40)]
     augmentation = Augmentation(seed=1, fixed_voice_probability=0.5, condition_dropout=0.3)
     first = [augmentation.piece(one, 2) for one in pieces]
     again = [augmentation.piece(one, 2) for one in reversed(pieces)][::-1]
@@ -298,7 +302,7 @@ def test_what_is_given_and_told_depends_on_seed_epoch_and_piece_alone() -> None:
 
 
 def test_the_melody_is_given_alone_most_often_and_every_other_choice_comes() -> None:
-    pieces = [[EncodedPiece(str(name), *_parts(made.piece(chorales, 1)))] for name in range(600)]
+    pieces = [[EncodedPiece(str(name), *_parts(made.piece(chorale_tokens, 1)))] for name in range(600)]
     augmentation = Augmentation(seed=1, fixed_voice_probability=1.0, melody=1)
     given = Counter(tuple(np.flatnonzero(~augmentation.piece(one, 0)[1]).tolist()) for one in pieces)
     assert given.most_common(1)[0][0] == (1,)
@@ -311,9 +315,9 @@ def _parts(piece: EncodedPiece) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_all_transpositions_come_in_time() -> None:
-    one = made.piece(chorales, 1)
+    one = made.piece(chorale_tokens, 1)
     choices = [
-        EncodedPiece(one.id, chorales.transposed(one.rows, up), one.context, one.condition) for up in range(-3, 4)
+        EncodedPiece(one.id, chorale_tokens.transposed(one.rows, up), one.context, one.condition) for up in range(-3, 4)
     ]
     augmentation = Augmentation(seed=1)
     seen = {augmentation.piece(choices, epoch)[0].rows.tobytes() for epoch in range(60)}

@@ -18,7 +18,7 @@ from crnn_audio.runs import Run
 from crnn_audio.symbolic import files as scores
 from crnn_audio.symbolic import plotting, render
 from crnn_audio.symbolic.conditions import Conditions
-from crnn_audio.symbolic.representation import Rows
+from crnn_audio.symbolic.representation import Rows, context_of
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.music_generation import GeneratedRows, Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
@@ -234,8 +234,8 @@ class Composer:
         if unknown := [name for name in given if name not in columns]:
             raise DataError(f"{unknown[0]!r} is no column of this model; it has {', '.join(columns)}.")
         ids = np.array(self.conditions.ids(begun.condition), dtype=np.int64)
-        told = self.representation.told(begun.rows, encoding.as_rows(self.data, begun.about))
-        one = batches.EncodedPiece("", begun.rows, told, ids)
+        context = context_of(self.representation, begun.rows, encoding.as_rows(self.data, begun.about))
+        one = batches.EncodedPiece("", begun.rows, context, ids)
         drawn = np.array([name not in given for name in columns])
         spans = [Span(0, 0, len(begun.rows))]
         batch = batches.batch([(one, drawn)], spans, reads_ahead=self.task.reads_ahead)

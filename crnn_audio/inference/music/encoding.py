@@ -9,14 +9,18 @@ from jaxtyping import Int
 from crnn_audio.config.music import MusicData
 from crnn_audio.errors import DataError
 from crnn_audio.metrics.cadences import endings
-from crnn_audio.symbolic import chorales, events, fitting, home_keys, quartet
+from crnn_audio.symbolic import chorale_tokens, fitting, key_normalization, melody_tokens, quartet_tokens
 from crnn_audio.symbolic.bars import full_bars_of, parse_pickup, parse_time_signature
 from crnn_audio.symbolic.keys import parse_key
 from crnn_audio.symbolic.representation import Representation, Rows
 from crnn_audio.symbolic.score import Part, Score
 from crnn_audio.symbolic.ticks import ticks
 
-REPRESENTATIONS: dict[str, Representation] = {"chorale": chorales, "melody": events, "quartet": quartet}
+REPRESENTATIONS: dict[str, Representation] = {
+    "chorale": chorale_tokens,
+    "melody": melody_tokens,
+    "quartet": quartet_tokens,
+}
 FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
     "chorale": fitting.to_chorale,
     "melody": fitting.to_melody,
@@ -29,7 +33,7 @@ def keyed(data: MusicData, score: Score) -> tuple[Score, list[str]]:
     """The piece with a key, where that is needed and it tells none; and in a line which was heard."""
     if not data.normalize_keys or score.keys:
         return score, []
-    key = home_keys.heard_key(score)
+    key = key_normalization.estimate_key(score)
     return replace(score, keys=(key,)), [f"it tells no key, and is heard as {key}"]
 
 
@@ -39,24 +43,24 @@ def rows_of(data: MusicData, score: Score) -> Rows:
     Raises:
         DataError: the representation does not hold it.
     """
-    return REPRESENTATIONS[data.representation].encode(home_keys.moved(score, _way(data, score)))
+    return REPRESENTATIONS[data.representation].encode(key_normalization.transpose_score(score, _way(data, score)))
 
 
 def as_rows(data: MusicData, about: Score) -> Score:
     """A piece in the key that its rows are in: what is told beside them is of this."""
     if not data.normalize_keys or not about.keys:
         return about
-    return replace(about, keys=tuple(home_keys.home(key) for key in about.keys))
+    return replace(about, keys=tuple(key_normalization.normalized(key) for key in about.keys))
 
 
 def score_of(data: MusicData, rows: Rows, about: Score) -> Score:
     """Tokens as a piece: `about` with these notes."""
     piece = REPRESENTATIONS[data.representation].decode(rows, about)
-    return home_keys.moved(piece, -_way(data, about))
+    return key_normalization.transpose_score(piece, -_way(data, about))
 
 
 def _way(data: MusicData, score: Score) -> int:
-    return home_keys.way_home(score.keys[0]) if data.normalize_keys and score.keys else 0
+    return key_normalization.semitones_to_normalized(score.keys[0]) if data.normalize_keys and score.keys else 0
 
 
 def voice_of(data: MusicData, part: Part, about: Score, steps: int, where: str) -> Int[np.ndarray, " T"]:
@@ -65,8 +69,8 @@ def voice_of(data: MusicData, part: Part, about: Score, steps: int, where: str) 
     Raises:
         DataError: it cannot stand there.
     """
-    (moved,) = home_keys.moved(replace(about, parts=(part,)), _way(data, about)).parts
-    return chorales.encode_voice(moved.notes, steps, where)
+    (moved,) = key_normalization.transpose_score(replace(about, parts=(part,)), _way(data, about)).parts
+    return chorale_tokens.encode_voice(moved.notes, steps, where)
 
 
 def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0) -> Score:

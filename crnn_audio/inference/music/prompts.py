@@ -10,7 +10,7 @@ from jaxtyping import Int
 from crnn_audio.config.music import MusicData
 from crnn_audio.errors import DataError
 from crnn_audio.inference.music import encoding
-from crnn_audio.symbolic import chorales, conditions, events, files, note_names
+from crnn_audio.symbolic import chorale_tokens, conditions, files, melody_tokens, note_names
 from crnn_audio.symbolic.conditions import Conditions
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Part, Score
@@ -135,7 +135,7 @@ def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
 
 def _told(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
     """All that the model is told: what is asked for, and beside it what the piece is."""
-    key = {"key": str(conditions.moved(piece.keys[0], 0))} if piece.keys else {}
+    key = {"key": str(conditions.transpose_key(piece.keys[0], 0))} if piece.keys else {}
     begun = {"metre": str(piece.time_signatures[0]) if piece.time_signatures else "4/4", "pickup": f"{piece.pickup:g}"}
     return known.usable(dict(own) | key) | asked | known.usable(begun)
 
@@ -148,7 +148,7 @@ def _open_end(data: MusicData, rows: Rows) -> Int[np.ndarray, "K P"]:
     """Rows up to the last note, so that the music can go on."""
     if data.representation != "melody":
         return rows[:-1]
-    notes = np.flatnonzero(rows[:, 0] >= events.GOES_ON)
+    notes = np.flatnonzero(rows[:, 0] >= melody_tokens.HOLD)
     return rows[: notes[-1] + 1]
 
 
@@ -166,25 +166,25 @@ def fixed_voices(
         said = "writes one voice" if data.representation == "melody" else "tells no held note from a repeated one"
         raise DataError(f"this model {said}; there is no voice to keep. Take a primer, or the chorales.")
     read_voices = {name: _voice(name, music) for name, music in keep.items()}
-    steps = max(-(-ticks(part.end) // chorales.STEP) for _, part, _ in read_voices.values())
+    steps = max(-(-ticks(part.end) // chorale_tokens.STEP) for _, part, _ in read_voices.values())
     if steps >= longest:
         raise DataError(f"a kept voice lasts {steps} sixteenths; this model writes {longest - 1} at most. Cut it.")
     first = next(iter(read_voices.values()))[0]
     settled, heard = encoding.keyed(data, _settled(first, condition))
     about = replace(settled, parts=(), fermatas=(), chords=())
-    kept = np.zeros((steps + 1, len(chorales.COLUMNS)), dtype=np.int64)
+    kept = np.zeros((steps + 1, len(chorale_tokens.COLUMNS)), dtype=np.int64)
     for name, (_, part, _) in read_voices.items():
-        column = chorales.COLUMNS.index(name)
+        column = chorale_tokens.COLUMNS.index(name)
         kept[:-1, column] = encoding.voice_of(data, part, about, steps, f"the kept {name}")
-        kept[-1, column] = chorales.REST
+        kept[-1, column] = chorale_tokens.REST
     remarks = tuple(remark for _, _, said in read_voices.values() for remark in said)
     told = _told(condition, about, known, DEFAULTS | {"bars": str(encoding.num_bars(first))})
     return Beginning(about, _no_rows(data), told, (*remarks, *heard)), kept
 
 
 def _voice(name: str, music: Score | str | Path) -> tuple[Score, Part, tuple[str, ...]]:
-    if name not in chorales.VOICES:
-        raise DataError(f"keep {name}: no such voice; there are {', '.join(chorales.VOICES)}.")
+    if name not in chorale_tokens.VOICES:
+        raise DataError(f"keep {name}: no such voice; there are {', '.join(chorale_tokens.VOICES)}.")
     score, remarks = read(music)
     parts = [part for part in score.parts if part.notes]
     named = [part for part in parts if part.name.strip().lower() == name]

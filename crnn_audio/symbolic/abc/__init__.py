@@ -6,8 +6,8 @@ are read in the order in which they are played; da capo and dal segno are not.
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc.book import Source, tune_sources
-from crnn_audio.symbolic.abc.reading import AbcTune, read_tune
-from crnn_audio.symbolic.abc.writing import to_abc
+from crnn_audio.symbolic.abc.tune import AbcTune, read_tune
+from crnn_audio.symbolic.abc.writer import to_abc
 from crnn_audio.symbolic.parsed import ParsedScore
 
 __all__ = ["AbcTune", "Source", "from_abc", "read_tune", "text_of", "to_abc", "tune_sources"]

@@ -21,7 +21,7 @@ _METRE = re.compile(r"\(?(\d+(?:\s*\+\s*\d+)*)\)?\s*/\s*(\d+)")
 
 @dataclass(frozen=True)
 class KeyField:
-    """A key: `key` is None where the music has none; `altered` tells what each letter is raised by."""
+    """A key: `key` is None where the music has none; `altered` is what each letter is raised by."""
 
     key: Key | None
     altered: dict[str, int]
@@ -69,7 +69,7 @@ def default_unit(beats: tuple[int, int] | None) -> Fraction:
 
 
 def tempo(text: str, length: Fraction) -> float | None:
-    """Quarter notes a minute; None where only a word such as "Allegro" tells it.
+    """Quarter notes a minute; None where only a word such as "Allegro" stands.
 
     Args:
         length: of a note without a number, in quarter notes, which the oldest spelling, Q:120, counts.
@@ -83,7 +83,7 @@ def tempo(text: str, length: Fraction) -> float | None:
 
 
 def key(text: str) -> KeyField | None:
-    """The key of a K: field; None where it tells only the clef.
+    """The key of a K: field; None where it holds only the clef.
 
     Raises:
         DataError: it has more than seven sharps or flats.
@@ -103,19 +103,19 @@ def key(text: str) -> KeyField | None:
 
 def voice_name(text: str) -> str:
     """The name that a V: field gives; empty if it gives none."""
-    told = _settings(text)
-    return plain(told.get("name") or told.get("nm") or "")
+    settings = _settings(text)
+    return plain(settings.get("name") or settings.get("nm") or "")
 
 
 def moves(text: str) -> bool:
-    """Whether a V: or K: field tells how high the voice sounds."""
+    """Whether a V: or K: field says how high the voice sounds."""
     return bool({"octave", "transpose"} & _settings(text).keys() or _CLEF.search(text))
 
 
 def shift(text: str) -> int:
     """By how many semitones a voice sounds higher than written: octave=, transpose=, and clefs with an 8."""
-    told, clef = _settings(text), _CLEF.search(text)
-    octaves, semitones = (_whole(told.get(name, "")) for name in ("octave", "transpose"))
+    settings, clef = _settings(text), _CLEF.search(text)
+    octaves, semitones = (_whole(settings.get(name, "")) for name in ("octave", "transpose"))
     return 12 * octaves + semitones + (12 * int(clef[1] + "1") if clef and clef[1] else 0)
 
 

@@ -1,4 +1,4 @@
-"""What the head of an ABC tune tells of all its voices."""
+"""The head of an ABC tune: what holds for all its voices."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -27,15 +27,15 @@ class Head:
         """As that of a `Voice`."""
         self.key = key
 
-    def voice(self, label: str, told: str, remarks: Counter[str]) -> Voice:
-        """A voice that begins so, by its label and what its V: field tells."""
+    def voice(self, label: str, field: str, remarks: Counter[str]) -> Voice:
+        """A voice that begins so, by its label and the text of its V: field."""
         return Voice(
             remarks,
             unit=self.unit or default_unit(self.time_signature),
             time_signature=self.time_signature,
             key=self.key,
-            shift=shift(told) if moves(told) else self.shift,
+            shift=shift(field) if moves(field) else self.shift,
             spread=self.spread,
-            name=voice_name(told) or ("" if label.isdigit() else label),
+            name=voice_name(field) or ("" if label.isdigit() else label),
             program=self.program,
         )

@@ -10,8 +10,8 @@ from crnn_audio.symbolic.abc.book import plain
 from crnn_audio.symbolic.abc.fields import ALTERS, NO_KEY, KeyField
 from crnn_audio.symbolic.abc.segments import Segment, Tone
 from crnn_audio.symbolic.abc.tokens import IN_CHORD, factor, signs
-from crnn_audio.symbolic.impossible import HIGHEST
 from crnn_audio.symbolic.keys import NATURAL
+from crnn_audio.symbolic.validation import HIGHEST
 
 CHORD = re.compile(
     r"\(?[A-G][#b]?(?:maj|min|mi|ma|m|M|dim|aug|sus|add|alt|omit|no|d|a|o|t|[-+^#b0-9(),°øΔ])*"
@@ -142,7 +142,7 @@ class Voice:
         self._sound([(self._named(found), length)], length)
 
     def _chord(self, found: re.Match[str]) -> None:
-        """Its first note tells how long it lasts, and each how long itself."""
+        """It lasts as long as its first note, and each note as long as it says."""
         notes = [note for note in IN_CHORD.finditer(found["inner"]) if note["letter"]]
         factors = [factor(note["length"]) for note in notes]
         length = self._taken(factors[0] * factor(found["outer"]))
@@ -225,8 +225,8 @@ class Voice:
         self.remarks["Grace notes left out."] += 1
 
     def _begin_tuplet(self, found: re.Match[str]) -> None:
-        told = [int(one) if one else 0 for one in found[0][1:].split(":")]
-        number, within, count = (*told, 0, 0)[:3]
+        numbers = [int(one) if one else 0 for one in found[0][1:].split(":")]
+        number, within, count = (*numbers, 0, 0)[:3]
         beats, beat_type = self.time_signature or (4, 4)
         three = beats % 3 == 0 and beat_type >= 8
         usual = {2: 3, 3: 2, 4: 3, 6: 2, 8: 3}.get(number, 3 if three else 2)

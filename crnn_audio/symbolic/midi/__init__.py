@@ -10,15 +10,15 @@ from itertools import pairwise
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import needed_time_signatures
-from crnn_audio.symbolic.impossible import refuse_impossible
 from crnn_audio.symbolic.keys import needed_keys, parse_key
 from crnn_audio.symbolic.midi import events as midi_events
 from crnn_audio.symbolic.midi.events import META, Event, Events
 from crnn_audio.symbolic.midi.notes import DRUMS, NOTE_OFF, NOTE_ON, PROGRAM, TRACK_NAME, read_parts, rounded, text
 from crnn_audio.symbolic.midi.notes import name_of as name_of_track
-from crnn_audio.symbolic.parsed import ParsedScore, counted
+from crnn_audio.symbolic.parsed import ParsedScore, plural
 from crnn_audio.symbolic.score import Chord, Key, Part, Score, TimeSignature
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, quarters, ticks
+from crnn_audio.symbolic.validation import validate
 
 MARKER, TEMPO, TIME_SIGNATURE, KEY = 0x06, 0x51, 0x58, 0x59
 """Kinds of META events."""
@@ -85,7 +85,7 @@ def _tempo(found: list[Event]) -> tuple[float, list[str]]:
         60e6 / lengths[0],
     )
     changes = sum(one != two for one, two in pairwise(lengths))
-    said = f"{counted(changes, 'change')} of tempo left out: the first, {tempo:g} quarter notes a minute, holds."
+    said = f"{plural(changes, 'change')} of tempo left out: the first, {tempo:g} quarter notes a minute, holds."
     return tempo, [said] if changes else []
 
 
@@ -130,7 +130,7 @@ def to_midi(score: Score) -> bytes:
     Raises:
         DataError: a note, a time signature or a tempo that cannot be.
     """
-    refuse_impossible(score)
+    validate(score)
     about = sorted([*_about(score), *_markers(score)], key=_when)
     tracks = [_track(part, CHANNELS[number % len(CHANNELS)]) for number, part in enumerate(score.parts)]
     return midi_events.build(TICKS_PER_QUARTER, [about, *tracks])

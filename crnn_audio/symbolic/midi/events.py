@@ -50,7 +50,7 @@ def parse(content: bytes) -> Events:
     )
     if size < 6 or not 0 < division < 0x8000:
         found = "film frames" if division >= 0x8000 else f"a header of {size} bytes and {division} ticks a quarter note"
-        raise DataError(f"its time is not told in quarter notes ({found}). Save it anew from a music program.")
+        raise DataError(f"its time is not counted in quarter notes ({found}). Save it anew from a music program.")
     tracks = [tuple(_events(chunk, number)) for number, chunk in enumerate(_chunks(content, 8 + size), start=1)]
     if len(tracks) < declared:
         raise DataError(f"cut short: it should have {declared} tracks, and {len(tracks)} are there. Fetch it anew.")
@@ -152,7 +152,7 @@ def _as_variable(number: int) -> bytes:
         DataError: it needs more than four bytes.
     """
     if number >= 1 << 28:
-        raise DataError(f"a silence or a text of {number} is more than a MIDI file can tell (2^28 ticks or bytes).")
+        raise DataError(f"a silence or a text of {number} is more than a MIDI file can hold (2^28 ticks or bytes).")
     content = [number & 0x7F]
     while number := number >> 7:
         content.insert(0, number & 0x7F | 0x80)

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from crnn_audio.symbolic.midi.events import META, Event, Events
-from crnn_audio.symbolic.parsed import counted
+from crnn_audio.symbolic.parsed import plural
 from crnn_audio.symbolic.score import Note, Part
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER
 
@@ -111,9 +111,9 @@ def _program(track: tuple[Event, ...], channel: int, elsewhere: dict[int, int], 
 
 def _on_notes(lost: Counter[str]) -> list[str]:
     said = {
-        "drums": f"{counted(lost['drums'], 'note')} of drums left out: they have no pitch.",
-        "endless": f"{counted(lost['endless'], 'note')} without an end: made to last as long as the track.",
-        "programs": f"{counted(lost['programs'], 'change')} of instrument left out: a part keeps its first.",
+        "drums": f"{plural(lost['drums'], 'note')} of drums left out: they have no pitch.",
+        "endless": f"{plural(lost['endless'], 'note')} without an end: made to last as long as the track.",
+        "programs": f"{plural(lost['programs'], 'change')} of instrument left out: a part keeps its first.",
     }
     return [sentence for what, sentence in said.items() if lost[what]]
 
@@ -126,8 +126,8 @@ def _on_expression(events: Events) -> list[str]:
     words = any((event.status, event.kind) == (META, LYRIC) for event in every)
     said = {
         "How loud each note is was left out.": len(struck) > 1,
-        f"{counted(pedals, 'movement')} of the pedal left out.": pedals,
-        f"{counted(bends, 'bend')} of the pitch left out.": bends,
+        f"{plural(pedals, 'movement')} of the pedal left out.": pedals,
+        f"{plural(bends, 'bend')} of the pitch left out.": bends,
         "The words were left out.": words,
     }
     return [sentence for sentence, so in said.items() if so]

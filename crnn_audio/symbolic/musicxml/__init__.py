@@ -5,9 +5,9 @@ import zipfile
 from xml.etree import ElementTree
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.musicxml.reading import Listed, read_stream
-from crnn_audio.symbolic.musicxml.writing import stream_of
-from crnn_audio.symbolic.notation import music21
+from crnn_audio.symbolic.musicxml.from_stream import Listed, read_stream
+from crnn_audio.symbolic.musicxml.library import music21
+from crnn_audio.symbolic.musicxml.to_stream import stream_of
 from crnn_audio.symbolic.parsed import ParsedScore
 from crnn_audio.symbolic.score import Score
 
@@ -33,7 +33,7 @@ def from_musicxml(content: bytes) -> ParsedScore:
 
 
 def _listed(text: bytes) -> dict[str, Listed]:
-    """The name and the instrument of each part, where they are told: music21 would guess either from the other."""
+    """The name and the instrument of each part, where they are given: music21 would guess either from the other."""
     found = {}
     for part in ElementTree.fromstring(text).iter("score-part"):
         program = (part.findtext(".//midi-program") or "").strip()

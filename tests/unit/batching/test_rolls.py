@@ -34,7 +34,7 @@ def test_pieces_of_a_piece_hear_what_the_whole_hears(cut: int) -> None:
     first, recall = inputs_of(roll[:cut], copy_context_of_nothing())
     second, ended = inputs_of(roll[cut:], recall)
     np.testing.assert_array_equal(np.concatenate([first, second]), whole)
-    for one, other in zip(ended.found, after.found, strict=True):
+    for one, other in zip(ended.match, after.match, strict=True):
         np.testing.assert_array_equal(one, other)
 
 

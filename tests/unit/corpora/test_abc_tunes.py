@@ -9,6 +9,7 @@ import pytest
 
 from crnn_audio.corpora import folk_tunes, nottingham, tunes
 from crnn_audio.errors import DataError
+from crnn_audio.problems import music
 
 JIG = "X:1\nT:The One -- Jig\nR:JIG\nM:6/8\nL:1/8\nK:G\nD|GAB c2d|edc B2A|GAB c2e|dcB A2D|"
 JIG += "GAB c2d|edc BAF|DEF GAF|G3 G2|]\n"

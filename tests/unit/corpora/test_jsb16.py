@@ -16,7 +16,7 @@ from crnn_audio.corpora import jsb16
 from crnn_audio.errors import DataError
 from crnn_audio.evaluation.prepare import prepare
 from crnn_audio.problems import music
-from crnn_audio.symbolic import quartet
+from crnn_audio.symbolic import quartet_tokens
 from crnn_audio.symbolic.score import Score
 from tests import events as made
 
@@ -47,7 +47,7 @@ def archive(folder: Path, **splits: Any) -> Path:
 
 
 def rows_of(folder: Path, split: str = "train") -> list[list[list[int]]]:
-    return [quartet.encode(tune.score)[:-1, 1:].tolist() for tune in jsb16.read_splits(folder)[split]]
+    return [quartet_tokens.encode(tune.score)[:-1, 1:].tolist() for tune in jsb16.read_splits(folder)[split]]
 
 
 # ---------------------------------------------------------------------------------------- as published
@@ -84,14 +84,16 @@ def test_the_plain_form_is_taken_where_both_are(tmp_path: Path) -> None:
 def test_the_real_collection_has_its_counts_and_every_cell(corpus: Callable[[str], Path]) -> None:
     found = jsb16.pitches(corpus("jsb16"))
     assert {split: len(pieces) for split, pieces in found.items()} == jsb16.EXPECTED
-    rows = {split: [quartet.of_pitches(one) for one in pieces] for split, pieces in found.items()}
-    cells = {split: sum(map(quartet.num_notes, pieces)) for split, pieces in rows.items()}
+    rows = {split: [quartet_tokens.of_pitches(one) for one in pieces] for split, pieces in found.items()}
+    cells = {split: sum(map(quartet_tokens.num_notes, pieces)) for split, pieces in rows.items()}
     assert cells == {"train": 220_912, "dev": 73_632, "test": 75_600}
     silent = {split: sum(int((one[:-1, 1:] == 1).sum()) for one in pieces) for split, pieces in rows.items()}
     assert silent == {"train": 411, "dev": 589, "test": 284}
     assert found["test"][0][:5].tolist() == [[65, 60, 57, 53]] * 4 + [[72, 60, 55, 52]]
     for one in rows["dev"][::20]:
-        assert np.array_equal(quartet.encode(quartet.decode(one, Score(()))), one), "a score holds every cell"
+        assert np.array_equal(quartet_tokens.encode(quartet_tokens.decode(one, Score(()))), one), (
+            "a score holds every cell"
+        )
 
 
 def test_nothing_is_told_of_a_piece_not_even_how_long_it_is(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_more_bad_files_than_good_ones_are_refused(folder: Path) -> None:
         midi_folder.read(folder)
     said = str(caught.value)
     assert f"{folder}: 7 of 10 files cannot be used: bad0.mid: " in said
-    assert "; and 2 more. Mend or remove them." in said
+    assert "; and 2 more. Correct or remove them." in said
     assert "\n" not in said
     assert said.count(str(folder)) == 1
 

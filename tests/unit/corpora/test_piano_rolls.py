@@ -97,7 +97,7 @@ def refusal(folder: Path) -> str:
         (split(tune(2, 88).T[:, :20]), "a matrix of shape (88, 20)"),
         (split(np.zeros((0, 88))), "jsb-train-0: 0 frames; a piece needs two"),
         (split(np.zeros((0, 0))), "a matrix of shape (0, 0)"),
-        (split(tune(1, 1)), "jsb-train-0: 1 frames; a piece needs two, one to hear and one to foretell"),
+        (split(tune(1, 1)), "jsb-train-0: 1 frames; a piece needs two, an input and a target"),
         (split(2 * tune(1, 5)), "jsb-train-0: holds other values than 0 and 1"),
         (split(0.5 * tune(1, 5)), "holds other values than 0 and 1"),
         (split(-tune(1, 5).astype(int)), "holds other values than 0 and 1"),

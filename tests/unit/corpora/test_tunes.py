@@ -96,13 +96,13 @@ def test_a_damaged_list_of_what_is_left_out_is_said(tmp_path: Path, content: str
 
 def test_splits_are_a_function_of_each_family_alone() -> None:
     many = [Tune(f"tune-{number}", FULL, {}, family=f"family-{number // 2}") for number in range(1000)]
-    splits = tunes.divided(many)
+    splits = tunes.split(many)
     assert {name: len(split) for name, split in splits.items()} == {"train": 782, "dev": 92, "test": 126}
     placed = {tune.family: name for name, split in splits.items() for tune in split}
     assert all(placed[tune.family] == name for name, split in splits.items() for tune in split)
-    some = tunes.divided(many[::-3])
+    some = tunes.split(many[::-3])
     assert all(placed[tune.family] == name for name, split in some.items() for tune in split)
-    alone = tunes.divided([Tune(tune.family, FULL, {}) for tune in many])
+    alone = tunes.split([Tune(tune.family, FULL, {}) for tune in many])
     assert all(placed[tune.id] == name for name, split in alone.items() for tune in split)
 
 

@@ -8,14 +8,13 @@ from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.intervals import Chord, Intervals
 from crnn_audio.symbolic.representation import PitchColumn
 
-FIRST, GOES_ON, PITCHES = 3, 2, 10
+FIRST, HOLD, PITCHES = 3, 2, 10
 SIZES = (3, *[FIRST + PITCHES - 1] * 3)
 """A mark, and three voices whose tokens are a rest, "goes on" and ten pitches."""
 VOICES = [
-    PitchColumn(place, FIRST, before=place + 3, recalled=(place + 6,), goes_on=GOES_ON, given=place + 10)
-    for place in (1, 2, 3)
+    PitchColumn(place, FIRST, before=place + 3, copied=(place + 6,), hold=HOLD, fixed=place + 10) for place in (1, 2, 3)
 ]
-"""Of the row before, the voices' pitches before it, what is recalled, and what is given."""
+"""Of the row before, the voices' pitches before it, what is copied, and what is fixed."""
 WIDTH = 14
 
 
@@ -28,8 +27,8 @@ def head() -> AutoregressiveHead:
     return made
 
 
-def known(before: list[int], recalled: list[int], given: list[int] | None = None) -> Tensor:
-    return torch.tensor([0, 0, 0, 0, *before, *recalled, 0, *(given or [0, 0, 0])]).reshape(1, 1, WIDTH)
+def known(before: list[int], copied: list[int], fixed: list[int] | None = None) -> Tensor:
+    return torch.tensor([0, 0, 0, 0, *before, *copied, 0, *(fixed or [0, 0, 0])]).reshape(1, 1, WIDTH)
 
 
 def brute(own: Intervals, hidden: Tensor, chord: Chord) -> list[float]:
@@ -61,7 +60,7 @@ def brute(own: Intervals, hidden: Tensor, chord: Chord) -> list[float]:
 
 
 @pytest.mark.parametrize("before", [[5, 9, 3], [12, 3, 0], [0, 0, 0]])
-@pytest.mark.parametrize("now", [[7, GOES_ON, 4], [1, 12, 3], [GOES_ON, 1, GOES_ON]])
+@pytest.mark.parametrize("now", [[7, HOLD, 4], [1, 12, 3], [HOLD, 1, HOLD]])
 def test_gains_are_those_of_a_loop_over_pitches(head: AutoregressiveHead, before: list[int], now: list[int]) -> None:
     chord = Chord.of(known(before, [4, 0, 11]), VOICES)
     for index, voice in enumerate(VOICES):
@@ -75,7 +74,7 @@ def test_gains_are_those_of_a_loop_over_pitches(head: AutoregressiveHead, before
 
 def test_a_note_that_goes_on_sounds_with_the_others() -> None:
     chord = Chord.of(known([5, 9, 0], [0, 0, 0]), VOICES)
-    for index, token in enumerate((GOES_ON, 1, GOES_ON)):
+    for index, token in enumerate((HOLD, 1, HOLD)):
         chord = chord.with_voice(index, VOICES[index], torch.tensor([[token]]))
     assert chord.before[0, 0].tolist() == [2, 6, -1]
     assert chord.now[0, 0].tolist() == [2, -1, -1], "held, silent, nothing to hold"
@@ -83,8 +82,8 @@ def test_a_note_that_goes_on_sounds_with_the_others() -> None:
 
 def test_given_voices_are_known_to_those_before_them(head: AutoregressiveHead) -> None:
     drive = torch.randn(1, 1, 24, dtype=torch.float64)
-    free, given = known([5, 9, 3], [0, 0, 0]), known([5, 9, 3], [0, 0, 0], [0, 0, 8])
-    costs = [head.losses(drive, one, torch.tensor([[[1, 4, 7, 8]]]))[0, 0] for one in (free, given)]
+    free, fixed = known([5, 9, 3], [0, 0, 0]), known([5, 9, 3], [0, 0, 0], [0, 0, 8])
+    costs = [head.losses(drive, one, torch.tensor([[[1, 4, 7, 8]]]))[0, 0] for one in (free, fixed)]
     assert costs[0][0] == costs[1][0]
     assert (costs[0][1:3] != costs[1][1:3]).all()
     assert costs[0][3] == costs[1][3], "a voice does not hear itself"
@@ -95,9 +94,9 @@ def test_the_same_chord_higher_has_the_same_gains_higher(head: AutoregressiveHea
     assert isinstance(own, Intervals)
 
     def chord(semitones: int) -> Chord:
-        before, recalled = ([one + semitones for one in pitches] for pitches in ([5, 8, 3], [4, 6, 4]))
-        found = Chord.of(known(before, recalled), VOICES).with_voice(0, VOICES[0], torch.tensor([[6 + semitones]]))
-        return found.with_voice(1, VOICES[1], torch.tensor([[GOES_ON]]))
+        before, copied = ([one + semitones for one in pitches] for pitches in ([5, 8, 3], [4, 6, 4]))
+        found = Chord.of(known(before, copied), VOICES).with_voice(0, VOICES[0], torch.tensor([[6 + semitones]]))
+        return found.with_voice(1, VOICES[1], torch.tensor([[HOLD]]))
 
     low = own.gains(hidden, chord(0), own.rows_of(chord(0)))[0, 0]
     for semitones in (1, 4):

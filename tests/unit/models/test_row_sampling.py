@@ -8,32 +8,32 @@ from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.row_sampling import RowSampler
 from crnn_audio.symbolic.representation import PitchColumn
 
-FIRST, GOES_ON, PITCHES = 3, 2, 40
+FIRST, HOLD, PITCHES = 3, 2, 40
 TOKENS = FIRST + PITCHES - 1
 PIECES = 30
 MARKS = 3
 
 
-def voices(count: int, goes_on: int, *, given: bool) -> list[PitchColumn]:
-    """Known are, for each voice, the pitch before, two that are recalled, and what is given of it."""
+def voices(count: int, hold: int, *, fixed: bool) -> list[PitchColumn]:
+    """Known are, for each voice, the pitch before, two that are copied, and what is fixed of it."""
     columns = [(voice, count + voice, 2 * count + voice, 3 * count + voice) for voice in range(count)]
     return [
-        PitchColumn(1 + place, FIRST, before, (one, two), goes_on, last if given else None)
+        PitchColumn(1 + place, FIRST, before, (one, two), hold, last if fixed else None)
         for place, (before, one, two, last) in enumerate(columns)
     ]
 
 
 def heads() -> dict[str, AutoregressiveHead]:
     def made(count: int, **options: object) -> AutoregressiveHead:
-        found = voices(count, int(options.get("goes_on", GOES_ON)), given=bool(options.get("given")))
+        found = voices(count, int(options.get("hold", HOLD)), fixed=bool(options.get("fixed")))
         sizes = (MARKS, *[TOKENS] * count, 5)
         heard = found if options.get("hears", True) else ()
         return AutoregressiveHead(5, sizes, hidden_size=8, dropout=0.5, voices=heard, interval_gain=7.0)
 
     return {
         "four voices": made(4),
-        "four voices, some given": made(4, given=True),
-        "three voices that are struck anew": made(3, goes_on=0),
+        "four voices, some given": made(4, fixed=True),
+        "three voices that are struck anew": made(3, hold=0),
         "one voice": made(1),
         "no voices": made(2, hears=False),
     }
@@ -50,7 +50,7 @@ def test_log_probs_are_the_heads(name: str) -> None:
     drive = torch.randn(PIECES, 1, len(head.sizes) * 8, dtype=torch.float64)
     known = torch.randint(0, TOKENS + 1, (PIECES, 1, 4 * count)) * (torch.rand(PIECES, 1, 4 * count) < 0.7)
     tokens = torch.stack([torch.randint(1, size + 1, (PIECES, 1)) for size in head.sizes], dim=-1)
-    tokens[::3, :, 1 : 1 + count] = GOES_ON
+    tokens[::3, :, 1 : 1 + count] = HOLD
     with torch.inference_mode():
         wanted = head.losses(drive, known, tokens)[:, 0].numpy()
     together = RowSampler(head).begin(drive[:, 0].numpy(), known[:, 0].numpy())

@@ -11,6 +11,7 @@ from crnn_audio.corpora.tunes import Tune
 from crnn_audio.inference.music import encoding
 from crnn_audio.problems import Data, music
 from crnn_audio.symbolic import conditions
+from crnn_audio.symbolic.representation import context_of
 from crnn_audio.symbolic.score import Score
 from tests import events as made
 
@@ -33,5 +34,5 @@ def test_what_is_told_of_a_transposed_piece_is_what_its_own_rows_say(kind: str) 
     assert len({piece.rows.tobytes() for piece in found}) == 7
     assert len({piece.context.tobytes() for piece in found}) == 7, "some of what is told are pitches"
     for piece, semitones in zip(found, range(-3, 4), strict=True):
-        moved = replace(score, keys=tuple(conditions.moved(key, semitones) for key in score.keys))
-        assert np.array_equal(piece.context, encoding.REPRESENTATIONS[kind].told(piece.rows, moved))
+        moved = replace(score, keys=tuple(conditions.transpose_key(key, semitones) for key in score.keys))
+        assert np.array_equal(piece.context, context_of(encoding.REPRESENTATIONS[kind], piece.rows, moved))

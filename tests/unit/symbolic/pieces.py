@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from crnn_audio.symbolic import chorales, events
+from crnn_audio.symbolic import chorale_tokens, melody_tokens
 from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER
 
@@ -37,21 +37,23 @@ def voice(random: Random, unit: int, lowest: int, highest: int) -> tuple[Note, .
 
 
 def melody(seed: int, margin: int = 0) -> Score:
-    """What `events` holds, so many semitones within its range."""
+    """What `melody_tokens` holds, so many semitones within its range."""
     random = Random(seed)
-    about = header(random, events.UNIT)
-    part = Part("fiddle", voice(random, events.UNIT, events.LOWEST + margin, events.HIGHEST - margin), 40)
+    about = header(random, melody_tokens.UNIT)
+    part = Part(
+        "fiddle", voice(random, melody_tokens.UNIT, melody_tokens.LOWEST + margin, melody_tokens.HIGHEST - margin), 40
+    )
     return Score((part,), "drawn", time_signatures=about.time_signatures, pickup=about.pickup)
 
 
 def chorale(seed: int, margin: int = 0) -> Score:
-    """What `chorales` holds, so many semitones within its range; voices may be empty, but not the soprano."""
+    """What `chorale_tokens` holds, so many semitones within its range; voices may be empty, but not the soprano."""
     random = Random(seed)
-    about = header(random, chorales.STEP)
-    lowest, highest = chorales.LOWEST + margin, chorales.HIGHEST - margin
-    four = [voice(random, chorales.STEP, lowest, highest) for _ in range(4)]
+    about = header(random, chorale_tokens.STEP)
+    lowest, highest = chorale_tokens.LOWEST + margin, chorale_tokens.HIGHEST - margin
+    four = [voice(random, chorale_tokens.STEP, lowest, highest) for _ in range(4)]
     four = [four[0], *(one if random.random() < 0.8 else () for one in four[1:])]
-    parts = tuple(Part(name, notes, 52) for name, notes in zip(chorales.VOICES, four, strict=True))
+    parts = tuple(Part(name, notes, 52) for name, notes in zip(chorale_tokens.VOICES, four, strict=True))
     starts = sorted({note.start for part in parts for note in part.notes})
     fermatas = tuple(sorted(random.sample(starts, min(len(starts), random.randrange(4)))))
     return Score(parts, "drawn", time_signatures=about.time_signatures, pickup=about.pickup, fermatas=fermatas)

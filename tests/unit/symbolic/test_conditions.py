@@ -28,7 +28,7 @@ def test_what_is_not_asked_for_is_as_in_a_piece_that_is_like_it(
 ) -> None:
     conditions = Conditions.of(TOLD, TOLD)
     assert conditions.completed(asked, chance) == found
-    assert Conditions.from_json(conditions.as_json(), at_home=False) == conditions
+    assert Conditions.from_json(conditions.as_json(), normalize_keys=False) == conditions
     assert Conditions({}).completed(asked, chance) == asked
 
 

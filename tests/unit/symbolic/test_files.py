@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.errors import DataError
+from crnn_audio.symbolic.differences import differences
 from crnn_audio.symbolic.files import FORMS, load, save
-from crnn_audio.symbolic.losses import losses
 from crnn_audio.symbolic.midi import to_midi
 from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 
@@ -104,16 +104,16 @@ def test_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
         fermatas=(0.5,),
     )
     assert save(tangled, tmp_path / "x.mid") == (
-        "The tempo cannot be told exactly in MIDI.",
-        "The time signatures cannot be told exactly in MIDI.",
-        "long\nname: 2 notes cannot be told exactly in MIDI: begun or ended otherwise there.",
+        "The tempo cannot be kept exactly in MIDI.",
+        "The time signatures cannot be kept exactly in MIDI.",
+        "long\nname: 2 notes cannot be kept exactly in MIDI: begun or ended otherwise there.",
     )
     assert save(tangled, tmp_path / "x.json") == ()
     plain = Score(tangled.parts, fermatas=(0.5,))
     assert save(plain, tmp_path / "x.abc") == (
-        "The fermatas cannot be told exactly in ABC.",
-        "long\nname: its name cannot be told exactly in ABC.",
-        "long\nname: 1 note cannot be told exactly in ABC: begun or ended otherwise there.",
+        "The fermatas cannot be kept exactly in ABC.",
+        "long\nname: its name cannot be kept exactly in ABC.",
+        "long\nname: 1 note cannot be kept exactly in ABC: begun or ended otherwise there.",
     )
     assert save(Score((*SCORE.parts, Part("silent", ()))), tmp_path / "y.mid") == (
         "3 parts, 1 of which had no notes, became 2 in MIDI.",
@@ -122,13 +122,13 @@ def test_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
 
 def test_losses_of_each_kind() -> None:
     other = Score((Part("uno", (Note(0.0, 1.0, 60),)), Part("two", (Note(0.0, 4.0, 48),) * 2)), pickup=1.0)
-    assert losses(SCORE, SCORE, "X") == []
-    assert losses(SCORE, other, "X") == [
-        *(f"The {what} cannot be told exactly in X." for what in ("title", "time signatures", "keys", "pickup")),
-        *(f"The {what} cannot be told exactly in X." for what in ("chord symbols", "fermatas")),
-        "one: its name cannot be told exactly in X.",
-        "one: 1 note cannot be told exactly in X: begun or ended otherwise there.",
-        "two: its instrument cannot be told in X.",
+    assert differences(SCORE, SCORE, "X") == []
+    assert differences(SCORE, other, "X") == [
+        *(f"The {what} cannot be kept exactly in X." for what in ("title", "time signatures", "keys", "pickup")),
+        *(f"The {what} cannot be kept exactly in X." for what in ("chord symbols", "fermatas")),
+        "one: its name cannot be kept exactly in X.",
+        "one: 1 note cannot be kept exactly in X: begun or ended otherwise there.",
+        "two: its instrument cannot be kept in X.",
         "two: 1 notes became 2 in X.",
     ]
 

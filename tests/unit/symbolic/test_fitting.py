@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import chorales, events, fitting
+from crnn_audio.symbolic import chorale_tokens, fitting, melody_tokens
 from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
 from tests.unit.symbolic.pieces import chorale, many, melody
 
@@ -73,8 +73,8 @@ def test_whatever_is_made_to_fit_can_be_held(seed: int) -> None:
         for _ in range(3)
     )
     piece = replace(piece, time_signatures=tuple(sorted(metres)), pickup=random.choice([0.0, 1.0, 0.3, 9.0]))
-    assert len(events.encode(fitting.to_melody(piece)[0]))
-    assert len(chorales.encode(fitting.to_chorale(replace(piece, fermatas=(0.3, 99.0)))[0]))
+    assert len(melody_tokens.encode(fitting.to_melody(piece)[0]))
+    assert len(chorale_tokens.encode(fitting.to_chorale(replace(piece, fermatas=(0.3, 99.0)))[0]))
 
 
 @pytest.mark.parametrize(

@@ -138,8 +138,14 @@ def test_every_file_of_nottingham(corpus) -> None:
         (messages([]), "there are no notes in it"),
         (messages([mido.MetaMessage("set_tempo", tempo=500000)]), "there are no notes in it"),
         (messages([on(40, channel=9), off(40, 9, channel=9)]), "there are no notes in it. 1 note of drums left out"),
-        (messages(TONE)[:12] + b"\xe7\x28" + messages(TONE)[14:], "its time is not told in quarter notes .film frames"),
-        (messages(TONE)[:12] + b"\0\0" + messages(TONE)[14:], "not told in quarter notes .a header of 6 bytes and 0"),
+        (
+            messages(TONE)[:12] + b"\xe7\x28" + messages(TONE)[14:],
+            "not counted in quarter notes .film frames",
+        ),
+        (
+            messages(TONE)[:12] + b"\0\0" + messages(TONE)[14:],
+            "quarter notes .a header of 6 bytes and 0",
+        ),
         (messages(TONE)[:23] + b"\x10" + messages(TONE)[24:], "damaged: track 1, byte 1: data where a message"),
         (messages(TONE)[:24] + b"\xbc" + messages(TONE)[25:], "damaged: track 1, byte 4: a value of 188"),
         (messages(TONE)[:26] + b"\xff" * 9, "damaged: track 1, byte .: a number of more than four bytes"),

@@ -102,7 +102,7 @@ def test_an_empty_piece_is_a_file_that_can_be_opened(tmp_path: Path, piece: Scor
         (melody(60, tempo=0.0), "a piece of 1 quarters at 0 a minute"),
         (melody(60, tempo=-5.0), "at -5 a minute"),
         (melody(60, tempo=math.nan), "at nan a minute"),
-        (Score((Part("", (Note(0.0, 8000.0, 60),)),)), "lasts 3600 s or less. Cut it."),
+        (Score((Part("", (Note(0.0, 8000.0, 60),)),)), "last 3600 s or less. Cut it."),
     ],
 )
 def test_what_cannot_be_played(tmp_path: Path, piece: Score, message: str) -> None:

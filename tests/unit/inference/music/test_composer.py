@@ -13,7 +13,7 @@ from crnn_audio.inference.music import encoding
 from crnn_audio.inference.music.composer import Composer
 from crnn_audio.inference.music.prompts import Prompt
 from crnn_audio.metrics.cadences import endings
-from crnn_audio.symbolic import chorales
+from crnn_audio.symbolic import chorale_tokens
 from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
 from crnn_audio.training.run import train
 from tests import events as made
@@ -82,7 +82,7 @@ def test_what_is_asked_for_stands_in_the_score(composer: Composer) -> None:
 
 def test_where_nothing_is_asked_it_is_like_training_pieces(composer: Composer) -> None:
     kinds = (({"metre": "3/4", "pickup": "1"}, 2), ({"metre": "4/4", "pickup": "0"}, 1))
-    known = replace(composer.conditions, kinds=kinds)
+    known = replace(composer.conditions, combinations=kinds)
     other = Composer(composer.run, composer.task, composer.data, known)
     pieces = other.generate_many(12, Prompt(bars=3))
     told = [(str(piece.score.time_signatures[0]), piece.score.pickup) for piece in pieces]
@@ -296,20 +296,20 @@ def test_an_empty_model_of_conditions_is_damaged(one: Composer, tmp_path: Path) 
     shutil.copytree(one.run.path, copy)
     for wrong in (
         '{"key": "G"}',
-        '{"values": {"key": "G"}, "kinds": []}',
-        '{"values": {}, "kinds": [{"told": {"metre": 1}, "pieces": 1}]}',
-        '{"values": {}, "kinds": [{"told": {}, "pieces": 0}]}',
+        '{"values": {"key": "G"}, "combinations": []}',
+        '{"values": {}, "combinations": [{"condition": {"metre": 1}, "pieces": 1}]}',
+        '{"values": {}, "combinations": [{"condition": {}, "pieces": 0}]}',
     ):
         (copy / "conditions.json").write_text(wrong)
         with pytest.raises(RunError, match=r"conditions\.json: damaged"):
             ca.load(copy)
-    (copy / "conditions.json").write_text('{"values": {"key": ["G"]}, "kinds": []}')
+    (copy / "conditions.json").write_text('{"values": {"key": ["G"]}, "combinations": []}')
     with pytest.raises(RunError, match="do not fit the recipe"):
         ca.load(copy)
 
 
 def test_grids_of_kept_voices_end_in_a_row_of_rests(four: Composer) -> None:
     piece = four.generate(keep={"soprano": "G4 A4 B4 G4"})
-    rows = chorales.encode(replace(piece.score, fermatas=()))
-    assert rows[-1].tolist() == [chorales.END, 1, 1, 1, 1]
-    assert np.array_equal(rows[:-1, 1][::4] - chorales.FIRST_PITCH + chorales.LOWEST, [67, 69, 71, 67])
+    rows = chorale_tokens.encode(replace(piece.score, fermatas=()))
+    assert rows[-1].tolist() == [chorale_tokens.END, 1, 1, 1, 1]
+    assert np.array_equal(rows[:-1, 1][::4] - chorale_tokens.FIRST_PITCH + chorale_tokens.LOWEST, [67, 69, 71, 67])

@@ -10,7 +10,7 @@ from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.music.composer import Composer
 from crnn_audio.problems import music
-from crnn_audio.symbolic import home_keys
+from crnn_audio.symbolic import key_normalization
 from crnn_audio.symbolic.score import Key, Score
 from crnn_audio.training.run import train
 from tests import events as made
@@ -30,7 +30,7 @@ def composer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def in_d(score: Score) -> Score:
     """A piece in G, a fifth higher."""
-    return replace(home_keys.moved(score, 7), keys=(Key(0.0, 2),))
+    return replace(key_normalization.transpose_score(score, 7), keys=(Key(0.0, 2),))
 
 
 def test_any_major_key_may_be_asked_for_and_moves_the_piece(composer: Composer) -> None:

@@ -12,7 +12,7 @@ from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.inference.music.composer import Composer
 from crnn_audio.problems import ScoreOptions, music
 from crnn_audio.problems.restore import restore
-from crnn_audio.symbolic import quartet
+from crnn_audio.symbolic import quartet_tokens
 from crnn_audio.tasks.music_generation import token_nats
 from crnn_audio.training.run import train
 from tests import events as made
@@ -38,7 +38,7 @@ def test_a_piece_is_written_as_long_as_is_asked(composer: Composer) -> None:
 
 def test_of_a_piece_that_is_scored_the_cells_count(composer: Composer) -> None:
     likelihood = composer.score(made.chorale(3))
-    assert likelihood.columns == quartet.COLUMNS
+    assert likelihood.columns == quartet_tokens.COLUMNS
     assert likelihood.num_notes == 4 * 32
     assert likelihood.nats_per_note == pytest.approx(likelihood.nats[:-1, 1:].mean())
     assert (likelihood.nats[:, 0] == 0).all(), "what tells the end"
@@ -49,7 +49,7 @@ def test_of_a_piece_that_is_scored_the_cells_count(composer: Composer) -> None:
 def test_a_primer_goes_on(composer: Composer) -> None:
     primer = made.chorale(3)
     piece = composer.generate(primer=primer, bars=4, sampling=Sampling(seed=1))
-    rows, given = quartet.encode(piece.score), quartet.encode(primer)
+    rows, given = quartet_tokens.encode(piece.score), quartet_tokens.encode(primer)
     assert np.array_equal(rows[: len(given) - 1], given[:-1])
 
 

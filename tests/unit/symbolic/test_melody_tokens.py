@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import events
+from crnn_audio.symbolic import melody_tokens
 from crnn_audio.symbolic.bars import full_bars_of
-from crnn_audio.symbolic.events import BAR_LINE, END, GOES_ON, NO_TIME, REST, Places
+from crnn_audio.symbolic.melody_tokens import BAR_LINE, END, HOLD, NO_TIME, REST, DecodingState
+from crnn_audio.symbolic.representation import context_of
 from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
-from tests.events import allowed
+from tests.events import mask
 from tests.unit.symbolic.pieces import many, melody
 
 
@@ -29,7 +30,7 @@ def pitch(midi: int) -> int:
 
 
 def lasting(ticks: int) -> int:
-    return 2 + events.DURATIONS.index(ticks)
+    return 2 + melody_tokens.DURATIONS.index(ticks)
 
 
 # ---------------------------------------------------------------------------------------- both ways
@@ -38,15 +39,15 @@ def lasting(ticks: int) -> int:
 @many
 def test_decoding_gives_back_what_was_encoded(seed: int) -> None:
     score = melody(seed)
-    tokens = events.encode(score)
-    assert events.decode(tokens, without_notes(score)) == score
+    tokens = melody_tokens.encode(score)
+    assert melody_tokens.decode(tokens, without_notes(score)) == score
     assert tokens.min() >= 1
-    assert (tokens.max(axis=0) <= events.VOCABULARY).all()
+    assert (tokens.max(axis=0) <= melody_tokens.VOCABULARY).all()
 
 
 def test_rows_of_a_known_tune() -> None:
     score = tune((0, 0.5, 62), (0.5, 1, 67), (2, 1.5, 71), (3.5, 0.5, 69), metre=(6, 8), pickup=0.5)
-    assert events.encode(score).tolist() == [
+    assert melody_tokens.encode(score).tolist() == [
         [pitch(62), lasting(240)],
         [BAR_LINE, NO_TIME],
         [pitch(67), lasting(480)],
@@ -61,25 +62,25 @@ def test_rows_of_a_known_tune() -> None:
 
 def test_a_note_goes_on_across_a_bar_line_and_where_its_length_has_no_name() -> None:
     score = tune((0, 6, 60), (6, 2.25 + 1 / 6, 62))
-    rows = events.encode(score).tolist()
+    rows = melody_tokens.encode(score).tolist()
     assert rows[:4] == [
-        [pitch(60), lasting(1920)], [BAR_LINE, NO_TIME], [GOES_ON, lasting(960)], [pitch(62), lasting(960)],
+        [pitch(60), lasting(1920)], [BAR_LINE, NO_TIME], [HOLD, lasting(960)], [pitch(62), lasting(960)],
     ]  # fmt: skip
-    assert rows[4:7] == [[BAR_LINE, NO_TIME], [GOES_ON, lasting(180)], [GOES_ON, lasting(20)]]
-    assert events.decode(events.encode(score), without_notes(score)) == score
+    assert rows[4:7] == [[BAR_LINE, NO_TIME], [HOLD, lasting(180)], [HOLD, lasting(20)]]
+    assert melody_tokens.decode(melody_tokens.encode(score), without_notes(score)) == score
 
 
 def test_a_rest_is_read_where_nothing_is_there_to_go_on() -> None:
-    rows = [(GOES_ON, 240), (pitch(60), 240), (REST, 240), (GOES_ON, 240), (pitch(62), 480), (GOES_ON, 240)]
+    rows = [(HOLD, 240), (pitch(60), 240), (REST, 240), (HOLD, 240), (pitch(62), 480), (HOLD, 240)]
     tokens = np.array([(event, lasting(ticks)) for event, ticks in rows])
-    assert events.decode(tokens, tune()).parts[0].notes == (Note(0.5, 0.5, 60), Note(2, 1.5, 62))
+    assert melody_tokens.decode(tokens, tune()).parts[0].notes == (Note(0.5, 0.5, 60), Note(2, 1.5, 62))
 
 
 @many
 def test_bar_lines_stand_where_bars_are_full_and_nowhere_else(seed: int) -> None:
     score = melody(seed)
     bars, now, number = full_bars_of(score), 0, 0
-    for event, duration in events.encode(score).tolist():
+    for event, duration in melody_tokens.encode(score).tolist():
         bar = bars.bar(number)
         if event == BAR_LINE:
             assert now == bar.end
@@ -87,7 +88,7 @@ def test_bar_lines_stand_where_bars_are_full_and_nowhere_else(seed: int) -> None
         elif event == END:
             assert now in (bar.end, bar.end - round(480 * score.pickup))
         else:
-            now += events.DURATIONS[duration - 2]
+            now += melody_tokens.DURATIONS[duration - 2]
             assert now <= bar.end
     assert event == END
 
@@ -98,37 +99,42 @@ def test_bar_lines_stand_where_bars_are_full_and_nowhere_else(seed: int) -> None
 @many
 def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
     score = melody(seed)
-    tokens, place = events.encode(score), Places.first([score])
-    told = events.told(tokens, score)
+    tokens, place = melody_tokens.encode(score), DecodingState.first([score])
+    told = context_of(melody_tokens, tokens, score)
     for row, expected in zip(tokens.tolist(), told.tolist(), strict=True):
-        assert place.told[0].tolist() == expected
-        assert all(allowed(place, row[:column])[row[column]] for column in range(2))
+        assert place.context[0].tolist() == expected
+        assert all(mask(place, row[:column])[row[column]] for column in range(2))
         place = place.next(np.array([row]))
     assert (told >= 0).all()
-    assert (told < events.TOLD_SIZES).all()
+    assert (told < melody_tokens.CONTEXT_SIZES).all()
 
 
 def test_what_is_told_of_a_known_tune() -> None:
-    tokens = events.encode(tune((0, 1, 60), (1, 3, 62), (4, 1, 64), metre=(3, 4), pickup=1))
+    tokens = melody_tokens.encode(tune((0, 1, 60), (1, 3, 62), (4, 1, 64), metre=(3, 4), pickup=1))
     about = tune(metre=(3, 4), pickup=1)
-    assert events.told(tokens, about)[:, :5].tolist() == [
+    assert context_of(melody_tokens, tokens, about)[:, :5].tolist() == [
         [48, 24, 0, 0, 0], [72, 0, 0, 23, 0], [0, 72, 1, 23, 0], [72, 0, 1, 25, 0],
         [0, 72, 2, 25, 0], [24, 48, 2, 27, 0], [48, 24, 2, 27, 0],
     ]  # fmt: skip
     in_g = replace(about, keys=(Key(0.0, 1, "major"),))
-    assert events.told(tokens, in_g)[:, 4].tolist() == [0, 6, 6, 8, 8, 10, 10], "C is the fourth, five semitones up"
+    assert context_of(melody_tokens, tokens, in_g)[:, 4].tolist() == [0, 6, 6, 8, 8, 10, 10], (
+        "C is the fourth, five semitones up"
+    )
 
 
 def test_what_came_where_the_melody_was_as_it_is_now_is_told() -> None:
     score = tune(*[(place, 1, pitch) for place, pitch in enumerate((60, 62, 64, 60, 67, 65, 62, 64))], metre=(8, 4))
-    told = events.told(events.encode(score), score)
-    came = {row: events.FIRST_PITCH + pitch - events.LOWEST for row, pitch in ((4, 62), (7, 64), (8, 60))}
-    quarter = 2 + events.DURATIONS.index(480)
+    told = context_of(melody_tokens, melody_tokens.encode(score), score)
+    came = {row: melody_tokens.FIRST_PITCH + pitch - melody_tokens.LOWEST for row, pitch in ((4, 62), (7, 64), (8, 60))}
+    quarter = 2 + melody_tokens.DURATIONS.index(480)
     assert told[:, 5].tolist() == [came.get(row, 0) for row in range(9)]
     assert told[:, 6].tolist() == [quarter if row in came else 0 for row in range(9)]
     assert told[:, 7].tolist() == [0, 0, 0, 0, 1, 0, 0, 1, 2], "of the last rows"
     higher = replace(score, parts=(replace(score.parts[0], notes=tuple(map(_a_third_up, score.parts[0].notes))),))
-    np.testing.assert_array_equal(events.retold(told, 4)[:, 5:], events.told(events.encode(higher), higher)[:, 5:])
+    np.testing.assert_array_equal(
+        melody_tokens.transposed_context(told, 4)[:, 5:],
+        context_of(melody_tokens, melody_tokens.encode(higher), higher)[:, 5:],
+    )
 
 
 def _a_third_up(note: Note) -> Note:
@@ -137,17 +143,17 @@ def _a_third_up(note: Note) -> Note:
 
 def test_a_melody_may_close_on_a_note_of_the_tonics_chord() -> None:
     score = replace(tune((0, 1, 67), (1, 1, 69), (2, 1, 74)), keys=(Key(0.0, 1, "major"),))
-    place, closes = Places.first([score]), []
-    for row in events.encode(score)[:4].tolist():
+    place, closes = DecodingState.first([score]), []
+    for row in melody_tokens.encode(score)[:4].tolist():
         closes.append(place.closes)
         place = place.next(np.array([row]))
     assert [*closes, place.closes] == [False, True, False, True, False], "nothing, G, A, D, a rest"
-    assert Places.first([tune()]).next(np.array([[events.FIRST_PITCH, 2]])).closes, "no key"
+    assert DecodingState.first([tune()]).next(np.array([[melody_tokens.FIRST_PITCH, 2]])).closes, "no key"
 
 
 def test_bar_numbers_begin_anew() -> None:
-    tokens = events.encode(tune(*[(4 * bar, 4, 60) for bar in range(34)]))
-    told = events.told(tokens, tune())
+    tokens = melody_tokens.encode(tune(*[(4 * bar, 4, 60) for bar in range(34)]))
+    told = context_of(melody_tokens, tokens, tune())
     assert told[::2, 2].tolist() == [*range(32), 0, 1]
 
 
@@ -155,11 +161,11 @@ def test_bar_numbers_begin_anew() -> None:
 def test_any_rows_of_allowed_tokens_fill_their_bars(seed: int) -> None:
     random = np.random.default_rng(seed)
     about = tune(metre=[(4, 4), (6, 8), (9, 8), (5, 8)][seed % 4], pickup=seed % 5 / 2)
-    place, rows = Places.first([about]), []
+    place, rows = DecodingState.first([about]), []
     while not rows or (rows[-1][0] != END and len(rows) < 60):
         row: tuple[int, ...] = ()
-        for _ in events.COLUMNS:
-            row = (*row, int(random.choice(np.flatnonzero(allowed(place, row)))))
+        for _ in melody_tokens.COLUMNS:
+            row = (*row, int(random.choice(np.flatnonzero(mask(place, row)))))
         rows.append((row[0], row[1]))
         place = place.next(np.array(rows[-1:]))
     bars, now, number = full_bars_of(about), 0, 0
@@ -168,20 +174,20 @@ def test_any_rows_of_allowed_tokens_fill_their_bars(seed: int) -> None:
             assert now == bars.bar(number).end or (event == END and bars.is_full(bars.bar(number), now))
             number += event == BAR_LINE
         else:
-            now += events.DURATIONS[duration - 2]
+            now += melody_tokens.DURATIONS[duration - 2]
 
 
 @many
 def test_any_tokens_at_all_can_be_decoded_and_told(seed: int) -> None:
-    tokens = np.random.default_rng(seed).integers(0, [size + 1 for size in events.VOCABULARY], size=(seed, 2))
+    tokens = np.random.default_rng(seed).integers(0, [size + 1 for size in melody_tokens.VOCABULARY], size=(seed, 2))
     about = tune(metre=(6, 8), pickup=0.5)
-    notes = events.decode(tokens, about).parts[0].notes
+    notes = melody_tokens.decode(tokens, about).parts[0].notes
     assert all(note.duration > 0 for note in notes)
     assert all(one.end <= two.start + 1e-9 for one, two in pairwise(notes))
-    place = Places.first([about])
-    for row, told in zip(tokens.tolist(), events.told(tokens, about).tolist(), strict=True):
-        assert place.told[0].tolist() == told
-        assert all(0 <= value < size for value, size in zip(told, events.TOLD_SIZES, strict=True))
+    place = DecodingState.first([about])
+    for row, told in zip(tokens.tolist(), context_of(melody_tokens, tokens, about).tolist(), strict=True):
+        assert place.context[0].tolist() == told
+        assert all(0 <= value < size for value, size in zip(told, melody_tokens.CONTEXT_SIZES, strict=True))
         place = place.next(np.array([row]))
 
 
@@ -193,10 +199,10 @@ def test_transposing_tokens_is_transposing_notes(seed: int) -> None:
     score, semitones = melody(seed), seed % 7 - 3
     part = score.parts[0]
     higher = tuple(replace(note, pitch=note.pitch + semitones) for note in part.notes)
-    moved = events.transposed(events.encode(score), semitones)
+    moved = melody_tokens.transposed(melody_tokens.encode(score), semitones)
     if all(42 <= note.pitch <= 102 for note in higher):
         assert moved is not None
-        assert moved.tolist() == events.encode(replace(score, parts=(replace(part, notes=higher),))).tolist()
+        assert moved.tolist() == melody_tokens.encode(replace(score, parts=(replace(part, notes=higher),))).tolist()
     else:
         assert moved is None
 
@@ -226,11 +232,11 @@ def test_transposing_tokens_is_transposing_notes(seed: int) -> None:
 )  # fmt: skip
 def test_what_cannot_be_held_is_said(score: Score, message: str) -> None:
     with pytest.raises(DataError) as caught:
-        events.encode(score)
+        melody_tokens.encode(score)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_piece_cannot_begin_in_bars_that_cannot_be_told() -> None:
     with pytest.raises(DataError, match="bars of 9 quarters"):
-        Places.first([tune(metre=(9, 4))])
+        DecodingState.first([tune(metre=(9, 4))])

@@ -8,18 +8,18 @@ from typing import Any
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.barlines import Beats, time_signatures_and_pickup
-from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
 from crnn_audio.symbolic.keys import needed_keys
-from crnn_audio.symbolic.parsed import ParsedScore, counted
+from crnn_audio.symbolic.parsed import ParsedScore, plural
 from crnn_audio.symbolic.score import MODES, Chord, Key, Note, Part, Score
 from crnn_audio.symbolic.ticks import nearest_tick, quarters
+from crnn_audio.symbolic.validation import HIGHEST, TEMPI
 
 _MODES = {"ionian": "major", "aeolian": "minor"}
 
 
 @dataclass(frozen=True)
 class Listed:
-    """What the list of parts tells of one: its name, and its instrument, if it does."""
+    """A part's entry in the list of parts: its name, and its instrument, if given."""
 
     name: str
     program: int | None
@@ -125,8 +125,8 @@ def _title(found: Any) -> str:
 
 
 def _tempo(streams: Iterable[Any], lost: Counter[str]) -> float:
-    told = [one.getQuarterBPM() for flat in streams for one in flat.getElementsByClass("MetronomeMark")]
-    tempi = [round(float(tempo), 6) for tempo in told if tempo and TEMPI[0] <= tempo <= TEMPI[1]]
+    marks = [one.getQuarterBPM() for flat in streams for one in flat.getElementsByClass("MetronomeMark")]
+    tempi = [round(float(tempo), 6) for tempo in marks if tempo and TEMPI[0] <= tempo <= TEMPI[1]]
     lost["tempo"] += len(set(tempi)) > 1
     return tempi[0] if tempi else 120.0
 
@@ -157,8 +157,8 @@ def _chord(one: Any) -> Chord:
 def _remarks(lost: Counter[str]) -> Iterable[str]:
     said = {
         "repeats": "Repeats that do not match were not played.",
-        "grace notes": f"{counted(lost['grace notes'], 'grace note')} left out.",
-        "drums": f"{counted(lost['drums'], 'note')} of drums left out: they have no pitch.",
+        "grace notes": f"{plural(lost['grace notes'], 'grace note')} left out.",
+        "drums": f"{plural(lost['drums'], 'note')} of drums left out: they have no pitch.",
         "tempo": "Changes of tempo left out: the first holds.",
     }
     return [sentence for what, sentence in said.items() if lost[what]]

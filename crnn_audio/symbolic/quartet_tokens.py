@@ -1,17 +1,17 @@
 """Four voices on a grid of sixteenths, pitches alone: each row says whether the piece goes on, and of every voice its
 pitch or silence.
 
-Nothing tells a note that is held from one that is struck again, so equal pitches in a row are one note. The end is a
-row of its own in which all voices are silent. Before each row is drawn it is told where it stands in sixteen and in
-twelve sixteenths from the beginning, since no bars are known, and what of the rows before it is hard to count: how long
-each pitch has been held, how high the voices stand above the bass, and what came where the voice was longest as it is
-now. In all columns token 0 is nothing.
+A held note and one that is struck again look alike, so equal pitches in a row are one note. The end is a row of its
+own in which all voices are silent. Context features of a row are its place in sixteen and in twelve sixteenths from the
+beginning, since no bars are known, and what of the rows before it is hard to count: how long each pitch has been held,
+how high the voices stand above the bass, and what followed the longest earlier match. In all columns token 0 is
+nothing.
 
 A likelihood a note is that of the cells (sixteenth, voice), silence being one of the classes, whatever follows from the
 rows before and from the voices above in the row: given that the piece goes on, since what the first column costs does
 not enter, and neither does the row of the end. So it is set beside the figures of Music Transformer (Huang et al.
 2019), which reads tokens in the order soprano, alto, tenor, bass without an end. Coconet (Huang et al. 2017) has its
-voices in each sixteenth in an order by chance, averages the probabilities of several such orders, and counts a silent
+voices in each sixteenth in a random order, averages the probabilities of several such orders, and counts a silent
 cell without a cost.
 """
 
@@ -22,47 +22,47 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import chorales
-from crnn_audio.symbolic.chorales import STEP, STEPS_PER_QUARTER, VOICES
-from crnn_audio.symbolic.recall import Recall
-from crnn_audio.symbolic.representation import PitchColumn, every_token, told_before
+from crnn_audio.symbolic import chorale_tokens
+from crnn_audio.symbolic.chorale_tokens import STEP, STEPS_PER_QUARTER, VOICES
+from crnn_audio.symbolic.copy_context import CopyContext
+from crnn_audio.symbolic.representation import PitchColumn, full_mask
 from crnn_audio.symbolic.score import Score
 from crnn_audio.symbolic.ticks import ticks
 
-GOES_ON, END = 1, 2
+CONTINUE, END = 1, 2
 """Of the piece."""
 SILENCE, FIRST_PITCH = 1, 2
 """Of a voice; FIRST_PITCH is the token of pitch LOWEST."""
-LOWEST, HIGHEST = chorales.LOWEST, chorales.HIGHEST
+LOWEST, HIGHEST = chorale_tokens.LOWEST, chorale_tokens.HIGHEST
 LONGEST_HELD = 32
 """Rows up to which a pitch's are counted."""
-LONGEST_RECALLED = 48
-"""Rows up to which an earlier place is known to have been as it is now."""
+LONGEST_MATCH = 48
+"""Rows up to which a match is counted."""
 
 COLUMNS = ("piece", *VOICES)
 VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
 """The largest token of each column; the smallest is 1."""
-TOLD = (
+CONTEXT = (
     "of sixteen",
     "of twelve",
     *(f"{voice} held" for voice in VOICES),
     *(f"{voice} above the bass" for voice in VOICES[:-1]),
-    *(f"{voice} recalled" for voice in VOICES),
-    *(f"{voice} agreed" for voice in VOICES),
+    *(f"{voice} copied" for voice in VOICES),
+    *(f"{voice} matched" for voice in VOICES),
 )
-TOLD_SIZES = (
+CONTEXT_SIZES = (
     16,
     12,
     *[LONGEST_HELD + 1] * len(VOICES),
     *[1 + 12] * (len(VOICES) - 1),
     *[VOCABULARY[1] + 1] * len(VOICES),
-    *[LONGEST_RECALLED // STEPS_PER_QUARTER + 1] * len(VOICES),
+    *[LONGEST_MATCH // STEPS_PER_QUARTER + 1] * len(VOICES),
 )
-"""How many ids, from 0 on: of the sixteenth, of rows that a pitch is held, of semitones above the bass without octaves
-(after 0, where either is silent), of tokens that came, and of the quarters that were the same before."""
-RECALLED = slice(TOLD.index(f"{VOICES[0]} recalled"), TOLD.index(f"{VOICES[-1]} recalled") + 1)
+"""Ids of each, from 0 on: of the sixteenth, of rows that a pitch is held, of semitones above the bass without octaves
+(after 0, where either is silent), of tokens after the longest match, and of the quarters of that match."""
+COPIED = slice(CONTEXT.index(f"{VOICES[0]} copied"), CONTEXT.index(f"{VOICES[-1]} copied") + 1)
 PITCHED = tuple(
-    PitchColumn(place, FIRST_PITCH, before=place, recalled=(len(COLUMNS) + TOLD.index(f"{name} recalled"),))
+    PitchColumn(place, FIRST_PITCH, before=place, copied=(len(COLUMNS) + CONTEXT.index(f"{name} copied"),))
     for place, name in enumerate(VOICES, 1)
 )
 
@@ -83,7 +83,7 @@ def encode(score: Score) -> Tokens:
         raise DataError(f"{name}: holds no notes.")
     steps = -(-ticks(score.end) // STEP)
     voices = [
-        _sounding(chorales.encode_voice(part.notes, steps, f"{name}, {voice}"))
+        _sounding(chorale_tokens.encode_voice(part.notes, steps, f"{name}, {voice}"))
         for part, voice in zip(score.parts, VOICES, strict=True)
     ]
     return _rows(np.stack(voices, axis=1))
@@ -91,15 +91,15 @@ def encode(score: Score) -> Tokens:
 
 def _sounding(struck: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
     """What sounds in each row of a voice of `chorales`."""
-    last = np.maximum.accumulate(np.where(struck != chorales.GOES_ON, np.arange(len(struck)), 0))
+    last = np.maximum.accumulate(np.where(struck != chorale_tokens.HOLD, np.arange(len(struck)), 0))
     sounding = struck[last]
-    return np.where(sounding == chorales.REST, SILENCE, sounding - chorales.FIRST_PITCH + FIRST_PITCH)
+    return np.where(sounding == chorale_tokens.REST, SILENCE, sounding - chorale_tokens.FIRST_PITCH + FIRST_PITCH)
 
 
 def _rows(voices: Int[np.ndarray, "S 4"]) -> Tokens:
     rows = np.full((len(voices) + 1, len(COLUMNS)), SILENCE, dtype=np.int64)
     rows[:-1, 1:] = voices
-    rows[:, 0] = [GOES_ON] * len(voices) + [END]
+    rows[:, 0] = [CONTINUE] * len(voices) + [END]
     return rows
 
 
@@ -111,34 +111,28 @@ def of_pitches(pitches: Int[np.ndarray, "S 4"]) -> Tokens:
 def decode(tokens: Tokens, about: Score) -> Score:
     """The piece of rows up to the end: `about` with these notes; four parts keep their names and programs."""
     struck = np.empty_like(tokens)
-    struck[:, 0] = np.where(tokens[:, 0] == END, chorales.END, chorales.ORDINARY)
+    struck[:, 0] = np.where(tokens[:, 0] == END, chorale_tokens.END, chorale_tokens.ORDINARY)
     for column in range(1, len(COLUMNS)):
         struck[:, column] = _struck(tokens[:, column])
-    return chorales.decode(struck, about)
+    return chorale_tokens.decode(struck, about)
 
 
 def _struck(sounding: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
     """A voice of `chorales`, whose pitches are struck where they change."""
-    struck = np.where(sounding >= FIRST_PITCH, sounding - FIRST_PITCH + chorales.FIRST_PITCH, chorales.REST)
-    struck[1:][(sounding[1:] == sounding[:-1]) & (sounding[1:] >= FIRST_PITCH)] = chorales.GOES_ON
+    struck = np.where(sounding >= FIRST_PITCH, sounding - FIRST_PITCH + chorale_tokens.FIRST_PITCH, chorale_tokens.REST)
+    struck[1:][(sounding[1:] == sounding[:-1]) & (sounding[1:] >= FIRST_PITCH)] = chorale_tokens.HOLD
     return struck
 
 
 def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     """The same piece higher, or lower if negative; None where a note would be out of range."""
-    return chorales.raised(tokens, semitones, FIRST_PITCH, VOCABULARY[1])
+    return chorale_tokens.raised(tokens, semitones, FIRST_PITCH, VOCABULARY[1])
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 17"]:
-    """What is told before each row is drawn; `about` says nothing."""
-    found: np.ndarray = told_before(Places.first([about]), tokens[np.newaxis], len(TOLD))[0]
-    return found
-
-
-def retold(told: Int[np.ndarray, "T 17"], semitones: int) -> Int[np.ndarray, "T 17"]:
-    """What is told of the same piece transposed."""
-    moved = told.copy()
-    moved[:, RECALLED][told[:, RECALLED] >= FIRST_PITCH] += semitones
+def transposed_context(context: Int[np.ndarray, "T 17"], semitones: int) -> Int[np.ndarray, "T 17"]:
+    """The context features of the piece transposed."""
+    moved = context.copy()
+    moved[:, COPIED][context[:, COPIED] >= FIRST_PITCH] += semitones
     return moved
 
 
@@ -156,52 +150,49 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 5"]:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where the next row of each piece stands, for writing them row after row.
+class DecodingState:
+    """The state of pieces while they are generated: `first(abouts)` before the first row, `.next(rows)` after each."""
 
-    `Places.first(abouts)` stands before the first row; `.next(rows)` after each.
-    """
-
-    recall: Recall
+    copy_context: CopyContext
     held: Int[np.ndarray, "B 4"]
 
     @classmethod
-    def first(cls, abouts: Sequence[Score]) -> "Places":
-        """Before the first row of as many pieces; what they are about says nothing."""
-        recall = Recall.of_nothing(len(abouts), len(VOICES), STEPS_PER_QUARTER)
-        return cls(recall, np.zeros((len(abouts), len(VOICES)), dtype=np.int64))
+    def first(cls, abouts: Sequence[Score]) -> "DecodingState":
+        """Before the first row of as many pieces, whatever they are about."""
+        copy_context = CopyContext.empty(len(abouts), len(VOICES), STEPS_PER_QUARTER)
+        return cls(copy_context, np.zeros((len(abouts), len(VOICES)), dtype=np.int64))
 
     @property
     def quarters(self) -> Float[np.ndarray, " B"]:
         """Quarter notes from the beginning of the piece."""
-        return np.full(len(self.held), self.recall.length / STEPS_PER_QUARTER)
+        return np.full(len(self.held), self.copy_context.length / STEPS_PER_QUARTER)
 
     @property
-    def told(self) -> Int[np.ndarray, "B 17"]:
-        """What `told` has in the next row."""
-        step, (came, agreed) = self.recall.length, self.recall.found
+    def context(self) -> Int[np.ndarray, "B 17"]:
+        """Context features of the next row."""
+        step, (following, matched) = self.copy_context.length, self.copy_context.match
         place = np.broadcast_to([step % 16, step % 12], (len(self.held), 2))
-        quarters = np.minimum(agreed, LONGEST_RECALLED) // STEPS_PER_QUARTER
-        return np.concatenate([place, self.held, _above_the_bass(self.recall.last), came, quarters], axis=1)
+        quarters = np.minimum(matched, LONGEST_MATCH) // STEPS_PER_QUARTER
+        return np.concatenate([place, self.held, _above_the_bass(self.copy_context.last), following, quarters], axis=1)
 
     @property
     def closes(self) -> Bool[np.ndarray, " B"]:
         """Always: it knows no key."""
         return np.ones(len(self.held), dtype=bool)
 
-    def next(self, rows: Int[np.ndarray, "B 5"]) -> "Places":
+    def next(self, rows: Int[np.ndarray, "B 5"]) -> "DecodingState":
         """After these rows."""
         voices = rows[:, 1:]
-        held = np.where(voices == self.recall.last, np.minimum(self.held + 1, LONGEST_HELD), 1)
-        return Places(self.recall.after(voices), held)
+        held = np.where(voices == self.copy_context.last, np.minimum(self.held + 1, LONGEST_HELD), 1)
+        return DecodingState(self.copy_context.after(voices), held)
 
-    def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
-        """Which tokens of the next column make sense, 0 never; `drawn` are the rows' columns before it."""
-        column, may = drawn.shape[1], every_token(drawn, VOCABULARY)
+    def mask(self, chosen: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
+        """Which tokens of the next column are valid, 0 never; `chosen` are the rows' columns before it."""
+        column, may = chosen.shape[1], full_mask(chosen, VOCABULARY)
         if column == 0:
-            may[:, END] = self.recall.length > 0
+            may[:, END] = self.copy_context.length > 0
         else:
-            may[drawn[:, 0] == END, FIRST_PITCH:] = False
+            may[chosen[:, 0] == END, FIRST_PITCH:] = False
         return may
 
 

@@ -6,12 +6,12 @@ from fractions import Fraction
 from typing import Any
 
 from crnn_audio.symbolic.bars import Bar, bar_length, notated_bars
-from crnn_audio.symbolic.impossible import refuse_impossible
 from crnn_audio.symbolic.keys import spelled
-from crnn_audio.symbolic.notation import music21
+from crnn_audio.symbolic.musicxml.library import music21
 from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 from crnn_audio.symbolic.slicing import Slice, shapes, slices
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, quarters, ticks
+from crnn_audio.symbolic.validation import validate
 
 INEXPRESSIBLE = (1, 2, 4, 7)
 """Ticks for which music21 finds no note, in tuplets either."""
@@ -26,7 +26,7 @@ def stream_of(score: Score) -> Any:
     Raises:
         DataError: a note, a time signature or a tempo that cannot be.
     """
-    refuse_impossible(score)
+    validate(score)
     score = _expressible(score)
     end = max([ticks(score.end), 1, *(ticks(chord.start) + TICKS_PER_QUARTER for chord in score.chords)])
     grid = notated_bars(score, end)
@@ -108,7 +108,7 @@ def _part(score: Score, part: Part, number: int, grid: list[Bar], end: int) -> A
 
 
 def _instrument(part: Part, number: int) -> Any:
-    """Always told, or music21 would choose one by the part's name when it reads the file."""
+    """Always given, or music21 would choose one by the part's name when it reads the file."""
     found = music21().instrument.Instrument(part.name)
     found.partId, found.instrumentId = f"P{number}", f"P{number}-I1"
     found.partName, found.midiProgram = part.name, part.program

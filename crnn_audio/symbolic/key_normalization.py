@@ -1,4 +1,4 @@
-"""Pieces moved to the key of their mode that has neither sharps nor flats, and back; and keys found by ear.
+"""Pieces transposed to the key of their mode without sharps and flats (C major, A minor, ...); and keys estimated.
 
 What a model learns of C major and A minor it then knows of every key.
 """
@@ -17,17 +17,17 @@ PROFILES = {
 """How well each pitch class fits a key, in semitones above the tonic (Krumhansl and Kessler 1982)."""
 
 
-def home(key: Key) -> Key:
+def normalized(key: Key) -> Key:
     """The key of the same mode without sharps and flats."""
     return Key(key.start, 0, key.mode)
 
 
-def way_home(key: Key) -> int:
-    """Semitones from a key to its home, up or down if negative, six at most."""
+def semitones_to_normalized(key: Key) -> int:
+    """Semitones from a key to its normalized one, up or down if negative, six at most."""
     return (6 - 7 * key.sharps) % 12 - 6
 
 
-def moved(score: Score, semitones: int) -> Score:
+def transpose_score(score: Score, semitones: int) -> Score:
     """The piece with its notes higher, or lower if negative, its key and chord symbols as they were."""
     parts = (
         replace(part, notes=tuple(Note(note.start, note.duration, note.pitch + semitones) for note in part.notes))
@@ -36,7 +36,7 @@ def moved(score: Score, semitones: int) -> Score:
     return replace(score, parts=tuple(parts)) if semitones else score
 
 
-def heard_key(score: Score) -> Key:
+def estimate_key(score: Score) -> Key:
     """The major or minor key whose profile is nearest to how long each pitch class sounds (Krumhansl 1990).
 
     Raises:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic import home_keys
+from crnn_audio.symbolic import key_normalization
 from crnn_audio.symbolic.score import MODES, Key, Note, Part, Score
 
 EVERY = [Key(0.0, sharps, mode) for sharps in range(-7, 8) for mode in MODES]
@@ -22,7 +22,7 @@ def scale(key: Key) -> Score:
 
 @pytest.mark.parametrize("key", EVERY, ids=str)
 def test_the_way_home_is_short_and_ends_without_sharps_and_flats(key: Key) -> None:
-    home, way = home_keys.home(key), home_keys.way_home(key)
+    home, way = key_normalization.normalized(key), key_normalization.semitones_to_normalized(key)
     assert (home.sharps, home.mode) == (0, key.mode)
     assert (key.tonic_pitch_class + way - home.tonic_pitch_class) % 12 == 0
     assert -6 <= way <= 5
@@ -30,19 +30,19 @@ def test_the_way_home_is_short_and_ends_without_sharps_and_flats(key: Key) -> No
 
 def test_a_piece_moves_with_all_its_notes_and_back() -> None:
     score = scale(Key(0.0, 2))
-    moved = home_keys.moved(score, -2)
+    moved = key_normalization.transpose_score(score, -2)
     assert [note.pitch for note in moved.notes] == [note.pitch - 2 for note in score.notes]
     assert [(note.start, note.duration) for note in moved.notes] == [(one.start, one.duration) for one in score.notes]
-    assert home_keys.moved(moved, 2) == score
+    assert key_normalization.transpose_score(moved, 2) == score
 
 
 @pytest.mark.parametrize("mode", SCALES)
 @pytest.mark.parametrize("sharps", range(-5, 7))
 def test_a_scale_is_heard_in_its_key(sharps: int, mode: str) -> None:
     key = Key(0.0, sharps, mode)
-    assert home_keys.heard_key(scale(key)) == key
+    assert key_normalization.estimate_key(scale(key)) == key
 
 
 def test_a_piece_without_notes_has_no_key() -> None:
     with pytest.raises(DataError, match="scale: holds no notes, so it has no key"):
-        home_keys.heard_key(replace(scale(Key(0.0, 0)), parts=()))
+        key_normalization.estimate_key(replace(scale(Key(0.0, 0)), parts=()))

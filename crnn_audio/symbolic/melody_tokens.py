@@ -1,10 +1,10 @@
-"""Melodies as events: each row is a bar line, a rest, a pitch or "the last note goes on", and how long it lasts.
+"""Melodies as events: each row is a bar line, a rest, a pitch or a hold of the last note, and how long it lasts.
 
-A bar line stands wherever a bar is full, and a note that sounds on across it goes on after it; so does a note of a
-length that is not in the list, which becomes several. The end stands in place of the last bar line, or before it where
-the piece began with a pickup. Before each row is drawn it is told how much of the bar has passed, how much is left, the
-bar's number, the last note, how high above the tonic it is, and what came where the melody was longest as it is now,
-since tunes repeat what they have said. In both columns token 0 is nothing, what stands before the first row.
+A bar line stands wherever a bar is full, and a note that sounds across it is held after it; so is a note of a length
+that is not in the list, which becomes several. The end stands in place of the last bar line, or before it where the
+piece began with a pickup. Context features of a row are how much of the bar has passed, how much is left, the bar's
+number, the last note, its height above the tonic, and what followed the longest earlier match, since tunes repeat
+themselves. In both columns token 0 is nothing, what stands before the first row.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from jaxtyping import Bool, Float, Int
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import Bars, bars_on_grid
-from crnn_audio.symbolic.recall import Recall
-from crnn_audio.symbolic.representation import PitchColumn, told_before
+from crnn_audio.symbolic.copy_context import CopyContext
+from crnn_audio.symbolic.representation import PitchColumn
 from crnn_audio.symbolic.score import Key, Note, Part, Score
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
-BAR_LINE, END, REST, GOES_ON = 1, 2, 3, 4
+BAR_LINE, END, REST, HOLD = 1, 2, 3, 4
 LOWEST, HIGHEST = 42, 102
 """MIDI pitches, half an octave more on either side than the C below middle C to three octaves above it."""
 FIRST_PITCH = 5
@@ -39,23 +39,23 @@ BARS = 32
 COLUMNS = ("event", "duration")
 VOCABULARY = (FIRST_PITCH + HIGHEST - LOWEST, NO_TIME + len(DURATIONS))
 """The largest token of each column; the smallest is 1."""
-LONGEST_RECALLED = 24
-"""Rows up to which an earlier place is known to have been as it is now."""
-TOLD = ("passed", "left", "bar", "pitch", "degree", "recalled event", "recalled duration", "agreed")
-TOLD_SIZES = (
+LONGEST_MATCH = 24
+"""Rows up to which a match is counted."""
+CONTEXT = ("passed", "left", "bar", "pitch", "degree", "copied event", "copied duration", "matched")
+CONTEXT_SIZES = (
     LONGEST_BAR + 1,
     LONGEST_BAR + 1,
     BARS,
     VOCABULARY[0] + 1,
     13,
     *(1 + one for one in VOCABULARY),
-    LONGEST_RECALLED + 1,
+    LONGEST_MATCH + 1,
 )
-"""How many ids, from 0 on: of twenty-fourths of a quarter note that have passed or are left, of bar numbers, of the
-last note's event, of 1 + its semitones above the tonic, without octaves (0 without a note, or a key), of the row that
-came, and of how many rows were the same before it."""
-_PITCH, _RECALLED = TOLD.index("pitch"), TOLD.index("recalled event")
-PITCHED = (PitchColumn(0, FIRST_PITCH, before=len(COLUMNS) + _PITCH, recalled=(len(COLUMNS) + _RECALLED,)),)
+"""Ids of each, from 0 on: of twenty-fourths of a quarter note that have passed or are left, of bar numbers, of the
+last note's event, of 1 + its semitones above the tonic, without octaves (0 without a note, or a key), of the row
+after the longest match, and of the rows of that match."""
+_PITCH, _COPIED = CONTEXT.index("pitch"), CONTEXT.index("copied event")
+PITCHED = (PitchColumn(0, FIRST_PITCH, before=len(COLUMNS) + _PITCH, copied=(len(COLUMNS) + _COPIED,)),)
 
 Tokens = Int[np.ndarray, "T 2"]
 Row = tuple[int, int]
@@ -114,7 +114,7 @@ def _rows(bars: Bars, begin: int, end: int, event: int) -> list[Row]:
         line = bars.at(begin).end
         for length in _lengths(min(end, line) - begin):
             rows.append((event, length))
-            event = REST if event == REST else GOES_ON
+            event = REST if event == REST else HOLD
         if end >= line:
             rows.append((BAR_LINE, NO_TIME))
         begin = line
@@ -134,7 +134,7 @@ def _lengths(span: int) -> list[int]:
 def decode(tokens: Tokens, about: Score) -> Score:
     """The melody of rows: `about` with these notes in its one part, which keeps its name and program if it has one.
 
-    Rows are read up to the end. What no melody has is taken as near as can be: a rest where nothing is there to go on,
+    Rows are read up to the end. What no melody has is taken as near as can be: a rest where there is nothing to hold,
     no note where it lasts no time.
     """
     spans: list[tuple[int, int, int]] = []
@@ -142,7 +142,7 @@ def decode(tokens: Tokens, about: Score) -> Score:
     for event, length in zip(tokens[:, 0].tolist(), _ticks(tokens).tolist(), strict=True):
         if event == END:
             break
-        if event == GOES_ON and sounding:
+        if event == HOLD and sounding:
             begin, _, pitch = spans.pop()
             spans.append((begin, now + length, pitch))
         elif event >= FIRST_PITCH and length:
@@ -155,8 +155,8 @@ def decode(tokens: Tokens, about: Score) -> Score:
 
 
 def _sounds(event: _Numbers, length: _Numbers, sounding: _Numbers) -> Any:
-    """Whether a note sounds after a row, which another may let go on; of many rows at once, too."""
-    return ((event >= FIRST_PITCH) | ((event == GOES_ON) & sounding)) & (length > 0) | sounding & (length == 0)
+    """Whether a note sounds after a row, which another may hold; of many rows at once, too."""
+    return ((event >= FIRST_PITCH) | ((event == HOLD) & sounding)) & (length > 0) | sounding & (length == 0)
 
 
 def _ticks(rows: Int[np.ndarray, "B 2"]) -> Int[np.ndarray, " B"]:
@@ -173,23 +173,17 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 8"]:
-    """What is told before each row is drawn, of the time signatures, the pickup and the key of `about`."""
-    found: np.ndarray = told_before(Places.first([about]), tokens[np.newaxis], len(TOLD))[0]
-    return found
-
-
-def retold(told: Int[np.ndarray, "T 8"], semitones: int) -> Int[np.ndarray, "T 8"]:
-    """What is told of the same melody transposed; its key is, too."""
-    moved = told.copy()
-    for column in (_PITCH, _RECALLED):
-        moved[told[:, column] >= FIRST_PITCH, column] += semitones
+def transposed_context(context: Int[np.ndarray, "T 8"], semitones: int) -> Int[np.ndarray, "T 8"]:
+    """The context features of the melody transposed; its key is, too."""
+    moved = context.copy()
+    for column in (_PITCH, _COPIED):
+        moved[context[:, column] >= FIRST_PITCH, column] += semitones
     return moved
 
 
 def num_notes(tokens: Tokens) -> int:
     """What a likelihood is divided by: notes and rests, those that a bar line divides once."""
-    return int(((tokens[:, 0] >= REST) & (tokens[:, 0] != GOES_ON)).sum())
+    return int(((tokens[:, 0] >= REST) & (tokens[:, 0] != HOLD)).sum())
 
 
 def counted(tokens: Tokens) -> Bool[np.ndarray, "T 2"]:
@@ -198,15 +192,13 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 2"]:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where the next row of each piece stands, for writing them row after row.
-
-    `Places.first(abouts)` stands before the first row; `.next(rows)` after each.
+class DecodingState:
+    """The state of pieces while they are generated: `first(abouts)` before the first row, `.next(rows)` after each.
 
     Args:
         bars, keys: of each piece; None where no key is known.
         tonics: the keys' pitch classes, below 0 where none is known.
-        recall: of the rows so far.
+        copy_context: of the rows so far.
         bar: the row's bar: its number, the tick it begins at and that of its bar line.
         now: the row's tick.
         sounding: whether a note can go on.
@@ -216,14 +208,14 @@ class Places:
     bars: tuple[Bars, ...]
     keys: tuple[Key | None, ...]
     tonics: Int[np.ndarray, " B"]
-    recall: Recall
+    copy_context: CopyContext
     bar: Int[np.ndarray, "B 3"]
     now: Int[np.ndarray, " B"]
     sounding: Bool[np.ndarray, " B"]
     pitch: Int[np.ndarray, " B"]
 
     @classmethod
-    def first(cls, abouts: Sequence[Score]) -> "Places":
+    def first(cls, abouts: Sequence[Score]) -> "DecodingState":
         """Before the first row of melodies of the time signatures, the pickups and the keys of these.
 
         Raises:
@@ -232,8 +224,9 @@ class Places:
         bars = tuple(bars_on_grid(about, UNIT) for about in abouts)
         keys = tuple(next(iter(about.keys), None) for about in abouts)
         tonics = np.array([key.tonic_pitch_class if key else -1 for key in keys])
-        recall, zero = Recall.of_nothing(len(bars), len(COLUMNS), together=True), np.zeros(len(bars), dtype=np.int64)
-        return cls(bars, keys, tonics, recall, np.array([_bar(one, 0) for one in bars]), zero, zero > 0, zero)
+        copy_context = CopyContext.empty(len(bars), len(COLUMNS), together=True)
+        zero = np.zeros(len(bars), dtype=np.int64)
+        return cls(bars, keys, tonics, copy_context, np.array([_bar(one, 0) for one in bars]), zero, zero > 0, zero)
 
     @property
     def quarters(self) -> Float[np.ndarray, " B"]:
@@ -242,13 +235,13 @@ class Places:
         return quarters
 
     @property
-    def told(self) -> Int[np.ndarray, "B 8"]:
-        """What `told` has in the next row."""
+    def context(self) -> Int[np.ndarray, "B 8"]:
+        """Context features of the next row."""
         number, start, end = self.bar.T
         degree = (1 + (self._pitch_class - self.tonics) % 12) * ((self.pitch > 0) & (self.tonics >= 0))
-        told = [_units(self.now - start), _units(end - self.now), number % BARS, self.pitch, degree]
-        came, agreed = self.recall.found
-        return np.concatenate([np.stack(told, axis=1), came, np.minimum(agreed, LONGEST_RECALLED)], axis=1)
+        now = [_units(self.now - start), _units(end - self.now), number % BARS, self.pitch, degree]
+        following, matched = self.copy_context.match
+        return np.concatenate([np.stack(now, axis=1), following, np.minimum(matched, LONGEST_MATCH)], axis=1)
 
     @property
     def closes(self) -> Bool[np.ndarray, " B"]:
@@ -261,38 +254,38 @@ class Places:
         pitch_class: np.ndarray = (LOWEST + self.pitch - FIRST_PITCH) % 12
         return pitch_class
 
-    def next(self, rows: Int[np.ndarray, "B 2"]) -> "Places":
+    def next(self, rows: Int[np.ndarray, "B 2"]) -> "DecodingState":
         """After these rows."""
         event, lengths, bar = rows[:, 0], _ticks(rows), self.bar.copy()
         for piece in np.flatnonzero(event == BAR_LINE).tolist():
             bar[piece] = _bar(self.bars[piece], int(bar[piece, 0]) + 1)
         return replace(
             self,
-            recall=self.recall.after(rows),
+            copy_context=self.copy_context.after(rows),
             bar=bar,
             now=self.now + lengths,
             sounding=_sounds(event, lengths, self.sounding),
             pitch=np.where(event >= FIRST_PITCH, event, self.pitch),
         )
 
-    def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
-        """Which tokens of the next column keep every bar full, 0 never; `drawn` are the rows' columns before it."""
-        may = np.zeros((len(drawn), 1 + VOCABULARY[drawn.shape[1]]), dtype=bool)
+    def mask(self, chosen: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
+        """Which tokens of the next column keep every bar full, 0 never; `chosen` are the rows' columns before it."""
+        may = np.zeros((len(chosen), 1 + VOCABULARY[chosen.shape[1]]), dtype=bool)
         left = self.bar[:, 2] - self.now
-        if drawn.shape[1] == 0:
+        if chosen.shape[1] == 0:
             may[:, REST:] = left[:, np.newaxis] > 0
-            may[:, GOES_ON] &= self.sounding
+            may[:, HOLD] &= self.sounding
             may[:, BAR_LINE], may[:, END] = left <= 0, self._may_end
         else:
-            timeless = drawn[:, :1] <= END
+            timeless = chosen[:, :1] <= END
             may[:, NO_TIME] = timeless[:, 0]
             may[:, NO_TIME + 1 :] = ~timeless & (left[:, np.newaxis] >= DURATIONS)
         return may
 
     @property
     def _may_end(self) -> Bool[np.ndarray, " B"]:
-        places = zip(self.bars, self.bar[:, 0].tolist(), self.now.tolist(), strict=True)
-        return np.array([now > 0 and bars.is_full(bars.bar(number), now) for bars, number, now in places])
+        ends = zip(self.bars, self.bar[:, 0].tolist(), self.now.tolist(), strict=True)
+        return np.array([now > 0 and bars.is_full(bars.bar(number), now) for bars, number, now in ends])
 
 
 def _bar(bars: Bars, number: int) -> tuple[int, int, int]:

@@ -1,9 +1,9 @@
-"""Four voices on a grid of sixteenths: each row has a mark and, of every voice, a pitch struck, "goes on" or a rest.
+"""Four voices on a grid of sixteenths: each row has a mark and, for every voice, an onset, a hold or a rest.
 
-A mark tells an ordinary row, one where a note with a fermata begins, or the end, which is a row of its own in which all
-voices rest. So a note that is held and one that is struck again differ. Before each row is drawn, its place in the bar
-is told, what sounds, and what came where each voice was longest as it is now, since phrases come back, if once. In all
-columns token 0 is nothing: what stands before the first row, or for a voice that is not given.
+The mark is that of an ordinary row, of one where a note with a fermata begins, or of the end, which is a row of its own
+in which all voices rest. So a held note and one that is struck again differ. Context features of a row are its place in
+the bar, what sounds, and what followed the longest earlier match of each voice, since phrases come back, if once. In
+all columns token 0 is nothing: what stands before the first row, or for a voice that is not fixed.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float, Int
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import Bars, bars_on_grid
-from crnn_audio.symbolic.recall import Recall
-from crnn_audio.symbolic.representation import PitchColumn, every_token, told_before
+from crnn_audio.symbolic.copy_context import CopyContext
+from crnn_audio.symbolic.representation import PitchColumn, full_mask
 from crnn_audio.symbolic.score import Key, Note, Part, Score
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
@@ -26,7 +26,7 @@ STEP = TICKS_PER_QUARTER // STEPS_PER_QUARTER
 VOICES = ("soprano", "alto", "tenor", "bass")
 ORDINARY, FERMATA, END = 1, 2, 3
 """Marks."""
-REST, GOES_ON, FIRST_PITCH = 1, 2, 3
+REST, HOLD, FIRST_PITCH = 1, 2, 3
 """Of a voice; FIRST_PITCH is the token of pitch LOWEST."""
 LOWEST, HIGHEST = 30, 90
 """MIDI pitches, half an octave more on either side than two octaves below and above middle C, where voices sing."""
@@ -36,16 +36,16 @@ COLUMNS = ("mark", *VOICES)
 VOCABULARY = (END, *[FIRST_PITCH + HIGHEST - LOWEST] * len(VOICES))
 """The largest token of each column; the smallest is 1."""
 LONGEST_HELD = 16
-LONGEST_RECALLED = 48
-"""Rows up to which an earlier place is known to have been as it is now."""
+LONGEST_MATCH = 48
+"""Rows up to which a match is counted."""
 SHORTEST_REPEATED = 2 * STEPS_PER_QUARTER
-"""Rows from which on a voice that has just sung the same twice is told nothing of what came: a model that heard it go
-on would go round for ever. In chorales it is one row in a hundred."""
+"""Rows from which on a voice that has just sung the same twice gets no copy context: a model that saw it go on would
+repeat it for ever. In chorales it is one row in a hundred."""
 BARS = 32
 """Bars after which their numbers begin anew."""
 PAIRS = tuple(combinations(range(len(VOICES)), 2))
 UPPER, LOWER = zip(*PAIRS, strict=True)
-TOLD = (
+CONTEXT = (
     "passed",
     "left",
     "bar",
@@ -53,10 +53,10 @@ TOLD = (
     *(f"{voice} degree" for voice in VOICES),
     *(f"{voice} held" for voice in VOICES),
     *(f"{VOICES[upper]} to {VOICES[lower]}" for upper, lower in PAIRS),
-    *(f"{voice} recalled" for voice in VOICES),
-    *(f"{voice} agreed" for voice in VOICES),
+    *(f"{voice} copied" for voice in VOICES),
+    *(f"{voice} matched" for voice in VOICES),
 )
-TOLD_SIZES = (
+CONTEXT_SIZES = (
     LONGEST_BAR,
     LONGEST_BAR + 1,
     BARS,
@@ -65,21 +65,21 @@ TOLD_SIZES = (
     *(LONGEST_HELD + 1 for _ in VOICES),
     *(13 for _ in PAIRS),
     *(size + 1 for size in VOCABULARY[1:]),
-    *(LONGEST_RECALLED // STEPS_PER_QUARTER + 1 for _ in VOICES),
+    *(LONGEST_MATCH // STEPS_PER_QUARTER + 1 for _ in VOICES),
 )
-"""How many ids, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them, and the
+"""Ids of each, from 0 on: sixteenths of the bar that have passed, and that are left, the row's own among them, and the
 bar's number; of each voice the token of the pitch that sounds before the row, 1 + its semitones above the tonic without
 octaves, and for how many rows it has sounded or rested; of two voices 1 + the interval between them without octaves; of
-each voice the token that came, and the quarters that were the same before it. Where a voice is silent stands 0, and in
+each voice the token after the longest match, and the quarters of that match. Where a voice is silent stands 0, and in
 the place of degrees where no key is known."""
-RECALLED = slice(TOLD.index(f"{VOICES[0]} recalled"), TOLD.index(f"{VOICES[-1]} recalled") + 1)
+COPIED = slice(CONTEXT.index(f"{VOICES[0]} copied"), CONTEXT.index(f"{VOICES[-1]} copied") + 1)
 PITCHED = tuple(
     PitchColumn(
         place,
         FIRST_PITCH,
-        before=len(COLUMNS) + TOLD.index(name),
-        recalled=(len(COLUMNS) + TOLD.index(f"{name} recalled"),),
-        goes_on=GOES_ON,
+        before=len(COLUMNS) + CONTEXT.index(name),
+        copied=(len(COLUMNS) + CONTEXT.index(f"{name} copied"),),
+        hold=HOLD,
     )
     for place, name in enumerate(VOICES, 1)
 )
@@ -132,7 +132,7 @@ def encode_voice(notes: Sequence[Note], steps: int, where: str) -> Voice:
             raise DataError(f"{said}: it is off the grid of sixteenths.")
         if end > steps * STEP:
             raise DataError(f"{said}: it ends after {steps} sixteenths, where the piece does.")
-        tokens[begin // STEP : end // STEP] = GOES_ON
+        tokens[begin // STEP : end // STEP] = HOLD
         tokens[begin // STEP] = FIRST_PITCH + note.pitch - LOWEST
         last = end
     return tokens
@@ -141,7 +141,7 @@ def encode_voice(notes: Sequence[Note], steps: int, where: str) -> Voice:
 def decode(tokens: Tokens, about: Score) -> Score:
     """The piece of rows: `about` with these notes and fermatas; four parts keep their names and programs.
 
-    Rows are read up to the end; where nothing is there to go on, a voice rests.
+    Rows are read up to the end; where there is nothing to hold, a voice rests.
     """
     ends = np.flatnonzero(tokens[:, 0] == END)
     rows = tokens[: ends[0]] if len(ends) else tokens
@@ -159,7 +159,7 @@ def decode_voice(tokens: Voice) -> tuple[Note, ...]:
     for step, token in enumerate(tokens.tolist()):
         if token >= FIRST_PITCH:
             spans.append((step, step + 1, LOWEST + token - FIRST_PITCH))
-        elif token == GOES_ON and spans and spans[-1][1] == step:
+        elif token == HOLD and spans and spans[-1][1] == step:
             begin, _, pitch = spans.pop()
             spans.append((begin, step + 1, pitch))
     return tuple(
@@ -181,17 +181,11 @@ def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens 
     return moved if fits.all() else None
 
 
-def told(tokens: Tokens, about: Score) -> Int[np.ndarray, "T 29"]:
-    """What is told before each row is drawn, of the time signatures, the pickup and the key of `about`."""
-    found: np.ndarray = told_before(Places.first([about]), tokens[np.newaxis], len(TOLD))[0]
-    return found
-
-
-def retold(told: Int[np.ndarray, "T 29"], semitones: int) -> Int[np.ndarray, "T 29"]:
-    """What is told of the same piece transposed; its key is, too."""
-    moved, pitches = told.copy(), slice(3, 3 + len(VOICES))
-    moved[:, pitches][told[:, pitches] > 0] += semitones
-    moved[:, RECALLED][told[:, RECALLED] >= FIRST_PITCH] += semitones
+def transposed_context(context: Int[np.ndarray, "T 29"], semitones: int) -> Int[np.ndarray, "T 29"]:
+    """The context features of the piece transposed; its key is, too."""
+    moved, pitches = context.copy(), slice(3, 3 + len(VOICES))
+    moved[:, pitches][context[:, pitches] > 0] += semitones
+    moved[:, COPIED][context[:, COPIED] >= FIRST_PITCH] += semitones
     return moved
 
 
@@ -206,16 +200,14 @@ def counted(tokens: Tokens) -> Bool[np.ndarray, "T 5"]:
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where the next row of each piece stands, for writing them row after row.
-
-    `Places.first(abouts)` stands before the first row; `.next(rows)` after each.
+class DecodingState:
+    """The state of pieces while they are generated: `first(abouts)` before the first row, `.next(rows)` after each.
 
     Args:
         bars, keys: of each piece; None where no key is known.
         tonics: the keys' pitch classes, below 0 where none is known.
-        recall: of the rows so far; notes that go on are known as their pitches below zero, so that only the same ones
-            agree.
+        copy_context: of the rows so far; held notes stand as their pitches below zero, so that only the same ones
+            match.
         bar: the row's bar: its number, its first row and the one after its last.
         pitches, held: of each voice the token of the pitch that sounds before the row, 0 where none does, and for how
             many rows that has been so.
@@ -225,7 +217,7 @@ class Places:
     bars: tuple[Bars, ...]
     keys: tuple[Key | None, ...]
     tonics: Int[np.ndarray, "B 1"]
-    recall: Recall
+    copy_context: CopyContext
     bar: Int[np.ndarray, "B 3"]
     pitches: Int[np.ndarray, "B 4"]
     held: Int[np.ndarray, "B 4"]
@@ -233,7 +225,7 @@ class Places:
     marked: Bool[np.ndarray, " B"]
 
     @classmethod
-    def first(cls, abouts: Sequence[Score]) -> "Places":
+    def first(cls, abouts: Sequence[Score]) -> "DecodingState":
         """Before the first row of pieces of the time signatures, the pickups and the keys of these.
 
         Raises:
@@ -242,29 +234,29 @@ class Places:
         bars = tuple(bars_on_grid(about, STEP) for about in abouts)
         keys = tuple(next(iter(about.keys), None) for about in abouts)
         tonics = np.array([[key.tonic_pitch_class if key else -1] for key in keys])
-        recall = Recall.of_nothing(len(bars), len(VOICES), STEPS_PER_QUARTER)
+        copy_context = CopyContext.empty(len(bars), len(VOICES), STEPS_PER_QUARTER)
         silent = np.zeros((len(bars), len(VOICES)), dtype=np.int64)
         at = np.array([_bar_of_row(one, 0) for one in bars])
-        return cls(bars, keys, tonics, recall, at, silent, silent, *np.zeros((2, len(bars)), dtype=bool))
+        return cls(bars, keys, tonics, copy_context, at, silent, silent, *np.zeros((2, len(bars)), dtype=bool))
 
     @property
     def quarters(self) -> Float[np.ndarray, " B"]:
         """Quarter notes from the beginning of the piece."""
-        return np.full(len(self.bars), self.recall.length / STEPS_PER_QUARTER)
+        return np.full(len(self.bars), self.copy_context.length / STEPS_PER_QUARTER)
 
     @property
-    def told(self) -> Int[np.ndarray, "B 29"]:
-        """What `told` has in the next row."""
-        (number, start, end), step, pitches = self.bar.T, self.recall.length, self.pitches
+    def context(self) -> Int[np.ndarray, "B 29"]:
+        """Context features of the next row."""
+        (number, start, end), step, pitches = self.bar.T, self.copy_context.length, self.pitches
         place = np.stack([step - start, end - step, number % BARS], axis=1)
         degrees = (1 + (pitches + (LOWEST - FIRST_PITCH) - self.tonics) % 12) * ((pitches > 0) & (self.tonics >= 0))
         upper, lower = pitches[:, UPPER], pitches[:, LOWER]
         intervals = (1 + (upper - lower) % 12) * ((upper > 0) & (lower > 0))
-        came, agreed = self.recall.found
-        fresh = ~self.recall.came_twice(SHORTEST_REPEATED)
-        came = np.where(came < 0, GOES_ON, came) * fresh
-        agreed = np.minimum(agreed, LONGEST_RECALLED) // STEPS_PER_QUARTER * fresh
-        return np.concatenate([place, pitches, degrees, self.held, intervals, came, agreed], axis=1)
+        following, matched = self.copy_context.match
+        fresh = ~self.copy_context.repeats(SHORTEST_REPEATED)
+        following = np.where(following < 0, HOLD, following) * fresh
+        matched = np.minimum(matched, LONGEST_MATCH) // STEPS_PER_QUARTER * fresh
+        return np.concatenate([place, pitches, degrees, self.held, intervals, following, matched], axis=1)
 
     @property
     def closes(self) -> Bool[np.ndarray, " B"]:
@@ -277,22 +269,22 @@ class Places:
         return found
 
     def _closes(self, piece: int) -> bool:
-        bars, key, now = self.bars[piece], self.keys[piece], self.recall.length * STEP
+        bars, key, now = self.bars[piece], self.keys[piece], self.copy_context.length * STEP
         chord = {(LOWEST + pitch - FIRST_PITCH) % 12 for pitch in self.pitches[piece].tolist() if pitch}
         if not chord or not bars.is_full(bars.at(now - 1), now):
             return False
         return key is None or key.has_chord(chord)
 
-    def next(self, rows: Int[np.ndarray, "B 5"]) -> "Places":
+    def next(self, rows: Int[np.ndarray, "B 5"]) -> "DecodingState":
         """After these rows."""
-        tokens, before, step = rows[:, 1:], self.pitches, self.recall.length + 1
-        goes_on = tokens == GOES_ON
-        pitches = np.where(goes_on, before, tokens * (tokens >= FIRST_PITCH))
-        same = goes_on | ((tokens == REST) & (before == 0))
+        tokens, before, step = rows[:, 1:], self.pitches, self.copy_context.length + 1
+        hold = tokens == HOLD
+        pitches = np.where(hold, before, tokens * (tokens >= FIRST_PITCH))
+        same = hold | ((tokens == REST) & (before == 0))
         begins = rows[:, 0] == FERMATA
         return replace(
             self,
-            recall=self.recall.after(np.where(goes_on, -before, tokens)),
+            copy_context=self.copy_context.after(np.where(hold, -before, tokens)),
             bar=self._bar_at(step),
             pitches=pitches,
             held=np.where(same, np.minimum(self.held + 1, LONGEST_HELD), 1),
@@ -308,14 +300,14 @@ class Places:
         later[over] = [_bar_of_row(self.bars[piece], step) for piece in np.flatnonzero(over)]
         return later
 
-    def allowed(self, drawn: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
-        """Which tokens of the next column make sense, 0 never; `drawn` are the rows' columns before it."""
-        column, may = drawn.shape[1], every_token(drawn, VOCABULARY)
+    def mask(self, chosen: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, "B V"]:
+        """Which tokens of the next column are valid, 0 never; `chosen` are the rows' columns before it."""
+        column, may = chosen.shape[1], full_mask(chosen, VOCABULARY)
         if column == 0:
-            may[:, END] = self.recall.length > 0
+            may[:, END] = self.copy_context.length > 0
         else:
-            may[:, GOES_ON] = self.pitches[:, column - 1] > 0
-            may[drawn[:, 0] == END, GOES_ON:] = False
+            may[:, HOLD] = self.pitches[:, column - 1] > 0
+            may[chosen[:, 0] == END, HOLD:] = False
         return may
 
 

@@ -13,10 +13,10 @@ from crnn_audio.symbolic.abc.head import Head
 from crnn_audio.symbolic.abc.repeats import Placed, once, played
 from crnn_audio.symbolic.abc.voice import Voice
 from crnn_audio.symbolic.barlines import Beats, time_signatures_and_pickup
-from crnn_audio.symbolic.impossible import HIGHEST, TEMPI
 from crnn_audio.symbolic.keys import needed_keys
 from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, nearest_tick, quarters
+from crnn_audio.symbolic.validation import HIGHEST, TEMPI
 
 _INLINE = re.compile(r"(\[[A-Za-z]:[^\]]*\])")
 _INLINE_VOICE = re.compile(r"\[V:([^\]]*)\]")
@@ -58,8 +58,8 @@ def read_tune(source: Source, *, repeats: bool = True) -> AbcTune:
 def _voice_names(source: Source) -> Iterator[str]:
     """Of all voices, in the order of their first V: fields: a part begins in those that are still to come, too."""
     for line in source.lines:
-        told = [line.text] if line.field == "V" else [] if line.field else _INLINE_VOICE.findall(line.text)
-        yield from (text.split()[0] for text in told if text.split() and text.split()[0] != "*")
+        texts = [line.text] if line.field == "V" else [] if line.field else _INLINE_VOICE.findall(line.text)
+        yield from (text.split()[0] for text in texts if text.split() and text.split()[0] != "*")
 
 
 class _Tune:
@@ -91,8 +91,8 @@ class _Tune:
     def _voice(self, name: str | None = None) -> Voice:
         """The voice of that name, or the one that is being read; the first time, the head ends."""
         if not self.voices:
-            for one, told in (self.declared or {"": ""}).items():
-                self.voices[one] = self.head.voice(one, told, self.remarks)
+            for one, field in (self.declared or {"": ""}).items():
+                self.voices[one] = self.head.voice(one, field, self.remarks)
         if name is not None or self.current is None:
             self.current = self.voices[name if name is not None else next(iter(self.voices))]
         return self.current
@@ -146,16 +146,16 @@ class _Tune:
             self.remarks["A change of tempo left out: the first holds."] += 1
 
     def _voice_field(self, text: str, headed: bool) -> None:
-        name, _, told = text.partition(" ")
+        name, _, rest = text.partition(" ")
         if name not in self.declared:
-            return  # V:* means all of them, and tells nothing that is kept
+            return  # V:* means all of them, and says nothing that is kept
         if not headed:
-            self.declared[name] = told
+            self.declared[name] = rest
         else:
             voice = self._voice(name)
-            voice.name = abc_fields.voice_name(told) or voice.name
-            if abc_fields.moves(told):
-                voice.shift = abc_fields.shift(told)
+            voice.name = abc_fields.voice_name(rest) or voice.name
+            if abc_fields.moves(rest):
+                voice.shift = abc_fields.shift(rest)
 
     def _part(self, label: str) -> None:
         """A part begins in the voice that is being read, and in all that have come as far."""
@@ -165,16 +165,16 @@ class _Tune:
 
     def finished(self) -> AbcTune:
         """The tune, all lines read."""
-        music = [(voice, self._heard(voice)) for voice in self.voices.values()]
-        music = [(voice, heard) for voice, heard in music if heard and heard[-1].end]
+        music = [(voice, self._played(voice)) for voice in self.voices.values()]
+        music = [(voice, sounding) for voice, sounding in music if sounding and sounding[-1].end]
         parts, fermatas = [], set[float]()
-        for voice, heard in music:
-            notes, held = _notes(heard)
+        for voice, sounding in music:
+            notes, held = _notes(sounding)
             parts.append(Part(voice.name, tuple(sorted(notes)), voice.program))
             fermatas |= held
         if not any(part.notes for part in parts):
             raise DataError("there are no notes in it.")
-        self._compare([heard[-1].end for _, heard in music])
+        self._compare([sounding[-1].end for _, sounding in music])
         signatures, pickup = time_signatures_and_pickup(_changes(music[0][1]), _lines(music[0][1]))
         score = Score(
             parts=tuple(parts),
@@ -183,12 +183,12 @@ class _Tune:
             time_signatures=signatures,
             keys=_keys(music[0][1]),
             pickup=pickup,
-            chords=tuple(sorted({chord for _, heard in music for chord in _chords(heard)})),
+            chords=tuple(sorted({chord for _, sounding in music for chord in _chords(sounding)})),
             fermatas=tuple(sorted(fermatas)),
         )
         return AbcTune(self.fields.get("X", ""), score, self.fields, tuple(self.remarks))
 
-    def _heard(self, voice: Voice) -> list[Placed]:
+    def _played(self, voice: Voice) -> list[Placed]:
         segments = voice.finish()
         return played(segments, self.order, self.remarks) if self.repeats else once(segments)
 

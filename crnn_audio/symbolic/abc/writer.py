@@ -5,11 +5,11 @@ from fractions import Fraction
 
 from crnn_audio.symbolic.abc.book import escaped
 from crnn_audio.symbolic.bars import Bar, bar_length, notated_bars
-from crnn_audio.symbolic.impossible import refuse_impossible
 from crnn_audio.symbolic.keys import alterations, spelled
 from crnn_audio.symbolic.score import Part, Score, TimeSignature
 from crnn_audio.symbolic.slicing import FINEST, Slice, shapes, slices
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
+from crnn_audio.symbolic.validation import validate
 
 UNIT = TICKS_PER_QUARTER // 2
 """Ticks of a note without a number, an eighth."""
@@ -20,12 +20,12 @@ _SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 def to_abc(score: Score, number: int = 1) -> str:
     """The tune as text, its X: field the number given.
 
-    Notes of a part that overlap are written as chords that are tied on. An instrument is told as %%MIDI program.
+    Notes of a part that overlap are written as chords that are tied on. An instrument is written as %%MIDI program.
 
     Raises:
         DataError: a note, a time signature or a tempo that cannot be.
     """
-    refuse_impossible(score)
+    validate(score)
     end = _end(score)
     meter, key = (
         next((str(one) for one in changes if one.start == 0), "none") for changes in (score.time_signatures, score.keys)
@@ -83,7 +83,7 @@ class _Voice:
         return found
 
     def _time_signature(self, bar: Bar) -> str:
-        """Told where it changes; one that begins anew is told by its bar line alone."""
+        """Written where it changes; one that begins anew is marked by its bar line alone."""
         before, self.time_signature = self.time_signature, bar.time_signature
         return "" if bar.start == 0 or str(before) == str(self.time_signature) else f"[M:{self.time_signature}]"
 
@@ -106,12 +106,12 @@ class _Voice:
 
     def _before(self, start: int) -> str:
         """A change of key, and chord symbols."""
-        told = ""
+        change = ""
         if start in self.keys:
             self.sharps, self.key = self.keys[start].sharps, alterations(self.keys[start].sharps)
             self.altered.clear()
-            told = f"[K:{self.keys[start]}]" if start else ""
-        return told + self.chords.get(start, "")
+            change = f"[K:{self.keys[start]}]" if start else ""
+        return change + self.chords.get(start, "")
 
     def _piece(self, piece: Slice, tuplet: bool) -> Iterator[str]:
         """The slice, as several notes that are tied where no note has its length."""

@@ -1,4 +1,4 @@
-"""What no piece can be, told before it is written: pitches that are none, times before the beginning, no tempo."""
+"""Refuses pieces that cannot be written: pitches out of range, times before the beginning, no tempo."""
 
 import math
 
@@ -9,17 +9,17 @@ from crnn_audio.symbolic.score import Note, Part, Score
 HIGHEST = 127
 """MIDI's highest pitch and program."""
 TEMPI = (4.0, 60_000_000.0)
-"""The slowest that MIDI can tell (its quarter note lasts at most 16.7 seconds), and the fastest."""
+"""The slowest that MIDI can hold (its quarter note lasts at most 16.7 seconds), and the fastest."""
 
 
-def refuse_impossible(score: Score) -> None:
+def validate(score: Score) -> None:
     """Looks at every note, time signature and program.
 
     Raises:
         DataError: what is impossible, in which part, and what there could be.
     """
     for number, part in enumerate(score.parts, start=1):
-        _refuse_impossible_part(part, part.name or f"part {number}")
+        _validate_part(part, part.name or f"part {number}")
     if not TEMPI[0] <= score.tempo <= TEMPI[1]:
         raise DataError(f"a tempo of {score.tempo:g} quarter notes a minute; there should be 4 or more.")
     if not (math.isfinite(score.pickup) and score.pickup >= 0):
@@ -36,14 +36,14 @@ def refuse_impossible(score: Score) -> None:
             raise DataError(f"a time signature, key, chord or fermata at quarter {start:g}; a piece begins at 0.")
 
 
-def _refuse_impossible_part(part: Part, name: str) -> None:
+def _validate_part(part: Part, name: str) -> None:
     if not 0 <= part.program <= HIGHEST:
         raise DataError(f"{name}: instrument {part.program}; General MIDI's are 0 to {HIGHEST}.")
     for note in part.notes:
-        _refuse_impossible_note(note, name)
+        _validate_note(note, name)
 
 
-def _refuse_impossible_note(note: Note, name: str) -> None:
+def _validate_note(note: Note, name: str) -> None:
     if not 0 <= note.pitch <= HIGHEST:
         raise DataError(
             f"{name}: a note of pitch {note.pitch} at quarter {note.start:g}; MIDI's pitches are 0 to {HIGHEST}."
