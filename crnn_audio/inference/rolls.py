@@ -1,4 +1,4 @@
-"""A trained model of piano rolls: what sounds next, and how likely a given piece is."""
+"""A trained model of piano rolls: predicts the next frame, and scores given pieces."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class Running:
 
 
 class Predictor:
-    """Reads piano rolls and predicts the next frame; `crnn_audio.load` makes one."""
+    """Predicts piano rolls, and scores given ones; `crnn_audio.load` makes one."""
 
     def __init__(self, run: Run, task: Prediction, *, copy_context: bool) -> None:
         self.run = run
@@ -45,9 +45,9 @@ class Predictor:
 
     @torch.inference_mode()
     def step(self, frames: Roll, running: Running | None = None) -> tuple[Float[np.ndarray, "T 88"], Running]:
-        """For the next frames of a running piece, each key's chance to sound after each of them; and the state then.
+        """The probability of each key to sound after each of these next frames of a running piece; and the state then.
 
-        Of a joint head it is the chance whatever the other keys do, as far as 128 draws tell.
+        With a joint head these are marginal probabilities, estimated from 128 samples.
         """
         head = self.task.head
         assert isinstance(head, SigmoidHead | NadeHead), "a model of piano rolls predicts keys"

@@ -116,7 +116,7 @@ def encoded(recipe: Recipe, chosen: Sequence[Tune], known: Conditions) -> Encode
     held, findings = list[tuple[Tune, Rows, Score]](), list[Finding]()
     for tune in chosen:
         try:
-            piece, _ = encoding.keyed(recipe.data, tune.score)
+            piece, _ = encoding.with_key(recipe.data, tune.score)
             held.append((tune, encoding.rows_of(recipe.data, piece), encoding.as_rows(recipe.data, piece)))
         except DataError as error:
             findings.append(Finding(tune.id, str(error)))

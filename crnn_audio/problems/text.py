@@ -18,7 +18,7 @@ from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.inference.text.language_model import LanguageModel, likelihood, spelling
+from crnn_audio.inference.text.language_model import LanguageModel, likelihood, normalize
 from crnn_audio.metrics import baselines
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.crnn import Crnn
@@ -62,7 +62,7 @@ def data(recipe: Recipe, progress: Progress | None = None) -> Data:
     found = corpus.read_splits(folder)
     lost = sum(map(num_lost, found.values())) if recipe.data.ascii else 0
     remarks = (f"{recipe.data.name}: {lost} characters have no equivalent in ASCII and are left out.",) if lost else ()
-    items = {split: spelling(recipe.data, text) for split, text in found.items()}
+    items = {split: normalize(recipe.data, text) for split, text in found.items()}
     return Data(items, tuple(split for split in items if split != "train"), remarks)
 
 

@@ -13,7 +13,7 @@ from crnn_audio.config.music import MusicData
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.music import encoding, outputs
-from crnn_audio.inference.music.prompts import Beginning, Music, Prompt, beginning, fixed_voices
+from crnn_audio.inference.music.prompts import Music, Opening, Prompt, fixed_voices, opening_of
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import files as scores
 from crnn_audio.symbolic import plotting, render
@@ -92,9 +92,9 @@ class GeneratedScore:
 
 @dataclass(frozen=True)
 class Likelihood:
-    """How likely a piece is under a model: the nats of each token of each row, `columns` naming the tokens.
+    """The negative log-likelihood of a piece: the nats of each token of each row; `columns` are the tokens' names.
 
-    Of tokens that do not count (`Representation.counted`) they are zero.
+    They are zero for tokens that do not count (`Representation.counted`).
     """
 
     nats: Float[np.ndarray, "T P"]
@@ -104,7 +104,7 @@ class Likelihood:
 
     @property
     def nats_per_note(self) -> float:
-        """All of them over what they are divided by."""
+        """Their sum over the number of notes."""
         return float(self.nats.sum()) / max(self.num_notes, 1)
 
     def as_json(self) -> dict[str, object]:
@@ -113,13 +113,8 @@ class Likelihood:
         return {"nats_per_note": self.nats_per_note, "notes": self.num_notes, "columns": columns}
 
     def lines(self) -> list[str]:
-        """The likelihood, for people."""
-        return [f"{self.nats_per_note:.3f} nats a note"]
-
-    @property
-    def counts(self) -> str:
-        """What was scored, for people."""
-        return f"{self.num_notes} notes predicted"
+        """For people."""
+        return [f"{self.nats_per_note:.3f} nats a note, {self.num_notes} notes"]
 
 
 class Composer:
@@ -152,7 +147,7 @@ class Composer:
         """Generates a piece; the arguments are those of `Prompt`.
 
         Raises:
-            DataError: something asked for is not known, not possible, or cannot be read.
+            DataError: a condition is not known, a number is out of its range, or music cannot be read or represented.
         """
         (piece,) = self.generate_many(1, Prompt(primer, condition or {}, bars, seconds, tokens, keep or {}), sampling)
         return piece
@@ -163,25 +158,26 @@ class Composer:
         """As `generate`, so many pieces side by side, whose seeds follow that of `sampling`."""
         prompt, sampling = prompt or Prompt(), sampling or Sampling()
         prompt.check(num)
-        asked, known = dict(prompt.condition), self.conditions
+        condition, known = dict(prompt.condition), self.conditions
         seeds = range(sampling.seed, sampling.seed + num)
         fixed = None
         if prompt.keep:
-            begun, fixed = fixed_voices(self.data, prompt.keep, asked, known, LONGEST)
-            begins = [begun] * num
+            opening, fixed = fixed_voices(self.data, prompt.keep, condition, known, LONGEST)
+            openings = [opening] * num
         elif prompt.primer is not None:
-            begins = [beginning(self.data, prompt.primer, asked, known, bars=prompt.bars)] * num
+            openings = [opening_of(self.data, prompt.primer, condition, known, bars=prompt.bars)] * num
         else:
-            begins = [beginning(self.data, None, asked, known, bars=prompt.bars, seed=seed) for seed in seeds]
+            openings = [opening_of(self.data, None, condition, known, bars=prompt.bars, seed=seed) for seed in seeds]
         requests = [
-            replace(self._request(begun, fixed, prompt), seed=seed) for begun, seed in zip(begins, seeds, strict=True)
+            replace(self._request(opening, fixed, prompt), seed=seed)
+            for opening, seed in zip(openings, seeds, strict=True)
         ]
         sampled = [
             piece
             for at in range(0, num, BATCH_SIZE)
             for piece in generate(self.task, self.representation, requests[at : at + BATCH_SIZE], sampling)
         ]
-        return [self._generated(*one, sampling) for one in zip(begins, requests, sampled, strict=True)]
+        return [self._generated(*one, sampling) for one in zip(openings, requests, sampled, strict=True)]
 
     def output_files(
         self, out: Path, name: str, seeds: Sequence[int], *, format: str = "mid", wav: bool = False
@@ -189,43 +185,41 @@ class Composer:
         """Where pieces will be written, before the first is generated.
 
         Raises:
-            DataError: they cannot be written there, or so.
+            DataError: they cannot be written there, or not in that format.
         """
         return outputs.output_files(out, name, seeds, form=format, wav=wav)
 
-    def _request(self, begun: Beginning, fixed: Rows | None, prompt: Prompt) -> Request:
-        about, width = begun.about, len(self.representation.COLUMNS)
+    def _request(self, opening: Opening, fixed: Rows | None, prompt: Prompt) -> Request:
+        about, width = opening.about, len(self.representation.COLUMNS)
         free = prompt.bars is None and prompt.seconds is None
-        bars = begun.condition.get("bars") if free else prompt.bars
-        quarters = (
-            int(bars) * about.time_signatures[0].bar if bars is not None else None
-        )  # the last one is short of the pickup
+        bars = opening.condition.get("bars") if free else prompt.bars
+        quarters = None if bars is None else int(bars) * about.time_signatures[0].bar  # the last bar lacks the pickup
         if prompt.seconds is not None:
             quarters = min(quarters or np.inf, prompt.seconds * about.tempo / 60)
         return Request(
             about=encoding.as_rows(self.data, about),
-            condition=self.conditions.ids(begun.condition),
+            condition=self.conditions.ids(opening.condition),
             seed=0,
-            primer=begun.rows,
+            primer=opening.rows,
             fixed=fixed,
             quarters=quarters,
             max_rows=LONGEST if prompt.tokens is None else max(prompt.tokens // width, 1),
-            closing=free and begun.condition.get("close") == "tonic",
+            closing=free and opening.condition.get("close") == "tonic",
         )
 
-    def _generated(self, begun: Beginning, request: Request, rows: GeneratedRows, sampling: Sampling) -> GeneratedScore:
+    def _generated(self, opening: Opening, request: Request, rows: GeneratedRows, sampling: Sampling) -> GeneratedScore:
         name = self.run.path.name if self.run else "generated"
-        score = encoding.score_of(self.data, rows.rows, replace(begun.about, title=f"{name} {request.seed}"))
+        score = encoding.score_of(self.data, rows.rows, replace(opening.about, title=f"{name} {request.seed}"))
         return GeneratedScore(
             score=score,
             seed=request.seed,
             sampling=sampling,
-            condition=begun.condition,
+            condition=opening.condition,
             nats=float(rows.nats[self.representation.counted(rows.rows)].sum()),
             num_notes=self.representation.num_notes(rows.rows),
             num_tokens=rows.rows.size,
             ended=rows.ended,
-            remarks=begun.remarks,
+            remarks=opening.remarks,
         )
 
     def score(self, piece: Music, given: Sequence[str] = ()) -> Likelihood:
@@ -234,16 +228,16 @@ class Composer:
         Raises:
             DataError: it cannot be read, or its representation cannot hold it.
         """
-        begun = beginning(self.data, piece, {}, self.conditions, whole=True)
+        opening = opening_of(self.data, piece, {}, self.conditions, whole=True)
         columns = self.representation.COLUMNS
         if unknown := [name for name in given if name not in columns]:
             raise DataError(f"{unknown[0]!r} is no column of this model; it has {', '.join(columns)}.")
-        ids = np.array(self.conditions.ids(begun.condition), dtype=np.int64)
-        context = context_of(self.representation, begun.rows, encoding.as_rows(self.data, begun.about))
-        one = batches.EncodedPiece("", begun.rows, context, ids)
-        free = np.array([name not in given for name in columns])
-        spans = [Span(0, 0, len(begun.rows))]
-        batch = batches.batch([(one, free)], spans, reads_ahead=self.task.reads_ahead)
+        ids = np.array(self.conditions.ids(opening.condition), dtype=np.int64)
+        context = context_of(self.representation, opening.rows, encoding.as_rows(self.data, opening.about))
+        one = batches.EncodedPiece("", opening.rows, context, ids)
+        predicted = np.array([name not in given for name in columns])
+        spans = [Span(0, 0, len(opening.rows))]
+        batch = batches.batch([(one, predicted)], spans, reads_ahead=self.task.reads_ahead)
         (nats,) = token_nats(self.task, batch.to(self.device))
-        nats = nats * self.representation.counted(begun.rows)
-        return Likelihood(nats, columns, self.representation.num_notes(begun.rows), begun.remarks)
+        nats = nats * self.representation.counted(opening.rows)
+        return Likelihood(nats, columns, self.representation.num_notes(opening.rows), opening.remarks)

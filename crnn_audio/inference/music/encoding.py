@@ -1,4 +1,4 @@
-"""From scores to tokens and back, as a recipe's section on its data says."""
+"""From scores to tokens and back, with the representation and key normalisation of a recipe's data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -26,28 +26,28 @@ FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
     "melody": fitting.to_melody,
     "quartet": fitting.to_chorale,
 }
-"""What makes a score one that the representation holds, and says what it changed."""
+"""Fit a score to each representation, with remarks on what was changed."""
 
 
-def keyed(data: MusicData, score: Score) -> tuple[Score, list[str]]:
-    """The piece with a key, estimated where it is needed and not given; and a line that says so."""
+def with_key(data: MusicData, score: Score) -> tuple[Score, list[str]]:
+    """The piece with an estimated key where keys are normalised and it has none; and a remark on it."""
     if not data.normalize_keys or score.keys:
         return score, []
     key = key_normalization.estimate_key(score)
-    return replace(score, keys=(key,)), [f"it has no key signature; its key is estimated as {key}"]
+    return replace(score, keys=(key,)), [f"it has no key; {key} was estimated"]
 
 
 def rows_of(data: MusicData, score: Score) -> Rows:
     """A piece as tokens.
 
     Raises:
-        DataError: the representation does not hold it.
+        DataError: the representation cannot hold it.
     """
     return REPRESENTATIONS[data.representation].encode(key_normalization.transpose_score(score, _way(data, score)))
 
 
 def as_rows(data: MusicData, about: Score) -> Score:
-    """A piece in the key that its rows are in: their context features are computed from it."""
+    """A piece with the key of its rows, from which their context features are computed."""
     if not data.normalize_keys or not about.keys:
         return about
     return replace(about, keys=tuple(key_normalization.normalized(key) for key in about.keys))
@@ -64,20 +64,20 @@ def _way(data: MusicData, score: Score) -> int:
 
 
 def voice_of(data: MusicData, part: Part, about: Score, steps: int, where: str) -> Int[np.ndarray, " T"]:
-    """A chorale's voice that is kept, as its column of so many steps.
+    """A fixed voice of a chorale, as its column of so many steps.
 
     Raises:
-        DataError: it cannot stand there.
+        DataError: the representation cannot hold it.
     """
     (moved,) = key_normalization.transpose_score(replace(about, parts=(part,)), _way(data, about)).parts
     return chorale_tokens.encode_voice(moved.notes, steps, where)
 
 
 def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0) -> Score:
-    """A piece without notes of the key, the metre and the pickup that are asked for; else 4/4, and none.
+    """A piece without notes, with the key, time signature and pickup of these conditions; by default 4/4.
 
     Raises:
-        DataError: a key, a metre or a pickup that is none.
+        DataError: a key, time signature or pickup is invalid.
     """
     metre = parse_time_signature(condition.get("metre", "4/4"))
     keys = (parse_key(condition["key"]),) if "key" in condition else ()
@@ -86,7 +86,7 @@ def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0
 
 
 def num_bars(score: Score) -> int:
-    """Bars of a piece, one that its pickup fills counted with it; 0 where they cannot be counted out."""
+    """Bars of a piece, with one that its pickup fills; 0 where they cannot be counted."""
     try:
         bars = full_bars_of(score)
         return bars.at(ticks(score.end) - 1).index + bars.first_number
@@ -95,7 +95,7 @@ def num_bars(score: Score) -> int:
 
 
 def own_condition(score: Score) -> dict[str, str]:
-    """What the notes of a piece say of it: with a metre its bars and pickup, with a key its close.
+    """The conditions that a piece fulfils by its notes: with a time signature bars and pickup, with a key the close.
 
     The close is "tonic" where notes of the tonic's chord fill the last bar, else "open".
     """

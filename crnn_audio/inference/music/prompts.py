@@ -1,4 +1,4 @@
-"""What a piece should begin with, keep and be like, in tokens and conditions; and what of it could not be held."""
+"""What a piece is generated from, as tokens and conditions, with remarks on what could not be represented."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,10 +19,10 @@ from crnn_audio.symbolic.ticks import ticks
 TEMPO = 100.0
 """Quarter notes a minute, where no primer has a tempo."""
 DEFAULTS = {"close": "tonic"}
-"""Conditions of a new piece that are not given, where the model has them."""
+"""Conditions of a new piece that the prompt does not set, where the model knows them."""
 
-LIKENESS = 1
-"""Tells the random number of what a piece is like from those of its notes."""
+CONDITION_STREAM = 1
+"""Part of the seed of the random number that picks conditions, so that it is none of those that sample notes."""
 
 
 Music = Score | str | Path
@@ -34,8 +34,8 @@ class Prompt:
     """What a piece is generated from.
 
     Args:
-        primer: what it begins with.
-        condition: what it is to be, such as {"key": "G", "metre": "6/8"}.
+        primer: its beginning.
+        condition: its conditions, such as {"key": "G", "metre": "6/8"}.
         bars, seconds: its length. By default it ends on the tonic chord, after as many bars as its condition says, or
             where the model ends it.
         tokens: at most so many.
@@ -50,10 +50,10 @@ class Prompt:
     keep: Mapping[str, Music] = field(default_factory=dict)
 
     def check(self, num: int) -> None:
-        """Makes sure that so many pieces can be generated from it.
+        """Checks that so many pieces can be generated from it.
 
         Raises:
-            DataError: a number is out of its range, or two things that are asked for exclude each other.
+            DataError: a number is out of its range, or two of its arguments exclude each other.
         """
         for name, count in {"bars": self.bars, "seconds": self.seconds, "tokens": self.tokens, "num": num}.items():
             if count is not None and not 0 < count < 1e6:
@@ -63,8 +63,15 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Beginning:
-    """What is known of a piece before it is written: metre, key and pickup, its first rows, what is asked for."""
+class Opening:
+    """What is known of a piece before it is generated.
+
+    Args:
+        about: its time signature, key and pickup.
+        rows: those that it begins with.
+        condition: all conditions that the model gets.
+        remarks: what of the prompt could not be represented.
+    """
 
     about: Score
     rows: Rows
@@ -73,7 +80,7 @@ class Beginning:
 
 
 def read(music: Score | str | Path) -> tuple[Score, tuple[str, ...]]:
-    """A piece, and what of it could not be held: of itself, a file, or note names.
+    """The score of a piece, a file or note names, with remarks on what could not be represented.
 
     Raises:
         DataError: there is no such file, it cannot be read, or these are no notes.
@@ -87,7 +94,7 @@ def read(music: Score | str | Path) -> tuple[Score, tuple[str, ...]]:
     return found.score, found.remarks
 
 
-def beginning(
+def opening_of(
     data: MusicData,
     music: Score | str | Path | None,
     condition: dict[str, str],
@@ -96,48 +103,47 @@ def beginning(
     bars: int | None = None,
     whole: bool = False,
     seed: int = 0,
-) -> Beginning:
-    """What a piece begins with; its own key and metre are the conditions unless others are given.
+) -> Opening:
+    """The opening of a piece with this music; its own key and time signature are conditions unless others are set.
 
     Args:
-        bars: how long it will be; a condition, if the model has that one.
-        whole: all rows of the piece, its end among them; else those up to its last note.
-        seed: without music it is like one of the training pieces in what is not asked for, and this decides which.
+        bars: its length, a condition where the model knows it.
+        whole: all rows of the music, its end among them; else those up to its last note.
+        seed: without music, conditions that are not set are those of a training piece, which this seed picks.
 
     Raises:
-        DataError: a condition is not known, or the music cannot be read or held.
+        DataError: a condition is not known, or the music cannot be read or represented.
     """
     known.ids(condition)
     if music is None:
         length = {"bars": str(bars)} if bars else {}
-        chance = np.random.default_rng((seed, LIKENESS)).random()
-        like = known.completed(DEFAULTS | known.usable(length) | condition, chance)
-        about = encoding.about(like | condition, tempo=TEMPO)
-        return Beginning(about, _no_rows(data), _conditions(condition, about, known, like | length))
+        uniform = np.random.default_rng((seed, CONDITION_STREAM)).random()
+        completed = known.completed(DEFAULTS | known.usable(length) | condition, uniform)
+        about = encoding.about(completed | condition, tempo=TEMPO)
+        return Opening(about, _no_rows(data), _conditions(condition, about, known, completed | length))
     score, remarks = read(music)
     fitted, changes = encoding.FITTED[data.representation](score)
-    piece, estimated = encoding.keyed(data, _settled(fitted, condition))
+    piece, estimated = encoding.with_key(data, _with_conditions(fitted, condition))
     rows = encoding.rows_of(data, piece)
     about = replace(piece, fermatas=(), chords=())
-    kept = rows if whole else _open_end(data, rows)
+    primer = rows if whole else _open_end(data, rows)
     own = encoding.own_condition(piece) if whole else DEFAULTS | {"bars": str(bars)}
-    conditions = _conditions(condition, piece, known, own)
-    return Beginning(about, kept, conditions, (*remarks, *changes, *estimated))
+    return Opening(about, primer, _conditions(condition, piece, known, own), (*remarks, *changes, *estimated))
 
 
-def _settled(piece: Score, asked: Mapping[str, str]) -> Score:
-    """The piece in the key and the metre and with the pickup that are asked for, else as it is."""
-    own = encoding.about(asked)
-    times = own.time_signatures if "metre" in asked or not piece.time_signatures else piece.time_signatures
-    pickup = own.pickup if "pickup" in asked else piece.pickup
+def _with_conditions(piece: Score, condition: Mapping[str, str]) -> Score:
+    """The piece with the key, time signature and pickup of these conditions, where there are any."""
+    own = encoding.about(condition)
+    times = own.time_signatures if "metre" in condition or not piece.time_signatures else piece.time_signatures
+    pickup = own.pickup if "pickup" in condition else piece.pickup
     return replace(piece, time_signatures=times, keys=own.keys or piece.keys, pickup=pickup)
 
 
 def _conditions(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
-    """The conditions: those asked for, and those of the piece itself."""
+    """All conditions that the model gets: those asked for, and those of the piece itself."""
     key = {"key": str(conditions.transpose_key(piece.keys[0], 0))} if piece.keys else {}
-    begun = {"metre": str(piece.time_signatures[0]) if piece.time_signatures else "4/4", "pickup": f"{piece.pickup:g}"}
-    return known.usable(dict(own) | key) | asked | known.usable(begun)
+    time = {"metre": str(piece.time_signatures[0]) if piece.time_signatures else "4/4", "pickup": f"{piece.pickup:g}"}
+    return known.usable(dict(own) | key) | asked | known.usable(time)
 
 
 def _no_rows(data: MusicData) -> Rows:
@@ -145,7 +151,7 @@ def _no_rows(data: MusicData) -> Rows:
 
 
 def _open_end(data: MusicData, rows: Rows) -> Int[np.ndarray, "K P"]:
-    """Rows up to the last note, so that the music can go on."""
+    """Rows up to the last note, so that the music can continue."""
     if data.representation != "melody":
         return rows[:-1]
     notes = np.flatnonzero(rows[:, 0] >= melody_tokens.HOLD)
@@ -154,32 +160,34 @@ def _open_end(data: MusicData, rows: Rows) -> Int[np.ndarray, "K P"]:
 
 def fixed_voices(
     data: MusicData, keep: Mapping[str, Score | str | Path], condition: dict[str, str], known: Conditions, longest: int
-) -> tuple[Beginning, Rows]:
-    """The piece that these voices belong to, and their tokens in its rows, 0 where others are to be written.
+) -> tuple[Opening, Rows]:
+    """The piece that these voices belong to, and their tokens in its rows, 0 where others are to be generated.
 
     Raises:
-        DataError: a condition is not known, the model writes one voice, there is no voice of that name, or one cannot
-            be read, has several notes at once or is too long.
+        DataError: a condition is not known, the model generates one voice, there is no voice of that name, or one
+            cannot be read, has several notes at once or is too long.
     """
     known.ids(condition)
     if data.representation != "chorale":
-        said = "writes one voice" if data.representation == "melody" else "tells no held note from a repeated one"
-        raise DataError(f"this model {said}; there is no voice to keep. Take a primer, or the chorales.")
+        why = (
+            "generates one voice" if data.representation == "melody" else "does not distinguish held and repeated notes"
+        )
+        raise DataError(f"this model {why}, so that no voice can be fixed. Use a primer, or the model chorales.")
     read_voices = {name: _voice(name, music) for name, music in keep.items()}
     steps = max(-(-ticks(part.end) // chorale_tokens.STEP) for _, part, _ in read_voices.values())
     if steps >= longest:
-        raise DataError(f"a kept voice lasts {steps} sixteenths; this model writes {longest - 1} at most. Cut it.")
+        raise DataError(f"a fixed voice lasts {steps} sixteenths; this model generates {longest - 1} at most. Cut it.")
     first = next(iter(read_voices.values()))[0]
-    settled, estimated = encoding.keyed(data, _settled(first, condition))
-    about = replace(settled, parts=(), fermatas=(), chords=())
-    kept = np.zeros((steps + 1, len(chorale_tokens.COLUMNS)), dtype=np.int64)
+    keyed, estimated = encoding.with_key(data, _with_conditions(first, condition))
+    about = replace(keyed, parts=(), fermatas=(), chords=())
+    fixed = np.zeros((steps + 1, len(chorale_tokens.COLUMNS)), dtype=np.int64)
     for name, (_, part, _) in read_voices.items():
         column = chorale_tokens.COLUMNS.index(name)
-        kept[:-1, column] = encoding.voice_of(data, part, about, steps, f"the kept {name}")
-        kept[-1, column] = chorale_tokens.REST
-    remarks = tuple(remark for _, _, said in read_voices.values() for remark in said)
-    conditions = _conditions(condition, about, known, DEFAULTS | {"bars": str(encoding.num_bars(first))})
-    return Beginning(about, _no_rows(data), conditions, (*remarks, *estimated)), kept
+        fixed[:-1, column] = encoding.voice_of(data, part, about, steps, f"the fixed {name}")
+        fixed[-1, column] = chorale_tokens.REST
+    remarks = tuple(remark for _, _, own in read_voices.values() for remark in own)
+    conditioned = _conditions(condition, about, known, DEFAULTS | {"bars": str(encoding.num_bars(first))})
+    return Opening(about, _no_rows(data), conditioned, (*remarks, *estimated)), fixed
 
 
 def _voice(name: str, music: Score | str | Path) -> tuple[Score, Part, tuple[str, ...]]:

@@ -73,9 +73,9 @@ class GeneratedText:
 
 @dataclass(frozen=True)
 class TextLikelihood:
-    """How likely a text is under a model: the nats of each of its `tokens`, characters or words, given those before.
+    """The negative log-likelihood of a text: the nats of each of its `tokens`, characters or words, given those before.
 
-    `text` is how the model reads it; of `num_unknown` tokens it knows no more than that they are unknown.
+    `text` is the normalised text; `num_unknown` tokens are not in the vocabulary.
     """
 
     text: str
@@ -87,17 +87,17 @@ class TextLikelihood:
 
     @property
     def nats_per_character(self) -> float:
-        """All of them over the number of characters."""
+        """Their sum over the number of characters."""
         return float(self.nats.sum()) / len(self.text)
 
     @property
     def nats_per_token(self) -> float:
-        """All of them over the number of tokens."""
+        """Their sum over the number of tokens."""
         return float(self.nats.mean())
 
     @property
     def perplexity(self) -> float:
-        """Of a token: among so many equally likely ones the choice would be as hard."""
+        """Of a token: the exponential of its mean negative log-likelihood."""
         return exp(min(self.nats_per_token, 700.0))
 
     @property
@@ -214,20 +214,20 @@ class LanguageModel:
 
     def _primer(self, primer: str) -> tuple[Int[np.ndarray, " T"], tuple[str, ...]]:
         """The tokens of a primer, as the model's recipe writes text, and what a person should know of it."""
-        normalised = spelling(self.data, primer)
-        unknown = encoding.unknown(normalised, self.vocabulary)
+        normalized = normalize(self.data, primer)
+        unknown = encoding.unknown(normalized, self.vocabulary)
         named = ", ".join(map(repr, unknown[:SHOWN])) + (", ..." if len(unknown) > SHOWN else "")
         if unknown and self.vocabulary.kind == "characters":
             raise DataError(
                 f"the primer holds characters that this model does not know: {named}. It knows "
                 f"{''.join(self.vocabulary.tokens[2:])!r}."
             )
-        ids = encoding.encode(normalised, self.vocabulary)
+        ids = encoding.encode(normalized, self.vocabulary)
         remarks = [f"words of the primer that the model does not know: {named}"] if unknown else []
         if len(ids) < (size := self.task.context_length):
             remarks.append(
                 f"the model learned from windows of {size} {self.vocabulary.kind} and the primer has {len(ids)}: "
-                "what it writes first is guessed. Give it a longer primer."
+                "its first tokens have less context than in training. Use a longer primer."
             )
         return ids, tuple(remarks)
 
@@ -236,10 +236,10 @@ class LanguageModel:
 
         Raises:
             DataError: there is nothing in it, or the file cannot be read.
-            RunError: the model computes no numbers.
+            RunError: the model's outputs are not finite.
         """
         text = text if isinstance(text, str) else texts.read(text)
-        found = likelihood(self.task, self.vocabulary, spelling(self.data, text))
+        found = likelihood(self.task, self.vocabulary, normalize(self.data, text))
         if not np.isfinite(found.nats).all():
             raise RunError(f"{self.run.path}: {DIVERGED}")
         return found
@@ -263,7 +263,7 @@ def _refuse(**counts: int) -> None:
             raise DataError(f"{name}: should be above 0 and below a million (found {count}).")
 
 
-def spelling(data: TextData, text: str) -> str:
+def normalize(data: TextData, text: str) -> str:
     """Any text, normalised as a recipe says."""
     return plain(text, lower_case=data.lower_case, ascii=data.ascii)
 

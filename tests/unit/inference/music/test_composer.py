@@ -249,7 +249,7 @@ def long_voice() -> Score:
     ("keep", "message"),
     [
         ({"soprano": "C5+E5 D5"}, "kept soprano.*One note at a time"),
-        ({"soprano": long_voice()}, "a kept voice lasts 4800 sixteenths; this model writes 4095 at most"),
+        ({"soprano": long_voice()}, "a fixed voice lasts 4800 sixteenths; this model generates 4095 at most"),
         ({"descant": "C5 D5"}, "keep descant: no such voice; there are soprano, alto, tenor, bass"),
         ({"soprano": "C5:0.3"}, "off the grid of sixteenths"),
         ({"soprano": "C9"}, "outside 30 to 90"),
@@ -261,7 +261,7 @@ def test_what_cannot_be_kept(four: Composer, keep, message: str) -> None:
 
 
 def test_a_model_of_one_voice_keeps_none(one: Composer) -> None:
-    with pytest.raises(DataError, match="writes one voice"):
+    with pytest.raises(DataError, match="generates one voice"):
         one.generate(keep={"soprano": "C5"})
 
 

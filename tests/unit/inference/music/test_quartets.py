@@ -54,7 +54,9 @@ def test_a_primer_goes_on(composer: Composer) -> None:
 
 
 def test_no_voice_is_kept(composer: Composer) -> None:
-    with pytest.raises(DataError, match="this model tells no held note from a repeated one; there is no voice to keep"):
+    with pytest.raises(
+        DataError, match="this model does not distinguish held and repeated notes, so that no voice can be fixed"
+    ):
         composer.generate(keep={"soprano": "C5 D5"})
 
 
