@@ -125,11 +125,11 @@ def score_of(parts: list[Any], title: str) -> Score:
 
 
 def _notes(part: Any) -> tuple[Note, ...]:
-    struck = [note for note in part.stripTies().flatten().notes if not note.duration.isGrace]
+    sounding = [note for note in part.stripTies().flatten().notes if not note.duration.isGrace]
     return tuple(
         sorted(
             Note(on_tick(note.offset), on_tick(note.quarterLength), pitch.midi)
-            for note in struck
+            for note in sounding
             for pitch in note.pitches
         )
     )

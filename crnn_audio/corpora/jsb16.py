@@ -1,7 +1,7 @@
 """382 of Bach's chorales in their own keys, pitches of four voices on the sixteenth, in the published split.
 
 The notes are Moray Allan's; the split is that of Boulanger-Lewandowski, Bengio and Vincent (2012); Huang and Cooijmans
-divided the voices for Coconet (2017). A held note and one that is struck again look alike.
+divided the voices for Coconet (2017). A held note and one that is repeated look alike.
 """
 
 import pickle

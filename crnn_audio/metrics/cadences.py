@@ -19,7 +19,7 @@ class Cadences:
     """Fermatas, and what sounds there; counts of several pieces add up with `+`.
 
     The chord of a phrase's end is the first under the held note that is a triad (so a suspension may resolve), or what
-    is struck with it if none is.
+    begins with it if none is.
 
     Args:
         fermatas: those with a note under them.

@@ -72,7 +72,7 @@ def _symbols(piece: Sequence[Verticality]) -> list[Hashable]:
     before: int | None = None
     for one in piece:
         top = max((tone.pitch for tone in one.tones), default=before or 0)
-        tones = tuple((tone.part, top - tone.pitch, tone.struck) for tone in one.tones)
+        tones = tuple((tone.part, top - tone.pitch, tone.onset) for tone in one.tones)
         written += [top - (top if before is None else before), (one.end - one.start, tones)]
         before = top
     return written[1:]

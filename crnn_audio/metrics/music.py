@@ -45,7 +45,7 @@ class MusicStatistics:
         pieces: how many they are.
         quarters: how long all are together.
         parts: figures of each part, from the top; pieces need not have the same count of them.
-        degrees: the share of sounding time by semitones above the tonic, over pieces whose key is known.
+        degrees: the fraction of sounding time by semitones above the tonic, over pieces whose key is known.
     """
 
     pieces: int

@@ -21,12 +21,12 @@ class PartStatistics:
 
     Args:
         lowest, highest: MIDI pitches.
-        rests: the share of the pieces' time in which the part is silent.
+        rests: the fraction of the pieces' time in which the part is silent.
         density: notes a quarter note.
-        repeats: the share of notes that have the pitch of the note before.
-        intervals: the share of steps from note to note by semitones, rests in between or not; -12 and 12 hold what is
-            wider.
-        pitches, durations: the share of notes by pitch, and by length in quarter notes.
+        repeats: the fraction of notes that have the pitch of the note before.
+        intervals: the fraction of steps from note to note by semitones, rests in between or not; -12 and 12 hold what
+            is wider.
+        pitches, durations: the fraction of notes by pitch, and by length in quarter notes.
 
     Of notes of a part that begin together, repeats and intervals take the highest.
     """

@@ -9,11 +9,11 @@ from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
 
 class Tone(NamedTuple):
-    """A pitch of a part, numbered from the top of the score; `struck` in the verticality that its note begins with."""
+    """A pitch of a part, numbered from the top of the score; `onset` where its note begins."""
 
     part: int
     pitch: int
-    struck: bool
+    onset: bool
 
 
 @dataclass(frozen=True)

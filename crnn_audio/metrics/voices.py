@@ -50,7 +50,7 @@ class VoiceLeading:
 
     @property
     def crossings(self) -> float | None:
-        """The share of time in which voices cross, of that in which at least two sound."""
+        """The fraction of time in which voices cross, of that in which at least two sound."""
         return self.crossed / self.together if self.together else None
 
 

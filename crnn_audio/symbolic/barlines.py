@@ -9,7 +9,7 @@ from crnn_audio.symbolic.score import TimeSignature
 from crnn_audio.symbolic.ticks import nearest_tick, quarters
 
 Beats = tuple[int, int]
-"""A metre's beats and the note that is one of them."""
+"""The beats of a time signature and the note that is one of them."""
 
 
 def time_signatures_and_pickup(

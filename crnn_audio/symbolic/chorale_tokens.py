@@ -1,7 +1,7 @@
 """Four voices on a grid of sixteenths: each row has a mark and, for every voice, an onset, a hold or a rest.
 
 The mark is that of an ordinary row, of one where a note with a fermata begins, or of the end, which is a row of its own
-in which all voices rest. So a held note and one that is struck again differ. Context features of a row are its place in
+in which all voices rest. So a held note and one that is repeated differ. Context features of a row are its place in
 the bar, what sounds, and what followed the longest earlier match of each voice, since phrases come back, if once. In
 all columns token 0 is nothing: what stands before the first row, or for a voice that is not fixed.
 """
@@ -190,7 +190,7 @@ def transposed_context(context: Int[np.ndarray, "T 29"], semitones: int) -> Int[
 
 
 def num_notes(tokens: Tokens) -> int:
-    """What a likelihood is divided by: voices times sixteenths, whether struck, held or silent."""
+    """What a likelihood is divided by: voices times sixteenths: onsets, holds and rests."""
     return len(VOICES) * int((tokens[:, 0] != END).sum())
 
 

@@ -1,6 +1,6 @@
 """Piano rolls: for each frame of a grid, which of a piano's 88 keys sound.
 
-A roll is a (T, 88) array of 0 and 1; column k is MIDI pitch 21 + k. It shows what sounds, not what is struck: a note
+A roll is a (T, 88) array of 0 and 1; column k is MIDI pitch 21 + k. It shows what sounds, without onsets: a note
 that is repeated without a rest and one that is held look alike.
 """
 

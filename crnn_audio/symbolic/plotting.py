@@ -107,12 +107,12 @@ def _shown(name: str) -> str:
     return " ".join(name.encode("utf-8", "backslashreplace").decode().split())
 
 
-def _keyboard(axes: Any, low: int, high: int, share: float) -> None:
-    """Black keys in grey, over that share of the width, and names of white keys that are far enough apart."""
+def _keyboard(axes: Any, low: int, high: int, width: float) -> None:
+    """Black keys in grey, over that fraction of the width, and names of white keys that are far enough apart."""
     shown = {0, 4, 7} if high - low > 30 else {0, 2, 4, 7, 9}
     for pitch in range(low, high + 1):
         if pitch % 12 not in NATURAL.values():
-            axes.axhspan(pitch - 0.5, pitch + 0.5, 0, share, color="0.955", lw=0, zorder=0)
+            axes.axhspan(pitch - 0.5, pitch + 0.5, 0, width, color="0.955", lw=0, zorder=0)
     named = [pitch for pitch in range(low, high + 1) if pitch % 12 in shown]
     axes.set_yticks(named, [pitch_name(pitch) for pitch in named], fontsize=6.5)
     axes.tick_params(axis="y", length=2)

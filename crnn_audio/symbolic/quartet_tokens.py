@@ -1,7 +1,7 @@
 """Four voices on a grid of sixteenths, pitches alone: each row says whether the piece goes on, and of every voice its
 pitch or silence.
 
-A held note and one that is struck again look alike, so equal pitches in a row are one note. The end is a row of its
+A held note and one that is repeated look alike, so equal pitches in a row are one note. The end is a row of its
 own in which all voices are silent. Context features of a row are its place in sixteen and in twelve sixteenths from the
 beginning, since no bars are known, and what of the rows before it is hard to count: how long each pitch has been held,
 how high the voices stand above the bass, and what followed the longest earlier match. In all columns token 0 is
@@ -89,10 +89,10 @@ def encode(score: Score) -> Tokens:
     return _rows(np.stack(voices, axis=1))
 
 
-def _sounding(struck: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
+def _sounding(onsets: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
     """What sounds in each row of a voice of `chorales`."""
-    last = np.maximum.accumulate(np.where(struck != chorale_tokens.HOLD, np.arange(len(struck)), 0))
-    sounding = struck[last]
+    last = np.maximum.accumulate(np.where(onsets != chorale_tokens.HOLD, np.arange(len(onsets)), 0))
+    sounding = onsets[last]
     return np.where(sounding == chorale_tokens.REST, SILENCE, sounding - chorale_tokens.FIRST_PITCH + FIRST_PITCH)
 
 
@@ -110,18 +110,18 @@ def of_pitches(pitches: Int[np.ndarray, "S 4"]) -> Tokens:
 
 def decode(tokens: Tokens, about: Score) -> Score:
     """The piece of rows up to the end: `about` with these notes; four parts keep their names and programs."""
-    struck = np.empty_like(tokens)
-    struck[:, 0] = np.where(tokens[:, 0] == END, chorale_tokens.END, chorale_tokens.ORDINARY)
+    onsets = np.empty_like(tokens)
+    onsets[:, 0] = np.where(tokens[:, 0] == END, chorale_tokens.END, chorale_tokens.ORDINARY)
     for column in range(1, len(COLUMNS)):
-        struck[:, column] = _struck(tokens[:, column])
-    return chorale_tokens.decode(struck, about)
+        onsets[:, column] = _onsets(tokens[:, column])
+    return chorale_tokens.decode(onsets, about)
 
 
-def _struck(sounding: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
-    """A voice of `chorales`, whose pitches are struck where they change."""
-    struck = np.where(sounding >= FIRST_PITCH, sounding - FIRST_PITCH + chorale_tokens.FIRST_PITCH, chorale_tokens.REST)
-    struck[1:][(sounding[1:] == sounding[:-1]) & (sounding[1:] >= FIRST_PITCH)] = chorale_tokens.HOLD
-    return struck
+def _onsets(sounding: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
+    """A voice of `chorale_tokens`, with onsets where pitches change."""
+    onsets = np.where(sounding >= FIRST_PITCH, sounding - FIRST_PITCH + chorale_tokens.FIRST_PITCH, chorale_tokens.REST)
+    onsets[1:][(sounding[1:] == sounding[:-1]) & (sounding[1:] >= FIRST_PITCH)] = chorale_tokens.HOLD
+    return onsets
 
 
 def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
@@ -137,7 +137,7 @@ def transposed_context(context: Int[np.ndarray, "T 17"], semitones: int) -> Int[
 
 
 def num_notes(tokens: Tokens) -> int:
-    """What a likelihood is divided by: voices times sixteenths, whether struck, held or silent."""
+    """What a likelihood is divided by: voices times sixteenths: onsets, holds and rests."""
     return int(counted(tokens).sum())
 
 

@@ -23,32 +23,32 @@ class Slice:
     Args:
         pitches: from low to high.
         tied: those of them that go on in the next slice.
-        struck: those of them that begin here.
+        onsets: those of them that begin here.
     """
 
     start: int
     end: int
     pitches: tuple[int, ...]
     tied: frozenset[int]
-    struck: frozenset[int]
+    onsets: frozenset[int]
 
 
 def slices(part: Part, cuts: Iterable[int], end: int) -> list[Slice]:
     """The slices that cover the ticks from 0 to `end`, none of them across a cut.
 
-    A pitch that is struck again while it sounds ends there: in what one pair of eyes can read, a pitch sounds once.
+    A pitch that is repeated while it sounds ends there: in notation for one reader a pitch sounds once.
     """
     begins: dict[int, list[tuple[int, int]]] = {}
     for start, stop, pitch in _one_at_a_time(part):
         begins.setdefault(start, []).append((pitch, stop))
-    stops = {stop for struck in begins.values() for _, stop in struck}
+    stops = {stop for onsets in begins.values() for _, stop in onsets}
     places = sorted(place for place in {0, end, *cuts, *begins, *stops} if 0 <= place <= end)
     found, sounding = [], dict[int, int]()
     for place, after in pairwise(places):
         sounding = {pitch: stop for pitch, stop in sounding.items() if stop > place} | dict(begins.get(place, ()))
         tied = frozenset(pitch for pitch, stop in sounding.items() if stop > after)
-        struck = frozenset(pitch for pitch, _ in begins.get(place, ()))
-        found.append(Slice(place, after, tuple(sorted(sounding)), tied, struck))
+        onsets = frozenset(pitch for pitch, _ in begins.get(place, ()))
+        found.append(Slice(place, after, tuple(sorted(sounding)), tied, onsets))
     return found
 
 

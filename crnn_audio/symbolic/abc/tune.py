@@ -220,7 +220,7 @@ def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
         for tone in one.segment.tones:
             place = one.start + tone.start
             start = nearest_tick(place)
-            struck, carried = [], []
+            begun, carried = [], []
             for pitch, duration in tone.durations.items():
                 end = max(nearest_tick(place + duration), start + 1)
                 number = going.pop(pitch, None)
@@ -230,10 +230,10 @@ def _notes(music: list[Placed]) -> tuple[list[Note], set[float]]:
                 else:
                     number = len(spans)
                     spans.append((start, end, pitch))
-                    struck.append(number)
+                    begun.append(number)
                 if pitch in tone.tied:
                     going[pitch] = number
-            held |= set(struck or carried) if tone.fermata else set()
+            held |= set(begun or carried) if tone.fermata else set()
     notes = [Note(start / TICKS_PER_QUARTER, (end - start) / TICKS_PER_QUARTER, pitch) for start, end, pitch in spans]
     return notes, {notes[number].start for number in held}
 

@@ -116,7 +116,7 @@ class _Voice:
     def _piece(self, piece: Slice, tuplet: bool) -> Iterator[str]:
         """The slice, as several notes that are tied where no note has its length."""
         lengths = [piece.end - piece.start] if tuplet else shapes(piece.end - piece.start)
-        if piece.struck and piece.start in self.fermatas:
+        if piece.onsets and piece.start in self.fermatas:
             yield "!fermata!"
         for place, ticked in enumerate(lengths):
             tied = frozenset(piece.pitches) if place + 1 < len(lengths) else piece.tied

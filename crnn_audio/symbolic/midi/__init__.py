@@ -34,7 +34,7 @@ CHANNELS = [channel for channel in range(16) if channel != DRUMS]
 def from_midi(content: bytes) -> ParsedScore:
     """The piece of a MIDI file; times are rounded to the 1/480 of a quarter note that a `Score` keeps.
 
-    A part is a channel of a track. A release of a pitch that was struck twice ends the earlier of the two.
+    A part is a channel of a track. A release of a pitch that was begun twice ends the earlier of the two.
 
     Raises:
         DataError: not a MIDI file, damaged or cut short, or without notes.

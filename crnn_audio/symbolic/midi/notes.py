@@ -120,12 +120,12 @@ def _on_notes(lost: Counter[str]) -> list[str]:
 
 def _on_expression(events: Events) -> list[str]:
     every = [event for track in events.tracks for event in track]
-    struck = {event.data[1] for event in every if event.status & 0xF0 == NOTE_ON and event.data[1]}
+    velocities = {event.data[1] for event in every if event.status & 0xF0 == NOTE_ON and event.data[1]}
     pedals = sum(event.status & 0xF0 == CONTROL and event.data[0] == PEDAL for event in every)
     bends = sum(event.status & 0xF0 == BEND and event.data != CENTRE for event in every)
     words = any((event.status, event.kind) == (META, LYRIC) for event in every)
     said = {
-        "How loud each note is was left out.": len(struck) > 1,
+        "How loud each note is was left out.": len(velocities) > 1,
         f"{plural(pedals, 'movement')} of the pedal left out.": pedals,
         f"{plural(bends, 'bend')} of the pitch left out.": bends,
         "The words were left out.": words,

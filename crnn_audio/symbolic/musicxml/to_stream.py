@@ -146,7 +146,7 @@ def _insert(measure: Any, piece: Slice, begin: int, above: _Above) -> None:
         last = number + 1 == len(lengths)
         sounding = _sounding(piece, above.sharps, first=number == 0, last=last)
         sounding.duration.quarterLength = Fraction(ticked, TICKS_PER_QUARTER)
-        if number == 0 and piece.struck and piece.start in above.fermatas:
+        if number == 0 and piece.onsets and piece.start in above.fermatas:
             fermata = music21().expressions.Fermata()
             fermata.type = "upright"
             sounding.expressions.append(fermata)
@@ -160,7 +160,7 @@ def _sounding(piece: Slice, sharps: int, *, first: bool, last: bool) -> Any:
         letter, alteration, octave = spelled(pitch, sharps)
         one = music21().note.Note(letter, octave=octave)  # by themselves: in a name, an octave of -1 would be a flat
         one.pitch.accidental = alteration or None
-        one.tie = _tie(comes=not first or pitch not in piece.struck, goes=not last or pitch in piece.tied)
+        one.tie = _tie(comes=not first or pitch not in piece.onsets, goes=not last or pitch in piece.tied)
         notes.append(one)
     if not notes:
         return music21().note.Rest()

@@ -74,8 +74,8 @@ def brute(piece: list[Verticality], others: list[list[Verticality]]) -> float:
 
 
 def transposed(one: list[Verticality], two: list[Verticality]) -> bool:
-    tones = [[(t.part, t.pitch, t.struck) for t in verticality.tones] for verticality in one]
-    others = [[(t.part, t.pitch, t.struck) for t in verticality.tones] for verticality in two]
+    tones = [[(t.part, t.pitch, t.onset) for t in verticality.tones] for verticality in one]
+    others = [[(t.part, t.pitch, t.onset) for t in verticality.tones] for verticality in two]
     if not others[0]:
         return False
     by = others[0][0][1] - tones[0][0][1]

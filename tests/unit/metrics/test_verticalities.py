@@ -48,7 +48,7 @@ def test_random_notes_against_a_loop_over_ticks(seed: int) -> None:
     found = verticalities(Score(tuple(Part("", notes) for notes in parts)))
     for former, later in pairwise(found):
         assert former.end == later.start
-        assert former.tones != later.tones or any(tone.struck for tone in later.tones)
+        assert former.tones != later.tones or any(tone.onset for tone in later.tones)
     for tick in range(45):
         sounding = {
             (index, note.pitch)
