@@ -248,7 +248,7 @@ def long_voice() -> Score:
 @pytest.mark.parametrize(
     ("keep", "message"),
     [
-        ({"soprano": "C5+E5 D5"}, "kept soprano.*One note at a time"),
+        ({"soprano": "C5+E5 D5"}, "fixed soprano.*One note at a time"),
         ({"soprano": long_voice()}, "a fixed voice lasts 4800 sixteenths; this model generates 4095 at most"),
         ({"descant": "C5 D5"}, "keep descant: no such voice; there are soprano, alto, tenor, bass"),
         ({"soprano": "C5:0.3"}, "off the grid of sixteenths"),
