@@ -231,6 +231,6 @@ def test_make_ends_with_a_command_that_uses_the_model(here: Here) -> None:
     command = ["make", "-n", "-C", str(root), "train", "RECIPE=recipes/alice/textbook.yaml", "setup="]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert any(line.endswith("evaluate runs/alice-textbook") for line in said)
-    assert said[-1].startswith(".venv/bin/crnn-audio show runs/alice-textbook --usage ")
-    assert "| xargs " in said[-1]
+    (using,) = [line for line in said if line.startswith(".venv/bin/crnn-audio show runs/alice-textbook --usage ")]
+    assert "| xargs " in using
     assert here("show", "run", "--usage", "a.wav").stdout == "generate run --tokens 300\n"

@@ -35,7 +35,7 @@ def test_prepare_counts_and_names_what_cannot_be_used(cli, tiny: Path, tmp_path:
         split: sum(cut.duration for cut in manifests.load(tiny / f"{split}.jsonl"))
         for split in ("train", "dev", "test")
     }
-    minutes = {split: f"{total / 60:9.1f} minutes" for split, total in seconds.items()}
+    minutes = {split: f"{60 * round(total / 3600, 4):9.1f} minutes" for split, total in seconds.items()}
     assert 0.05 < seconds["train"] / 60 < 1, "too little or too much to tell minutes from hours or seconds"
     done = cli("prepare", "spoken_digits", "--root", "digits", cwd=tmp_path)
     assert done.stdout.splitlines()[:4] == [
