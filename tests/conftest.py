@@ -1,5 +1,6 @@
 """What every test shares: one thread, fixed seeds, shapes checked as code runs, corpora found or skipped."""
 
+import gc
 import os
 import random
 import signal
@@ -57,6 +58,16 @@ def corpus() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Thousands of tests are made, and stay: the garbage collector need not walk through them again and again."""
+    gc.disable()
+    found = yield
+    gc.freeze()
+    gc.enable()
+    return found
 
 
 def pytest_unconfigure() -> None:

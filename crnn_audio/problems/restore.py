@@ -54,7 +54,8 @@ class Restored:
         try:
             task.model.load_state_dict(self.run.weights(which))
         except RuntimeError as error:
-            raise RunError(f"{self.run.path}: the weights do not fit the recipe beside them ({error}).") from None
+            first = str(error).splitlines()[1].strip()
+            raise RunError(f"{self.run.path}: the weights do not fit the recipe beside them ({first})") from None
         chosen = hardware.choose(device, "bf16", 0)
         task.mixed = task.mixed and chosen.precision == "bf16"
         task.to(chosen.device)

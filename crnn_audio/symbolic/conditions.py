@@ -44,7 +44,7 @@ class Conditions:
         found: dict[str, set[str]] = {}
         for piece in pieces:
             for name, value in piece.items():
-                found.setdefault(name, set()).add(_normalized(name, value) if normalize_keys else value)
+                found.setdefault(name, set()).add(_spelled(name, value, normalize_keys))
         values = {name: tuple(sorted(found[name], key=_number_or_name)) for name in sorted(found)}
         counts = Counter(tuple(sorted(combination.items())) for combination in combinations)
         return cls(values, normalize_keys, tuple((dict(one), count) for one, count in counts.most_common()))
@@ -105,7 +105,7 @@ class Conditions:
 
     def knows(self, name: str, value: str) -> bool:
         """Whether it can be requested."""
-        return self._normalized(name, value) in self.values.get(name, ())
+        return self._spelled(name, value) in self.values.get(name, ())
 
     def usable(self, condition: Mapping[str, str]) -> dict[str, str]:
         """What of this can be requested."""
@@ -118,8 +118,8 @@ class Conditions:
             return "any key that is " + " or ".join(modes)
         return ", ".join(self.values[name])
 
-    def _normalized(self, name: str, value: str) -> str:
-        return _normalized(name, value) if self.normalize_keys else value
+    def _spelled(self, name: str, value: str) -> str:
+        return _spelled(name, value, self.normalize_keys)
 
     def named(self, ids: Sequence[int]) -> dict[str, str]:
         """The conditions of these ids; the inverse of `ids`."""
@@ -143,19 +143,20 @@ class Conditions:
                     f"condition {name}={value}: no such {name}.{guess} This model knows {self.listed(name)}."
                 )
         return tuple(
-            choices.index(self._normalized(name, asked[name])) + 1 if name in asked else 0
+            choices.index(self._spelled(name, asked[name])) + 1 if name in asked else 0
             for name, choices in self.values.items()
         )
 
 
-def _normalized(name: str, value: str) -> str:
-    """The condition of a model of normalized keys; a key that is none stays as it is, and is not known."""
+def _spelled(name: str, value: str, normalize_keys: bool) -> str:
+    """A condition as `values` has it; a key that is none stays as it is, and is not known."""
     if name != "key":
         return value
     try:
-        return str(key_normalization.normalized(parse_key(value)))
+        key = parse_key(value)
     except DataError:
         return value
+    return str(key_normalization.normalized(key) if normalize_keys else key)
 
 
 def _number_or_name(value: str) -> tuple[float, str]:

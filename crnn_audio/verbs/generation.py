@@ -66,7 +66,7 @@ def generate(
         "seconds": seconds,
         "tokens": tokens,
     }
-    content = {name: value for name, value in content.items() if value}
+    content = {name: value for name, value in content.items() if value is not None and value != {}}
     files = {name: value for name, value in {"format": form, "wav": wav}.items() if value}
     opened = load(model, "music", "text", device=device, weights=weights.value)
     known = [*(field.name for field in fields(opened.PROMPT)), *opened.FILE_OPTIONS]

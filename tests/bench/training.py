@@ -114,7 +114,7 @@ def figures(num_rounds: int, steps: int) -> dict:
             task.model.recurrent = Packed(task.model.front.output_size, recipe)
         stream = epochs(recipe, feed, mixed=name == "packed")
         rivals[name] = (task, optim.build_optimizer(task.model), stream)
-        measure(*rivals[name], steps=3)
+        measure(*rivals[name], steps=min(steps, 3))
     rounds: dict[str, list[dict]] = {name: [] for name in rivals}
     for index in range(num_rounds):
         for name, rival in rivals.items():

@@ -164,7 +164,7 @@ def test_a_piece_is_scored(tree: Path, here: Here) -> None:
         f"  {found['nats_per_note']:.3f} nats a note",
     ]
     names = here("score", "run", "C3+G3+E4+C5 D3+G3+D4+B4")
-    assert names.stdout.startswith("run: 8 notes predicted\n")
+    assert names.stdout.startswith("run: 32 notes predicted\n")
     assert "shared out among four voices" in names.stderr
 
 

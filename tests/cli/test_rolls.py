@@ -78,7 +78,7 @@ def test_a_finished_run_is_left_alone_and_an_unfinished_one_goes_on(tree: Path, 
     assert "two: stopped and saved (steps 1, epochs 0," in stopped.stderr
     assert stopped.stdout == ""
     whole = here("train", "recipes/jsb/small.yaml", "--out", "two")
-    assert "two: going on after step 1, epoch 1 of 4." in whole.stderr
+    assert "two: resumed after step 1, epoch 1 of 4." in whole.stderr
     assert (tree / "two" / "best.safetensors").read_bytes() == best
 
 
@@ -112,7 +112,7 @@ def test_prepare_counts_what_there_is(tree: Path, here: Here) -> None:
     done = here("prepare", "piano_rolls")
     frames = sum(20 + 3 * one for one in range(5))
     assert done.stdout.splitlines() == [
-        f"{name:10}  {split:10}        5 pieces  {frames:7} frames"
+        f"{name:10}  {split:10}          5 pieces  {frames:9} frames"
         for name in ("jsb", "nottingham", "piano_midi")
         for split in ("train", "dev", "test")
     ]
@@ -183,7 +183,7 @@ NEEDED = "run: a model for task rolls, where one for {} is needed. Give a run of
             3,
             "small.yaml: trains on piano_rolls/jsb; doctor checks",
         ),
-        (("doctor", "piano_rolls"), 3, "`crnn-audio prepare piano_rolls` reads every piece and names what"),
+        (("doctor", "piano_rolls"), 3, "`crnn-audio prepare piano_rolls` reads every piece and reports what"),
     ],
     ids=lambda words: words[0] if isinstance(words, tuple) else "",
 )

@@ -35,14 +35,14 @@ def test_prepare_counts_and_names_what_cannot_be_used(cli, tiny: Path, tmp_path:
         split: sum(cut.duration for cut in manifests.load(tiny / f"{split}.jsonl"))
         for split in ("train", "dev", "test")
     }
-    minutes = {split: f"{total / 60:8.1f} minutes" for split, total in seconds.items()}
+    minutes = {split: f"{60 * round(total / 3600, 4):9.1f} minutes" for split, total in seconds.items()}
     assert 0.05 < seconds["train"] / 60 < 1, "too little or too much to tell minutes from hours or seconds"
     done = cli("prepare", "spoken_digits", "--root", "digits", cwd=tmp_path)
     assert done.stdout.splitlines()[:4] == [
-        f"train      16 cuts  {minutes['train']}    16 speakers  1 unusable",
+        f"train              16 cuts  {minutes['train']}         16 speakers  1 unusable",
         "       cut 'train-0003': digits/train/train-0003.flac: empty (0 bytes).",
-        f"dev         4 cuts  {minutes['dev']}     4 speakers  0 unusable",
-        f"test        4 cuts  {minutes['test']}     4 speakers  1 unusable",
+        f"dev                 4 cuts  {minutes['dev']}          4 speakers  0 unusable",
+        f"test                4 cuts  {minutes['test']}          4 speakers  1 unusable",
     ]
     assert done.stderr == "spoken_digits lies in digits.\n"
 
@@ -78,13 +78,13 @@ def test_minutes_stop_it_and_the_same_command_goes_on(cli, place: Path, minutes:
     command = ["train", "recipes/tiny/lstm.yaml", "--out", "run", *QUICK]
     stopped = cli(*command, "--minutes", minutes, cwd=place)
     assert stopped.stdout == ""
-    saved = rf"run: stopped and saved \(steps 1, epochs 0, {LASTED} of training\)\. The same command continues:"
+    saved = rf"run: stopped and saved \(steps 1, epochs 0, {LASTED} of training\)\. The same command resumes:"
     assert re.fullmatch(saved, stopped.stderr.splitlines()[-2])
     assert stopped.stderr.splitlines()[-1] == "  crnn-audio " + " ".join(command)
     unfit = cli("transcribe", "run", "data/tiny/test/test-0000.flac", cwd=place, exit_code=5)
     assert "run: no weights yet" in unfit.stderr
     went_on = cli(*command, cwd=place)
-    assert "run: going on after step 1, epoch 1 of 2." in went_on.stderr
+    assert "run: resumed after step 1, epoch 1 of 2." in went_on.stderr
     assert went_on.stdout.startswith("run: finished (steps 4, epochs 2, ")
 
 

@@ -12,9 +12,9 @@ from crnn_audio.problems import load_recipe
 from crnn_audio.training.run import train
 from tests import events as made
 from tests.loading import loads
-from tests.recipes.test_recipes import RECIPES
+from tests.recipes.test_recipes import LOADED
 
-EVENTS = [path for path in RECIPES if isinstance(load_recipe(path), MusicRecipe)]
+EVENTS = [path for path, recipe in LOADED.items() if isinstance(recipe, MusicRecipe)]
 each_recipe = pytest.mark.parametrize("path", EVENTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 

@@ -28,7 +28,8 @@ METRICS = {"wer", "cer", "accuracy", "nats_per_frame", "nats_per_note", "nats_pe
 LEARNED_LOSS = 0.1
 """Nats a token, where an utterance is known by heart; an untrained model starts above 3."""
 
-SPEECH = [path for path in RECIPES if isinstance(load_recipe(path), RecognitionRecipe)]
+LOADED = {path: load_recipe(path) for path in RECIPES}
+SPEECH = [path for path, recipe in LOADED.items() if isinstance(recipe, RecognitionRecipe)]
 
 every_recipe = pytest.mark.parametrize("path", RECIPES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 each_recipe = pytest.mark.parametrize("path", SPEECH, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -12,9 +12,9 @@ from crnn_audio.problems import load_recipe
 from crnn_audio.training.run import train
 from tests import rolls
 from tests.loading import loads
-from tests.recipes.test_recipes import RECIPES
+from tests.recipes.test_recipes import LOADED
 
-ROLLS = [path for path in RECIPES if isinstance(load_recipe(path), RollsRecipe)]
+ROLLS = [path for path, recipe in LOADED.items() if isinstance(recipe, RollsRecipe)]
 each_recipe = pytest.mark.parametrize("path", ROLLS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 

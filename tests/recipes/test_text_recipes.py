@@ -14,9 +14,9 @@ from crnn_audio.problems.restore import load
 from crnn_audio.training.run import train
 from tests import texts as made
 from tests.loading import loads
-from tests.recipes.test_recipes import RECIPES
+from tests.recipes.test_recipes import LOADED
 
-TEXTS = [path for path in RECIPES if isinstance(load_recipe(path), TextRecipe)]
+TEXTS = [path for path, recipe in LOADED.items() if isinstance(recipe, TextRecipe)]
 each_recipe = pytest.mark.parametrize("path", TEXTS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 FOUR = "to be, or not. alas poor yorick! the rest is silence; get thee gone?\n"
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from crnn_audio.errors import DataError
 from crnn_audio.symbolic.conditions import Conditions
 
 KINDS = [("reel", "2/4", "0.5")] * 6 + [("jig", "6/8", "0.5")] * 3 + [("reel", "2/4", "0")] + [("", "3/4", "1")] * 2
@@ -37,3 +38,12 @@ def test_a_piece_without_a_metre_is_no_likelier_than_others() -> None:
     conditions = Conditions.of([], told)
     drawn = [conditions.completed({}, (place + 0.5) / len(told)) for place in range(len(told))]
     assert [drawn.count(kind) for kind in ({"style": "air"}, TOLD[0], TOLD[6])] == [1, 6, 3]
+
+
+@pytest.mark.parametrize("normalize_keys", [False, True])
+def test_keys_may_be_spelled_as_people_write_them(normalize_keys: bool) -> None:
+    conditions = Conditions.of([{"key": key} for key in ("Em", "Bbm", "G")], normalize_keys=normalize_keys)
+    for spelling, key in (("em", "Em"), ("E minor", "Em"), ("bb min", "Bbm"), ("g", "G")):
+        assert conditions.ids({"key": spelling}) == conditions.ids({"key": key})
+    with pytest.raises(DataError, match="no such key"):
+        conditions.ids({"key": "H"})
