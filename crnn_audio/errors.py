@@ -35,6 +35,9 @@ class RunError(CrnnAudioError):
     exit_code = 5
 
 
+DAMAGED = "Restore it from a copy, or train again."
+"""What to do about a file of a run directory that is missing or damaged."""
+
 DIVERGED = (
     "the model computes NaN in place of numbers: its weights are damaged, or had diverged in training. Restore them "
     "from a copy, or train again."

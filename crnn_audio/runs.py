@@ -27,11 +27,10 @@ from torch import Tensor
 from crnn_audio import files
 from crnn_audio.batching.checks import Finding
 from crnn_audio.config import commands, flat_yaml
-from crnn_audio.errors import RunError
+from crnn_audio.errors import DAMAGED, RunError
 
 FORMAT = 2
 MAKING = "making"
-DAMAGED = "Restore it from a copy, or train again."
 ZOO = Path(__file__).parent / "zoo"
 
 
@@ -130,7 +129,7 @@ class Run:
 
     def set_state(self, state: str, **facts: Any) -> None:
         """Notes in run.json that the run is "training" or "finished"."""
-        written = files.read_json_object(self.path / "run.json", RunError)
+        written = files.read_json_object(self.path / "run.json", RunError, advice=DAMAGED)
         _write_json(self.path / "run.json", written | {"state": state} | facts)
 
 
@@ -266,7 +265,7 @@ def _renamed(name: str) -> str:
 
 def damaged(path: Path, why: object) -> RunError:
     """The error of a file in a run directory that holds something else."""
-    return RunError(f"{path}: damaged ({why}). Restore it from a copy, or train again.")
+    return RunError(f"{path}: damaged ({why}). {DAMAGED}")
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

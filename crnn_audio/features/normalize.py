@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from crnn_audio import files
-from crnn_audio.errors import RunError
+from crnn_audio.errors import DAMAGED, RunError
 from crnn_audio.lengths import mask, masked
 
 CONSTANT = 1e-5
@@ -98,11 +98,11 @@ class Statistics:
         Raises:
             RunError: the file is missing or damaged.
         """
-        numbers = files.read_json_object(path, RunError)
+        numbers = files.read_json_object(path, RunError, advice=DAMAGED)
         try:
             return cls(*(tuple(float(one) for one in numbers[name]) for name in ("mean", "std")))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise RunError(f"{path}: damaged ({error!r}). Restore it from a copy, or train again.") from None
+            raise RunError(f"{path}: damaged ({error!r}). {DAMAGED}") from None
 
 
 class Moments:

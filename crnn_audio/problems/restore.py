@@ -11,10 +11,10 @@ import torch
 from crnn_audio import hardware, runs
 from crnn_audio.config import load as config
 from crnn_audio.config.schema import Recipe
-from crnn_audio.errors import CrnnAudioError, OldRecipeError, RunError, enough_memory
+from crnn_audio.errors import DAMAGED, CrnnAudioError, OldRecipeError, RunError, enough_memory
 from crnn_audio.problems import Initial, Problem, Task
 from crnn_audio.problems.registry import PROBLEMS
-from crnn_audio.runs import DAMAGED, Run
+from crnn_audio.runs import Run
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
-from crnn_audio.errors import DataError, RunError
+from crnn_audio.errors import DAMAGED, DataError, RunError
 from crnn_audio.symbolic import key_normalization
 from crnn_audio.symbolic.keys import parse_key
 from crnn_audio.symbolic.score import Key
@@ -61,9 +61,9 @@ class Conditions:
             RunError: the file is missing or damaged.
         """
         try:
-            return cls.from_json(files.read_json_object(path, RunError), normalize_keys=normalize_keys)
+            return cls.from_json(files.read_json_object(path, RunError, advice=DAMAGED), normalize_keys=normalize_keys)
         except ValueError as error:
-            raise RunError(f"{path}: damaged ({error}). Restore it from a copy, or train again.") from None
+            raise RunError(f"{path}: damaged ({error}). {DAMAGED}") from None
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], *, normalize_keys: bool) -> "Conditions":

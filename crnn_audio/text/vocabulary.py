@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from crnn_audio import files
-from crnn_audio.errors import RunError
+from crnn_audio.errors import DAMAGED, RunError
 
 BLANK = "<blank>"
 UNKNOWN = "<unk>"
@@ -101,12 +101,12 @@ class Vocabulary:
         Raises:
             RunError: the file is missing or damaged; says how.
         """
-        missing = "no such vocabulary; the run directory is incomplete."
-        content = files.read_json(path, RunError, missing=missing)
+        missing = f"no such file; the run directory is incomplete. {DAMAGED}"
+        content = files.read_json(path, RunError, advice=DAMAGED, missing=missing)
         try:
             return _from_json(content)
         except ValueError as error:
-            raise RunError(f"{path}: damaged ({error}).") from None
+            raise RunError(f"{path}: damaged ({error}). {DAMAGED}") from None
 
 
 def _split(text: str, kind: str) -> list[str]:

@@ -73,7 +73,7 @@ def test_a_run_of_an_unknown_problem_is_one_message(tree: Path, here: Here, word
 
 
 DAMAGE = {
-    "missing": (None, "run/vocabulary.json: no such vocabulary; the run directory is incomplete."),
+    "missing": (None, "run/vocabulary.json: no such file; the run directory is incomplete. Restore"),
     "no JSON": ("{", "run/vocabulary.json: damaged ("),
     "no object": ("[1]", "run/vocabulary.json: damaged ("),
     "too few": ('{"kind": "characters", "tokens": ["<blank>", "<unk>", "a"]}', "do not fit the recipe beside them"),

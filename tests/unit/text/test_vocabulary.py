@@ -106,7 +106,7 @@ def test_a_damaged_file_is_refused_with_the_reason(tmp_path, content):
 
 
 def test_a_missing_file_a_folder_and_bytes_are_refused(tmp_path):
-    with pytest.raises(RunError, match="no such vocabulary"):
+    with pytest.raises(RunError, match="no such file"):
         Vocabulary.load(tmp_path / "absent.json")
     with pytest.raises(RunError, match="cannot be read"):
         Vocabulary.load(tmp_path)
