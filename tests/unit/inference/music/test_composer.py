@@ -1,6 +1,8 @@
 """A composer writes what is asked for, keeps what it is given, and says how likely a piece is."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,29 +21,37 @@ from crnn_audio.training.run import train
 from tests import events as made
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Composer]:
+    """`trained("melody")` is a composer of that kind, the same one each time."""
+
+    @cache
+    def train_once(kind: str) -> Composer:
+        folder = tmp_path_factory.mktemp(kind)
+        changes = {"optim.max_epochs": 6, "train.eval_epochs": 6}
+        run = train(made.small(kind, made.folder(folder / "corpus", kind), changes), folder / "run", report=print)
+        assert run.finished
+        assert run.metric == "nats_per_note"
+        opened = ca.load(run.path)
+        assert isinstance(opened, Composer)
+        return opened
+
+    return train_once
+
+
 @pytest.fixture(scope="module", params=["chorale", "melody"])
-def composer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Composer:
-    return trained(request.param, tmp_path_factory.mktemp("composer"))
+def composer(request: pytest.FixtureRequest, trained: Callable[[str], Composer]) -> Composer:
+    return trained(request.param)
 
 
 @pytest.fixture(scope="module")
-def four(tmp_path_factory: pytest.TempPathFactory) -> Composer:
-    return trained("chorale", tmp_path_factory.mktemp("four"))
+def four(trained: Callable[[str], Composer]) -> Composer:
+    return trained("chorale")
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Composer:
-    return trained("melody", tmp_path_factory.mktemp("one"))
-
-
-def trained(kind: str, folder: Path) -> Composer:
-    recipe = made.small(kind, made.folder(folder / "corpus", kind), {"optim.max_epochs": 6})
-    run = train(recipe, folder / "run", report=lambda line: None)
-    assert run.finished
-    assert run.metric == "nats_per_note"
-    opened = ca.load(run.path)
-    assert isinstance(opened, Composer)
-    return opened
+def one(trained: Callable[[str], Composer]) -> Composer:
+    return trained("melody")
 
 
 # ------------------------------------------------------------------------------------- from nothing

@@ -15,7 +15,7 @@ from crnn_audio.symbolic.score import Key, Score
 from crnn_audio.training.run import train
 from tests import events as made
 
-CHANGES = {"data.normalize_keys": True, "data.transpose": 0, "optim.max_epochs": 4}
+CHANGES = {"data.normalize_keys": True, "data.transpose": 0, "optim.max_epochs": 4, "train.eval_epochs": 4}
 MAKE = {"chorale": made.chorale, "melody": made.melody}
 
 
