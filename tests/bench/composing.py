@@ -18,6 +18,7 @@ from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.inference.music import encoding
 from crnn_audio.problems import load_recipe, music
 from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.representation import context_of
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.music_generation import Request, generate
 from crnn_audio.tasks.prediction import Prediction
@@ -73,7 +74,7 @@ def spread(rows: int, places: int) -> Iterator[int]:
 def read_anew(task: Prediction, rows: np.ndarray) -> float:
     """Seconds to read all these rows for the sake of the next one."""
     about, representation = encoding.about({}), encoding.REPRESENTATIONS["chorale"]
-    piece = EncodedPiece("", rows, representation.told(rows, about), np.array([1, 1]))
+    piece = EncodedPiece("", rows, context_of(representation, rows, about), np.array([1, 1]))
     (batch,) = whole(Pieces([[piece]], task.reads_ahead), 1)
     inputs, last = batch.inputs, batch.targets[:, -1:]
     return timed(lambda: task.head.losses(task.model(inputs, batch.lengths).frames[:, -1:], inputs[:, -1:], last))
