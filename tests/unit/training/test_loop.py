@@ -1,4 +1,4 @@
-"""The loop with a toy task: what it steps, judges, keeps, saves and stops for."""
+"""The loop with a toy task: what it steps, validates, keeps, saves and stops for."""
 
 import math
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from crnn_audio.errors import RunError
+from crnn_audio.metrics.scores import Scores
 from crnn_audio.training import checkpoint, loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
@@ -44,6 +45,8 @@ class Numbers:
 class Fit:
     """Fits w to the numbers: the loss is the sum of (w - x)^2 / 2, so the mean gradient is w less their mean."""
 
+    mixed = False
+
     def __init__(self) -> None:
         self.model = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(self.model.weight)
@@ -56,6 +59,12 @@ class Fit:
 
     def train(self, mode: bool = True) -> None:
         self.training.append(mode)
+
+    def eval(self) -> None:
+        self.train(False)
+
+    def to(self, device: torch.device) -> "Fit":
+        return self
 
     def advance(self, batch: Numbers, carry: None) -> tuple[torch.Tensor, None]:
         self.sampled.append(float(torch.rand(())))
@@ -70,28 +79,6 @@ class Batches:
 
     def steps(self, epoch: int, start: int):
         yield from self.given[start:]
-
-
-@dataclass
-class Scored:
-    """Scores that are made up."""
-
-    score: float
-    metric: str = "wer"
-    loss: float = 1.0
-    empty_rate: float = 0.0
-
-    written: str = ""
-
-    @property
-    def figures(self) -> dict[str, float]:
-        return {}
-
-    def keep(self, stem: Path) -> None:
-        pass
-
-    def examples(self, count: int) -> list[tuple[str, str]]:
-        return []
 
 
 @dataclass
@@ -114,10 +101,10 @@ def fitted(
     recorder, kept, evaluated = trainings.Recorder(), [], []
     left = iter(scores or [])
 
-    def judge(epoch: int) -> Scored:
+    def validate(epoch: int) -> Scores:
         assert epoch == progress.epoch
         evaluated.append(task.weight)
-        return Scored(next(left))
+        return Scores({"wer": next(left)}, loss=1.0, counts="2 utterances")
 
     optimizer = optim.build_optimizer(task.model, name="sgd", lr=0.1)
     average = optim.AveragedWeights(task.model, ema) if ema else None
@@ -126,7 +113,7 @@ def fitted(
         progress = checkpoint.load(path, task.model, optimizer, average) if path.exists() else Progress()
     progress = loop.train(
         task, feed, optimizer, average, progress, replace(OPTIONS, **options), total_steps=6,
-        device=torch.device("cpu"), judge=judge if scores else None, keep_best=lambda: kept.append(task.weight),
+        device=torch.device("cpu"), validate=validate if scores else None, keep_best=lambda: kept.append(task.weight),
         checkpoint_path=path, observer=recorder, stop=stop,
     )  # fmt: skip
     return Done(task, progress, recorder, kept, evaluated, path)
