@@ -85,9 +85,9 @@ def piece(representation: ModuleType, seed: int, bars: int = 2) -> EncodedPiece:
     return EncodedPiece(f"piece-{seed}", rows, context_of(representation, rows, score), condition)
 
 
-def mask(state: DecodingState, drawn: Sequence[int]) -> np.ndarray:
+def mask(state: DecodingState, sampled: Sequence[int]) -> np.ndarray:
     """Which tokens of the next column may stand in the one piece of that state."""
-    found: np.ndarray = state.mask(np.array([drawn], dtype=np.int64))[0]
+    found: np.ndarray = state.mask(np.array([sampled], dtype=np.int64))[0]
     return found
 
 

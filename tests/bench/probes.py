@@ -148,9 +148,9 @@ def speech(tree: Tree, model: str) -> Values:
     short = utterances(SMALL_UTTERANCES if tree.small else UTTERANCES)
     long = chapter(tree.folder, SMALL_CHAPTER if tree.small else CHAPTER_UTTERANCES)
     sources = {**{f"an4/{path.stem}": path for path in short}, "chapter": long}
-    heard = getattr(recognizer, tree.spelling.transcribe)([str(path) for path in sources.values()])
+    hypotheses = getattr(recognizer, tree.spelling.transcribe)([str(path) for path in sources.values()])
     values: Values = {}
-    for name, one in zip(sources, heard, strict=True):
+    for name, one in zip(sources, hypotheses, strict=True):
         values |= spoken(tree, one, name)
     if model in STREAMING:
         for name, path in sources.items():

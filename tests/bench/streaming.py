@@ -67,7 +67,7 @@ def _sound(recognizer: Recognizer) -> np.ndarray:
 
 
 def _blocks(sound: np.ndarray, rate: int, seconds: float, first: int = 0) -> Iterator[np.ndarray]:
-    """Endless, from block `first` on; what is left after the last whole block of the sound is never heard."""
+    """Endless, from block `first` on; what is left after the last whole block of the sound is never fed."""
     size = round(rate * seconds)
     whole = sound[: len(sound) // size * size].reshape(-1, size)
     for index in itertools.count(first):
@@ -80,14 +80,14 @@ def _waits(sound_seconds: float, block: float) -> np.ndarray:
 
 
 def _fed(stream: Stream, blocks: Iterator[np.ndarray], waits: np.ndarray) -> int:
-    """Feeds as many blocks as there are waits to note; the words that were heard, which are kept nowhere."""
+    """Feeds as many blocks as there are waits to note; the words that were recognised, which are kept nowhere."""
     words = 0
     for index in range(len(waits)):
         block = next(blocks)
         begun = time.perf_counter()
-        heard = stream.feed(block)
+        result = stream.feed(block)
         waits[index] = time.perf_counter() - begun
-        words += sum(len(final.words) for final in heard.finals)
+        words += sum(len(final.words) for final in result.finals)
     return words
 
 
@@ -156,7 +156,7 @@ def lines(found: dict) -> Sequence[str]:
         said.append("  memory: read from /proc, which only Linux has")
     else:
         said.append(f"  memory: {long['mib'][0]:.1f} MiB after {ends[0]}, {long['mib'][1]:.1f} MiB after {ends[1]}")
-    said.append(f"  a block: {early} in {ends[0]}, {late} in the last (medians); {long['words']} words heard")
+    said.append(f"  a block: {early} in {ends[0]}, {late} in the last (medians); {long['words']} words recognised")
     said.append(
         f"  {many['streams']} streams: a round of {1000 * many['block']:.0f} ms of each takes {_ms(many)}; "
         f"real-time factor of all {many['factor']:.4f} ({many['speed']:.0f} times real time)"

@@ -74,13 +74,13 @@ def measured(model: str, threads: int, paths: list[str]) -> dict:
     recognizer = load(model, device="cpu")
     recognizer.transcribe(paths[:1] if len(paths) > 1 else [_first_second(paths[0])])  # first calls are slow
     started, computed = time.perf_counter(), time.process_time()
-    heard = recognizer.transcribe(list(paths))
+    hypotheses = recognizer.transcribe(list(paths))
     spent, computed = time.perf_counter() - started, time.process_time() - computed
-    seconds = sum(one.seconds for one in heard)
+    seconds = sum(one.seconds for one in hypotheses)
     return {
         "files": len(paths),
         "seconds": seconds,
-        "words": sum(len(one.words) for one in heard),
+        "words": sum(len(one.words) for one in hypotheses),
         "real_time": seconds / spent,
         "cpu": seconds / computed,
         "peak_bytes": peak_bytes(),

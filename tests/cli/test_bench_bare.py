@@ -61,7 +61,7 @@ def test_for_people_it_says_that_a_cpu_says_little(small: Program) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
-def test_without_a_gpu_it_measures_only_what_it_is_told_to(program: Program) -> None:
+def test_without_a_gpu_it_measures_only_what_is_asked_for(program: Program) -> None:
     with pytest.raises(SystemExit, match=LITTLE + ". --device cpu measures it all the same"):
         program()
     with pytest.raises(RecipeError, match="PyTorch sees no GPU"):

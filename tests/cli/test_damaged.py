@@ -68,8 +68,8 @@ def test_a_stream_says_its_last_words_and_then_the_loss(cli, live: Path, cut: di
     for path in (cut["WAV"], cut["FLAC"]):
         done = cli("stream", live, path, "--json")
         finals = [json.loads(line) for line in done.stdout.splitlines() if '"final"' in line]
-        heard = audio.read(path, 16000, on_loss=lambda loss: None)[0]
-        assert finals[-1]["seconds"] >= len(heard) / 16000 - 1.5
+        samples = audio.read(path, 16000, on_loss=lambda loss: None)[0]
+        assert finals[-1]["seconds"] >= len(samples) / 16000 - 1.5
         assert done.stderr.count("\n") == 1
         assert f"{path}: " in done.stderr
 

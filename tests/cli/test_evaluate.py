@@ -26,10 +26,10 @@ ROW = (
 def test_counts_are_those_of_the_transcripts(cli, tiny: Path) -> None:
     cuts = {split: manifests.load(tiny / f"{split}.jsonl") for split in ("train", "test")}
     files = [cut.recording.path for split in cuts.values() for cut in split]
-    heard = iter(cli("transcribe", "run", *files, "--format", "jsonl").stdout.splitlines())
+    transcripts = iter(cli("transcribe", "run", *files, "--format", "jsonl").stdout.splitlines())
     for split in cuts:
         said = [cut.text for cut in cuts[split]]
-        hypotheses = [json.loads(next(heard))["text"] for _ in said]
+        hypotheses = [json.loads(next(transcripts))["text"] for _ in said]
         words, characters = jiwer.process_words(said, hypotheses), jiwer.process_characters(said, hypotheses)
         found = json.loads(cli("evaluate", "run", "--split", split, "--json").stdout)
         assert set(FIELDS) <= found.keys()
@@ -95,7 +95,7 @@ def test_no_worst_utterances_shown_on_a_named_device(cli) -> None:
 
 def test_noise_and_reverberation_are_options_and_never_recorded(cli, tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
-    for name in ("noise", "rooms"):
+    for name in ("noise", "responses"):
         (tmp_path / name).mkdir()
         soundfile.write(tmp_path / name / "one.wav", 0.1 * generator.standard_normal(16000), 16000)
 
@@ -105,7 +105,7 @@ def test_noise_and_reverberation_are_options_and_never_recorded(cli, tmp_path: P
     hiss = ("--noise", tmp_path / "noise", "--snr")
     assert cer() == cer(*hiss, 80) < cer(*hiss, -10)
     assert cer(*hiss, -10) == cer(*hiss, -10), "the same each time"
-    assert cer("--reverberation", tmp_path / "rooms") > cer()
+    assert cer("--reverberation", tmp_path / "responses") > cer()
     assert "--record" in cli("evaluate", "run", "--noise", tmp_path / "noise", "--record", exit_code=2).stderr
     assert "nowhere" in cli("evaluate", "run", "--noise", "nowhere", exit_code=4).stderr
 

@@ -88,7 +88,7 @@ def test_doctor_of_a_recipe_as_json_with_a_picture(cli, workshop: Path, tiny: Pa
     assert done.stderr.endswith("Durations are plotted in seconds.png.\n")
 
 
-def test_doctor_ends_with_4_where_something_must_be_mended(cli, tiny: Path, tmp_path: Path) -> None:
+def test_doctor_ends_with_4_where_something_must_be_fixed(cli, tiny: Path, tmp_path: Path) -> None:
     shutil.copytree(tiny, tmp_path / "corpus")
     shutil.copy(tmp_path / "corpus/train/train-0003.flac", tmp_path / "corpus/test/test-0001.flac")
     cuts = [cut for cut in manifests.load(tmp_path / "corpus/train.jsonl") if cut.id == "train-0003"]

@@ -70,9 +70,9 @@ def test_events_of_a_wav_stream_on_standard_input(cli, live: Path, talk: Path, s
         ]
     times = [word[moment] for event in finals for word in event["words"] for moment in ("start", "end")]
     assert times == sorted(times), "seconds count from the start of the stream"
-    heard = [event["seconds"] for event in partials]
-    assert heard == sorted(set(heard))
-    assert all(round(second * 10) == pytest.approx(second * 10) for second in heard[:-1])
+    seconds = [event["seconds"] for event in partials]
+    assert seconds == sorted(set(seconds))
+    assert all(round(second * 10) == pytest.approx(second * 10) for second in seconds[:-1])
     grown = ""
     for event in events:
         assert event["text"].startswith(grown), "what was said stands"
@@ -176,11 +176,11 @@ def test_ctrl_c_leaves_what_was_said_and_a_line_of_its_own_for_the_prompt(live: 
     assert prompt == ""
 
 
-def test_ctrl_c_finishes_what_was_heard(start, live: Path, talk: Path, said) -> None:
+def test_ctrl_c_finishes_what_was_fed(start, live: Path, talk: Path, said) -> None:
     content = soundfile.read(talk, dtype="int16")[0]
     process = start("stream", live, "-", "--json", stdin=subprocess.PIPE, text=False, python=warm.python())
-    heard = content[: round((said[0].words[-1].end + 0.3) * RATE)]
-    process.stdin.write(heard.tobytes())
+    fed = content[: round((said[0].words[-1].end + 0.3) * RATE)]
+    process.stdin.write(fed.tobytes())
     process.stdin.flush()
     text = ""
     while len(text) < len(said[0].text) - 1:  # the rest may wait for a whole block, or for look-ahead
@@ -193,7 +193,7 @@ def test_ctrl_c_finishes_what_was_heard(start, live: Path, talk: Path, said) -> 
     assert last["text"].startswith(text)
 
 
-def test_what_was_heard_before_an_error_is_finished(cli, live: Path, talk: Path, said, tmp_path: Path) -> None:
+def test_what_was_fed_before_an_error_is_finished(cli, live: Path, talk: Path, said, tmp_path: Path) -> None:
     samples, _ = soundfile.read(talk, dtype="float32")
     cut = samples[: round((said[0].words[-1].end + 0.3) * RATE)]
     soundfile.write(tmp_path / "nan.wav", np.append(cut, np.full(RATE, np.nan)), RATE, subtype="FLOAT")

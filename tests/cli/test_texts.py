@@ -84,11 +84,11 @@ def test_several_are_printed_one_after_the_other_or_kept_in_files(tree: Path, he
     )
 
 
-def test_text_comes_as_it_is_drawn(workshop: Path) -> None:
+def test_text_comes_as_it_is_sampled(workshop: Path) -> None:
     command = [*warm.python(), "-m", "crnn_audio", "generate", "run", "--tokens", "900000"]
     pipe = subprocess.PIPE
     process = subprocess.Popen(command, cwd=workshop, env=environment(), stdout=pipe, stderr=pipe, text=True)
-    assert len(process.stdout.read(40)) == 40, "long before the last is drawn"
+    assert len(process.stdout.read(40)) == 40, "long before the last is sampled"
     process.stdout.close()
     assert process.stderr.read() == ""
     assert process.wait(60) == 0

@@ -27,7 +27,7 @@ def test_several_files_keep_their_order_in_every_form(cli, tiny: Path) -> None:
     assert text.stderr == ""
     lines = [line.split("\t") for line in text.stdout.splitlines()]
     assert [path for path, _ in lines] == list(spoken)
-    right = sum(heard == spoken[path] for path, heard in lines)
+    right = sum(transcript == spoken[path] for path, transcript in lines)
     assert right >= 12, f"only {right} of 16 utterances that were learned by heart come out right"
 
     items = [json.loads(line) for line in cli("transcribe", "run", *spoken, "--format", "jsonl").stdout.splitlines()]

@@ -87,9 +87,9 @@ def rec(tiny: Path, tmp_path: Path) -> Path:
 def test_every_format_at_once_and_none_a_second_time(call, rec: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["transcribe", "run", rec, "--out", out, "--plot", out, *flags(*FORMATS)]
-    printed, told = call(*arguments)
+    printed, reported = call(*arguments)
     assert printed == ""
-    assert told[0].startswith(f"{out}: 2 transcribed (")
+    assert reported[0].startswith(f"{out}: 2 transcribed (")
     assert files_in(out) == [".sources.json", *(f"{name}{end}" for name in ("one", "sub/two") for end in SUFFIXES)]
     for name in ("one", "sub/two"):
         said = json.loads((out / f"{name}.json").read_text())
@@ -137,10 +137,10 @@ def test_on_standard_output(call, rec: Path) -> None:
     ],
 )
 def test_wrong_usage_is_exit_code_2(call, options: list[str], said: str) -> None:
-    printed, told = call("transcribe", "run", "a.wav", "b.wav", *options, exit_code=2)
+    printed, reported = call("transcribe", "run", "a.wav", "b.wav", *options, exit_code=2)
     assert printed == ""
-    assert len(told) == 1
-    assert told[0].startswith(said)
+    assert len(reported) == 1
+    assert reported[0].startswith(said)
 
 
 NAMES = ["my file", "two\nlines", "голос", "日本語", os.fsdecode(b"bad\xff"), "$a_1$", "."]
@@ -187,9 +187,9 @@ def test_a_full_disk(start, call, rec: Path, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (450, 450))
 
     arguments = ["transcribe", "run", rec, "--out", out, *flags("textgrid", "text"), "--plot", out]
-    said, told = ended(start(*arguments, preexec_fn=small), exit_code=4)
+    said, reported = ended(start(*arguments, preexec_fn=small), exit_code=4)
     assert said == ""
-    assert told == [
+    assert reported == [
         f"{out}/one.TextGrid, {out}/one.png: cannot be written (File too large).",
         f"{out}/sub/two.TextGrid, {out}/sub/two.png: cannot be written (File too large).",
         f"{out}: 2 failed",
@@ -201,8 +201,8 @@ def test_a_full_disk(start, call, rec: Path, tmp_path: Path) -> None:
 def test_a_full_disk_behind_standard_output(start, rec: Path) -> None:
     with Path("/dev/full").open("w") as full:
         process = start("transcribe", "run", rec, stdout=full, python=warm.python())
-        _, told = ended(process, exit_code=4)
-    assert told == ["standard output cannot be written (No space left on device)."]
+        _, reported = ended(process, exit_code=4)
+    assert reported == ["standard output cannot be written (No space left on device)."]
 
 
 @pytest.fixture
@@ -229,23 +229,23 @@ def test_what_may_not_be_read_or_written(start, rec: Path, tmp_path: Path, guard
     (out / "sub").mkdir(parents=True)
     guarded(out / "sub", 0o555)
     arguments = ["transcribe", "run", rec, rec / "shut" / "x.flac", "--out", out]
-    _, told = ended(start(*arguments, preexec_fn=powerless), exit_code=4)
-    assert told[:4] == [
+    _, reported = ended(start(*arguments, preexec_fn=powerless), exit_code=4)
+    assert reported[:4] == [
         f"{rec}/shut: cannot be read (Permission denied).",
         f"{rec}/locked.flac: cannot be read (Permission denied).",
         f"{out}/sub/two.txt: cannot be written (Permission denied).",
         f"{rec}/shut/x.flac: cannot be read (Permission denied).",
     ]
-    assert told[4].startswith(f"{out}: 1 transcribed (")
-    assert told[4].endswith(", 4 failed")
+    assert reported[4].startswith(f"{out}: 1 transcribed (")
+    assert reported[4].endswith(", 4 failed")
     assert files_in(out) == [".sources.json", "one.txt"]
 
 
 def test_a_folder_of_results_that_may_not_be_written(start, rec: Path, tmp_path: Path, guarded) -> None:
     (tmp_path / "out").mkdir()
     guarded(tmp_path / "out", 0o555)
-    _, told = ended(start("transcribe", "run", rec, "--out", tmp_path / "out", preexec_fn=powerless), exit_code=4)
-    assert told == [f"{tmp_path}/out: cannot be written (Permission denied). Choose another folder."]
+    _, reported = ended(start("transcribe", "run", rec, "--out", tmp_path / "out", preexec_fn=powerless), exit_code=4)
+    assert reported == [f"{tmp_path}/out: cannot be written (Permission denied). Choose another folder."]
 
 
 def test_ctrl_c_keeps_what_is_done_and_the_same_call_does_the_rest(start, call, tiny: Path, tmp_path: Path) -> None:
@@ -259,8 +259,8 @@ def test_ctrl_c_keeps_what_is_done_and_the_same_call_does_the_rest(start, call, 
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, told = ended(process, exit_code=130)
-    assert told == ["Stopped. Finished results are kept; the same command does the rest."]
+    _, reported = ended(process, exit_code=130)
+    assert reported == ["Stopped. Finished results are kept; the same command does the rest."]
     kept = [path for path in (tmp_path / "out").iterdir() if path.name != ".sources.json"]
     assert 0 < len(kept) < 300
     assert all(json.loads(path.read_text())["text"] is not None for path in kept)

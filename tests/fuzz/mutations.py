@@ -1,4 +1,4 @@
-"""Damage to any bytes and to any JSON, drawn from a generator: the same seed does the same damage on every machine."""
+"""Damage to any bytes and any JSON, sampled from a generator: the same seed does the same damage on every machine."""
 
 import copy
 import json

@@ -25,7 +25,7 @@ WRITTEN = {
     "w64": ("W64", "PCM_16"), "caf": ("CAF", "PCM_16"), "rf64": ("RF64", "PCM_24"),
 }  # fmt: skip
 PROMISING = ("wav", "flac", "aiff", "ogg")
-"""Formats that say how long they are, or where they end, so that it can be told when something is missing."""
+"""Formats that say how long they are, or where they end, so that it shows when something is missing."""
 
 NUMBERS = (
     0, 1, 2, 3, 4, 6, 7, 8, 15, 16, 17, 24, 32, 64, 80, 85, 255, 256, 1023, 1024, 1025, 7000, 8000, 11025, 16000,

@@ -49,11 +49,11 @@ def test_a_damaged_recording(seed: int, grounds: Grounds, program: Program, tmp_
     rng = draw("recording", seed)
     path = _recording(rng, tmp_path, sounds.mutated)
     outcome = program("transcribe", grounds.run, path, grounds.good, "--format", "jsonl")
-    heard = {one["path"]: one for one in outcome.objects()}
-    assert str(grounds.good) in heard, outcome
-    assert abs(heard[str(grounds.good)]["seconds"] - sounds.SHORT / sounds.RATE) < 0.01, outcome
-    assert set(heard) <= {str(path), str(grounds.good)}, outcome
-    if str(path) in heard:
+    results = {one["path"]: one for one in outcome.objects()}
+    assert str(grounds.good) in results, outcome
+    assert abs(results[str(grounds.good)]["seconds"] - sounds.SHORT / sounds.RATE) < 0.01, outcome
+    assert set(results) <= {str(path), str(grounds.good)}, outcome
+    if str(path) in results:
         assert outcome.code == 0, outcome
     else:
         assert outcome.code == 4, outcome
@@ -67,8 +67,8 @@ def test_a_recording_cut_short(seed: int, grounds: Grounds, program: Program, tm
     outcome = program("transcribe", grounds.run, path, "--format", "jsonl")
     assert outcome.code == 0, outcome
     assert outcome.names(path), f"{outcome}\nnothing is said of the loss"
-    (heard,) = outcome.objects()
-    assert heard["seconds"] < sounds.LONG / sounds.RATE, outcome
+    (result,) = outcome.objects()
+    assert result["seconds"] < sounds.LONG / sounds.RATE, outcome
 
 
 @cases(0.03)
@@ -207,9 +207,9 @@ def test_a_damaged_table(seed: int, grounds: Grounds, program: Program, tmp_path
 
 
 def _missing(text: str, names: list[str], out: Path, said: str) -> list[str]:
-    """Recordings that the table names and that are neither in a manifest nor told of."""
+    """Recordings that the table names and that are neither in a manifest nor reported."""
     listed = "".join(path.read_text(encoding="utf-8") for path in out.glob("*.jsonl"))
-    told = {int(number) for number in re.findall(r"line (\d+)", said)}
+    reported = {int(number) for number in re.findall(r"line (\d+)", said)}
     lines = re.split("\r\n|\n|\r", text)
     return [
         name
@@ -217,7 +217,7 @@ def _missing(text: str, names: list[str], out: Path, said: str) -> list[str]:
         if name in text
         and f"/{name}" not in listed
         and name not in said
-        and not told & {number for number, line in enumerate(lines, 1) if name in line}
+        and not reported & {number for number, line in enumerate(lines, 1) if name in line}
     ]
 
 

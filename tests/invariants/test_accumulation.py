@@ -25,7 +25,7 @@ def trained(recipe, tmp_path: Path, accumulate: int, name: str = "adamw"):
     single = task.features
     task.features = lambda audio: (single(audio)[0].double(), single(audio)[1])
     changed = recipe.model_copy(update={"data": recipe.data.model_copy(update={"accumulate": accumulate})})
-    heard, feed = trainings.Recorder(), recognition.feed(changed, data, assets).batches
+    recorder, feed = trainings.Recorder(), recognition.feed(changed, data, assets).batches
     loop.train(
         task,
         feed,
@@ -38,10 +38,10 @@ def trained(recipe, tmp_path: Path, accumulate: int, name: str = "adamw"):
         validate=None,
         keep_best=lambda: None,
         checkpoint_path=tmp_path / "checkpoint.safetensors",
-        observer=heard,
+        observer=recorder,
         stop=lambda: False,
     )
-    return task.model.state_dict(), heard.reports
+    return task.model.state_dict(), recorder.reports
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(runs) -> N
     assert not trainings.same_bytes(once, other)
 
 
-def test_neither_workers_nor_what_was_drawn_before_change_the_weights(runs) -> None:
+def test_neither_workers_nor_what_was_sampled_before_change_the_weights(runs) -> None:
     once = runs("once")
     torch.randn(7)
     workers = runs("workers", **{"data.workers": 2})

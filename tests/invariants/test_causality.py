@@ -9,7 +9,7 @@ from tests.invariants.small import BINS, CELLS, RECURRENT, STACKS, TIMES, crnn, 
 FRAMES = 52
 
 
-def heard(frames: Tensor, output: Tensor) -> Tensor:
+def influence(frames: Tensor, output: Tensor) -> Tensor:
     """How much each input frame matters to an output: 0 means not at all."""
     (gradient,) = torch.autograd.grad((output * torch.randn_like(output)).sum(), frames)
     return gradient[0].abs().sum(dim=1)
@@ -32,7 +32,7 @@ def test_an_output_hears_up_to_its_look_ahead_and_not_beyond(
         frames, lengths = sound()
         horizon = u * model.subsampling_factor + model.look_ahead
         assert horizon < FRAMES - 1
-        matters = heard(frames, model(frames, lengths).frames[0, u])
+        matters = influence(frames, model(frames, lengths).frames[0, u])
         assert matters[horizon] > 0
         assert (matters[horizon + 1 :] == 0).all()
         assert (matters[: horizon + 1] > 0).all(), "recurrence hears all of the past"
@@ -50,7 +50,7 @@ def test_the_look_ahead_counts_frames_out_on_top_of_the_convolutions(
         frames, lengths = sound()
         horizon = u * model.subsampling_factor + model.look_ahead
         assert horizon < FRAMES - 1
-        matters = heard(frames, model(frames, lengths).frames[0, u])
+        matters = influence(frames, model(frames, lengths).frames[0, u])
         assert (matters[horizon + 1 :] == 0).all()
         assert (matters[: horizon + 1] > 0).all()
 
@@ -63,7 +63,7 @@ def test_the_last_outputs_hear_the_end_and_no_padding(kind: str, look_ahead: int
     for u in range(count - look_ahead, count):
         frames, _ = sound()
         encoded = model(frames, lengths)
-        matters = heard(frames, encoded.frames[0, u])
+        matters = influence(frames, encoded.frames[0, u])
         assert (matters[:30] > 0).all()
         assert (matters[30:] == 0).all()
 
@@ -77,7 +77,7 @@ def test_the_front_hears_its_receptive_field_and_nothing_else(stack: str, time_p
         frames, lengths = sound()
         first, last = u * field.stride - field.left, u * field.stride + field.right
         assert 0 < first <= last < FRAMES - 1
-        matters = heard(frames, model.front(frames, lengths).frames[0, u])
+        matters = influence(frames, model.front(frames, lengths).frames[0, u])
         assert matters[first] > 0
         assert matters[last] > 0
         assert (matters[:first] == 0).all()
@@ -96,7 +96,7 @@ def test_a_bidirectional_model_hears_everything_and_says_so(kind: str) -> None:
     model = crnn(kind, bidirectional=True)
     frames, lengths = sound()
     assert model.look_ahead is None
-    assert (heard(frames, model(frames, lengths).frames[0, 3]) > 0).all()
+    assert (influence(frames, model(frames, lengths).frames[0, 3]) > 0).all()
 
 
 @pytest.mark.parametrize("inner", [False, True], ids=["plain", "inner"])
@@ -105,7 +105,7 @@ def test_nobody_hears_padding(kind: str, bidirectional: bool, inner: bool) -> No
     model = crnn(kind, bidirectional=bidirectional, inner=inner)
     frames, _ = sound()
     encoded = model(frames, torch.tensor([30]))
-    matters = heard(frames, encoded.frames[0, : int(encoded.lengths)])
+    matters = influence(frames, encoded.frames[0, : int(encoded.lengths)])
     assert (matters[:30] > 0).all()
     assert (matters[30:] == 0).all()
 

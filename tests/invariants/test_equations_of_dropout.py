@@ -167,33 +167,33 @@ def test_dropout_is_a_product_with_its_mask_and_nothing_in_judging(variational: 
 def test_a_stack_drops_what_comes_in_and_what_each_layer_puts_out(
     cell: str, variational: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By hand with the masks that were drawn: W (x * d_in), then layer(...) * d_out, layer by layer."""
+    """By hand with the masks that were sampled: W (x * d_in), then layer(...) * d_out, layer by layer."""
     shape = {"hidden_size": 6, "num_layers": 2, "bidirectional": False, "norm": "none", "dropout": 0.4}
     stack = moved(Recurrent(5, cell=cell, input_dropout=0.2, variational=variational, **shape)).double().train()
-    drawn: list[tuple[float, Tensor]] = []
+    sampled: list[tuple[float, Tensor]] = []
     drop = TimeDropout.forward
 
     def noted(self: TimeDropout, frames: Tensor) -> Tensor:
         assert self.variational == variational
-        torch.manual_seed(len(drawn))
+        torch.manual_seed(len(sampled))
         mask = drop(self, torch.ones_like(frames))
-        drawn.append((self.probability, mask))
+        sampled.append((self.probability, mask))
         return frames * mask
 
     monkeypatch.setattr(TimeDropout, "forward", noted)
     frames, lengths = torch.randn(2, 9, 5, dtype=torch.float64), torch.tensor([9, 9])
     found = stack(Encoded(frames, lengths)).frames
     monkeypatch.setattr(TimeDropout, "forward", lambda self, frames: frames)
-    masks = [mask for _, mask in drawn]
+    masks = [mask for _, mask in sampled]
     wanted = stack.projection(frames * masks[0])
     if cell == "tcn":
-        assert [share for share, _ in drawn] == [0.2, 0.4, 0.4, 0.4, 0.4]
+        assert [share for share, _ in sampled] == [0.2, 0.4, 0.4, 0.4, 0.4]
         for layer, (one, other) in zip(stack.layers, (masks[1:3], masks[3:5]), strict=True):
             inside = layer.convs[0](wanted, None)[0].relu() * one
             inside = layer.convs[1](inside, None)[0].relu() * other
             wanted = (wanted + inside).relu()
     else:
-        assert [share for share, _ in drawn] == [0.2, 0.4, 0.4]
+        assert [share for share, _ in sampled] == [0.2, 0.4, 0.4]
         for layer, mask in zip(stack.layers, masks[1:], strict=True):
             wanted = layer(wanted, lengths) * mask
     torch.testing.assert_close(found, wanted, **EXACT)

@@ -16,12 +16,12 @@ SIZE = 8
 def convolved(conv: CausalConv, frames: list[Tensor], taps: list[Tensor], dilation: int) -> list[Tensor]:
     """F(s) = sum over i = 0 .. k - 1 of f(i) x(s - d i), tap by tap; what is before the frames is in `taps`."""
     weight, bias = conv.conv.weight, conv.conv.bias
-    kernel_size, heard, outputs = weight.shape[2], [*taps, *frames], []
-    for s in range(len(taps), len(heard)):
+    kernel_size, inputs, outputs = weight.shape[2], [*taps, *frames], []
+    for s in range(len(taps), len(inputs)):
         total = bias
         for i in range(kernel_size):
             if s - dilation * i >= 0:  # silence before a sequence
-                total = total + weight[:, :, kernel_size - 1 - i] @ heard[s - dilation * i]
+                total = total + weight[:, :, kernel_size - 1 - i] @ inputs[s - dilation * i]
         outputs.append(total)
     return outputs
 

@@ -193,7 +193,7 @@ def test_the_same_words_times_and_confidences(bidirectional: bool, tiny: Path, d
         waveform, rate = soundfile.read(paths[0], dtype="float32")
         with there.stream(rate) as stream:
             said = [stream.feed(block) for block in np.array_split(waveform, 7)] + [stream.flush()]
-        (final,) = [one for heard in said for one in heard.finals]
+        (final,) = [one for result in said for one in result.finals]
         assert final.text == expected[0].text
 
 

@@ -59,7 +59,7 @@ def test_nothing_of_a_stream_is_left_behind(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in PRETENDED if kind in RECURRENT])
 def test_cells_run_in_float32_where_autocast_would_take_float16(kind: str) -> None:
-    """As PyTorch 2.11 takes for cuDNN's cells, though it is told bfloat16."""
+    """As PyTorch 2.11 takes for cuDNN's cells, though it is given bfloat16."""
     cell = RecurrentCell(3, 4, RECURRENT[kind], kind if RECURRENT[kind] == "rnn" else "tanh")
     frames = torch.randn(2, 5, 3).bfloat16()
     with pretended_gpu() as put, dtypes() as noted:

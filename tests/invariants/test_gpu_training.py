@@ -58,7 +58,7 @@ def trained(root: Path, folder: Path, device: torch.device, stop_after: int | No
     single = task.features
     task.features = lambda audio: single(AudioBatch(audio.waveforms.double(), audio.lengths, audio.sample_rate))
     optimizer, average = optim.build_optimizer(task.model), optim.AveragedWeights(task.model, 0.9)
-    path, heard = folder / "checkpoint.safetensors", trainings.Recorder()
+    path, recorder = folder / "checkpoint.safetensors", trainings.Recorder()
     loop.train(
         task,
         feed,
@@ -71,12 +71,12 @@ def trained(root: Path, folder: Path, device: torch.device, stop_after: int | No
         validate=None,
         keep_best=lambda: None,
         checkpoint_path=path,
-        observer=heard,
-        stop=lambda: len(heard.reports) == stop_after,
+        observer=recorder,
+        stop=lambda: len(recorder.reports) == stop_after,
     )
     assert next(task.model.parameters()).device.type == device.type
     average.swap()
-    return checkpoint.weights(task.model), [one.loss for one in heard.reports]
+    return checkpoint.weights(task.model), [one.loss for one in recorder.reports]
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ def wav(waveform: np.ndarray, rate: int = RATE) -> bytes:
 
 
 @torch.inference_mode()
-def heard(model: Recognizer, content: bytes) -> tuple[torch.Tensor, torch.Tensor]:
+def in_windows(model: Recognizer, content: bytes) -> tuple[torch.Tensor, torch.Tensor]:
     """The likeliest token of each frame and its probability, the long way."""
     with audio.opened(content) as opened:
         recording = LongRecording(model.task, opened, lambda loss: None)
@@ -89,7 +89,7 @@ def test_in_blocks_every_front_end_and_norm_is_as_at_once(
     within = 1e-5 if normalize == "utterance" else 1e-9  # its statistics are kept in float32
     for seconds in (0.31, 0.0301, 5.0):
         monkeypatch.setattr(long, "BLOCK", seconds)
-        equal(heard(model, wav(waveform)), wanted, within)
+        equal(in_windows(model, wav(waveform)), wanted, within)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -102,7 +102,7 @@ def test_in_blocks_every_cell_and_convolution_is_as_at_once(
     made = recipe("fbank", kind, conv_time=time_padding, recurrent=DIRECTIONS[direction])
     model, waveform = recognizer(made, double=True), sound(1.313)
     monkeypatch.setattr(long, "BLOCK", 0.31)
-    equal(heard(model, wav(waveform)), at_once(model, waveform), 1e-9)
+    equal(in_windows(model, wav(waveform)), at_once(model, waveform), 1e-9)
 
 
 @pytest.mark.parametrize("rate", [7000, 44100])
@@ -141,9 +141,9 @@ def test_windows_change_nothing_where_layers_have_forgotten_what_lies_beyond(mon
     wanted = at_once(model, waveform)
     monkeypatch.setattr(long, "WINDOW", 10.0)
     monkeypatch.setattr(long, "CONTEXT", 5.0)
-    equal(heard(model, wav(waveform)), wanted, 1e-6)
+    equal(in_windows(model, wav(waveform)), wanted, 1e-6)
     monkeypatch.setattr(long, "CONTEXT", 0.08)
-    _, probs = heard(model, wav(waveform))
+    _, probs = in_windows(model, wav(waveform))
     assert (probs - wanted[1]).abs().max() > 1e-3, "these layers remember nothing, so nothing was tested"
 
 

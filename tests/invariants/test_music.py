@@ -1,4 +1,4 @@
-"""Rows of tokens: padding, causality, chunks, and what is drawn row by row is what one pass over the piece says."""
+"""Rows of tokens: padding, causality, chunks, and what is sampled row by row is what one pass over the piece says."""
 
 from collections import Counter
 from dataclasses import replace
@@ -28,8 +28,8 @@ each_cell = pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "tcn"])
 each_ahead = pytest.mark.parametrize("ahead", [False, True], ids=["", "ahead"])
 
 
-def whole(pieces: list[EncodedPiece], drawn: np.ndarray | None = None, *, ahead: bool = False):
-    every = np.ones(pieces[0].rows.shape[1], dtype=bool) if drawn is None else drawn
+def whole(pieces: list[EncodedPiece], sampled: np.ndarray | None = None, *, ahead: bool = False):
+    every = np.ones(pieces[0].rows.shape[1], dtype=bool) if sampled is None else sampled
     spans = [Span(index, 0, len(piece.rows)) for index, piece in enumerate(pieces)]
     return batches.batch([(piece, every) for piece in pieces], spans, reads_ahead=ahead)
 
@@ -76,26 +76,26 @@ def test_a_row_hears_all_before_it_and_nothing_after(kind: ModuleType, cell: str
 
 
 @each_kind
-def test_what_is_asked_for_is_heard_in_every_row(kind: ModuleType) -> None:
+def test_what_is_asked_for_matters_in_every_row(kind: ModuleType) -> None:
     task, one = made.task(kind), made.piece(kind, 1)
     other = EncodedPiece(one.id, one.rows, one.context, one.condition * 0)
     assert (nats(task, [one])[0] != nats(task, [other])[0]).any(axis=1).all()
 
 
-def test_a_given_voice_is_heard_ahead_and_has_no_loss() -> None:
+def test_a_given_voice_is_read_ahead_and_has_no_loss() -> None:
     task, one = made.task(chorale_tokens, ahead=True), made.piece(chorale_tokens, 1)
-    drawn = np.array([True, False, True, True, True])
+    sampled = np.array([True, False, True, True, True])
     changed = one.rows.copy()
     changed[20, 1] = changed[20, 1] % chorale_tokens.VOCABULARY[1] + 1
     other = EncodedPiece(one.id, changed, one.context, one.condition)
-    before, after = (all_nats(task, whole([piece], drawn, ahead=True))[0] for piece in (one, other))
+    before, after = (all_nats(task, whole([piece], sampled, ahead=True))[0] for piece in (one, other))
     assert (before[:20] != after[:20]).all(), "rows before it hear it"
-    assert (token_nats(task, whole([one], drawn, ahead=True))[0][:, ~drawn] == 0).all()
-    batch = whole([one], drawn, ahead=True)
+    assert (token_nats(task, whole([one], sampled, ahead=True))[0][:, ~sampled] == 0).all()
+    batch = whole([one], sampled, ahead=True)
     loss, carry = task.advance(batch, None)
     assert carry is None
-    assert loss.item() == pytest.approx(before[:, drawn].sum())
-    assert batch.size == drawn.sum() * len(one.rows)
+    assert loss.item() == pytest.approx(before[:, sampled].sum())
+    assert batch.size == sampled.sum() * len(one.rows)
 
 
 # ----------------------------------------------------------------------------------------- chunks
@@ -134,8 +134,8 @@ def asked(kind: ModuleType, seed: int, **changes) -> Request:
     return Request(**(options | changes))
 
 
-def as_piece(kind: ModuleType, drawn: GeneratedRows, condition: tuple[int, ...] = (1, 2)) -> EncodedPiece:
-    return EncodedPiece("", drawn.rows, context_of(kind, drawn.rows, made.ABOUT), np.array(condition))
+def as_piece(kind: ModuleType, generated: GeneratedRows, condition: tuple[int, ...] = (1, 2)) -> EncodedPiece:
+    return EncodedPiece("", generated.rows, context_of(kind, generated.rows, made.ABOUT), np.array(condition))
 
 
 @each_kind
@@ -143,8 +143,8 @@ def as_piece(kind: ModuleType, drawn: GeneratedRows, condition: tuple[int, ...] 
 @pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0.0), Sampling(top_k=3)])
 def test_row_by_row_with_carry_equals_one_pass(kind: ModuleType, cell: str, sampling: Sampling) -> None:
     task = made.task(kind, cell=cell)
-    (drawn,) = generate(task, kind, [asked(kind, 3)], sampling)
-    np.testing.assert_allclose(drawn.nats, nats(task, [as_piece(kind, drawn)])[0], **CLOSE)
+    (generated,) = generate(task, kind, [asked(kind, 3)], sampling)
+    np.testing.assert_allclose(generated.nats, nats(task, [as_piece(kind, generated)])[0], **CLOSE)
 
 
 @each_kind
@@ -161,18 +161,18 @@ def test_a_seed_writes_the_same_piece_alone_and_beside_others(kind: ModuleType, 
 
 
 @each_kind
-def test_a_piece_is_told_the_same_alone_and_beside_others(kind: ModuleType) -> None:
+def test_a_piece_has_the_same_context_alone_and_beside_others(kind: ModuleType) -> None:
     abouts = [
         made.ABOUT,
         Score(()),
         Score((), time_signatures=(TimeSignature(0.0, 6, 8),), keys=(Key(0.0, -2),), pickup=0.5),
     ]
-    drawn = np.random.default_rng(1).integers(1, 1 + np.array(kind.VOCABULARY), size=(40, 3, len(kind.COLUMNS)))
+    random = np.random.default_rng(1).integers(1, 1 + np.array(kind.VOCABULARY), size=(40, 3, len(kind.COLUMNS)))
     together, alone = kind.DecodingState.first(abouts), [kind.DecodingState.first([about]) for about in abouts]
-    for rows in drawn:
-        for told in ("context", "quarters", "closes"):
-            found = np.concatenate([getattr(places, told) for places in alone])
-            assert np.array_equal(getattr(together, told), found)
+    for rows in random:
+        for name in ("context", "quarters", "closes"):
+            found = np.concatenate([getattr(places, name) for places in alone])
+            assert np.array_equal(getattr(together, name), found)
         for column in range(len(kind.COLUMNS)):
             found = np.stack([made.mask(one, row[:column].tolist()) for one, row in zip(alone, rows, strict=True)])
             assert np.array_equal(together.mask(rows[:, :column]), found)
@@ -180,27 +180,27 @@ def test_a_piece_is_told_the_same_alone_and_beside_others(kind: ModuleType) -> N
 
 
 @each_kind
-def test_pieces_are_told_the_same_one_by_one_and_all_at_once(kind: ModuleType) -> None:
+def test_pieces_have_the_same_context_one_by_one_and_all_at_once(kind: ModuleType) -> None:
     scores = [made.MADE[kind](seed, 1 + seed % 4) for seed in range(40)]
     pieces = [kind.encode(score) for score in scores]
-    for rows, score, told in zip(pieces, scores, contexts_of(kind, pieces, scores), strict=True):
-        assert np.array_equal(told, context_of(kind, rows, score))
+    for rows, score, context in zip(pieces, scores, contexts_of(kind, pieces, scores), strict=True):
+        assert np.array_equal(context, context_of(kind, rows, score))
     assert contexts_of(kind, [], []) == []
 
 
 @each_kind
 def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> None:
     task = made.task(kind)
-    (drawn,) = generate(task, kind, [asked(kind, 3)], Sampling(temperature=0.0))
+    (generated,) = generate(task, kind, [asked(kind, 3)], Sampling(temperature=0.0))
     place = kind.DecodingState.first([made.ABOUT])
-    batch = whole([as_piece(kind, drawn)])
+    batch = whole([as_piece(kind, generated)])
     with torch.inference_mode():
         drawing = task.head.begin(task.model(batch.inputs, batch.lengths).frames, batch.inputs)
         for column in range(len(kind.COLUMNS)):
             log_probs = task.head.log_probs(drawing, column)[0]
             drawing = task.head.with_tokens(drawing, column, batch.targets[..., column])
             place = kind.DecodingState.first([made.ABOUT])
-            for row, likely in zip(drawn.rows.tolist(), log_probs, strict=True):
+            for row, likely in zip(generated.rows.tolist(), log_probs, strict=True):
                 allowed = torch.from_numpy(made.mask(place, row[:column]))[1:]
                 assert row[column] == int(likely.masked_fill(~allowed, -torch.inf).argmax()) + 1
                 place = place.next(np.array([row]))
@@ -209,63 +209,65 @@ def test_temperature_0_takes_the_likeliest_that_is_allowed(kind: ModuleType) -> 
 @each_kind
 def test_every_token_is_allowed_and_the_piece_can_be_read_back(kind: ModuleType) -> None:
     task = made.task(kind)
-    for drawn in generate(task, kind, [asked(kind, seed, max_rows=60) for seed in range(6)], Sampling()):
+    for generated in generate(task, kind, [asked(kind, seed, max_rows=60) for seed in range(6)], Sampling()):
         place = kind.DecodingState.first([made.ABOUT])
-        for row in drawn.rows.tolist():
+        for row in generated.rows.tolist():
             for column in range(len(row)):
                 assert made.mask(place, row[:column])[row[column]]
             place = place.next(np.array([row]))
-        assert kind.decode(drawn.rows, made.ABOUT).parts
+        assert kind.decode(generated.rows, made.ABOUT).parts
 
 
 @each_kind
 def test_a_primer_begins_the_piece_and_is_paid_for(kind: ModuleType) -> None:
     task, primer = made.task(kind), made.piece(kind, 5).rows[:9]
-    (drawn,) = generate(task, kind, [asked(kind, 3, primer=primer)], Sampling())
-    assert np.array_equal(drawn.rows[:9], primer)
-    assert len(drawn.rows) > 9 or drawn.ended
-    np.testing.assert_allclose(drawn.nats, nats(task, [as_piece(kind, drawn)])[0], **CLOSE)
+    (generated,) = generate(task, kind, [asked(kind, 3, primer=primer)], Sampling())
+    assert np.array_equal(generated.rows[:9], primer)
+    assert len(generated.rows) > 9 or generated.ended
+    np.testing.assert_allclose(generated.nats, nats(task, [as_piece(kind, generated)])[0], **CLOSE)
 
 
 @each_kind
 def test_a_length_in_quarters_is_kept_to(kind: ModuleType) -> None:
     task = made.task(kind)
-    for drawn in generate(task, kind, [asked(kind, seed, quarters=8.0, max_rows=400) for seed in range(5)], Sampling()):
-        assert drawn.ended
+    for generated in generate(
+        task, kind, [asked(kind, seed, quarters=8.0, max_rows=400) for seed in range(5)], Sampling()
+    ):
+        assert generated.ended
         place = kind.DecodingState.first([made.ABOUT])
-        for row in drawn.rows.tolist():
+        for row in generated.rows.tolist():
             place = place.next(np.array([row]))
         assert place.quarters >= 8
-        assert (drawn.rows[:-1, 0] != kind.END).all()
+        assert (generated.rows[:-1, 0] != kind.END).all()
 
 
 @each_kind
 def test_a_piece_that_closes_ends_on_the_tonics_chord_once_it_is_long_enough(kind: ModuleType) -> None:
     requests = [asked(kind, seed, quarters=8.0, max_rows=400, closing=True) for seed in range(8)]
     ended = 0
-    for drawn in generate(made.task(kind), kind, requests, Sampling()):
+    for generated in generate(made.task(kind), kind, requests, Sampling()):
         place = kind.DecodingState.first([made.ABOUT])
-        for time, row in enumerate(drawn.rows):
+        for time, row in enumerate(generated.rows):
             closes = place.closes[0] and place.quarters[0] >= 8 and made.mask(place, ())[kind.END]
             assert (row[0] == kind.END) == closes, time
             place = place.next(row[None])
-        ended += drawn.ended
+        ended += generated.ended
     assert ended or kind is chorale_tokens, "noise in four voices seldom is the tonic's chord"
 
 
-def test_a_kept_voice_is_kept_and_heard_ahead() -> None:
+def test_a_kept_voice_is_kept_and_read_ahead() -> None:
     task, one = made.task(chorale_tokens, ahead=True), made.piece(chorale_tokens, 5)
     kept = np.zeros_like(one.rows)
     kept[:, 1] = one.rows[:, 1]
     found = generate(
         task, chorale_tokens, [asked(chorale_tokens, seed, fixed=kept, max_rows=200) for seed in (3, 4)], Sampling()
     )
-    drawn_columns = np.array([True, False, True, True, True])
-    for drawn in found:
-        assert drawn.ended
-        assert np.array_equal(drawn.rows[:, 1], one.rows[:, 1])
-        again = all_nats(task, whole([as_piece(chorale_tokens, drawn)], drawn_columns, ahead=True))[0]
-        np.testing.assert_allclose(drawn.nats, again, **CLOSE)
+    sampled_columns = np.array([True, False, True, True, True])
+    for generated in found:
+        assert generated.ended
+        assert np.array_equal(generated.rows[:, 1], one.rows[:, 1])
+        again = all_nats(task, whole([as_piece(chorale_tokens, generated)], sampled_columns, ahead=True))[0]
+        np.testing.assert_allclose(generated.nats, again, **CLOSE)
     assert not np.array_equal(found[0].rows, found[1].rows)
 
 
@@ -287,16 +289,16 @@ def test_a_piece_with_a_kept_voice_is_the_same_beside_a_longer_one_and_one_witho
 # ----------------------------------------------------------------------------------------- what varies in training
 
 
-def test_what_is_given_and_told_depends_on_seed_epoch_and_piece_alone() -> None:
+def test_what_is_given_depends_on_seed_epoch_and_piece_alone() -> None:
     pieces = [[made.piece(chorale_tokens, seed)] for seed in range(40)]
     augmentation = Augmentation(seed=1, fixed_voice_probability=0.5, condition_dropout=0.3)
     first = [augmentation.piece(one, 2) for one in pieces]
     again = [augmentation.piece(one, 2) for one in reversed(pieces)][::-1]
-    for (a, drawn), (b, same) in zip(first, again, strict=True):
-        assert np.array_equal(drawn, same)
+    for (a, sampled), (b, same) in zip(first, again, strict=True):
+        assert np.array_equal(sampled, same)
         assert np.array_equal(a.condition, b.condition)
-    assert 8 < sum(not drawn.all() for _, drawn in first) < 32
-    assert all(drawn.any() for _, drawn in first)
+    assert 8 < sum(not sampled.all() for _, sampled in first) < 32
+    assert all(sampled.any() for _, sampled in first)
     other = [augmentation.piece(one, 3)[1] for one in pieces]
     assert any(not np.array_equal(a[1], b) for a, b in zip(first, other, strict=True))
 

@@ -71,8 +71,8 @@ def test_a_cut_draws_its_speed_by_its_id_whatever_stands_beside_it() -> None:
     assert few == {index: many[index] for index in few}
 
 
-def test_speeds_are_drawn_evenly_and_anew_each_epoch() -> None:
-    drawn = [
+def test_speeds_are_sampled_evenly_and_anew_each_epoch() -> None:
+    sampled = [
         [
             cut.speed
             for cut in sorted(
@@ -81,9 +81,9 @@ def test_speeds_are_drawn_evenly_and_anew_each_epoch() -> None:
         ]
         for epoch in range(2)
     ]
-    for epoch in drawn:
+    for epoch in sampled:
         assert all(140 < epoch.count(speed) < 260 for speed in SPEEDS)  # 200 each, 12 standard deviations of 11.5 wide
-    same = sum(one == other for one, other in zip(*drawn, strict=True))
+    same = sum(one == other for one, other in zip(*sampled, strict=True))
     assert 120 < same < 280
 
 

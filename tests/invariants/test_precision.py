@@ -114,7 +114,7 @@ def test_log_softmax_ctc_and_features_run_in_float32(kind: str, intermediate: fl
     with dtypes() as noted:
         task.features(speech.audio)
     assert noted.seen
-    assert set().union(*noted.seen.values()) == {torch.float32, torch.float64}, "float64 for an utterance's moments"
+    assert set().union(*noted.seen.values()) == {torch.float32, torch.float64}, "float64 for an utterance's statistics"
 
 
 @pytest.mark.parametrize("kind", CELLS)

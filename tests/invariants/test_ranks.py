@@ -48,7 +48,7 @@ OPTIONS = Options(
 )  # fmt: skip
 WAYS = {
     "plain": {},
-    "all that is drawn but dropout": {
+    "all that is sampled but dropout": {
         "augment.spec_augment": {"time_width": 5, "freq_width": 5},
         "augment.speed": [0.9, 1.1],
         "augment.noise": {"probability": 0.7},
@@ -67,7 +67,7 @@ def exactly(recipe, ranks: Ranks) -> tuple[dict[str, Tensor], list[float]]:
     single = task.features
     task.features = lambda audio: (single(audio)[0].double(), single(audio)[1])
     feed = recognition.feed(recipe, data, assets, ranks.rank, ranks.count).batches
-    heard, average = trainings.Recorder(), optim.AveragedWeights(task.model, 0.9)
+    recorder, average = trainings.Recorder(), optim.AveragedWeights(task.model, 0.9)
     loop.train(
         task,
         feed,
@@ -80,11 +80,11 @@ def exactly(recipe, ranks: Ranks) -> tuple[dict[str, Tensor], list[float]]:
         validate=None,
         keep_best=lambda: None,
         checkpoint_path=Path("checkpoint.safetensors"),
-        observer=heard,
+        observer=recorder,
         stop=lambda: False,
         ranks=ranks,
     )
-    figures = [[one.loss, one.gradient_norm, one.amount] for one in heard.reports]
+    figures = [[one.loss, one.gradient_norm, one.amount] for one in recorder.reports]
     return average.weights | {f"raw.{name}": value for name, value in task.model.state_dict().items()}, figures
 
 
@@ -124,18 +124,18 @@ def test_each_process_has_dropout_of_its_own(root, tmp_path) -> None:
     recipe = trainings.small(root, {"optim.max_epochs": 2, "data.batch_seconds": 1.1, "data.accumulate": 2})
 
     def work(rank: int) -> None:
-        drawn, loss = [], Recognition.loss
+        sampled, loss = [], Recognition.loss
 
         def noted(task, batch) -> Tensor:
-            drawn.append(float(torch.rand(())))
+            sampled.append(float(torch.rand(())))
             return loss(task, batch)
 
         Recognition.loss = noted
         quietly(recipe, tmp_path / "run")
-        Path(f"drawn-{rank}").write_text(str(drawn))
+        Path(f"sampled-{rank}").write_text(str(sampled))
 
     assert together(2, work, tmp_path).codes == [0, 0]
-    first, second = (json.loads(Path(f"drawn-{rank}").read_text()) for rank in range(2))
+    first, second = (json.loads(Path(f"sampled-{rank}").read_text()) for rank in range(2))
     assert len({*first, *second}) == len(first) + len(second) == 14
 
 

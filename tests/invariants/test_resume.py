@@ -1,4 +1,4 @@
-"""Law 5: a training killed at any moment and started again goes on to the same bits, data order and log included."""
+"""Law 5: a training killed at any point and started again goes on to the same bits, data order and log included."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.setattr(display, "plot_curves", lambda *_: None)
 
 
-# ---------------------------------------------------------------------------------------- moments to die in
+# ---------------------------------------------------------------------------------------- points at which to die
 
 
 def dying(owner: object, name: str, calls: int, *, after: bool = False, only: Callable[..., bool] = lambda *_: True):
@@ -69,7 +69,7 @@ def _renaming(calls: int, after: bool) -> None:
     dying(Path, "replace", calls, after=after, only=lambda _, target: target.name == "checkpoint.safetensors")
 
 
-MOMENTS: dict[str, tuple[int, Callable[[int], None]]] = {
+POINTS: dict[str, tuple[int, Callable[[int], None]]] = {
     "before a step is logged": (4, lambda calls: dying(display.Display, "stepped", calls)),
     "after a step is logged": (4, lambda calls: dying(display.Display, "stepped", calls, after=True)),
     "a checkpoint half written": (3, _half_written),
@@ -84,11 +84,11 @@ MOMENTS: dict[str, tuple[int, Callable[[int], None]]] = {
 """What to do in a child so that it dies, and the largest number of calls after which it does."""
 
 
-def killed(recipe: Recipe, out: Path, moment: str, calls: int) -> bool:
-    """Trains in a child that dies at a moment; False if it ended before that came."""
+def killed(recipe: Recipe, out: Path, point: str, calls: int) -> bool:
+    """Trains in a child that dies at a point; False if it ended before that came."""
 
     def work() -> None:
-        MOMENTS[moment][1](calls)
+        POINTS[point][1](calls)
         quietly(recipe, out)
 
     code = in_child(work)
@@ -96,7 +96,7 @@ def killed(recipe: Recipe, out: Path, moment: str, calls: int) -> bool:
     return code != 0
 
 
-# ---------------------------------------------------------------------------------------- any moment, same bits
+# ---------------------------------------------------------------------------------------- any point, same bits
 
 
 @pytest.fixture(scope="module")
@@ -124,14 +124,14 @@ def test_the_run_to_compare_with_has_everything_to_lose(uninterrupted) -> None:
 
 
 @pytest.mark.parametrize(("seed", "checkpoint_steps"), [(0, 1), (1, 3), (2, 0)])
-def test_killed_at_seven_random_moments_a_run_ends_in_the_same_bits(
+def test_killed_at_seven_random_points_a_run_ends_in_the_same_bits(
     root, uninterrupted, tmp_path, seed, checkpoint_steps
 ) -> None:
     recipe = trainings.small(root, trainings.EVERYTHING_RANDOM | {"train.checkpoint_steps": checkpoint_steps})
     generator, kills, out, number = np.random.default_rng(seed), 0, tmp_path / "0", 0
     while kills < 7:
-        moment = str(generator.choice(list(MOMENTS)))
-        if killed(recipe, out, moment, int(generator.integers(1, MOMENTS[moment][0] + 1))):
+        point = str(generator.choice(list(POINTS)))
+        if killed(recipe, out, point, int(generator.integers(1, POINTS[point][0] + 1))):
             kills += 1
         else:
             assert_same(out, uninterrupted)
@@ -141,10 +141,10 @@ def test_killed_at_seven_random_moments_a_run_ends_in_the_same_bits(
     assert_same(out, uninterrupted)
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_no_moment_is_a_wrong_one(root, uninterrupted, tmp_path, moment) -> None:
+@pytest.mark.parametrize("point", POINTS)
+def test_no_point_is_a_wrong_one(root, uninterrupted, tmp_path, point) -> None:
     recipe = trainings.small(root, trainings.EVERYTHING_RANDOM | {"train.checkpoint_steps": 1})
-    assert killed(recipe, tmp_path / "run", moment, MOMENTS[moment][0])
+    assert killed(recipe, tmp_path / "run", point, POINTS[point][0])
     quietly(recipe, tmp_path / "run")
     assert_same(tmp_path / "run", uninterrupted)
 

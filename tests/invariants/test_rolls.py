@@ -33,7 +33,7 @@ each_head = pytest.mark.parametrize("head", HEADS)
 
 
 def task_of(kind: str, front: str = "frames", head: str = "sigmoid", **layers: object) -> Prediction:
-    """Two layers in evaluation mode, in float64, whose outputs depend on all that was heard."""
+    """Two layers in evaluation mode, in float64, whose outputs depend on all of the input."""
     asked = {"cell": CELLS[kind], "num_layers": 2, "kernel_size": 5, "dropout": 0.4, "norm": "layer"}
     asked |= {"nonlinearity": kind} if CELLS[kind] == "rnn" else {}
     changes = {f"model.recurrent.{name}": value for name, value in (asked | layers).items()}
@@ -83,10 +83,10 @@ def test_a_piece_beside_others_is_predicted_as_it_is_alone(kind: str, front: str
     assert len({nats / (len(roll) - 1) for nats, roll in zip(alone, found, strict=True)}) == len(alone)
     together = side_by_side(found)
     for fill in (0.0, 1.0, math.nan, 1e30):
-        heard = together.inputs.clone()
+        inputs = together.inputs.clone()
         for row, length in enumerate(together.lengths.tolist()):
-            heard[row, length:] = fill
-        garbage = replace(together, inputs=heard)
+            inputs[row, length:] = fill
+        garbage = replace(together, inputs=inputs)
         assert nats_of(task, garbage) == pytest.approx(alone, rel=1e-9)
     assert nats_of(task, side_by_side(found[::-1])) == pytest.approx(alone[::-1], rel=1e-9)
 
@@ -129,15 +129,15 @@ def test_frame_by_frame_with_a_carry_equals_one_pass(kind: str, front: str) -> N
 @each_head
 @each_model
 @torch.no_grad()
-def test_a_piece_drawn_frame_by_frame_costs_what_it_costs_in_one_pass(kind: str, head: str) -> None:
+def test_a_piece_sampled_frame_by_frame_costs_what_it_costs_in_one_pass(kind: str, head: str) -> None:
     task, random = task_of(kind, "conv", head), torch.Generator().manual_seed(1)
-    frame, carry, drawn, nats = torch.zeros(2, 1, NUM_KEYS, dtype=torch.float64), None, [], []
+    frame, carry, sampled, nats = torch.zeros(2, 1, NUM_KEYS, dtype=torch.float64), None, [], []
     for _ in range(12):
         drive, carry = task.step(frame, carry)
         frame, chances = task.head.sample(drive, torch.rand(2, 1, NUM_KEYS, generator=random, dtype=torch.float64))
         nats.append(-torch.where(frame == 1, chances, 1 - chances).log().sum(dim=-1))
-        drawn.append(frame)
-    whole = torch.cat([torch.zeros_like(frame), *drawn], dim=1)
+        sampled.append(frame)
+    whole = torch.cat([torch.zeros_like(frame), *sampled], dim=1)
     made = replace(side_by_side(pieces(13, 13)), inputs=whole[:, :-1], targets=whole[:, 1:])
     found, _ = task.losses(made)
     torch.testing.assert_close(torch.cat(nats, dim=1), found, rtol=1e-9, atol=1e-9)
@@ -168,11 +168,11 @@ def test_a_carry_of_zeros_is_that_of_a_piece_that_has_not_begun(kind: str, front
 @each_head
 @each_front
 @each_model
-def test_what_sounds_next_is_told_by_the_past_alone(kind: str, front: str, head: str) -> None:
+def test_what_sounds_next_is_predicted_from_the_past_alone(kind: str, front: str, head: str) -> None:
     task, lengths = task_of(kind, front, head), torch.tensor([30])
-    heard = torch.randn(1, 30, NUM_KEYS, dtype=torch.float64, requires_grad=True)
-    output = task.model(heard, lengths).frames[0, 12]
-    (gradient,) = torch.autograd.grad((output * torch.randn_like(output)).sum(), heard)
+    inputs = torch.randn(1, 30, NUM_KEYS, dtype=torch.float64, requires_grad=True)
+    output = task.model(inputs, lengths).frames[0, 12]
+    (gradient,) = torch.autograd.grad((output * torch.randn_like(output)).sum(), inputs)
     matters = gradient[0].abs().sum(dim=1)
     assert (matters[13:] == 0).all()
     assert (matters[:13] > 0).all()
@@ -185,9 +185,9 @@ def test_a_tcn_says_how_far_back_it_hears(front: str) -> None:
     task = task_of("tcn", front, kernel_size=2)
     past = 2 * (1 + 2) + (6 if front == "conv" else 0)  # kernels of 5 and 3 frames hear 4 and 2 more
     assert task.model.past_frames == past
-    heard = torch.randn(1, 30, NUM_KEYS, dtype=torch.float64, requires_grad=True)
-    output = task.model(heard, torch.tensor([30])).frames[0, 20]
-    (gradient,) = torch.autograd.grad((output * torch.randn_like(output)).sum(), heard)
+    inputs = torch.randn(1, 30, NUM_KEYS, dtype=torch.float64, requires_grad=True)
+    output = task.model(inputs, torch.tensor([30])).frames[0, 20]
+    (gradient,) = torch.autograd.grad((output * torch.randn_like(output)).sum(), inputs)
     matters = gradient[0].abs().sum(dim=1)
     assert (matters[: 20 - past] == 0).all()
     assert matters[20 - past] > 0

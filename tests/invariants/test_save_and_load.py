@@ -65,7 +65,7 @@ def test_a_run_that_was_moved_gives_identical_logits(
     here = crnn_audio.load(trained, weights=weights)
     spoken, before = sorted((tiny / "test").glob("*.flac")), log_probs(here)
     assert float(before.std(dim=1).max()) > 1e-3, "the outputs say nothing"
-    heard = here.transcribe(spoken)
+    hypotheses = here.transcribe(spoken)
     away = tmp_path / "somewhere else" / "ärger"
     shutil.copytree(trained, away)
     hidden = trained.rename(trained.with_name("gone"))
@@ -73,7 +73,7 @@ def test_a_run_that_was_moved_gives_identical_logits(
         monkeypatch.chdir(tmp_path)
         there = crnn_audio.load(away, weights=weights)
         assert torch.equal(log_probs(there), before)
-        assert there.transcribe(spoken) == heard
+        assert there.transcribe(spoken) == hypotheses
         monkeypatch.chdir(away)
         assert torch.equal(log_probs(crnn_audio.load(".", weights=weights)), before)
     finally:

@@ -1,4 +1,4 @@
-"""Law 2 of piano rolls: every frame is foretold once an epoch, and a row goes on where it stopped."""
+"""Law 2 of piano rolls: every frame is predicted once an epoch, and a row goes on where it stopped."""
 
 from itertools import pairwise
 
@@ -23,8 +23,8 @@ chunks = st.integers(0, 40)
 @given(lengths_of_pieces, rows, chunks, seeds, st.integers(0, 40))
 def test_every_transition_stands_once_in_an_epoch(lengths, rows, chunk, seed, epoch) -> None:
     steps = plan_spans(lengths, batch_size=rows, bptt=chunk, seed=seed, epoch=epoch)
-    heard = [(span.index, span.start + at) for step in steps for span in step for at in range(span.length)]
-    assert sorted(heard) == [(index, frame) for index, length in enumerate(lengths) for frame in range(length)]
+    frames = [(span.index, span.start + at) for step in steps for span in step for at in range(span.length)]
+    assert sorted(frames) == [(index, frame) for index, length in enumerate(lengths) for frame in range(length)]
     assert all(0 < len(step) <= rows for step in steps)
     assert all(span.length > 0 for step in steps for span in step)
 
@@ -109,8 +109,8 @@ def feed(count: int = 11, **options: int) -> SequenceFeed:
 def rows_of(batch: SequenceBatch) -> list[tuple[str, bool, bytes]]:
     """What stands in each row, without its padding."""
     return [
-        (name, bool(begins), heard[:length].numpy().tobytes() + following[:length].numpy().tobytes())
-        for name, begins, heard, following, length in zip(
+        (name, bool(begins), inputs[:length].numpy().tobytes() + following[:length].numpy().tobytes())
+        for name, begins, inputs, following, length in zip(
             batch.cut_ids, batch.begins, batch.inputs, batch.targets, batch.lengths.tolist(), strict=True
         )
     ]
@@ -173,7 +173,7 @@ def test_parts_and_ranks_share_each_batch_and_a_row_stays_in_its_part(chunk: int
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(2, 60), min_size=1, max_size=20), st.integers(1, 9))
-def test_judged_pieces_stand_once_and_whole(lengths, rows) -> None:
+def test_evaluated_pieces_stand_once_and_whole(lengths, rows) -> None:
     pieces = [tune(seed, length) for seed, length in enumerate(lengths)]
     names = [str(index) for index in range(len(pieces))]
     batches = list(whole(Rolls.of(pieces, names), rows))

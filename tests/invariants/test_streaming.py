@@ -35,7 +35,7 @@ def chunkings(total: int, seed: int = 0) -> list[list[int]]:
     return [[0, 0, total, 0], [*even, total - sum(even)], sizes]
 
 
-class Listener:
+class Feeder:
     """Feeds a stream and keeps what it says, down to its log-probabilities."""
 
     def __init__(self, stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,15 +51,15 @@ class Listener:
         self.turn = False
         monkeypatch.setattr(stream.task, "step", kept)
 
-    def hear(self, block: np.ndarray | None) -> None:
+    def feed(self, block: np.ndarray | None) -> None:
         self.turn = True
         self.finals.extend((self.stream.flush() if block is None else self.stream.feed(block)).finals)
         self.turn = False
 
-    def hear_all(self, waveform: np.ndarray, sizes: Sequence[int]) -> Tensor:
+    def feed_all(self, waveform: np.ndarray, sizes: Sequence[int]) -> Tensor:
         for block in np.split(waveform, np.cumsum(sizes)[:-1]):
-            self.hear(block)
-        self.hear(None)
+            self.feed(block)
+        self.feed(None)
         return torch.cat(self.log_probs)
 
 
@@ -104,7 +104,7 @@ def test_any_chunking_equals_offline(monkeypatch, kind: str, front: str, normali
     assert float(whole.std(dim=0).min()) > 0.1, "the outputs say nothing"
     for sizes in chunkings(len(waveform)):
         with monkeypatch.context() as patch:
-            found = Listener(model.stream(RATE, WHOLE), patch).hear_all(waveform, sizes)
+            found = Feeder(model.stream(RATE, WHOLE), patch).feed_all(waveform, sizes)
         torch.testing.assert_close(found, whole, rtol=0, atol=1e-9)
 
 
@@ -113,7 +113,7 @@ def test_sample_by_sample_equals_offline(monkeypatch) -> None:
     model = recognizer(recipe(recurrent={"look_ahead": 1}), double=True)
     in_double(monkeypatch)
     waveform = sound(0.045)
-    found = Listener(model.stream(RATE, WHOLE), monkeypatch).hear_all(waveform, [1] * len(waveform))
+    found = Feeder(model.stream(RATE, WHOLE), monkeypatch).feed_all(waveform, [1] * len(waveform))
     whole = offline(model.task, torch.from_numpy(waveform).double())
     assert len(whole) == 2
     torch.testing.assert_close(found, whole, rtol=0, atol=1e-9)
@@ -133,11 +133,11 @@ def test_words_times_and_confidences_are_those_of_transcribe(rate: int, front: s
         with model.stream(rate, WHOLE) as stream:
             for block in np.split(waveform, np.cumsum(sizes)[:-1]):
                 assert stream.feed(block).finals == ()
-            heard = stream.flush()
-        assert heard.text == ""
-        (final,) = heard.finals
+            result = stream.flush()
+        assert result.text == ""
+        (final,) = result.finals
         assert same(final, wanted)
-        assert heard.seconds == len(waveform) / rate
+        assert result.seconds == len(waveform) / rate
 
 
 def test_where_utterances_end_does_not_depend_on_the_blocks() -> None:
@@ -161,7 +161,7 @@ def test_streams_on_one_model_do_not_disturb_each_other(monkeypatch, front: str)
     model = recognizer(recipe(front, "lstm"), double=True)
     in_double(monkeypatch)
     waveforms = [sound(0.7, seed) for seed in (1, 2, 3)]
-    listeners = [Listener(model.stream(RATE, WHOLE), monkeypatch) for _ in waveforms]
+    feeders = [Feeder(model.stream(RATE, WHOLE), monkeypatch) for _ in waveforms]
     waiting = [
         [*np.split(one, np.cumsum(chunkings(len(one), seed)[2])[:-1]), None] for seed, one in enumerate(waveforms)
     ]
@@ -169,12 +169,12 @@ def test_streams_on_one_model_do_not_disturb_each_other(monkeypatch, front: str)
     while any(waiting):
         turn = int(order.integers(3))
         if waiting[turn]:
-            listeners[turn].hear(waiting[turn].pop(0))
-    for listener, waveform in zip(listeners, waveforms, strict=True):
+            feeders[turn].feed(waiting[turn].pop(0))
+    for feeder, waveform in zip(feeders, waveforms, strict=True):
         whole = offline(model.task, torch.from_numpy(waveform).double())
-        torch.testing.assert_close(torch.cat(listener.log_probs), whole, rtol=0, atol=1e-9)
+        torch.testing.assert_close(torch.cat(feeder.log_probs), whole, rtol=0, atol=1e-9)
         paths = Greedy().decode(whole.unsqueeze(0), torch.tensor([len(whole)]))
-        assert same(listener.finals[0], model.hypothesis(paths[0], len(waveform) / RATE))
+        assert same(feeder.finals[0], model.hypothesis(paths[0], len(waveform) / RATE))
 
 
 @pytest.mark.parametrize("front", FRONT_ENDS)
@@ -182,15 +182,15 @@ def test_streams_on_one_model_do_not_disturb_each_other(monkeypatch, front: str)
 def test_a_very_short_stream_ends_as_offline_or_says_nothing(monkeypatch, front: str, samples: int) -> None:
     model = recognizer(recipe(front, conv_time="valid" if samples == 100 else "same"))
     waveform = sound(0.1)[:samples]
-    listener = Listener(model.stream(RATE), monkeypatch)
-    found = listener.hear_all(waveform, [0, samples, 0])
+    feeder = Feeder(model.stream(RATE), monkeypatch)
+    found = feeder.feed_all(waveform, [0, samples, 0])
     if samples:
         with torch.inference_mode():
             whole = offline(model.task, torch.from_numpy(waveform))
         torch.testing.assert_close(found, whole, rtol=1e-4, atol=1e-4)
     else:
         assert found.shape == (0, len(TOKENS))
-    assert len(listener.finals) <= (samples > 0)
+    assert len(feeder.finals) <= (samples > 0)
 
 
 @pytest.mark.parametrize("rate", [8000, 44100, 48000])
@@ -199,9 +199,9 @@ def test_a_very_short_stream_of_any_rate_says_nothing_and_ends(rate: int, sample
     for front in ("fbank", "log_mel"):
         with recognizer(recipe(front)).stream(rate) as stream:
             assert stream.feed(sound(0.1)[:samples]).text == ""
-            heard = stream.flush()
-        assert len(heard.finals) <= 1
-        assert heard.seconds == samples / rate
+            result = stream.flush()
+        assert len(result.finals) <= 1
+        assert result.seconds == samples / rate
 
 
 @pytest.mark.parametrize("kind", ["tanh", "lstm", "gru", "tcn"])
@@ -212,7 +212,7 @@ def test_bfloat16_streams_too(monkeypatch, kind: str) -> None:
         whole = offline(model.task, torch.from_numpy(waveform))
     for sizes in chunkings(len(waveform)):
         with monkeypatch.context() as patch:
-            found = Listener(model.stream(RATE, WHOLE), patch).hear_all(waveform, sizes)
+            found = Feeder(model.stream(RATE, WHOLE), patch).feed_all(waveform, sizes)
         assert found.dtype == torch.float32
         assert float((found.exp() - whole.exp()).abs().mean()) < 0.02
 
@@ -223,7 +223,7 @@ def test_bfloat16_streams_too(monkeypatch, kind: str) -> None:
 @pytest.mark.parametrize("look_ahead", [0, 3])
 @pytest.mark.parametrize("time_padding", TIMES)
 @pytest.mark.parametrize("front", FRONT_ENDS)
-def test_a_frame_is_said_as_soon_as_the_look_ahead_of_show_is_heard(
+def test_a_frame_is_said_as_soon_as_the_look_ahead_of_show_is_fed(
     monkeypatch, front: str, time_padding: str, look_ahead: int
 ) -> None:
     made = recipe(front, "gru", conv_time=time_padding, recurrent={"look_ahead": look_ahead})
@@ -231,14 +231,14 @@ def test_a_frame_is_said_as_soon_as_the_look_ahead_of_show_is_heard(
     in_double(monkeypatch)
     ahead = show(made).figures["look_ahead_ms"] * RATE / 1000
     assert ahead == int(ahead)
-    waveform, heard = sound(0.6), 0
-    listener = Listener(model.stream(RATE, WHOLE), monkeypatch)
+    waveform, fed = sound(0.6), 0
+    feeder = Feeder(model.stream(RATE, WHOLE), monkeypatch)
     for u in (1, 2, 4):
         horizon = u * 640 + int(ahead)
         for until, count in ((horizon - 1, u), (horizon, u + 1)):
-            listener.hear(waveform[heard:until])
-            heard = until
-            assert sum(len(one) for one in listener.log_probs) == count
+            feeder.feed(waveform[fed:until])
+            fed = until
+            assert sum(len(one) for one in feeder.log_probs) == count
 
 
 @pytest.mark.parametrize("front", FRONT_ENDS)

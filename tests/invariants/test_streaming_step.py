@@ -94,11 +94,11 @@ def test_a_sequence_of_any_length_ends_as_it_does_offline(stack: str, time_paddi
 @torch.no_grad()
 def test_outputs_come_as_soon_as_the_look_ahead_is_there(kind: str, time_padding: str, look_ahead: int) -> None:
     model = crnn(kind, time_padding=time_padding, look_ahead=look_ahead, inner=True)
-    heard, said, carry = 0, 0, None
+    fed, said, carry = 0, 0, None
     for _ in range(50):
         output, carry = model.step(torch.randn(1, 1, BINS, dtype=torch.float64), carry)
-        heard, said = heard + 1, said + output.shape[1]
-        known = [u for u in range(50) if u * model.subsampling_factor + model.look_ahead < heard]
+        fed, said = fed + 1, said + output.shape[1]
+        known = [u for u in range(50) if u * model.subsampling_factor + model.look_ahead < fed]
         assert said == len(known)
     assert said > 0
 
@@ -121,8 +121,8 @@ def test_two_interleaved_streams_do_not_disturb_each_other(kind: str) -> None:
         outputs[turn].append(output)
         if last:
             running[turn] = None
-    for recording, heard in zip(recordings, outputs, strict=True):
-        torch.testing.assert_close(torch.cat(heard, dim=1), offline(model, recording), rtol=0, atol=1e-9)
+    for recording, chunks in zip(recordings, outputs, strict=True):
+        torch.testing.assert_close(torch.cat(chunks, dim=1), offline(model, recording), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("look_ahead", [0, 3])

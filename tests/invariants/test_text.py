@@ -1,4 +1,4 @@
-"""Texts: rows beside others, chunks, windows, what is drawn and what one pass says; killed, halved and moved runs."""
+"""Texts: rows beside others, chunks, windows, what is sampled and what one pass says; killed, halved and moved runs."""
 
 import itertools
 import math
@@ -40,9 +40,9 @@ def by_hand(task: Prediction, tokens: np.ndarray) -> np.ndarray:
         before = [0, *tokens[:at]]
         if task.context_length:
             before = [*[0] * task.context_length, *tokens[:at]][-task.context_length :]
-        heard = torch.tensor(before).reshape(1, -1, 1)
+        inputs = torch.tensor(before).reshape(1, -1, 1)
         with torch.no_grad():
-            found.append(-task.model(heard, torch.tensor([len(before)])).frames[0, -1, token - 1].item())
+            found.append(-task.model(inputs, torch.tensor([len(before)])).frames[0, -1, token - 1].item())
     return np.array(found)
 
 
@@ -105,7 +105,7 @@ def test_a_token_is_predicted_from_those_before_it_alone(cell: str) -> None:
 @each_cell
 @pytest.mark.parametrize("chunk", [1, 5, 100])
 @torch.no_grad()
-def test_chunks_add_up_to_whole_stretches(cell: str, chunk: int) -> None:
+def test_chunks_add_up_to_whole_segments(cell: str, chunk: int) -> None:
     task, epoch = made.task(cell=cell), 3
     total, carry, count, forgetful = 0.0, None, 0, 0.0
     for (part,) in fed(chunk).steps(epoch, 0):
@@ -113,8 +113,8 @@ def test_chunks_add_up_to_whole_stretches(cell: str, chunk: int) -> None:
         total, count, forgetful = total + loss.item(), count + part.size, forgetful + task.advance(part, None)[0].item()
     assert count == len(TOKENS)
     (whole,) = [part for (part,) in fed(100).steps(epoch, 0)]
-    stretches = [whole.targets[row, :length].numpy() for row, length in enumerate(whole.lengths)]
-    assert total == pytest.approx(sum(by_hand(task, one).sum() for one in stretches), rel=1e-9)
+    segments = [whole.targets[row, :length].numpy() for row, length in enumerate(whole.lengths)]
+    assert total == pytest.approx(sum(by_hand(task, one).sum() for one in segments), rel=1e-9)
     if chunk < 10:
         assert forgetful != pytest.approx(total, rel=1e-6), "the carry says nothing"
 

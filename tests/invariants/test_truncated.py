@@ -1,4 +1,4 @@
-"""Truncated back-propagation: chunks are heard as the whole, learned from apart, and gone on with after a kill."""
+"""Truncated back-propagation: chunks are read as the whole, learned from apart, and gone on with after a kill."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,7 +57,7 @@ def nats_of_whole_pieces(task: Prediction) -> float:
     return sum(nats_of(task, side_by_side(pieces(*LENGTHS))))
 
 
-# ---------------------------------------------------------------------------------------- what is heard
+# ---------------------------------------------------------------------------------------- what is read
 
 
 @each_head
@@ -96,7 +96,7 @@ def never_training(task: Prediction) -> Prediction:
 
 
 def trained(task: Prediction, fed: SequenceFeed, folder: Path, lr: float = 1e-2, name: str = "sgd"):
-    heard = trainings.Recorder()
+    recorder = trainings.Recorder()
     loop.train(
         task,
         fed,
@@ -109,10 +109,10 @@ def trained(task: Prediction, fed: SequenceFeed, folder: Path, lr: float = 1e-2,
         validate=None,
         keep_best=lambda: None,
         checkpoint_path=folder / f"{fed.accumulate}.safetensors",
-        observer=heard,
+        observer=recorder,
         stop=lambda: False,
     )
-    return heard.reports, {name: value.clone() for name, value in task.model.state_dict().items()}
+    return recorder.reports, {name: value.clone() for name, value in task.model.state_dict().items()}
 
 
 # ---------------------------------------------------------------------------------------- what is learned

@@ -116,8 +116,8 @@ def test_made_small_it_learns_four_utterances_by_heart(path: Path, four: Path, t
     assert course[-1] < LEARNED_LOSS
     assert trained.score == 0
     cuts = recognition.data(recipe).items["train"]
-    heard = load_run(trained.path, device="cpu").transcribe([cut.recording.path for cut in cuts])
-    assert [one.text for one in heard] == [cut.text for cut in cuts]
+    hypotheses = load_run(trained.path, device="cpu").transcribe([cut.recording.path for cut in cuts])
+    assert [one.text for one in hypotheses] == [cut.text for cut in cuts]
 
 
 @every_recipe

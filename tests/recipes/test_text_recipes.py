@@ -80,7 +80,7 @@ def test_made_small_it_learns_four_sentences_by_heart(path: Path, tmp_path: Path
     trained = train(changed(path, tmp_path / "text.txt", *overrides), tmp_path / "run", report=lambda line: None)
     course = losses(trained.path)
     assert course[0] > 2
-    assert min(course[-5:]) < 0.25, "of stretches whose first tokens alone cannot be known"
+    assert min(course[-5:]) < 0.25, "of segments whose first tokens alone cannot be known"
     writer = load(trained.path, device="cpu")
     primer = "or not. alas " if window else "alas "
     asked = {"primer": primer, "tokens": 4 if words else 40, "sampling": Sampling(temperature=0.0)}

@@ -47,9 +47,9 @@ def hearing(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> Callable
         for frame, (token, prob) in enumerate(frames):
             probs[frame] = (1 - prob) / (len(tokens) - 1)
             probs[frame, tokens.tokens.index(token or "<blank>")] = prob
-        heard = Encoded(probs.log().unsqueeze(0), torch.tensor([len(frames)]))
+        encoded = Encoded(probs.log().unsqueeze(0), torch.tensor([len(frames)]))
         monkeypatch.setattr(recognizer.task, "vocabulary", tokens)
-        monkeypatch.setattr(recognizer.task, "forward", lambda audio: heard)
+        monkeypatch.setattr(recognizer.task, "forward", lambda audio: encoded)
         return recognizer
 
     return of

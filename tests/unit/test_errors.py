@@ -6,7 +6,7 @@ import torch
 from crnn_audio.errors import RecipeError, enough_memory
 
 
-def test_too_little_memory_is_told_in_a_line() -> None:
+def test_too_little_memory_is_reported_in_a_line() -> None:
     with pytest.raises(RecipeError, match=r"^Out of memory \(.*\): take less\.$"), enough_memory("take less"):
         torch.zeros(1 << 50)
     with pytest.raises(RecipeError, match=r"^Out of memory \(MemoryError\): take less\.$"), enough_memory("take less"):

@@ -1,4 +1,4 @@
-"""Recordings that were cut short or damaged: what is there is given and the loss told, or all of it is refused."""
+"""Recordings that were cut short or damaged: what is there is given and the loss reported, or all of it is refused."""
 
 import io
 import re
@@ -49,7 +49,7 @@ def there(content: bytes | Path) -> tuple[np.ndarray, list[audio.Loss]]:
 
 @pytest.mark.parametrize("share", [0.45, 0.8, 0.97])
 @pytest.mark.parametrize(("container", "encoding", "tolerance", "block"), FORMATS)
-def test_what_is_there_of_a_cut_file_is_given_and_the_loss_told(
+def test_what_is_there_of_a_cut_file_is_given_and_the_loss_reported(
     container: str, encoding: str, tolerance: float, block: int, share: float
 ) -> None:
     content = made(container, encoding)
@@ -76,7 +76,7 @@ def test_what_is_there_of_a_cut_file_is_given_and_the_loss_told(
 def test_no_cut_is_silent_and_none_a_crash(container: str, encoding: str) -> None:
     content = made(container, encoding, 3.0, rate=8000)
     length = len(there(content)[0])
-    told = 0
+    reported = 0
     sizes = {*range(1, 100, 7), *range(100, len(content), len(content) // 60), *range(len(content) - 40, len(content))}
     for size in sorted(sizes):
         try:
@@ -84,8 +84,8 @@ def test_no_cut_is_silent_and_none_a_crash(container: str, encoding: str) -> Non
         except DataError:
             continue
         assert losses or len(found) == length, f"{length - len(found)} samples lost at byte {size} without a word"
-        told += len(losses)
-    assert told >= 5
+        reported += len(losses)
+    assert reported >= 5
 
 
 def chunk(name: bytes, body: bytes) -> bytes:
@@ -145,15 +145,15 @@ def test_damage_in_the_middle_ends_what_is_there() -> None:
 
 
 @pytest.mark.parametrize(("container", "encoding"), [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS")])
-def test_blocks_of_a_cut_file_are_what_is_there_and_then_the_loss_is_told(
+def test_blocks_of_a_cut_file_are_what_is_there_and_then_the_loss_is_reported(
     tmp_path: Path, container: str, encoding: str
 ) -> None:
     path = tmp_path / "cut.audio"
     path.write_bytes(made(container, encoding)[:-20_000])
     found, losses = there(path)
-    told: list[audio.Loss] = []
-    np.testing.assert_array_equal(np.concatenate(list(audio.blocks(path, 0.3, on_loss=told.append))), found)
-    assert told == losses
+    reported: list[audio.Loss] = []
+    np.testing.assert_array_equal(np.concatenate(list(audio.blocks(path, 0.3, on_loss=reported.append))), found)
+    assert reported == losses
     pieces = []
     with pytest.raises(DataError, match=r"cut\.audio: (cut short|damaged)"):
         pieces.extend(iter(audio.blocks(path, 0.3)))

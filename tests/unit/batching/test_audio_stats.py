@@ -72,7 +72,7 @@ def test_the_same_samples_have_the_same_digest_in_any_lossless_file(tmp_path) ->
     assert one.course == pytest.approx(other.course, abs=0.5)
 
 
-def test_a_cut_is_heard_and_not_its_whole_recording(tmp_path) -> None:
+def test_a_cut_is_read_and_not_its_whole_recording(tmp_path) -> None:
     waveform = np.concatenate([sine(0.5), np.zeros(RATE)])
     recording = written(tmp_path, "a.wav", waveform).recording
     stats = measure_cuts([Cut("loud", recording, 0, 1, "a"), Cut("silent", recording, 1, 1, "a")])

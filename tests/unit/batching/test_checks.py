@@ -71,7 +71,7 @@ def test_what_was_found_is_remembered_until_the_file_changes(tmp_path, monkeypat
     assert read == ["a", "b", "b"]
 
 
-def test_a_mended_manifest_is_not_held_to_what_was_found_before(tmp_path) -> None:
+def test_a_fixed_manifest_is_not_held_to_what_was_found_before(tmp_path) -> None:
     cache, fine = tmp_path / "checked.json", cut(tmp_path, "a", 400)
     wrong = whole(Recording("a", fine.recording.path, RATE, 800), "a")
     assert "the manifest has 0.10 s" in problem(wrong, cache=cache)
@@ -101,10 +101,12 @@ def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path) -> None:
     assert checks.unreadable([cut(tmp_path, "a")], tmp_path / "file" / "checked.json") == []
 
 
-def test_progress_is_told(tmp_path) -> None:
-    told = []
-    checks.unreadable([cut(tmp_path, "a"), cut(tmp_path, "b")], progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+def test_progress_is_reported(tmp_path) -> None:
+    reported = []
+    checks.unreadable(
+        [cut(tmp_path, "a"), cut(tmp_path, "b")], progress=lambda done, total: reported.append((done, total))
+    )
+    assert reported == [(1, 2), (2, 2)]
 
 
 def test_empty_transcripts(tmp_path) -> None:

@@ -124,7 +124,7 @@ def test_cuts_that_kill_two_workers_are_named(cuts, tmp_path) -> None:
         next(loaded)
 
 
-def test_a_death_in_the_midst_of_a_step_is_told_in_a_line() -> None:
+def test_a_death_in_the_midst_of_a_step_is_reported_in_a_line() -> None:
     with (
         pytest.raises(
             RunError, match=r"died \(DataLoader worker \(pid 7\) is killed by signal: Killed\)\. The same call"
@@ -192,7 +192,7 @@ def test_a_batch_moves_to_a_device_whole(cuts) -> None:
     assert (moved.cut_ids, moved.keys, moved.epoch) == (batch.cut_ids, batch.keys, batch.epoch)
 
 
-def test_a_distortion_comes_after_speed_and_is_drawn_from_seed_epoch_and_cut(cuts) -> None:
+def test_a_distortion_comes_after_speed_and_is_sampled_from_seed_epoch_and_cut(cuts) -> None:
     def distorted(epoch: int, *indices: int, workers: int = 0) -> list[torch.Tensor]:
         cuts.distortion = Distortion(RATE, gain_db=6.0, noise_probability=1.0)
         (batch,) = batches(cuts, [(epoch, planned(cuts, *indices, speed=1.1))], workers=workers)

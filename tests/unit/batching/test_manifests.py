@@ -183,7 +183,7 @@ def test_several_channels_are_said_as_lhotse_says_them(tmp_path) -> None:
         ("[1]", False),
     ],
 )
-def test_what_is_lhotses_is_told_by_its_first_line(tmp_path, content, expected) -> None:
+def test_what_is_lhotses_is_recognised_by_its_first_line(tmp_path, content, expected) -> None:
     (tmp_path / "x.jsonl").write_text(content)
     assert manifests.is_manifest(tmp_path / "x.jsonl") is expected
     (tmp_path / "x.jsonl.gz").write_bytes(gzip.compress(content.encode()))

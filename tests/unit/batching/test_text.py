@@ -1,4 +1,4 @@
-"""Every token of a text is foretold once an epoch, after those that stand before it."""
+"""Every token of a text is predicted once an epoch, after those that stand before it."""
 
 import numpy as np
 import pytest
@@ -23,11 +23,11 @@ def test_segments_hold_every_token_once_after_the_one_before_it(rows: int, chunk
         seen = list[int]()
         for step, (part,) in enumerate(fed(split, chunk, rows).steps(epoch, 0)):
             assert part.begins.all() == (step == 0)
-            for heard, following, length in zip(part.inputs[..., 0], part.targets, part.lengths, strict=True):
+            for inputs, following, length in zip(part.inputs[..., 0], part.targets, part.lengths, strict=True):
                 seen += following[:length].tolist()
-                before = heard[:length] % len(TOKENS) + 1
+                before = inputs[:length] % len(TOKENS) + 1
                 assert (before == following[:length])[1 if step == 0 else 0 :].all()
-                assert int(heard[0]) == 0 or step
+                assert int(inputs[0]) == 0 or step
                 assert not following[length:].any()
         assert sorted(seen) == TOKENS.tolist()
 
@@ -47,9 +47,9 @@ def test_windows_hold_every_token_once_after_those_before_it(accumulate: int) ->
     assert len(steps) == split.num_steps(1) == 13
     for parts in steps:
         for part in parts:
-            for heard, following in zip(part.inputs[..., 0].tolist(), part.targets.tolist(), strict=True):
+            for inputs, following in zip(part.inputs[..., 0].tolist(), part.targets.tolist(), strict=True):
                 last = following[-1]
-                assert heard == [max(one, 0) for one in range(last - 4, last)]
+                assert inputs == [max(one, 0) for one in range(last - 4, last)]
                 assert following[:-1] == [0, 0, 0]
                 seen.append(last)
             assert part.size == len(part.cut_ids)

@@ -68,7 +68,7 @@ def test_all_recipes_are_the_working_directorys_or_else_the_shipped_ones(shelf):
     assert all_recipes() == [own]
 
 
-def test_a_missing_recipe_is_told_with_the_nearest(shelf):
+def test_a_missing_recipe_is_reported_with_the_nearest(shelf):
     assert message("an4/bilstn") == f"an4/bilstn: no such recipe; did you mean '{shelf / 'an4/bilstm.yaml'}'?"
     Path("mine.yaml").write_text(TEXT)
     assert message("mien.yaml") == "mien.yaml: no such recipe; did you mean 'mine.yaml'?"
@@ -76,13 +76,13 @@ def test_a_missing_recipe_is_told_with_the_nearest(shelf):
     assert "cannot be read" in message("x" * 5000)
 
 
-def test_a_folder_is_told_with_what_it_holds(shelf):
+def test_a_folder_is_reported_with_what_it_holds(shelf):
     assert message("an4") == "an4: a folder, not a recipe; it holds bilstm.yaml."
     assert message(str(shelf)) == f"{shelf}: a folder, not a recipe; it holds an4/bilstm.yaml, digits/small.yaml."
     assert message("") == ".: a folder, not a recipe."
 
 
-def test_a_file_that_is_not_utf8_is_told(shelf):
+def test_a_file_that_is_not_utf8_is_reported(shelf):
     Path("latin.yaml").write_bytes("# é\ndata: {corpus: an4}".encode("latin-1"))
     assert message("latin.yaml") == "latin.yaml, line 1: not UTF-8 (byte 2 is 0xe9). Save it as UTF-8."
 

@@ -1,4 +1,4 @@
-"""Recipes: what is accepted, what every mistake is told, and that a written recipe reads back the same."""
+"""Recipes: what is accepted, what is reported of every mistake, and that a written recipe reads back the same."""
 
 import json
 import re
@@ -141,11 +141,11 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-def test_a_mistake_is_told_in_plain_words(text):
+def test_a_mistake_is_reported_in_plain_words(text):
     assert problems(DATA + text) == [MISTAKES[text]]
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     assert problems(
         DATA + "\n".join(["seed: x", "sead: 1", "optim: {lr: 0, clip_norm: x}", "features: {kind: x}"])
     ) == [
@@ -157,13 +157,13 @@ def test_all_mistakes_are_told_at_once():
     ]
 
 
-def test_a_missing_field_is_told():
+def test_a_missing_field_is_reported():
     assert problems("seed: 1") == ["data: missing; it has no default"]
     known = "'spoken_digits', 'an4', 'fsdd', 'mini_librispeech', 'librispeech' or 'manifests'"
     assert problems("data: {}") == [f"data.corpus: missing; it should be {known}"]
 
 
-def test_manifests_need_to_be_told_where_they_lie():
+def test_manifests_need_a_folder():
     said = "data: corpus 'manifests' needs root, the folder of train.jsonl and dev.jsonl"
     assert problems("data: {corpus: manifests}") == [said]
     assert problems("data: {corpus: manifests, root: null}") == [said]
@@ -171,10 +171,10 @@ def test_manifests_need_to_be_told_where_they_lie():
     assert loads(DATA).data.root is None
 
 
-@pytest.mark.parametrize("judged", ["train: {early_stopping: 3}", "optim: {schedule: plateau}"])
-def test_what_waits_for_dev_cannot_be_had_where_dev_is_trained_on(judged):
-    assert loads(DATA + judged)
-    (said,) = problems(DATA + judged, "data.dev_as_train=true")
+@pytest.mark.parametrize("waiting", ["train: {early_stopping: 3}", "optim: {schedule: plateau}"])
+def test_what_waits_for_dev_cannot_be_had_where_dev_is_trained_on(waiting):
+    assert loads(DATA + waiting)
+    (said,) = problems(DATA + waiting, "data.dev_as_train=true")
     assert re.search("data.dev_as_train leaves no dev.*early_stopping.*plateau", said)
 
 
@@ -190,7 +190,7 @@ SLIPS = {
 
 
 @pytest.mark.parametrize("path", SLIPS)
-def test_a_size_beyond_reason_is_told_before_anything_is_built(path):
+def test_a_size_beyond_reason_is_reported_before_anything_is_built(path):
     assert re.fullmatch(r".*: input should be at most \d+ \(found \d+\)", *problems(DATA, f"{path}={SLIPS[path]}"))
 
 
@@ -236,7 +236,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("text", UNREADABLE, ids=range(len(UNREADABLE)))
-def test_what_is_no_plain_yaml_is_told_with_its_place(text):
+def test_what_is_no_plain_yaml_is_reported_with_its_place(text):
     assert refusal(text).startswith(UNREADABLE[text])
 
 
@@ -303,11 +303,11 @@ WRONG_OVERRIDES = {
 
 
 @pytest.mark.parametrize("override", WRONG_OVERRIDES)
-def test_a_wrong_override_is_told_as_it_was_written(override):
+def test_a_wrong_override_is_reported_as_it_was_written(override):
     assert problems(DATA, override) == [f"override '{override}': {WRONG_OVERRIDES[override]}"]
 
 
-def test_mistakes_in_the_file_and_in_overrides_are_told_together():
+def test_mistakes_in_the_file_and_in_overrides_are_reported_together():
     assert problems(DATA + "seed: x\noptim: {lr: y}", "optim.lr=2", "optim.lrr=1", "model={conv: [{chanels: 3}]}") == [
         "override 'model={conv: [{chanels: 3}]}', conv.0.chanels: no such field; did you mean 'channels'?",
         "override 'optim.lrr=1': no such field; did you mean 'lr'?",
@@ -315,7 +315,7 @@ def test_mistakes_in_the_file_and_in_overrides_are_told_together():
     ]
 
 
-def test_an_override_that_is_no_yaml_is_told():
+def test_an_override_that_is_no_yaml_is_reported():
     (line,) = problems(DATA, "model.conv=[1")
     assert line.startswith("override 'model.conv=[1': the value is not YAML; line 1, column 3: ")
 

@@ -1,4 +1,4 @@
-"""Recipes of music as tokens: what they may say, and what each mistake is told as."""
+"""Recipes of music as tokens: what they may say, and what each mistake is reported as."""
 
 import pytest
 
@@ -73,7 +73,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("text", MISTAKES, ids=range(len(MISTAKES)))
-def test_a_mistake_is_told(text: str) -> None:
+def test_a_mistake_is_reported(text: str) -> None:
     assert [one for one in problems(text) if one.startswith(MISTAKES[text])]
 
 

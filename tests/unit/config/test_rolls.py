@@ -1,4 +1,4 @@
-"""Recipes of piano rolls: what they need, what they may not ask for, and how each mistake is told."""
+"""Recipes of piano rolls: what they need, what they may not ask for, and how each mistake is reported."""
 
 import json
 
@@ -116,7 +116,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("text", MISTAKES, ids=range(len(MISTAKES)))
-def test_a_mistake_is_told_alone(text: str) -> None:
+def test_a_mistake_is_reported_alone(text: str) -> None:
     assert problems(text) == [MISTAKES[text]]
 
 

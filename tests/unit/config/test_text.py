@@ -1,4 +1,4 @@
-"""Recipes of text: what they may say, and what each mistake is told as."""
+"""Recipes of text: what they may say, and what each mistake is reported as."""
 
 import pytest
 
@@ -81,7 +81,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("written", MISTAKES, ids=range(len(MISTAKES)))
-def test_a_mistake_is_told(written: str) -> None:
+def test_a_mistake_is_reported(written: str) -> None:
     assert [one for one in problems(written) if one.startswith(MISTAKES[written])]
 
 

@@ -116,7 +116,7 @@ def test_files_of_ones_own_are_nowhere_but_at_their_root(tmp_path):
             home.locate(corpus)
 
 
-# ---------------------------------------------------------------------------------------- noises and rooms
+# ---------------------------------------------------------------------------------------- noises and responses
 
 
 def hum(path: Path, rate: int, seconds: float = 0.1) -> None:

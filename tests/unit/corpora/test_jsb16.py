@@ -96,7 +96,7 @@ def test_the_real_collection_has_its_counts_and_every_cell(corpus: Callable[[str
         )
 
 
-def test_nothing_is_told_of_a_piece_not_even_how_long_it_is(tmp_path: Path) -> None:
+def test_nothing_is_given_of_a_piece_not_even_how_long_it_is(tmp_path: Path) -> None:
     recipe = made.small("quartet", made.quartets(tmp_path / "jsb16", 10))
     data = music.data(recipe)
     training, known = data.items["train"], music.assets(recipe, data).conditions

@@ -170,7 +170,7 @@ def test_it_is_downloaded_whole_or_not_at_all(home: Path, tmp_path: Path, serve:
         shutil.copytree(home, tmp_path / "web" / section)
     web, seen = serve(tmp_path / "web"), list[tuple[str, int, int]]()
     target = tmp_path / "data" / "piano_rolls"
-    piano_rolls.obtain(target, lambda *told: seen.append(told), home=f"{web}whole/")
+    piano_rolls.obtain(target, lambda *progress: seen.append(progress), home=f"{web}whole/")
     assert sorted(path.name for path in target.iterdir()) == sorted(FILES.values())
     assert len(piano_rolls.read_splits(target, "musedata")["dev"]) == 3
     assert {what for what, _, _ in seen} == {f"downloading {name}" for name in FILES.values()}

@@ -1,4 +1,4 @@
-"""Texts: where they lie, how they are read and divided, and what each mistake is told as."""
+"""Texts: where they lie, how they are read and divided, and what each mistake is reported as."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         (None, "cannot be read"),
     ],
 )
-def test_what_is_no_text_is_told(content: bytes | None, message: str, tmp_path: Path) -> None:
+def test_what_is_no_text_is_reported(content: bytes | None, message: str, tmp_path: Path) -> None:
     path = tmp_path / "text.txt"
     if content is not None:
         path.write_bytes(content)

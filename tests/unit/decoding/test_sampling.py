@@ -1,4 +1,4 @@
-"""Draws follow the distribution that they should, and what cannot be drawn never is."""
+"""Draws follow the distribution that they should, and what cannot be sampled never is."""
 
 import math
 
@@ -47,13 +47,13 @@ def only(*kept: int) -> np.ndarray:
 )
 def test_ten_thousand_samples_by_chi_square(sampling: Sampling, wanted: np.ndarray) -> None:
     found, expected = counts(sampling), DRAWS * wanted / wanted.sum()
-    assert (found[expected == 0] == 0).all(), "drawn though it was left out"
+    assert (found[expected == 0] == 0).all(), "sampled though it was left out"
     possible = expected > 0
     chi_square = ((found - expected)[possible] ** 2 / expected[possible]).sum()
     assert chi_square < CHI_SQUARE_999[int(possible.sum()) - 1]
 
 
-def test_what_is_not_allowed_is_never_drawn_and_the_rest_keeps_its_shares() -> None:
+def test_what_is_not_allowed_is_never_sampled_and_the_rest_keeps_its_shares() -> None:
     found = counts(Sampling(), np.array([False, True, True, False, True, False]))
     expected = DRAWS * only(1, 2, 4) / 0.4
     assert (found[expected == 0] == 0).all()

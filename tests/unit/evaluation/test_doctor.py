@@ -1,4 +1,4 @@
-"""`check`: what must be mended and what is odd, by kind, split and cut; of corpora, folders and recipes."""
+"""`check`: what must be fixed and what is odd, by kind, split and cut; of corpora, folders and recipes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -49,13 +49,13 @@ def recipe(root: Path, **changes: object) -> Path:
     return path
 
 
-def told(diagnosis: doctor.Diagnosis, *without: str) -> set[tuple[str, str, str, bool]]:
+def reported(diagnosis: doctor.Diagnosis, *without: str) -> set[tuple[str, str, str, bool]]:
     return {(one.kind, one.split, one.cut, one.is_error) for one in diagnosis.issues if one.kind not in without}
 
 
 def test_nothing_wrong_is_nothing_found(root) -> None:
     diagnosis = check(recipe(root))
-    assert told(diagnosis) == set()
+    assert reported(diagnosis) == set()
     assert diagnosis.usable
     train, dev = diagnosis.splits
     assert (train.split, train.cuts, train.hours, train.speakers) == ("train", 30, round(60 / 3600, 4), 4)
@@ -64,7 +64,7 @@ def test_nothing_wrong_is_nothing_found(root) -> None:
 
 
 def test_a_folder_is_taken_as_the_defaults_would(root) -> None:
-    assert told(check(root)) == {("rate", "train", "train0", False), ("rate", "dev", "dev0", False)}
+    assert reported(check(root)) == {("rate", "train", "train0", False), ("rate", "dev", "dev0", False)}
 
 
 def test_a_few_faults_of_train_are_left_out_and_many_are_refused(root) -> None:
@@ -73,7 +73,7 @@ def test_a_few_faults_of_train_are_left_out_and_many_are_refused(root) -> None:
     manifests.save(many, root / "train.jsonl")
     broken = {"train0-0": lambda cut: replace(cut, text=""), "train1-0": lambda cut: replace(cut, text="ab" * 40)}
     changed(root, "train", **broken)
-    few = {one for one in told(check(recipe(root))) if one[0] in ("empty", "infeasible")}
+    few = {one for one in reported(check(recipe(root))) if one[0] in ("empty", "infeasible")}
     assert few == {("empty", "train", "train0-0", False), ("infeasible", "train", "train1-0", False)}
     changed(root, "train", **{"train2-0": lambda cut: replace(cut, text="")})
     diagnosis = check(recipe(root))
@@ -82,10 +82,10 @@ def test_a_few_faults_of_train_are_left_out_and_many_are_refused(root) -> None:
     assert "not usable as it is" in doctor.lines(diagnosis)[-1]
 
 
-def test_what_cannot_be_read_in_dev_must_be_mended(root) -> None:
+def test_what_cannot_be_read_in_dev_must_be_fixed(root) -> None:
     (root / "dev3.wav").unlink()
     diagnosis = check(recipe(root))
-    assert told(diagnosis) == {("unreadable", "dev", "dev3", True)}
+    assert reported(diagnosis) == {("unreadable", "dev", "dev3", True)}
     assert "no such file" in diagnosis.issues[0].problem
 
 
@@ -112,7 +112,7 @@ def test_each_oddity_is_found_where_it_is(root) -> None:
     )  # fmt: skip
     changed(root, "train", train7=lambda cut: replace(cut, text=cut.text + " Q"))
     diagnosis = check(recipe(root))
-    assert told(diagnosis) == {
+    assert reported(diagnosis) == {
         ("quiet", "train", "train0", False), ("clipped", "train", "train1", False), ("gap", "train", "train2", False),
         ("copy", "dev", "dev0", True), ("unknown", "dev", "dev1", False), ("shared speaker", "dev", "dev2", False),
         ("shared id", "dev", "train5", False), ("pace", "dev", "dev4", False), ("shared text", "dev", "dev5", False),
@@ -120,13 +120,13 @@ def test_each_oddity_is_found_where_it_is(root) -> None:
         ("copy", "dev", "dev5", False),  # beeps are equally loud throughout
     }  # fmt: skip
     assert not diagnosis.usable
-    assert diagnosis.issues[0].kind == "copy", "what must be mended comes first"
+    assert diagnosis.issues[0].kind == "copy", "what must be fixed comes first"
     text = "\n".join(doctor.lines(diagnosis))
     for issue in diagnosis.issues:
         assert f"  {issue.split}, cut {issue.cut!r}: {issue.problem}" in text
 
 
-def test_silence_is_told_once(root) -> None:
+def test_silence_is_reported_once(root) -> None:
     soundfile.write(root / "train0.wav", np.zeros(16000), 8000)
     recording = manifests.load(root / "train.jsonl")[1].recording
     waveform = soundfile.read(recording.path)[0]
@@ -137,7 +137,7 @@ def test_silence_is_told_once(root) -> None:
     assert kinds == [("unreadable", "train0"), ("silent", "train1")]
 
 
-def test_rare_words_are_told_together(root) -> None:
+def test_rare_words_are_reported_together(root) -> None:
     diagnosis = check(recipe(root, **{"task.vocabulary": "words"}))
     (rare,) = [one for one in diagnosis.issues if one.kind == "rare"]
     assert "words stand less than 5 times" in rare.problem
@@ -160,7 +160,7 @@ def test_a_recipe_may_be_changed_and_nothing_else(root) -> None:
         check(elsewhere / path.name, ["seed=no"])
 
 
-def test_durations_are_drawn_by_split(root, tmp_path) -> None:
+def test_durations_are_plotted_by_split(root, tmp_path) -> None:
     diagnosis = check(recipe(root))
     assert diagnosis.durations == {"train": [2.0] * 30, "dev": [2.0] * 6}
     doctor.plot_durations(diagnosis, tmp_path / "new" / "durations.png")

@@ -1,4 +1,4 @@
-"""A run on a split: figures from counts, the worst first, and a run that is not what it was is not judged."""
+"""A run on a split: figures from counts, the worst first, and a run that is not what it was is not evaluated."""
 
 from pathlib import Path
 
@@ -63,13 +63,13 @@ def test_rates_are_of_counts_and_no_means_of_rates() -> None:
 
 def test_a_split_is_counted_as_it_is_transcribed(recognizer, tiny: Path) -> None:
     cuts = manifests.load(tiny / "train.jsonl")
-    heard = [one.text for one in recognizer.transcribe([cut.recording.path for cut in cuts])]
+    hypotheses = [one.text for one in recognizer.transcribe([cut.recording.path for cut in cuts])]
     found = evaluate(recognizer, "train", root=tiny)
     assert [one.id for one in found.items] == [cut.id for cut in cuts]
-    assert [" ".join(one.hypothesis.split()) for one in found.items] == heard
+    assert [" ".join(one.hypothesis.split()) for one in found.items] == hypotheses
     said = [cut.text for cut in cuts]
-    assert found.value == pytest.approx(jiwer.wer(said, heard))
-    assert found.metrics["cer"] == pytest.approx(jiwer.cer(said, heard))
+    assert found.value == pytest.approx(jiwer.wer(said, hypotheses))
+    assert found.metrics["cer"] == pytest.approx(jiwer.cer(said, hypotheses))
     low, high = found.figures["interval"]
     assert low <= found.value <= high
 
@@ -81,7 +81,7 @@ def test_there_must_be_such_a_split(recognizer, tiny: Path, tmp_path: Path) -> N
         evaluate(recognizer, "test", root=tmp_path)
 
 
-def test_another_corpus_is_transcribed_and_a_wrong_name_is_told(recognizer, tiny: Path) -> None:
+def test_another_corpus_is_transcribed_and_a_wrong_name_is_reported(recognizer, tiny: Path) -> None:
     own = evaluate(recognizer, "train", root=tiny)
     other = evaluate(recognizer, "train", corpus="manifests", root=tiny)
     assert other.corpus == str(tiny)

@@ -105,9 +105,9 @@ def test_the_copy_is_the_run_without_its_training(run: Run, copy: Path) -> None:
     assert opened.finished
     assert (opened.recipe, opened.text) == (run.recipe, run.text)
     assert restore(opened).assets == restore(run).assets
-    told = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
-    assert told.keys() > ENDED.keys()
-    assert {name: opened.facts[name] for name in told} == told
+    kept = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
+    assert kept.keys() > ENDED.keys()
+    assert {name: opened.facts[name] for name in kept} == kept
     assert isinstance(load(copy), Recognizer)
 
 
@@ -185,7 +185,7 @@ def test_its_scores_are_those_of_the_very_copy(run: Run, root: Path, tmp_path: P
     for score, stored, row in zip(made.scores, noted, rows, strict=True):
         again, before = scored(made.path, score.split), scored(run.path, score.split)
         assert score == again
-        assert again.metrics["cer"] != before.metrics["cer"], "the run and its copy cannot be told apart"
+        assert again.metrics["cer"] != before.metrics["cer"], "the run and its copy cannot be distinguished"
         assert stored == {name: value for name, value in again.as_json().items() if name != "run"}
         low, high = (100 * bound for bound in again.figures["interval"])
         area = "" if again.figures["roc_auc"] is None else f"{again.figures['roc_auc']:.3f}"
@@ -239,7 +239,7 @@ def test_a_corpus_without_test_is_scored_on_dev_unless_that_was_trained_on(root:
     assert not (tmp_path / "none").exists()
 
 
-def test_of_where_it_started_only_the_name_is_told(run: Run, root: Path, tmp_path: Path) -> None:
+def test_of_where_it_started_only_the_name_is_given(run: Run, root: Path, tmp_path: Path) -> None:
     made = publish(trained(tmp_path / "fine", root, {"init": str(run.path)}).path, tmp_path / "small")
     assert runs.open_run(made.path).recipe["init"] == run.path.name
     assert f"starting from {run.path.name}:" in sections(made.path)["Data"]

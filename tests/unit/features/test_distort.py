@@ -1,4 +1,4 @@
-"""Gain, rooms and noise: ratios as asked, times kept, draws that depend on the generator alone."""
+"""Gain, reverberation and noise: ratios as asked, times kept, draws that depend on the generator alone."""
 
 import numpy as np
 import pytest
@@ -72,15 +72,15 @@ def test_an_excerpt_is_a_stretch_of_the_recording_and_begins_again() -> None:
     assert np.array_equal(np.sort(excerpt(np.random.default_rng(0), recording, 2000)), np.sort(np.tile(recording, 2)))
 
 
-# ---------------------------------------------------------------------------------------- rooms
+# ---------------------------------------------------------------------------------------- reverberation
 
 
 def test_a_room_is_a_convolution_that_keeps_times_length_and_loudness() -> None:
     wave, response = speech(0.3).astype(np.float64), np.array([0.1, -0.3, 0.9, 0.0, 0.5, -0.2])
-    heard = reverberated(wave, response)
+    reverberant = reverberated(wave, response)
     wanted = np.convolve(wave, response)[2 : 2 + len(wave)]
-    np.testing.assert_allclose(heard, wanted * np.sqrt(power(wave) / power(wanted)), rtol=0, atol=1e-9)
-    assert power(heard) == pytest.approx(power(wave))
+    np.testing.assert_allclose(reverberant, wanted * np.sqrt(power(wave) / power(wanted)), rtol=0, atol=1e-9)
+    assert power(reverberant) == pytest.approx(power(wave))
     assert reverberated(speech(), response).dtype == np.float32
 
 
@@ -93,7 +93,7 @@ def test_direct_sound_alone_changes_nothing_wherever_it_stands() -> None:
     assert np.array_equal(reverberated(wave, np.zeros(9)), wave)
 
 
-def test_simulated_rooms_begin_with_direct_sound_and_decay_by_sixty_decibels() -> None:
+def test_simulated_responses_begin_with_direct_sound_and_decay_by_sixty_decibels() -> None:
     lengths = []
     for seed in range(30):
         response = simulated_response(np.random.default_rng(seed), RATE)
@@ -135,7 +135,7 @@ def test_gain_is_uniform_in_decibels_up_to_its_bound() -> None:
     assert np.mean(gains) == pytest.approx(0, abs=1.5)
 
 
-def test_ratios_are_drawn_between_their_bounds_and_recordings_are_used() -> None:
+def test_ratios_are_sampled_between_their_bounds_and_recordings_are_used() -> None:
     wave, hum = speech().astype(np.float64), np.sin(np.arange(3 * RATE) / 9)
     distortion = Distortion(RATE, noise_probability=1.0, snr_db=(3.0, 9.0), noises=(hum,))
     ratios = []

@@ -164,8 +164,8 @@ def test_a_frame_hears_up_to_its_look_ahead_and_no_further(kind: str) -> None:
     features, _ = front_end(waveform, torch.tensor([4000]))
     frame = 7
     features[0, frame].square().sum().backward()
-    heard = waveform.grad[0].nonzero().flatten()
-    assert int(heard.max()) + 1 == frame * front_end.hop_length + front_end.look_ahead_samples
+    used = waveform.grad[0].nonzero().flatten()
+    assert int(used.max()) + 1 == frame * front_end.hop_length + front_end.look_ahead_samples
 
 
 @pytest.mark.parametrize("kind", ["fbank", "log_mel", "mfcc"])

@@ -39,7 +39,7 @@ def whole(front_end: FrontEnd, samples: Tensor) -> Tensor:
 
 
 def in_pieces(front_end: FrontEnd, samples: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Features of pieces of these sizes and of what is then left, the end being told with it."""
+    """Features of pieces of these sizes and of what is then left, the last of which is marked as such."""
     left = samples.shape[1] - sum(sizes)
     carry, features = None, []
     for number, piece in enumerate(samples.split([*sizes, left], dim=1)):
@@ -60,10 +60,10 @@ def test_any_chunking_equals_the_whole(front_end: FrontEnd, sizes: list[int], re
 def test_single_samples_equal_the_whole_and_come_as_soon_as_they_are_known(front_end: FrontEnd) -> None:
     total = 3 * front_end.look_ahead_samples + 2 * front_end.hop_length + 1
     samples, carry, features = sound(total), None, []
-    for heard in range(1, total + 1):
-        found, carry = stream.step(front_end, samples[:, heard - 1 : heard], carry)
+    for fed in range(1, total + 1):
+        found, carry = stream.step(front_end, samples[:, fed - 1 : fed], carry)
         features.append(found)
-        past = heard - front_end.look_ahead_samples
+        past = fed - front_end.look_ahead_samples
         known = [t for t in range(total) if t * front_end.hop_length <= past and past > 0]
         assert sum(one.shape[1] for one in features) == len(known)
     features.append(stream.step(front_end, samples[:, total:], carry, last=True)[0])

@@ -6,18 +6,18 @@ from hypothesis import strategies as st
 from crnn_audio.types import Hypothesis, Word
 
 LETTERS = "aZé&<>\"'-%;ЖßØ日本語\u0301😀0\\"
-MOMENTS = st.floats(min_value=0, max_value=40, allow_nan=False).map(lambda time: round(time, 4))
+TIMES = st.floats(min_value=0, max_value=40, allow_nan=False).map(lambda time: round(time, 4))
 
 
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 """A busy machine may take its time, and a file may be written again."""
 
-Drawn = tuple[list[tuple[str, float, float]], float]
+Sample = tuple[list[tuple[str, float, float]], float]
 """Words with start and end, and the length of the recording."""
 
 
-def heard(drawn: Drawn) -> Hypothesis:
-    words, seconds = drawn
+def hypothesis_of(sample: Sample) -> Hypothesis:
+    words, seconds = sample
     return said(*words, seconds=seconds)
 
 
@@ -36,7 +36,7 @@ def one_after_the_other(texts: list[str], gap: float, length: float) -> Hypothes
 
 
 @st.composite
-def orderly(draw: st.DrawFn, max_words: int = 30) -> Drawn:
+def orderly(draw: st.DrawFn, max_words: int = 30) -> Sample:
     """As a recogniser hears: words after one another, on a grid of 40 ms."""
     texts = draw(st.lists(st.text(LETTERS, min_size=1, max_size=14), max_size=max_words))
     frame, words = 0, []
@@ -49,7 +49,7 @@ def orderly(draw: st.DrawFn, max_words: int = 30) -> Drawn:
 
 
 @st.composite
-def disorderly(draw: st.DrawFn) -> Drawn:
+def disorderly(draw: st.DrawFn) -> Sample:
     """Words without length, overlapping, nested, past the end."""
-    words = draw(st.lists(st.tuples(st.text(LETTERS, min_size=1, max_size=100), MOMENTS, MOMENTS), max_size=12))
+    words = draw(st.lists(st.tuples(st.text(LETTERS, min_size=1, max_size=100), TIMES, TIMES), max_size=12))
     return words, draw(st.floats(min_value=1, max_value=30))

@@ -23,7 +23,7 @@ CORPUS = [tune(seed) for seed in range(100, 120)]
 TRAINING = [tune(seed) for seed in range(30)]
 
 
-def test_the_same_count_of_pieces_is_drawn_by_the_seed() -> None:
+def test_the_same_count_of_pieces_is_sampled_by_the_seed() -> None:
     generated = [tune(0), tune(200)]
     one, same = compare(generated, CORPUS, TRAINING, seed=1), compare(generated, CORPUS, TRAINING, seed=1)
     assert one == same
@@ -33,7 +33,7 @@ def test_the_same_count_of_pieces_is_drawn_by_the_seed() -> None:
     assert compare(CORPUS, generated, TRAINING).corpus.statistics.pieces == 2
 
 
-def test_copies_are_told_apart() -> None:
+def test_copies_are_kept_apart() -> None:
     found = compare([tune(0), tune(200)], CORPUS, TRAINING)
     assert found.generated.melody[0] == Passage(12.0, 4.0, 0.0, 0, 0.0)
     assert found.generated.passages == found.generated.melody

@@ -1,4 +1,4 @@
-"""Moments: without gaps, each with what sounds in it, against a loop over ticks; thirds of a quarter note too."""
+"""Verticalities: without gaps, each with what sounds in it, against a loop over ticks; thirds of a quarter note too."""
 
 import random
 from itertools import pairwise

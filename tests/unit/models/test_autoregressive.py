@@ -36,7 +36,7 @@ def test_all_rows_together_have_probability_one(head: AutoregressiveHead) -> Non
 def test_a_column_hears_those_before_it_and_none_after(head: AutoregressiveHead) -> None:
     drive = drive_of(head)
     row = torch.tensor([[[1, 1, 1]]])
-    for changed, heard in ((0, (1, 2)), (1, (2,)), (2, ())):
+    for changed, affected in ((0, (1, 2)), (1, (2,)), (2, ())):
         other = row.clone()
         other[..., changed] = 2
         same = [
@@ -45,7 +45,7 @@ def test_a_column_hears_those_before_it_and_none_after(head: AutoregressiveHead)
                 head.losses(drive, nothing(), row)[0, 0], head.losses(drive, nothing(), other)[0, 0], strict=True
             )
         ]
-        assert [place for place in range(3) if place != changed and not same[place]] == list(heard)
+        assert [place for place in range(3) if place != changed and not same[place]] == list(affected)
 
 
 def test_log_probs_column_by_column_are_the_losses(head: AutoregressiveHead) -> None:

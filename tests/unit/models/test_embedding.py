@@ -1,4 +1,4 @@
-"""Columns of ids become vectors of their own; given voices are heard before and after, and nothing given is silence."""
+"""Columns of ids become vectors of their own; given voices are read before and after, and nothing given is silence."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def test_each_id_of_each_column_has_a_vector_of_its_own() -> None:
     assert torch.equal(first[4:], embedding.vectors.weight[2])
 
 
-def test_a_given_voice_is_heard_before_and_after_its_row(front: RowFront) -> None:
+def test_a_given_voice_is_read_before_and_after_its_row(front: RowFront) -> None:
     one = columns(1, 7).clamp(min=1)
     lengths = torch.tensor([7])
     other = one.clone()
@@ -38,14 +38,14 @@ def test_a_given_voice_is_heard_before_and_after_its_row(front: RowFront) -> Non
     known = one.clone()
     known[0, 3, 0] = (known[0, 3, 0] + 1) % 4
     changed = (front(one, lengths).frames != front(known, lengths).frames).any(dim=-1)[0]
-    assert changed.tolist() == [False] * 3 + [True] + [False] * 3, "what is not given is heard in its own row"
+    assert changed.tolist() == [False] * 3 + [True] + [False] * 3, "what is not given is read in its own row"
 
 
 def test_nothing_given_is_silence_whatever_the_length(front: RowFront) -> None:
     nothing = columns(2, 7)
     nothing[..., -2:] = 0
-    heard = front(nothing, torch.tensor([7, 4])).frames[..., len(SIZES) * SIZE :]
-    assert (heard == 0).all()
+    encoded = front(nothing, torch.tensor([7, 4])).frames[..., len(SIZES) * SIZE :]
+    assert (encoded == 0).all()
 
 
 def test_step_by_step_what_was_listened_to_comes_in_its_row(front: RowFront) -> None:
@@ -62,7 +62,7 @@ def test_step_by_step_what_was_listened_to_comes_in_its_row(front: RowFront) -> 
     assert (beyond[..., len(SIZES) * SIZE :] == 0).all(), "past the end nothing is given"
 
 
-def test_padding_is_not_heard(front: RowFront) -> None:
+def test_padding_is_not_read(front: RowFront) -> None:
     whole, lengths = columns(2, 7).clamp(min=1), torch.tensor([7, 4])
     alone = front(whole[1:, :4], lengths[1:]).frames
     torch.testing.assert_close(front(whole, lengths).frames[1:, :4], alone)

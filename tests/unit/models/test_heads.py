@@ -33,26 +33,26 @@ def test_an_inner_head_adds_its_guess_to_the_frames() -> None:
     head, back = ([one.detach().numpy() for one in part.parameters()] for part in (inner.head, inner.feedback))
     odds = np.exp(frames.numpy() @ head[0].T + head[1])
     probs = odds / odds.sum(-1, keepdims=True)
-    heard, guess = (one.detach().numpy() for one in inner(frames))
+    output, guess = (one.detach().numpy() for one in inner(frames))
     np.testing.assert_allclose(guess, np.log(probs), rtol=1e-12)
-    np.testing.assert_allclose(heard, frames.numpy() + probs @ back[0].T + back[1], rtol=1e-12)
+    np.testing.assert_allclose(output, frames.numpy() + probs @ back[0].T + back[1], rtol=1e-12)
 
 
 def test_an_inner_head_begins_without_a_say_and_learns_one() -> None:
     inner, frames = InterCtcHead(6, 4), torch.randn(2, 3, 6)
-    heard, guess = inner(frames)
-    assert torch.equal(heard, frames)
+    output, guess = inner(frames)
+    assert torch.equal(output, frames)
     assert guess.dtype == torch.float32
-    (heard * torch.randn_like(heard)).sum().backward()
+    (output * torch.randn_like(output)).sum().backward()
     assert (inner.feedback.weight.grad != 0).all()
     torch.nn.init.normal_(inner.feedback.weight)
-    (inner(frames)[0] * torch.randn_like(heard)).sum().backward()
+    (inner(frames)[0] * torch.randn_like(output)).sum().backward()
     assert (inner.head.linear.weight.grad != 0).all(), "what is guessed is learned from what the next layers need too"
 
 
 def test_an_inner_head_keeps_the_frames_precision() -> None:
-    heard, guess = InterCtcHead(6, 4).bfloat16()(torch.randn(2, 3, 6, dtype=torch.bfloat16))
-    assert (heard.dtype, guess.dtype) == (torch.bfloat16, torch.float32)
+    output, guess = InterCtcHead(6, 4).bfloat16()(torch.randn(2, 3, 6, dtype=torch.bfloat16))
+    assert (output.dtype, guess.dtype) == (torch.bfloat16, torch.float32)
 
 
 def test_logits_are_a_product_that_begins_near_one_in_twenty() -> None:

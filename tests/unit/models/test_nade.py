@@ -123,7 +123,7 @@ def test_gradients_are_those_of_the_loop(head: NadeHead) -> None:
 # ---------------------------------------------------------------------------------------- drawing
 
 
-def test_keys_drawn_one_by_one_cost_what_one_pass_says(head: NadeHead) -> None:
+def test_keys_sampled_one_by_one_cost_what_one_pass_says(head: NadeHead) -> None:
     drive = drive_of(head, 3, 5)
     keys, probabilities = head.sample(drive, numbers(3, 5))
     nats = -torch.where(keys == 1, probabilities, 1 - probabilities).log().sum(dim=-1)
@@ -131,7 +131,7 @@ def test_keys_drawn_one_by_one_cost_what_one_pass_says(head: NadeHead) -> None:
     assert 0 < keys.mean() < 1
 
 
-def test_frames_are_drawn_as_often_as_their_probability_says(head: NadeHead) -> None:
+def test_frames_are_sampled_as_often_as_their_probability_says(head: NadeHead) -> None:
     drive, count = drive_of(head), 20_000
     probs = (-losses(head, drive.expand(len(EVERY), -1, -1), EVERY))[:, 0].exp()
     keys, _ = head.sample(drive.expand(count, -1, -1), numbers(count, 1))
@@ -161,7 +161,7 @@ def test_a_keys_chance_is_that_of_all_frames_in_which_it_sounds(head: NadeHead) 
     ("given", "wanted"),
     [(torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
 )
-def test_what_keys_are_drawn_from_is_float32_at_the_least(given: torch.dtype, wanted: torch.dtype) -> None:
+def test_what_keys_are_sampled_from_is_float32_at_the_least(given: torch.dtype, wanted: torch.dtype) -> None:
     assert outputs(NadeHead(6, 4).to(given), torch.randn(2, 3, 6, dtype=given)).dtype == wanted
 
 

@@ -1,4 +1,4 @@
-"""A row drawn column by column in plain arrays is what the head says of it, for pieces alone and side by side."""
+"""A row sampled column by column in plain arrays is what the head says of it, for pieces alone and side by side."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ def heads() -> dict[str, AutoregressiveHead]:
     def made(count: int, **options: object) -> AutoregressiveHead:
         found = voices(count, int(options.get("hold", HOLD)), fixed=bool(options.get("fixed")))
         sizes = (MARKS, *[TOKENS] * count, 5)
-        heard = found if options.get("hears", True) else ()
-        return AutoregressiveHead(5, sizes, hidden_size=8, dropout=0.5, voices=heard, interval_gain=7.0)
+        read = found if options.get("hears", True) else ()
+        return AutoregressiveHead(5, sizes, hidden_size=8, dropout=0.5, voices=read, interval_gain=7.0)
 
     return {
         "four voices": made(4),

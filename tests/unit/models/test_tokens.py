@@ -39,7 +39,7 @@ def test_dropout_takes_a_token_wherever_it_stands_and_scales_the_others_up() -> 
     gone = (frames[0, :400] == 0).all(dim=1)
     assert 60 < int(gone.sum()) < 140
     torch.testing.assert_close(frames[0, :400][~gone], front.vectors[~gone] / (1 - share))
-    assert not torch.equal(front.step(tokens, None)[0], frames), "drawn anew at each step"
+    assert not torch.equal(front.step(tokens, None)[0], frames), "sampled anew at each step"
     assert torch.equal(front.eval().step(tokens, None)[0][0, :400], front.vectors)
 
 

@@ -1,4 +1,4 @@
-"""Training pieces in other keys: all that a model is told of them is of the key in which they then stand."""
+"""Training pieces in other keys: all that a model is given of them is of the key in which they then stand."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +29,10 @@ def of(kind: str) -> tuple[list[EncodedPiece], Score]:
 
 
 @pytest.mark.parametrize("kind", ["chorale", "melody", "quartet"])
-def test_what_is_told_of_a_transposed_piece_is_what_its_own_rows_say(kind: str) -> None:
+def test_the_context_of_a_transposed_piece_is_what_its_own_rows_say(kind: str) -> None:
     found, score = of(kind)
     assert len({piece.rows.tobytes() for piece in found}) == 7
-    assert len({piece.context.tobytes() for piece in found}) == 7, "some of what is told are pitches"
+    assert len({piece.context.tobytes() for piece in found}) == 7, "some of the context is pitches"
     for piece, semitones in zip(found, range(-3, 4), strict=True):
         moved = replace(score, keys=tuple(conditions.transpose_key(key, semitones) for key in score.keys))
         assert np.array_equal(piece.context, context_of(encoding.REPRESENTATIONS[kind], piece.rows, moved))

@@ -44,8 +44,8 @@ def by_hand(task: Prediction, roll: np.ndarray) -> float:
         return 1 / (1 + np.exp(-z))
 
     h, c, nats = np.zeros(8), np.zeros(8), 0.0
-    for heard, following in pairwise(roll):
-        x = of("projection.0.weight") @ heard + of("projection.0.bias")
+    for frame, following in pairwise(roll):
+        x = of("projection.0.weight") @ frame + of("projection.0.bias")
         gates = of("weight_ih_l0") @ x + of("bias_ih_l0") + of("weight_hh_l0") @ h + of("bias_hh_l0")
         i, f, g, o = np.split(gates, 4)
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)

@@ -1,4 +1,4 @@
-"""Pieces drawn for property tests: melodies and four-voice pieces on the grids of their representations."""
+"""Pieces sampled for property tests: melodies and four-voice pieces on the grids of their representations."""
 
 from random import Random
 
@@ -20,7 +20,7 @@ def header(random: Random, unit: int) -> Score:
     )
     bars = random.randrange(4)
     change = [TimeSignature(pickup + bars * first.bar, second.beats, second.beat_type)] if bars else []
-    return Score((), title="drawn", time_signatures=(first, *change), pickup=pickup)
+    return Score((), title="sampled", time_signatures=(first, *change), pickup=pickup)
 
 
 def voice(random: Random, unit: int, lowest: int, highest: int) -> tuple[Note, ...]:
@@ -43,7 +43,7 @@ def melody(seed: int, margin: int = 0) -> Score:
     part = Part(
         "fiddle", voice(random, melody_tokens.UNIT, melody_tokens.LOWEST + margin, melody_tokens.HIGHEST - margin), 40
     )
-    return Score((part,), "drawn", time_signatures=about.time_signatures, pickup=about.pickup)
+    return Score((part,), "sampled", time_signatures=about.time_signatures, pickup=about.pickup)
 
 
 def chorale(seed: int, margin: int = 0) -> Score:
@@ -56,4 +56,4 @@ def chorale(seed: int, margin: int = 0) -> Score:
     parts = tuple(Part(name, notes, 52) for name, notes in zip(chorale_tokens.VOICES, four, strict=True))
     starts = sorted({note.start for part in parts for note in part.notes})
     fermatas = tuple(sorted(random.sample(starts, min(len(starts), random.randrange(4)))))
-    return Score(parts, "drawn", time_signatures=about.time_signatures, pickup=about.pickup, fermatas=fermatas)
+    return Score(parts, "sampled", time_signatures=about.time_signatures, pickup=about.pickup, fermatas=fermatas)

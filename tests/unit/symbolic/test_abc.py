@@ -180,7 +180,7 @@ def test_two_voices_in_a_bar() -> None:
         ("|:C|1-3D:|4E|]F", "CDCDCDCEF"),
         ("|:C|1D:|2E:|F", "CDCEF"),
         ("C||D:|E", "CDDE"),  # from the last double bar line on
-        ("|:C||D:|E", "CDCDE"),  # unless it is told from where
+        ("|:C||D:|E", "CDCDE"),  # unless it says from where
         ("C|]D:|", "CDD"),
         ("C:|D:|E:|", "CCDDEE"),
         ("|:C2 D|E:|", "CDECDE"),
@@ -233,7 +233,7 @@ def test_metres_and_the_pickup() -> None:
     )
 
 
-def test_a_repeat_sign_within_a_bar_begins_none_and_a_short_bar_is_told() -> None:
+def test_a_repeat_sign_within_a_bar_begins_none_and_a_short_bar_is_reported() -> None:
     assert tune("G|CDEF|GAB:|G|CDEF|CDEF|").time_signatures == (TimeSignature(0.0, 4, 4),)
     assert tune("CDEF|GAB|CDEF|GABc|").time_signatures == (TimeSignature(0.0, 4, 4), TimeSignature(7.0, 4, 4))
 
@@ -316,7 +316,7 @@ def test_voices_with_repeats_and_parts_each_for_itself() -> None:
     assert [[note.pitch for note in part.notes] for part in apart.parts] == [[60, 62, 60], [64, 65, 64]]
 
 
-def test_voices_of_other_lengths_are_told() -> None:
+def test_voices_of_other_lengths_are_reported() -> None:
     assert from_abc("X:1\nL:1/4\nK:C\nV:1\nCD\nV:2\nE\n").remarks == (
         "The voices are not equally long: 2, 1 quarter notes.",
     )

@@ -93,7 +93,7 @@ def test_spelling(sharps: int) -> None:
     assert scale == set(names), "each letter once"
 
 
-def heard(notes: list[Note]) -> list[tuple[int, int, int]]:
+def relative_notes(notes: list[Note]) -> list[tuple[int, int, int]]:
     """From the first note on, in 24ths of a quarter: other programs have other ticks."""
     return [(round(24 * (n.start - notes[0].start)), round(24 * (n.end - notes[0].start)), n.pitch) for n in notes]
 
@@ -117,7 +117,7 @@ def test_what_abc2midi_plays(score: Score) -> None:
             end = note.end
     one = Score((Part("", tuple(notes)),), time_signatures=score.time_signatures, keys=score.keys, pickup=score.pickup)
     with tempfile.TemporaryDirectory() as folder:
-        assert heard(as_abc2midi_plays(to_abc(one), Path(folder))) == heard(notes)
+        assert relative_notes(as_abc2midi_plays(to_abc(one), Path(folder))) == relative_notes(notes)
 
 
 def test_what_music21_reads() -> None:
@@ -171,7 +171,7 @@ from pathlib import Path
 from crnn_audio.symbolic.abc import read_tune, tune_sources
 from crnn_audio.symbolic.midi import from_midi
 
-def heard(score):
+def relative_notes(score):
     notes = score.parts[0].notes
     return [(round(24 * (n.start - notes[0].start)), round(24 * (n.end - notes[0].start)), n.pitch) for n in notes]
 
@@ -186,10 +186,10 @@ folder, counts = Path(sys.argv[1]), Counter()
 for path in sorted((folder / "ABC_cleaned").glob("*.abc")):
     for text in re.split("(?m)^(?=X:)", path.read_text())[1:]:
         tune = read_tune(tune_sources(text)[0])
-        melody = heard(from_midi((folder / "MIDI" / f"{path.stem}{tune.number}.mid").read_bytes()).score)
-        if heard(tune.score) == melody:
+        melody = relative_notes(from_midi((folder / "MIDI" / f"{path.stem}{tune.number}.mid").read_bytes()).score)
+        if relative_notes(tune.score) == melody:
             counts["as it is"] += 1
-        elif heard(read_tune(tune_sources(as_converted(text))[0]).score) == melody:
+        elif relative_notes(read_tune(tune_sources(as_converted(text))[0]).score) == melody:
             counts["as converted"] += 1
         else:
             counts["otherwise"] += 1
@@ -215,5 +215,5 @@ def test_the_first_tunes_sound_as_abc2midi_plays_them(corpus, tmp_path: Path) ->
     for tune in re.split("(?m)^(?=X:)", text)[1:25]:
         played = re.sub("(?m)^(X:.*)$", "\\1\n%%MIDI gchordoff", re.sub("(?m)^Y:", "P:", tune))
         melody = list(read_tune(tune_sources(tune)[0]).score.parts[0].notes)
-        same += heard(melody) == heard(as_abc2midi_plays(played, tmp_path))
+        same += relative_notes(melody) == relative_notes(as_abc2midi_plays(played, tmp_path))
     assert same == 23  # one has a double bar line in the middle of the section that it repeats

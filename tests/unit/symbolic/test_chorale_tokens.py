@@ -1,4 +1,4 @@
-"""Four voices on a grid: exact both ways, what cannot be held, what is told, and writing row after row."""
+"""Four voices on a grid: exact both ways, what cannot be held, context, and writing row after row."""
 
 from dataclasses import replace
 
@@ -98,24 +98,24 @@ def test_where_there_are_fermatas_a_piece_may_close_on_one() -> None:
     assert [step for step, may in enumerate(closes, 1) if may] == [4, 8, 16], "before the first anywhere"
 
 
-# ---------------------------------------------------------------------------------------- what is told
+# ---------------------------------------------------------------------------------------- context
 
 
 @many
-def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
+def test_the_context_row_by_row_is_that_of_all(seed: int) -> None:
     score = chorale(seed)
     tokens, place = chorale_tokens.encode(score), DecodingState.first([score])
-    told = context_of(chorale_tokens, tokens, score)
-    for row, expected in zip(tokens.tolist(), told.tolist(), strict=True):
+    context = context_of(chorale_tokens, tokens, score)
+    for row, expected in zip(tokens.tolist(), context.tolist(), strict=True):
         assert place.context[0].tolist() == expected
         assert all(mask(place, row[:column])[row[column]] for column in range(1 + COUNT))
         place = place.next(np.array([row]))
-    assert (told >= 0).all()
-    assert (told < chorale_tokens.CONTEXT_SIZES).all()
+    assert (context >= 0).all()
+    assert (context < chorale_tokens.CONTEXT_SIZES).all()
 
 
 @many
-def test_the_bar_is_told_as_it_is_counted_out(seed: int) -> None:
+def test_the_bar_is_given_as_it_is_counted_out(seed: int) -> None:
     score = chorale(seed)
     bars = full_bars_of(score)
     for step, (passed, left, number, *_) in enumerate(
@@ -129,39 +129,39 @@ def test_the_bar_is_told_as_it_is_counted_out(seed: int) -> None:
 
 def test_a_pickup_is_the_end_of_its_bar() -> None:
     score = piece([(0, 2, 60)], [], [], [], metre=(3, 4), pickup=1)
-    told = context_of(chorale_tokens, chorale_tokens.encode(score), score).tolist()
-    assert [row[:2] for row in told[:6]] == [[8, 4], [9, 3], [10, 2], [11, 1], [0, 12], [1, 11]]
+    context = context_of(chorale_tokens, chorale_tokens.encode(score), score).tolist()
+    assert [row[:2] for row in context[:6]] == [[8, 4], [9, 3], [10, 2], [11, 1], [0, 12], [1, 11]]
 
 
-def test_what_came_where_a_voice_was_as_it_is_now_is_told() -> None:
+def test_what_came_where_a_voice_was_as_it_is_now_is_context() -> None:
     soprano = [(quarter, 1, pitch) for quarter, pitch in enumerate((60, 62, 64, 60, 62))]
     score = piece(soprano, [(0, 5, 55)], [], [(0, 1, 40), (1, 4, 43)])
-    recalled = context_of(chorale_tokens, chorale_tokens.encode(score), score)[:, chorale_tokens.COPIED]
+    copied = context_of(chorale_tokens, chorale_tokens.encode(score), score)[:, chorale_tokens.COPIED]
     agreed = context_of(chorale_tokens, chorale_tokens.encode(score), score)[:, chorale_tokens.COPIED.stop :]
     d, e = (chorale_tokens.FIRST_PITCH + pitch - chorale_tokens.LOWEST for pitch in (62, 64))
-    assert recalled[:13, 0].tolist() == [0] * 13, "nothing came twice"
-    assert recalled[16:21, 0].tolist() == [d, *[chorale_tokens.HOLD] * 3, e]
+    assert copied[:13, 0].tolist() == [0] * 13, "nothing came twice"
+    assert copied[16:21, 0].tolist() == [d, *[chorale_tokens.HOLD] * 3, e]
     assert agreed[16:21, 0].tolist() == [1, 1, 1, 1, 2], "quarters of C, then of C and D"
-    assert recalled[15].tolist() == [chorale_tokens.HOLD, chorale_tokens.HOLD, chorale_tokens.REST, chorale_tokens.HOLD]
+    assert copied[15].tolist() == [chorale_tokens.HOLD, chorale_tokens.HOLD, chorale_tokens.REST, chorale_tokens.HOLD]
     assert agreed[15].tolist() == [0, 2, 2, 1], "a note that began is none that goes on"
-    assert recalled[20].tolist() == [e, 0, 0, chorale_tokens.HOLD], "what was twice the same for half a bar is not"
+    assert copied[20].tolist() == [e, 0, 0, chorale_tokens.HOLD], "what was twice the same for half a bar is not"
 
 
-def test_what_a_voice_has_just_sung_twice_is_not_told_again() -> None:
+def test_what_a_voice_has_just_sung_twice_is_not_given_again() -> None:
     bar = [(0, 1, 60), (1, 1, 62), (2, 2, 64)]
     soprano = [(4 * place + quarter, duration, pitch) for place in range(3) for quarter, duration, pitch in bar]
     score = piece(soprano, [(4 * place, 4, 55) for place in range(3)], [], [])
-    told = context_of(chorale_tokens, chorale_tokens.encode(score), score)[:, chorale_tokens.COPIED.start :]
-    soprano = told[:, [0, len(VOICES)]]
+    context = context_of(chorale_tokens, chorale_tokens.encode(score), score)[:, chorale_tokens.COPIED.start :]
+    soprano = context[:, [0, len(VOICES)]]
     assert soprano[20:32].all(), "in the second bar the first may come again"
     assert not soprano[32:48].any(), "but not a third time"
 
 
-def test_what_sounds_before_a_row_is_told() -> None:
+def test_what_sounds_before_a_row_is_context() -> None:
     score = piece([(0, 0.5, 60), (0.75, 0.25, 62)], [(0, 1, 55)], [], [(0.25, 0.25, 40)])
-    told = [row[3:7] for row in context_of(chorale_tokens, chorale_tokens.encode(score), score).tolist()]
+    context = [row[3:7] for row in context_of(chorale_tokens, chorale_tokens.encode(score), score).tolist()]
     c, d, g, e = (chorale_tokens.FIRST_PITCH + pitch - chorale_tokens.LOWEST for pitch in (60, 62, 55, 40))
-    assert told == [[0, 0, 0, 0], [c, g, 0, 0], [c, g, 0, e], [0, g, 0, 0], [d, g, 0, 0]]
+    assert context == [[0, 0, 0, 0], [c, g, 0, 0], [c, g, 0, e], [0, g, 0, 0], [d, g, 0, 0]]
     held = [row[11:15] for row in context_of(chorale_tokens, chorale_tokens.encode(score), score).tolist()]
     assert held == [[0, 0, 0, 0], [1, 1, 1, 1], [2, 2, 2, 1], [1, 3, 3, 1], [1, 4, 4, 2]]
     in_c = replace(score, keys=(Key(0.0, 0, "major"),))
@@ -196,15 +196,15 @@ def test_rows_of_allowed_tokens_are_those_of_their_piece(seed: int) -> None:
 
 
 @many
-def test_any_tokens_at_all_can_be_decoded_and_told(seed: int) -> None:
+def test_any_tokens_at_all_can_be_decoded_and_have_a_context(seed: int) -> None:
     tokens = np.random.default_rng(seed).integers(0, [size + 1 for size in chorale_tokens.VOCABULARY], size=(seed, 5))
     about = piece(metre=(6, 8), pickup=0.5)
     decoded = chorale_tokens.decode(tokens, about)
     assert all(note.duration > 0 for note in decoded.notes)
     assert decoded.end <= len(tokens) / 4
     place = DecodingState.first([about])
-    for row, told in zip(tokens.tolist(), context_of(chorale_tokens, tokens, about).tolist(), strict=True):
-        assert place.context[0].tolist() == told
+    for row, context in zip(tokens.tolist(), context_of(chorale_tokens, tokens, about).tolist(), strict=True):
+        assert place.context[0].tolist() == context
         place = place.next(np.array([row]))
 
 

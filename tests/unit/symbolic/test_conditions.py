@@ -6,7 +6,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.conditions import Conditions
 
 KINDS = [("reel", "2/4", "0.5")] * 6 + [("jig", "6/8", "0.5")] * 3 + [("reel", "2/4", "0")] + [("", "3/4", "1")] * 2
-TOLD = [{"metre": metre, "pickup": pickup} | ({"style": style} if style else {}) for style, metre, pickup in KINDS]
+GIVEN = [{"metre": metre, "pickup": pickup} | ({"style": style} if style else {}) for style, metre, pickup in KINDS]
 
 
 @pytest.mark.parametrize(
@@ -27,17 +27,17 @@ TOLD = [{"metre": metre, "pickup": pickup} | ({"style": style} if style else {})
 def test_what_is_not_asked_for_is_as_in_a_piece_that_is_like_it(
     asked: dict[str, str], chance: float, found: dict[str, str]
 ) -> None:
-    conditions = Conditions.of(TOLD, TOLD)
+    conditions = Conditions.of(GIVEN, GIVEN)
     assert conditions.completed(asked, chance) == found
     assert Conditions.from_json(conditions.as_json(), normalize_keys=False) == conditions
     assert Conditions({}).completed(asked, chance) == asked
 
 
 def test_a_piece_without_a_metre_is_no_likelier_than_others() -> None:
-    told = [{"style": "air"}, *TOLD]
-    conditions = Conditions.of([], told)
-    drawn = [conditions.completed({}, (place + 0.5) / len(told)) for place in range(len(told))]
-    assert [drawn.count(kind) for kind in ({"style": "air"}, TOLD[0], TOLD[6])] == [1, 6, 3]
+    given = [{"style": "air"}, *GIVEN]
+    conditions = Conditions.of([], given)
+    sampled = [conditions.completed({}, (place + 0.5) / len(given)) for place in range(len(given))]
+    assert [sampled.count(kind) for kind in ({"style": "air"}, GIVEN[0], GIVEN[6])] == [1, 6, 3]
 
 
 @pytest.mark.parametrize("normalize_keys", [False, True])

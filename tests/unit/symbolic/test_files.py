@@ -93,7 +93,7 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
     assert (tmp_path / "old.abc").read_text() == "as it was"
 
 
-def test_what_a_format_cannot_hold_is_told(tmp_path: Path) -> None:
+def test_what_a_format_cannot_hold_is_reported(tmp_path: Path) -> None:
     tangled = Score(
         (
             Part("long\nname", (Note(0.0, 4.0, 60), Note(1.0, 1.0, 60))),

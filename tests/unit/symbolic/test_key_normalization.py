@@ -38,7 +38,7 @@ def test_a_piece_moves_with_all_its_notes_and_back() -> None:
 
 @pytest.mark.parametrize("mode", SCALES)
 @pytest.mark.parametrize("sharps", range(-5, 7))
-def test_a_scale_is_heard_in_its_key(sharps: int, mode: str) -> None:
+def test_a_scale_is_recognised_in_its_key(sharps: int, mode: str) -> None:
     key = Key(0.0, sharps, mode)
     assert key_normalization.estimate_key(scale(key)) == key
 

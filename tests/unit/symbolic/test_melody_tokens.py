@@ -93,23 +93,23 @@ def test_bar_lines_stand_where_bars_are_full_and_nowhere_else(seed: int) -> None
     assert event == END
 
 
-# ---------------------------------------------------------------------------------------- what is told
+# ---------------------------------------------------------------------------------------- context
 
 
 @many
-def test_what_is_told_row_by_row_is_what_is_told_of_all(seed: int) -> None:
+def test_the_context_row_by_row_is_that_of_all(seed: int) -> None:
     score = melody(seed)
     tokens, place = melody_tokens.encode(score), DecodingState.first([score])
-    told = context_of(melody_tokens, tokens, score)
-    for row, expected in zip(tokens.tolist(), told.tolist(), strict=True):
+    context = context_of(melody_tokens, tokens, score)
+    for row, expected in zip(tokens.tolist(), context.tolist(), strict=True):
         assert place.context[0].tolist() == expected
         assert all(mask(place, row[:column])[row[column]] for column in range(2))
         place = place.next(np.array([row]))
-    assert (told >= 0).all()
-    assert (told < melody_tokens.CONTEXT_SIZES).all()
+    assert (context >= 0).all()
+    assert (context < melody_tokens.CONTEXT_SIZES).all()
 
 
-def test_what_is_told_of_a_known_tune() -> None:
+def test_the_context_of_a_known_tune() -> None:
     tokens = melody_tokens.encode(tune((0, 1, 60), (1, 3, 62), (4, 1, 64), metre=(3, 4), pickup=1))
     about = tune(metre=(3, 4), pickup=1)
     assert context_of(melody_tokens, tokens, about)[:, :5].tolist() == [
@@ -122,17 +122,17 @@ def test_what_is_told_of_a_known_tune() -> None:
     )
 
 
-def test_what_came_where_the_melody_was_as_it_is_now_is_told() -> None:
+def test_what_came_where_the_melody_was_as_it_is_now_is_context() -> None:
     score = tune(*[(place, 1, pitch) for place, pitch in enumerate((60, 62, 64, 60, 67, 65, 62, 64))], metre=(8, 4))
-    told = context_of(melody_tokens, melody_tokens.encode(score), score)
+    context = context_of(melody_tokens, melody_tokens.encode(score), score)
     came = {row: melody_tokens.FIRST_PITCH + pitch - melody_tokens.LOWEST for row, pitch in ((4, 62), (7, 64), (8, 60))}
     quarter = 2 + melody_tokens.DURATIONS.index(480)
-    assert told[:, 5].tolist() == [came.get(row, 0) for row in range(9)]
-    assert told[:, 6].tolist() == [quarter if row in came else 0 for row in range(9)]
-    assert told[:, 7].tolist() == [0, 0, 0, 0, 1, 0, 0, 1, 2], "of the last rows"
+    assert context[:, 5].tolist() == [came.get(row, 0) for row in range(9)]
+    assert context[:, 6].tolist() == [quarter if row in came else 0 for row in range(9)]
+    assert context[:, 7].tolist() == [0, 0, 0, 0, 1, 0, 0, 1, 2], "of the last rows"
     higher = replace(score, parts=(replace(score.parts[0], notes=tuple(map(_a_third_up, score.parts[0].notes))),))
     np.testing.assert_array_equal(
-        melody_tokens.transposed_context(told, 4)[:, 5:],
+        melody_tokens.transposed_context(context, 4)[:, 5:],
         context_of(melody_tokens, melody_tokens.encode(higher), higher)[:, 5:],
     )
 
@@ -153,8 +153,8 @@ def test_a_melody_may_close_on_a_note_of_the_tonics_chord() -> None:
 
 def test_bar_numbers_begin_anew() -> None:
     tokens = melody_tokens.encode(tune(*[(4 * bar, 4, 60) for bar in range(34)]))
-    told = context_of(melody_tokens, tokens, tune())
-    assert told[::2, 2].tolist() == [*range(32), 0, 1]
+    context = context_of(melody_tokens, tokens, tune())
+    assert context[::2, 2].tolist() == [*range(32), 0, 1]
 
 
 @many
@@ -178,16 +178,16 @@ def test_any_rows_of_allowed_tokens_fill_their_bars(seed: int) -> None:
 
 
 @many
-def test_any_tokens_at_all_can_be_decoded_and_told(seed: int) -> None:
+def test_any_tokens_at_all_can_be_decoded_and_have_a_context(seed: int) -> None:
     tokens = np.random.default_rng(seed).integers(0, [size + 1 for size in melody_tokens.VOCABULARY], size=(seed, 2))
     about = tune(metre=(6, 8), pickup=0.5)
     notes = melody_tokens.decode(tokens, about).parts[0].notes
     assert all(note.duration > 0 for note in notes)
     assert all(one.end <= two.start + 1e-9 for one, two in pairwise(notes))
     place = DecodingState.first([about])
-    for row, told in zip(tokens.tolist(), context_of(melody_tokens, tokens, about).tolist(), strict=True):
-        assert place.context[0].tolist() == told
-        assert all(0 <= value < size for value, size in zip(told, melody_tokens.CONTEXT_SIZES, strict=True))
+    for row, context in zip(tokens.tolist(), context_of(melody_tokens, tokens, about).tolist(), strict=True):
+        assert place.context[0].tolist() == context
+        assert all(0 <= value < size for value, size in zip(context, melody_tokens.CONTEXT_SIZES, strict=True))
         place = place.next(np.array([row]))
 
 
@@ -237,6 +237,6 @@ def test_what_cannot_be_held_is_said(score: Score, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_a_piece_cannot_begin_in_bars_that_cannot_be_told() -> None:
+def test_a_piece_cannot_begin_in_bars_that_cannot_be_written() -> None:
     with pytest.raises(DataError, match="bars of 9 quarters"):
         DecodingState.first([tune(metre=(9, 4))])

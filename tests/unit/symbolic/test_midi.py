@@ -267,7 +267,7 @@ def test_what_no_piece_can_be(score: Score, message: str) -> None:
 
 
 def test_a_file_of_another_program(tmp_path: Path) -> None:
-    """The metre of each track is the same one, and told once."""
+    """The metre of each track is the same one, and given once."""
     made = symusic.Score(960)
     track = symusic.Track(name="Lead", program=5)
     track.notes.append(symusic.Note(960, 480, 61, 99))

@@ -102,7 +102,7 @@ def test_a_length_cuts_off_or_fills_up() -> None:
     assert to_notes(from_notes([], 4), 4) == []
 
 
-def test_grace_notes_are_heard() -> None:
+def test_grace_notes_sound() -> None:
     assert np.flatnonzero(from_notes([Note(1.01, 0.01, 60)], 1, 4)[:, 39]).tolist() == [1]
 
 

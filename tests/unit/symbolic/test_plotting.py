@@ -92,7 +92,7 @@ def test_of_a_very_long_piece_the_beginning_is_shown_and_the_title_says_so() -> 
 
 
 @pytest.mark.parametrize("name", ["$\\frac$ reel", "two\nlines", "bad\udcff", "日本語", ""])
-def test_any_name_is_drawn_on_one_line(tmp_path: Path, name: str, recwarn) -> None:
+def test_any_name_is_plotted_on_one_line(tmp_path: Path, name: str, recwarn) -> None:
     path = tmp_path / "piece.png"
     plotting.plot(Score((Part(name, (Note(0.0, 1.0, 60),)), Part("b", ())), title=name), path)
     assert image.imread(path).ndim == 3
@@ -110,7 +110,7 @@ def test_any_name_is_drawn_on_one_line(tmp_path: Path, name: str, recwarn) -> No
         Score((Part("a", (Note(0.0, 80.0, 60),)),), time_signatures=(TimeSignature(0.0, 40, 4),)),
     ],
 )
-def test_odd_pieces_are_drawn(tmp_path: Path, piece: Score) -> None:
+def test_odd_pieces_are_plotted(tmp_path: Path, piece: Score) -> None:
     plotting.plot(piece, tmp_path / "odd.png")
     assert max(image.imread(tmp_path / "odd.png").shape) < 5000
 

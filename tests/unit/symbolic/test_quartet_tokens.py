@@ -1,4 +1,4 @@
-"""Four voices by their pitches alone: rows and notes, what is told, what counts, what cannot be held."""
+"""Four voices by their pitches alone: rows and notes, context, what counts, what cannot be held."""
 
 from dataclasses import replace
 
@@ -42,7 +42,7 @@ def pitches(seed: int, rows: int = 40) -> np.ndarray:
 @many
 def test_pitches_come_back_from_their_notes(seed: int) -> None:
     wanted = quartet_tokens.of_pitches(pitches(seed))
-    score = quartet_tokens.decode(wanted, Score((), "drawn"))
+    score = quartet_tokens.decode(wanted, Score((), "sampled"))
     assert np.array_equal(quartet_tokens.encode(score), wanted)
     assert [part.name for part in score.parts] == list(VOICES)
 
@@ -83,44 +83,44 @@ def test_rows_after_the_end_are_not_played() -> None:
 
 
 @many
-def test_any_tokens_at_all_can_be_decoded_and_told(seed: int) -> None:
+def test_any_tokens_at_all_can_be_decoded_and_have_a_context(seed: int) -> None:
     tokens = np.random.default_rng(seed).integers(0, [size + 1 for size in quartet_tokens.VOCABULARY], size=(seed, 5))
     assert all(note.duration > 0 for note in quartet_tokens.decode(tokens, Score(())).notes)
-    told = context_of(quartet_tokens, tokens, Score(()))
-    assert told.shape == (seed, len(CONTEXT))
-    assert (told < quartet_tokens.CONTEXT_SIZES).all()
+    context = context_of(quartet_tokens, tokens, Score(()))
+    assert context.shape == (seed, len(CONTEXT))
+    assert (context < quartet_tokens.CONTEXT_SIZES).all()
 
 
-# ---------------------------------------------------------------------------------------- what is told
+# ---------------------------------------------------------------------------------------- context
 
 
-def test_what_is_told_of_a_known_piece() -> None:
+def test_the_context_of_a_known_piece() -> None:
     bar = [[72, 64, 55, 48]] * 4
     rows = quartet_tokens.of_pitches(
         np.array(bar + [[74, 65, 55, 47]] * 4 + bar + [[-1, 65, 55, 47]] + [[74, -1, 55, -1]])
     )
-    told = [dict(zip(CONTEXT, row, strict=True)) for row in context_of(quartet_tokens, rows, Score(())).tolist()]
-    assert [row["of sixteen"] for row in told] == [*range(14), 14]
-    assert [row["of twelve"] for row in told] == [*range(12), 0, 1, 2]
-    assert [row["soprano held"] for row in told] == [0, 1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4, 1, 1]
-    assert [row["tenor held"] for row in told][-3:] == [12, 13, 14]
-    assert [row["soprano above the bass"] for row in told[:2]] == [0, 1 + 0]
-    assert [row["alto above the bass"] for row in told[:6]] == [0, 5, 5, 5, 5, 1 + 6]
-    assert [row["soprano above the bass"] for row in told[-2:]] == [0, 0], "silence is nowhere above"
-    assert [row["soprano copied"] for row in told[:9]] == [0] * 5 + [pitch(72)] * 0 + [0] * 4
-    assert told[12]["soprano copied"] == pitch(74), "the first bar has come again, and the second may"
-    assert told[12]["soprano matched"] == 1
+    context = [dict(zip(CONTEXT, row, strict=True)) for row in context_of(quartet_tokens, rows, Score(())).tolist()]
+    assert [row["of sixteen"] for row in context] == [*range(14), 14]
+    assert [row["of twelve"] for row in context] == [*range(12), 0, 1, 2]
+    assert [row["soprano held"] for row in context] == [0, 1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4, 1, 1]
+    assert [row["tenor held"] for row in context][-3:] == [12, 13, 14]
+    assert [row["soprano above the bass"] for row in context[:2]] == [0, 1 + 0]
+    assert [row["alto above the bass"] for row in context[:6]] == [0, 5, 5, 5, 5, 1 + 6]
+    assert [row["soprano above the bass"] for row in context[-2:]] == [0, 0], "silence is nowhere above"
+    assert [row["soprano copied"] for row in context[:9]] == [0] * 5 + [pitch(72)] * 0 + [0] * 4
+    assert context[12]["soprano copied"] == pitch(74), "the first bar has come again, and the second may"
+    assert context[12]["soprano matched"] == 1
 
 
 @many
-def test_what_is_told_row_by_row_hears_no_row_to_come(seed: int) -> None:
+def test_the_context_row_by_row_holds_no_row_to_come(seed: int) -> None:
     tokens = quartet_tokens.of_pitches(pitches(seed))
-    told, cut = context_of(quartet_tokens, tokens, Score(())), 1 + seed
+    context, cut = context_of(quartet_tokens, tokens, Score(())), 1 + seed
     other = tokens.copy()
     other[cut:, 1:] = 40
-    assert np.array_equal(context_of(quartet_tokens, other, Score(()))[: cut + 1], told[: cut + 1])
+    assert np.array_equal(context_of(quartet_tokens, other, Score(()))[: cut + 1], context[: cut + 1])
     place = DecodingState.first([Score(())])
-    for row, expected in zip(tokens.tolist(), told.tolist(), strict=True):
+    for row, expected in zip(tokens.tolist(), context.tolist(), strict=True):
         assert place.context[0].tolist() == expected
         assert all(mask(place, row[:column])[row[column]] for column in range(5))
         place = place.next(np.array([row]))
@@ -146,8 +146,8 @@ def test_transposing_tokens_is_transposing_pitches(seed: int) -> None:
     moved = quartet_tokens.transposed(tokens, semitones)
     assert moved is not None
     assert np.array_equal(moved, quartet_tokens.of_pitches(np.where(found < 0, -1, found + semitones)))
-    told = quartet_tokens.transposed_context(context_of(quartet_tokens, tokens, Score(())), semitones)
-    assert np.array_equal(told, context_of(quartet_tokens, moved, Score(())))
+    context = quartet_tokens.transposed_context(context_of(quartet_tokens, tokens, Score(())), semitones)
+    assert np.array_equal(context, context_of(quartet_tokens, moved, Score(())))
     assert quartet_tokens.transposed(tokens, 90 - int(found.max()) + 1) is None
     assert quartet_tokens.transposed(tokens, 30 - int(found[found > 0].min()) - 1) is None
 

@@ -1,4 +1,4 @@
-"""Sound of pieces: the pitches that are heard in it, when, how loud, and what cannot be played."""
+"""Sound of pieces: the pitches that sound in it, when, how loud, and what cannot be played."""
 
 import importlib.util
 import math
@@ -22,7 +22,7 @@ def melody(*pitches: int, program: int = 0, tempo: float = 120.0) -> Score:
     return Score((Part("tune", notes, program),), tempo=tempo)
 
 
-def heard(sound: np.ndarray, rate: int) -> float:
+def measured_pitch(sound: np.ndarray, rate: int) -> float:
     """The frequency, in fractional MIDI pitches, whose first four harmonics are strongest together."""
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 8 * len(sound)))
     pitches = np.arange(40, 90, 0.05)
@@ -32,12 +32,12 @@ def heard(sound: np.ndarray, rate: int) -> float:
 
 
 @pytest.mark.parametrize(("program", "rate"), [(0, 44100), (0, 22050), (40, 44100), (73, 44100)])
-def test_a_scale_is_heard_in_tune_and_in_time(program: int, rate: int) -> None:
+def test_a_scale_sounds_in_tune_and_in_time(program: int, rate: int) -> None:
     sound = render.waveform(melody(*SCALE, program=program), sample_rate=rate)
     length = rate // 2
     for index, pitch in enumerate(SCALE):
         tone = sound[index * length + rate // 10 : (index + 1) * length]
-        assert heard(tone, rate) == pytest.approx(pitch, abs=0.3)
+        assert measured_pitch(tone, rate) == pytest.approx(pitch, abs=0.3)
     assert len(sound) / rate == pytest.approx(4 + render.RELEASE_SECONDS, abs=1e-3)
 
 

@@ -28,7 +28,7 @@ def test_what_it_looks_like_and_what_may_be_left_out() -> None:
     assert of_json({"parts": [{"name": "a", "notes": [NOTE]}]}) == Score((Part("a", (Note(0.0, 1.0, 60),)),))
 
 
-def test_notes_are_sorted_and_rounded_decimals_mended() -> None:
+def test_notes_are_sorted_and_rounded_decimals_fixed() -> None:
     notes = [NOTE | {"start": 0.3333333}, NOTE]
     assert of_json({"parts": [{"name": "", "notes": notes}]}).parts[0].notes == (
         Note(0.0, 1.0, 60),

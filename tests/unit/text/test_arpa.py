@@ -58,9 +58,9 @@ MODELS = {"words": words, "characters": characters}
 @pytest.fixture(params=MODELS)
 def written(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[NGram, Sequence[Sequence[str]], Path]:
     """A model, texts to judge, and its file."""
-    model, judged = MODELS[request.param]()
+    model, held_out = MODELS[request.param]()
     arpa.write(model, tmp_path / "m.arpa")
-    return model, judged, tmp_path / "m.arpa"
+    return model, held_out, tmp_path / "m.arpa"
 
 
 def looked_up(path: Path, token: str, history: tuple[str, ...]) -> float:
@@ -78,8 +78,8 @@ def looked_up(path: Path, token: str, history: tuple[str, ...]) -> float:
 
 
 def test_backing_off_gives_the_probabilities_of_the_model(written: tuple) -> None:
-    model, judged, path = written
-    text = list(judged[0] or judged[1])
+    model, held_out, path = written
+    text = list(held_out[0] or held_out[1])
     for end in range(1, 12):
         history = text[max(0, end - model.order + 1) : end]
         known = [token if token in model.tokens else "<unk>" for token in history]
@@ -90,10 +90,10 @@ def test_backing_off_gives_the_probabilities_of_the_model(written: tuple) -> Non
 
 
 def test_there_and_back(written: tuple) -> None:
-    model, judged, path = written
+    model, held_out, path = written
     again = arpa.read(path)
     assert (again.tokens, again.order, again.marked) == (model.tokens, model.order, model.marked)
-    for one in judged:
+    for one in held_out:
         np.testing.assert_allclose(again.score(one), model.score(one), rtol=0, atol=1e-7)
         np.testing.assert_allclose(again.next(one[:2]), model.next(one[:2]), rtol=1e-7)
     for ours, theirs in zip(model.grams, again.grams, strict=True):
@@ -104,10 +104,10 @@ def test_kenlm_reads_it_and_gives_the_same(written: tuple) -> None:
     kenlm = pytest.importorskip("flashlight.lib.text.decoder.kenlm", reason="flashlight-text, with KenLM, is absent")
     from flashlight.lib.text.dictionary import Dictionary
 
-    model, judged, path = written
+    model, held_out, path = written
     names = Dictionary([arpa.escaped(token) for token in model.tokens])
     theirs = kenlm.KenLM(str(path), names)
-    for one in judged:
+    for one in held_out:
         state, found = theirs.start(not model.marked), []
         for token in one:
             known = token if token in model.tokens else "<unk>"
@@ -123,15 +123,15 @@ def test_kenlm_reads_order_six(corpus: Callable[[str], Path], tmp_path: Path) ->
     from flashlight.lib.text.dictionary import Dictionary
 
     text = (corpus("tinyshakespeare") / "input.txt").read_text(encoding="utf-8")
-    model, judged = NGram.train([text[:100_000]], order=6, marked=False), text[100_000:103_000]
+    model, held_out = NGram.train([text[:100_000]], order=6, marked=False), text[100_000:103_000]
     arpa.write(model, tmp_path / "m.arpa")
     names = Dictionary([arpa.escaped(token) for token in model.tokens])
     theirs = kenlm.KenLM(str(tmp_path / "m.arpa"), names)
     state, total = theirs.start(True), 0.0
-    for token in judged:
+    for token in held_out:
         state, log10 = theirs.score(state, names.get_index(arpa.escaped(token)))
         total -= log10 * math.log(10)
-    assert math.exp(total / len(judged)) == pytest.approx(model.likelihood([judged]).perplexity, rel=1e-6)
+    assert math.exp(total / len(held_out)) == pytest.approx(model.likelihood([held_out]).perplexity, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -35,20 +35,20 @@ def test_discounts_that_counts_of_counts_give(marked: bool) -> None:
     texts = sentences(300, 200, seed=5)
     book, model = ByTheBook(texts, 3, marked=marked), NGram.train(texts, order=3, marked=marked)
     assert all(discounts != (0.0, 0.5, 1.0, 1.5) for discounts in book.discounts.values())
-    judged = sentences(40, 220, seed=6)
-    assert {word for one in judged for word in one} - set(model.tokens), "unknown words too"
+    held_out = sentences(40, 220, seed=6)
+    assert {word for one in held_out for word in one} - set(model.tokens), "unknown words too"
     nats = []
-    for one in judged:
+    for one in held_out:
         text = ["<s>", *one, "</s>"] if marked else one
         known = [token if token in book.vocabulary | {"<s>"} else "<unk>" for token in text]
         expected = [-math.log(book.prob(known[at], tuple(known[:at]))) for at in range(marked, len(known))]
         np.testing.assert_allclose(model.score(one), expected, rtol=1e-9)
         nats += expected
-    found = model.likelihood(judged)
+    found = model.likelihood(held_out)
     assert found.nats_per_token == pytest.approx(sum(nats) / len(nats), rel=1e-12)
     assert found.perplexity == pytest.approx(math.exp(sum(nats) / len(nats)), rel=1e-12)
     assert found.num_tokens == len(nats)
-    assert found.num_unknown == sum(word not in model.tokens for one in judged for word in one)
+    assert found.num_unknown == sum(word not in model.tokens for one in held_out for word in one)
 
 
 def test_by_hand() -> None:
@@ -95,11 +95,11 @@ def test_all_probabilities_are_one_together_after_seen_and_unseen(corpus: Callab
 
 def test_shakespeare_in_a_piece_as_by_the_book(corpus: Callable[[str], Path]) -> None:
     text = (corpus("tinyshakespeare") / "input.txt").read_text(encoding="utf-8")
-    train, judged = text[:30_000], text[30_000:32_000]
+    train, held_out = text[:30_000], text[30_000:32_000]
     book, model = ByTheBook([train], 6, marked=False), NGram.train([train], order=6, marked=False)
-    known = [token if token in book.vocabulary else "<unk>" for token in judged]
+    known = [token if token in book.vocabulary else "<unk>" for token in held_out]
     expected = [-math.log(book.prob(known[at], tuple(known[max(0, at - 5) : at]))) for at in range(len(known))]
-    np.testing.assert_allclose(model.score(judged), expected, rtol=1e-9)
+    np.testing.assert_allclose(model.score(held_out), expected, rtol=1e-9)
 
 
 def test_the_whole_of_shakespeare(corpus: Callable[[str], Path]) -> None:

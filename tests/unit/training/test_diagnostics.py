@@ -18,7 +18,7 @@ def stepped(log: Log, steps: int, epoch: int = 0, **figures) -> None:
     )
 
 
-def judged(log: Log, steps: int, epoch: int, **figures) -> None:
+def evaluated(log: Log, steps: int, epoch: int, **figures) -> None:
     log.add("dev", steps, **({"epoch": epoch, "metric": "wer", "score": 0.5, "loss": 1.0, "empty_rate": 0.0} | figures))
 
 
@@ -30,7 +30,7 @@ def log(tmp_path) -> Log:
 def test_a_line_each_is_added_and_read_back_by_kind(log) -> None:
     assert log.entries() == []
     stepped(log, 1)
-    judged(log, 1, 1)
+    evaluated(log, 1, 1)
     assert [entry["event"] for entry in log.entries()] == ["step", "dev"]
     assert log.entries("dev")[0]["score"] == 0.5
     assert len(log.path.read_text().splitlines()) == 2
@@ -41,12 +41,12 @@ def test_it_is_cut_back_to_the_checkpoint(log) -> None:
     for step in range(1, 7):
         stepped(log, step, epoch=(step - 1) // 2)
         if step % 2 == 0:
-            judged(log, step, step // 2)
+            evaluated(log, step, step // 2)
     log.cut_back(4, 2)
     assert [(entry["event"], entry["steps"]) for entry in log.entries()] == [
         ("step", 1), ("step", 2), ("dev", 2), ("step", 3), ("step", 4), ("dev", 4),
     ]  # fmt: skip
-    log.cut_back(4, 1)  # the checkpoint of step 4, from before dev was judged
+    log.cut_back(4, 1)  # the checkpoint of step 4, from before dev was evaluated
     assert [entry["steps"] for entry in log.entries("dev")] == [2]
     assert len(log.entries("step")) == 4
     log.cut_back(0, 0)
@@ -147,7 +147,7 @@ def size_of_png(path) -> tuple[int, int]:
 def test_the_curves_are_a_png(log, tmp_path) -> None:
     for step in range(1, 30):
         stepped(log, step)
-    judged(log, 29, 1)
+    evaluated(log, 29, 1)
     plot_curves(log, tmp_path / "curves.png")
     assert min(size_of_png(tmp_path / "curves.png")) > 500
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "log.jsonl"]
@@ -161,7 +161,7 @@ def test_the_curves_are_a_png(log, tmp_path) -> None:
 def test_odd_figures_draw_too(log, tmp_path, figures) -> None:
     step = {name: value for name, value in figures.items() if name != "score"}
     stepped(log, 1, **step)
-    judged(log, 1, 1, **{name: value for name, value in figures.items() if name in ("score", "loss")})
+    evaluated(log, 1, 1, **{name: value for name, value in figures.items() if name in ("score", "loss")})
     plot_curves(log, tmp_path / "curves.png")
     size_of_png(tmp_path / "curves.png")
 

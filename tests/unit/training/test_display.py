@@ -39,7 +39,7 @@ def on(screen: io.StringIO, *, terminal: bool):
 
 @pytest.fixture(autouse=True)
 def _no_picture(monkeypatch):
-    monkeypatch.setattr(display, "plot_curves", lambda log, path: path.write_bytes(b"drawn"))
+    monkeypatch.setattr(display, "plot_curves", lambda log, path: path.write_bytes(b"plotted"))
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_hypotheses_stand_beside_their_references_wrong_ones_first(shown) -> Non
     ]  # fmt: skip
     (entry,) = shown.log.entries("dev")
     assert (entry["score"], entry["best"], entry["epoch"], entry["empty_rate"]) == (0.75, False, 2, 1 / 3)
-    assert (shown.folder / "curves.png").read_bytes() == b"drawn"
+    assert (shown.folder / "curves.png").read_bytes() == b"plotted"
 
 
 def test_nothing_but_blanks_three_times_gives_advice_once(shown) -> None:

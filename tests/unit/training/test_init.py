@@ -84,7 +84,7 @@ def test_old_tokens_keep_ids_weights_and_statistics_and_new_ones_begin_anew(
             grew += 1
             assert weights[name].shape == tuple(count + 1 if size == count else size for size in before.shape)
     assert grew == 5, "weight and bias of two heads, and the columns of the feedback"
-    assert weights["head.linear.weight"][count:].any(), "what is new is drawn, not zero"
+    assert weights["head.linear.weight"][count:].any(), "what is new is sampled, not zero"
 
 
 def test_the_weights_of_the_seed_do_not_matter_but_for_new_tokens(trained, root, tmp_path, monkeypatch) -> None:
@@ -119,9 +119,9 @@ def test_a_run_stopped_before_its_first_checkpoint_starts_from_the_same_weights(
     ],
 )
 def test_what_does_not_fit_is_refused_with_each_difference(trained, root, tmp_path, changes, named) -> None:
-    with pytest.raises(RunError, match="cannot be started from") as told:
+    with pytest.raises(RunError, match="cannot be started from") as raised:
         quietly(trainings.small(root, {**STACK, "init": str(trained)} | changes), tmp_path / "fine")
-    assert named in str(told.value)
+    assert named in str(raised.value)
     assert not (tmp_path / "fine").exists()
 
 
@@ -142,7 +142,7 @@ def test_growing_keeps_order() -> None:
     assert recognition._grown(vocabulary, ["ab"]) == vocabulary
 
 
-def test_new_tokens_are_told_and_how_another_case_does_without_them() -> None:
+def test_new_tokens_are_reported_and_how_another_case_does_without_them() -> None:
     old = Vocabulary.build(["one two"], "words")
     assert recognition._added("an4", old, recognition._grown(old, ["two one"])) == []
     assert recognition._added("an4", old, recognition._grown(old, ["ONE three Two"])) == [
@@ -155,7 +155,7 @@ def test_new_tokens_are_told_and_how_another_case_does_without_them() -> None:
     assert "10 of them it knows in upper case: task.case=upper" in second
 
 
-def test_new_tokens_are_told_before_training(trained, other_words, tmp_path) -> None:
+def test_new_tokens_are_reported_before_training(trained, other_words, tmp_path) -> None:
     said = list[str]()
     recipe = trainings.small(other_words, {**STACK, "init": str(trained), "optim.max_epochs": 1})
     run.train(recipe, tmp_path / "fine", report=said.append)

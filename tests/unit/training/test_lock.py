@@ -90,7 +90,7 @@ def test_what_was_made_for_it_and_stays_empty_is_removed(tmp_path: Path) -> None
     assert (tmp_path / "two" / "out" / "run.json").exists()
 
 
-def test_a_file_in_its_place_is_told_by_who_makes_the_run(tmp_path: Path) -> None:
+def test_a_file_in_its_place_is_reported_by_who_makes_the_run(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with exclusive(tmp_path / "out"):
         pass

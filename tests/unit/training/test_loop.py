@@ -1,4 +1,4 @@
-"""The loop with a toy task: what it steps, judges, keeps, saves and stops for."""
+"""The loop with a toy task: what it steps, validates, keeps, saves and stops for."""
 
 import math
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from crnn_audio.errors import RunError
+from crnn_audio.metrics.scores import Scores
 from crnn_audio.training import checkpoint, loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
@@ -44,11 +45,13 @@ class Numbers:
 class Fit:
     """Fits w to the numbers: the loss is the sum of (w - x)^2 / 2, so the mean gradient is w less their mean."""
 
+    mixed = False
+
     def __init__(self) -> None:
         self.model = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(self.model.weight)
         self.training: list[bool] = []
-        self.drawn: list[float] = []
+        self.sampled: list[float] = []
 
     @property
     def weight(self) -> float:
@@ -57,8 +60,14 @@ class Fit:
     def train(self, mode: bool = True) -> None:
         self.training.append(mode)
 
+    def eval(self) -> None:
+        self.train(False)
+
+    def to(self, device: torch.device) -> "Fit":
+        return self
+
     def advance(self, batch: Numbers, carry: None) -> tuple[torch.Tensor, None]:
-        self.drawn.append(float(torch.rand(())))
+        self.sampled.append(float(torch.rand(())))
         return ((self.model.weight - torch.tensor(batch.values)) ** 2).sum() / 2, None
 
 
@@ -73,34 +82,12 @@ class Batches:
 
 
 @dataclass
-class Scored:
-    """A judgement with a score made up."""
-
-    score: float
-    metric: str = "wer"
-    loss: float = 1.0
-    empty_rate: float = 0.0
-
-    written: str = ""
-
-    @property
-    def figures(self) -> dict[str, float]:
-        return {}
-
-    def keep(self, stem: Path) -> None:
-        pass
-
-    def examples(self, count: int) -> list[tuple[str, str]]:
-        return []
-
-
-@dataclass
 class Done:
     task: Fit
     progress: Progress
-    heard: trainings.Recorder
+    recorder: trainings.Recorder
     kept: list[float]
-    judged: list[float]
+    evaluated: list[float]
     path: Path
 
 
@@ -111,13 +98,13 @@ def fitted(
     tmp_path: Path, feed=ONE, *, scores=None, ema=0.0, progress=None, stop=lambda: False, task=None, **options
 ) -> Done:
     task = task or Fit()
-    heard, kept, judged = trainings.Recorder(), [], []
+    recorder, kept, evaluated = trainings.Recorder(), [], []
     left = iter(scores or [])
 
-    def judge(epoch: int) -> Scored:
+    def validate(epoch: int) -> Scores:
         assert epoch == progress.epoch
-        judged.append(task.weight)
-        return Scored(next(left))
+        evaluated.append(task.weight)
+        return Scores({"wer": next(left)}, loss=1.0, counts="2 utterances")
 
     optimizer = optim.build_optimizer(task.model, name="sgd", lr=0.1)
     average = optim.AveragedWeights(task.model, ema) if ema else None
@@ -126,10 +113,10 @@ def fitted(
         progress = checkpoint.load(path, task.model, optimizer, average) if path.exists() else Progress()
     progress = loop.train(
         task, feed, optimizer, average, progress, replace(OPTIONS, **options), total_steps=6,
-        device=torch.device("cpu"), judge=judge if scores else None, keep_best=lambda: kept.append(task.weight),
-        checkpoint_path=path, observer=heard, stop=stop,
+        device=torch.device("cpu"), validate=validate if scores else None, keep_best=lambda: kept.append(task.weight),
+        checkpoint_path=path, observer=recorder, stop=stop,
     )  # fmt: skip
-    return Done(task, progress, heard, kept, judged, path)
+    return Done(task, progress, recorder, kept, evaluated, path)
 
 
 # ---------------------------------------------------------------------------------------- steps
@@ -139,10 +126,10 @@ def test_steps_by_hand(tmp_path) -> None:
     """w starts at 0; the first batch has mean 2, the second 4; each step goes a tenth of the way."""
     done = fitted(tmp_path, max_epochs=1)
     assert done.task.weight == pytest.approx(0.2 + 0.1 * 3.8)
-    assert [report.loss for report in done.heard.reports] == pytest.approx([(1 + 9) / 2 / 2, 3.8**2 / 2])
-    assert [report.gradient_norm for report in done.heard.reports] == pytest.approx([2.0, 3.8])
-    assert [(report.step, report.epoch) for report in done.heard.reports] == [(0, 0), (1, 0)]
-    assert [(report.amount, report.padded_amount) for report in done.heard.reports] == [(2.0, 3.0)] * 2
+    assert [report.loss for report in done.recorder.reports] == pytest.approx([(1 + 9) / 2 / 2, 3.8**2 / 2])
+    assert [report.gradient_norm for report in done.recorder.reports] == pytest.approx([2.0, 3.8])
+    assert [(report.step, report.epoch) for report in done.recorder.reports] == [(0, 0), (1, 0)]
+    assert [(report.amount, report.padded_amount) for report in done.recorder.reports] == [(2.0, 3.0)] * 2
     assert (done.progress.step, done.progress.epoch, done.progress.position) == (2, 1, 0)
     assert done.progress.finished
     assert all(done.task.training)
@@ -152,8 +139,8 @@ def test_uneven_parts_weigh_by_their_counts(tmp_path) -> None:
     whole = fitted(tmp_path / "a", Batches([Numbers((1.0, 2.0, 6.0))]), max_epochs=1)
     parts = fitted(tmp_path / "b", Batches([Numbers((1.0, 2.0)), Numbers((6.0,))]), max_epochs=1)
     assert parts.task.weight == pytest.approx(whole.task.weight) == pytest.approx(0.3)
-    assert parts.heard.reports[0].loss == pytest.approx(whole.heard.reports[0].loss)
-    assert (parts.heard.reports[0].amount, parts.heard.reports[0].padded_amount) == (4.0, 6.0)
+    assert parts.recorder.reports[0].loss == pytest.approx(whole.recorder.reports[0].loss)
+    assert (parts.recorder.reports[0].amount, parts.recorder.reports[0].padded_amount) == (4.0, 6.0)
 
 
 @pytest.fixture(autouse=True)
@@ -162,24 +149,24 @@ def _folders(tmp_path):
     (tmp_path / "b").mkdir()
 
 
-def test_the_norm_is_told_before_clipping_and_so_is_whether_it_was_clipped(tmp_path) -> None:
+def test_the_norm_is_reported_before_clipping_and_so_is_whether_it_was_clipped(tmp_path) -> None:
     done = fitted(tmp_path, max_epochs=1, clip_norm=3.0)
-    assert [report.clipped for report in done.heard.reports] == [False, True]
-    assert [report.gradient_norm for report in done.heard.reports] == pytest.approx([2.0, 3.8])
+    assert [report.clipped for report in done.recorder.reports] == [False, True]
+    assert [report.gradient_norm for report in done.recorder.reports] == pytest.approx([2.0, 3.8])
     assert done.task.weight == pytest.approx(0.2 + 0.1 * 3.0, rel=1e-5)
 
 
 def test_every_part_draws_from_seed_and_step(tmp_path) -> None:
     feed = Batches([Numbers((1.0,)), Numbers((1.0,))], [Numbers((1.0,))])
-    one, same = (fitted(tmp_path / name, feed).task.drawn for name in "ab")
+    one, same = (fitted(tmp_path / name, feed).task.sampled for name in "ab")
     assert one == same
     assert len(set(one)) == len(one) == 9
     (tmp_path / "a" / "checkpoint.safetensors").unlink()
-    assert not set(fitted(tmp_path / "a", feed, seed=2).task.drawn) & set(one)
+    assert not set(fitted(tmp_path / "a", feed, seed=2).task.sampled) & set(one)
 
 
 def test_the_rate_follows_the_schedule(tmp_path) -> None:
-    rates = [report.lr for report in fitted(tmp_path, schedule="warmup", warmup=1.0).heard.reports]
+    rates = [report.lr for report in fitted(tmp_path, schedule="warmup", warmup=1.0).recorder.reports]
     assert rates == pytest.approx([0.1 * (0.04 + 0.96 * step / 5) for step in range(6)])
 
 
@@ -188,22 +175,22 @@ def test_the_rate_follows_the_schedule(tmp_path) -> None:
 
 def test_evaluations_come_every_so_many_epochs_and_at_the_end(tmp_path) -> None:
     done = fitted(tmp_path, max_epochs=5, eval_epochs=2, scores=[0.5, 0.4, 0.3])
-    assert len(done.heard.scores) == 3
+    assert len(done.recorder.scores) == 3
     assert done.progress.best_epoch == 5
 
 
 def test_the_best_weights_are_kept_and_worse_ones_are_not(tmp_path) -> None:
     done = fitted(tmp_path, max_epochs=4, scores=[0.5, 0.3, 0.4, 0.2])
-    assert [best for _, best in done.heard.scores] == [True, True, False, True]
-    assert done.kept == [done.judged[0], done.judged[1], done.judged[3]]
+    assert [best for _, best in done.recorder.scores] == [True, True, False, True]
+    assert done.kept == [done.evaluated[0], done.evaluated[1], done.evaluated[3]]
     assert (done.progress.best_score, done.progress.best_epoch) == (0.2, 4)
 
 
-def test_the_average_is_judged_and_kept_and_the_raw_weights_go_on(tmp_path) -> None:
+def test_the_average_is_evaluated_and_kept_and_the_raw_weights_go_on(tmp_path) -> None:
     raw = fitted(tmp_path / "a", scores=[0.3, 0.2, 0.1])
     averaged = fitted(tmp_path / "b", scores=[0.3, 0.2, 0.1], ema=0.5)
     assert averaged.task.weight == raw.task.weight
-    assert [report.loss for report in averaged.heard.reports] == [report.loss for report in raw.heard.reports]
+    assert [report.loss for report in averaged.recorder.reports] == [report.loss for report in raw.recorder.reports]
     expected, weight, average = [], 0.0, 0.0
     for step in range(6):
         weight += 0.1 * ((2.0, 4.0)[step % 2] - weight)
@@ -211,31 +198,31 @@ def test_the_average_is_judged_and_kept_and_the_raw_weights_go_on(tmp_path) -> N
         average = decay * average + (1 - decay) * weight
         if step % 2:
             expected.append(average)
-    assert averaged.judged == pytest.approx(expected)
-    assert averaged.kept == averaged.judged
-    assert raw.judged[-1] == raw.task.weight
+    assert averaged.evaluated == pytest.approx(expected)
+    assert averaged.kept == averaged.evaluated
+    assert raw.evaluated[-1] == raw.task.weight
 
 
 def test_the_plateau_halves_the_rate_after_its_patience(tmp_path) -> None:
     done = fitted(
         tmp_path, schedule="plateau", plateau_patience=2, max_epochs=7, scores=[0.5, 0.6, 0.6, 0.6, 0.6, 0.4, 0.6]
     )
-    by_epoch = [report.lr for report in done.heard.reports[::2]]
+    by_epoch = [report.lr for report in done.recorder.reports[::2]]
     assert by_epoch == pytest.approx([0.1, 0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
 
 
 def test_another_schedule_knows_no_plateau(tmp_path) -> None:
     done = fitted(tmp_path, max_epochs=5, scores=[0.5, 0.6, 0.6, 0.6, 0.6])
-    assert {report.lr for report in done.heard.reports} == {0.1}
+    assert {report.lr for report in done.recorder.reports} == {0.1}
 
 
 def test_early_stopping_waits_for_its_patience_and_a_better_score_resets_it(tmp_path) -> None:
     done = fitted(tmp_path, max_epochs=20, early_stopping=2, scores=[0.5, 0.6, 0.4, 0.6, 0.6, 0.1])
-    assert len(done.heard.scores) == 5
+    assert len(done.recorder.scores) == 5
     assert done.progress.finished
     assert (done.progress.epoch, done.progress.step, done.progress.best_epoch) == (5, 10, 3)
     again = fitted(tmp_path, max_epochs=20, early_stopping=2, scores=[0.0])
-    assert again.heard.reports == []
+    assert again.recorder.reports == []
 
 
 def test_no_early_stopping_where_none_is_asked_for(tmp_path) -> None:
@@ -252,17 +239,17 @@ def test_stopping_saves_and_the_same_call_goes_on(tmp_path) -> None:
     assert (first.progress.step, first.progress.epoch, first.progress.position) == (3, 1, 1)
     assert not first.progress.finished
     second = fitted(tmp_path / "b", scores=[0.2, 0.1])
-    assert [report.step for report in first.heard.reports + second.heard.reports] == list(range(6))
+    assert [report.step for report in first.recorder.reports + second.recorder.reports] == list(range(6))
     assert second.task.weight == whole.task.weight
     assert second.progress.best_score == whole.progress.best_score
     assert second.progress.train_seconds > first.progress.train_seconds
 
 
-def test_stopped_at_the_last_step_of_an_epoch_dev_is_judged_when_it_goes_on(tmp_path) -> None:
+def test_stopped_at_the_last_step_of_an_epoch_dev_is_evaluated_when_it_goes_on(tmp_path) -> None:
     asked = iter([False, True])
     first = fitted(tmp_path, scores=[0.3], stop=lambda: next(asked))
-    assert first.judged == []
-    assert len(fitted(tmp_path, scores=[0.3, 0.2, 0.1]).judged) == 3
+    assert first.evaluated == []
+    assert len(fitted(tmp_path, scores=[0.3, 0.2, 0.1]).evaluated) == 3
 
 
 @pytest.mark.parametrize(

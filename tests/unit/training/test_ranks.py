@@ -67,17 +67,17 @@ def test_a_lost_process_is_a_run_error(monkeypatch) -> None:
     assert raised.value.__suppress_context__
 
 
-def test_who_cannot_ask_whether_it_was_told_tells() -> None:
+def test_who_cannot_ask_whether_it_was_reported_reports() -> None:
     class Dead:
         def add(self, name: str, amount: int) -> int:
             raise RuntimeError("Broken pipe")
 
     class Alive:
-        told = 0
+        reported = 0
 
         def add(self, name: str, amount: int) -> int:
-            self.told += amount
-            return self.told
+            self.reported += amount
+            return self.reported
 
     store = Alive()
     assert [Ranks(rank, 3, store=store).is_first_to_report() for rank in (2, 0, 1)] == [True, False, False]

@@ -39,7 +39,7 @@ def root(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(root, tmp_path_factory) -> Path:
-    """A finished run with averaged weights and drawn curves; only to be read."""
+    """A finished run with averaged weights and plotted curves; only to be read."""
     folder = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -129,7 +129,7 @@ def test_without_dev_the_last_weights_are_all_there_is(root, tmp_path) -> None:
     assert runs.open_run(tmp_path / "out").weights()
 
 
-def test_dev_as_train_is_learned_from_and_not_judged(root, tmp_path) -> None:
+def test_dev_as_train_is_learned_from_and_not_evaluated(root, tmp_path) -> None:
     copy = Path(shutil.copytree(root, tmp_path / "copy"))
     dev = [*manifests.load(copy / "dev.jsonl"), trainings.beep(copy, "new", "xyz", 0.5)]
     manifests.save(dev, copy / "dev.jsonl")

@@ -219,7 +219,7 @@ def test_a_missing_file_of_a_lhotse_cut(tmp_path) -> None:
 # ---------------------------------------------------------------------------------------- faults
 
 
-def test_every_fault_of_a_table_is_told_at_once_with_its_line(table) -> None:
+def test_every_fault_of_a_table_is_reported_at_once_with_its_line(table) -> None:
     path = table("list.csv", *({"path": f"{name}.wav", "text": "x", "start": ""} for name in "abc"))
     lines = ["nowhere.wav,x,", ",x,", "c.wav,,", "c.wav", "a.wav,x,", f"{'long' * 99}.wav,x,", "zero\0.wav,x,"]
     path.write_text(path.read_text() + "\n".join(lines))
@@ -283,7 +283,7 @@ def test_silence_and_damage_are_found_by_decoding_and_can_be_left_out(table, tmp
     assert json.loads(Path("out/prepared.json").read_text())["left_out"] == list(prepared.left_out)
 
 
-def test_a_name_with_a_line_break_works_and_is_told_on_one_line(table, tmp_path) -> None:
+def test_a_name_with_a_line_break_works_and_is_reported_on_one_line(table, tmp_path) -> None:
     path = table("list.csv", {"path": "a\nb.wav", "text": "x"}, {"path": "c.wav", "text": "x"})
     assert set(everything(prepare_folder(path, "good"))) == {"a\nb", "c"}
     (path.parent / "a\nb.wav").unlink()

@@ -95,9 +95,9 @@ def test_where_nothing_is_asked_it_is_like_training_pieces(composer: Composer) -
     known = replace(composer.conditions, combinations=kinds)
     other = Composer(composer.run, composer.task, composer.data, known)
     pieces = other.generate_many(12, Prompt(bars=3))
-    told = [(str(piece.score.time_signatures[0]), piece.score.pickup) for piece in pieces]
-    assert 1 < told.count(("3/4", 1.0)) < 11
-    assert told.count(("3/4", 1.0)) + told.count(("4/4", 0.0)) == 12
+    metres = [(str(piece.score.time_signatures[0]), piece.score.pickup) for piece in pieces]
+    assert 1 < metres.count(("3/4", 1.0)) < 11
+    assert metres.count(("3/4", 1.0)) + metres.count(("4/4", 0.0)) == 12
     for piece in pieces:
         bar = piece.score.time_signatures[0].bar
         assert 2 * bar < piece.score.end <= 3 * bar + piece.score.pickup, "the last bar may be short of the pickup"
@@ -142,7 +142,7 @@ def test_its_figures_for_json(composer: Composer) -> None:
 # ------------------------------------------------------------------------------------- likelihood
 
 
-def test_a_written_piece_is_as_likely_as_it_was_when_drawn(composer: Composer) -> None:
+def test_a_written_piece_is_as_likely_as_it_was_when_sampled(composer: Composer) -> None:
     piece = composer.generate(bars=4, condition={"key": "G"}, sampling=Sampling(seed=3))
     likelihood = composer.score(piece.score)
     assert likelihood.nats.shape[1] == len(composer.representation.COLUMNS)
@@ -190,7 +190,7 @@ def test_of_a_polyphonic_primer_a_melody_takes_the_top_and_says_so(one: Composer
     assert piece.remarks
 
 
-def test_the_key_of_a_primer_is_told_to_the_model(one: Composer) -> None:
+def test_the_key_of_a_primer_is_given_to_the_model(one: Composer) -> None:
     primer = made.melody(3)
     assert one.generate(primer=primer, tokens=200).condition["key"] == "G"
 
@@ -226,13 +226,13 @@ def test_a_kept_voice_stands_note_for_note(four: Composer) -> None:
         assert sum(len(part.notes) for part in piece.score.parts[1:]) > 3
 
 
-def test_of_a_kept_voice_the_model_is_told_its_own_key_and_metre(four: Composer) -> None:
+def test_of_a_kept_voice_the_model_is_given_its_own_key_and_metre(four: Composer) -> None:
     given = soprano_of(made.chorale(403, bars=3))
     piece = four.generate(keep={"soprano": given})
     assert piece.condition == {"key": "G", "metre": "4/4", "bars": "3", "pickup": "0"}
     in_three = replace(given, time_signatures=(TimeSignature(0.0, 3, 4),), keys=(), title="")
     piece = four.generate(keep={"soprano": in_three})
-    assert piece.condition == {"bars": "4", "pickup": "0"}, "the model knows no 3/4, and must not be told 4/4"
+    assert piece.condition == {"bars": "4", "pickup": "0"}, "the model knows no 3/4, and must not be given 4/4"
     assert [str(metre) for metre in piece.score.time_signatures] == ["3/4"]
     assert four.generate(keep={"soprano": given}, condition={"key": "Ab"}).condition["key"] == "Ab"
 

@@ -42,7 +42,7 @@ def test_any_major_key_may_be_asked_for_and_moves_the_piece(composer: Composer) 
     assert {key: str(piece.score.keys[0]) for key, piece in in_key.items()} == {"C": "C", "G": "G", "D": "D"}
 
 
-def test_a_mode_that_it_never_heard_is_refused_with_those_it_knows(composer: Composer) -> None:
+def test_a_mode_that_it_never_saw_is_refused_with_those_it_knows(composer: Composer) -> None:
     with pytest.raises(DataError, match=r"no such key.*This model knows any key that is major"):
         composer.generate(condition={"key": "Em"})
 
@@ -52,7 +52,7 @@ def test_a_piece_is_as_likely_in_another_key(composer: Composer) -> None:
     assert composer.score(in_d(piece)).nats_per_note == composer.score(piece).nats_per_note
 
 
-def test_a_primer_that_tells_no_key_is_heard_in_one(composer: Composer) -> None:
+def test_a_primer_that_tells_no_key_is_given_one(composer: Composer) -> None:
     piece = composer.generate(primer="G4 B4 D5 G5 F#5 E5 D5 C5 B4 A4 G4:2", bars=5)
     assert str(piece.score.keys[0]) == "G"
     assert any("it has no key; G" in remark for remark in piece.remarks)

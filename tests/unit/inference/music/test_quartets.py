@@ -61,7 +61,7 @@ def test_no_voice_is_kept(composer: Composer) -> None:
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
-def test_a_split_is_judged_over_its_cells_and_by_pieces(composer: Composer, split: str) -> None:
+def test_a_split_is_evaluated_over_its_cells_and_by_pieces(composer: Composer, split: str) -> None:
     found = evaluate(composer, split, options=ScoreOptions(num_generated=2))
     restored = restore(composer.run)
     recipe, assets = restored.recipe, restored.assets

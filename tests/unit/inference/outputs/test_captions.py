@@ -6,13 +6,13 @@ from hypothesis import given
 
 from crnn_audio.inference.outputs.captions import Cue, cues
 from crnn_audio.inference.outputs.spans import spans
-from tests.unit.inference.hypotheses import Drawn, disorderly, heard, one_after_the_other, orderly, quick, said
+from tests.unit.inference.hypotheses import Sample, disorderly, hypothesis_of, one_after_the_other, orderly, quick, said
 
 
 @quick
 @given(orderly())
-def test_every_word_stands_once_and_each_cue_can_be_read(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_every_word_stands_once_and_each_cue_can_be_read(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     found = cues(hypothesis)
     assert " ".join(line for cue in found for line in cue.lines) == " ".join(word.text for word in hypothesis.words)
     for cue in found:
@@ -25,8 +25,8 @@ def test_every_word_stands_once_and_each_cue_can_be_read(drawn: Drawn) -> None:
 
 @quick
 @given(orderly())
-def test_a_cue_begins_with_its_first_word_and_no_long_pause_lies_within_one(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_a_cue_begins_with_its_first_word_and_no_long_pause_lies_within_one(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     begins = {cue.start for cue in cues(hypothesis)}
     words = spans(hypothesis)
     assert begins <= {word.start for word in words}
@@ -35,8 +35,8 @@ def test_a_cue_begins_with_its_first_word_and_no_long_pause_lies_within_one(draw
 
 @quick
 @given(orderly())
-def test_a_cue_is_shown_while_its_words_are_said(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_a_cue_is_shown_while_its_words_are_said(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     words = iter(spans(hypothesis))
     for cue in cues(hypothesis):
         said_meanwhile = [next(words) for _ in " ".join(cue.lines).split(" ")]
@@ -52,8 +52,8 @@ def test_slow_speech_is_cut_by_time() -> None:
 
 @quick
 @given(disorderly())
-def test_whatever_the_times_and_words_are(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_whatever_the_times_and_words_are(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     found = cues(hypothesis)
     letters = "".join(line for cue in found for line in cue.lines).replace(" ", "")
     assert letters == "".join(word.text for word in hypothesis.words).replace(" ", "")
@@ -87,7 +87,7 @@ def test_a_word_longer_than_a_line_is_cut_and_its_time_shared() -> None:
     assert found[-1].start == 5000
 
 
-def test_a_word_drawn_out_is_taken_away_after_seven_seconds() -> None:
+def test_a_very_long_word_is_taken_away_after_seven_seconds() -> None:
     assert cues(said(("ohm", 1.0, 12.0), seconds=20.0)) == [Cue(1000, 8000, ("ohm",))]
 
 

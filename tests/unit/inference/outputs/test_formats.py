@@ -19,7 +19,7 @@ from crnn_audio.inference.outputs.captions import cues
 from crnn_audio.inference.outputs.spans import spans
 from crnn_audio.types import Hypothesis
 from crnn_audio.verbs.speech import Format
-from tests.unit.inference.hypotheses import Drawn, disorderly, heard, orderly, quick, said
+from tests.unit.inference.hypotheses import Sample, disorderly, hypothesis_of, orderly, quick, said
 
 ANY = st.one_of(orderly(max_words=15), disorderly())
 TRICKY = said(
@@ -34,15 +34,15 @@ def test_the_command_line_knows_the_same_formats() -> None:
 
 @quick
 @given(ANY)
-def test_text_is_one_line(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_text_is_one_line(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     assert formats.as_text(hypothesis) == f"{hypothesis.text}\n"
 
 
 @quick
 @given(ANY)
-def test_json(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_json(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     loaded = json.loads(formats.as_json(hypothesis))
     assert json.loads(formats.as_jsonl(hypothesis)) == loaded
     assert formats.as_jsonl(hypothesis).count("\n") == 1
@@ -67,8 +67,8 @@ def whole(time: webvtt.models.Timestamp) -> int:
 
 @quick
 @given(ANY)
-def test_vtt(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_vtt(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     text = formats.as_vtt(hypothesis)
     read = captions(webvtt.from_string(text))
     assert [(start, end, [html.unescape(line) for line in lines]) for start, end, lines in read] == shown(hypothesis)
@@ -82,8 +82,8 @@ def test_vtt_escapes_what_the_standard_says() -> None:
 
 @quick
 @given(ANY)
-def test_srt(tmp_path: Path, drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_srt(tmp_path: Path, sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     (tmp_path / "x.srt").write_text(formats.as_srt(hypothesis), encoding="utf-8")
     read = captions(webvtt.from_srt(str(tmp_path / "x.srt"))) if hypothesis.words else []
     assert read == [
@@ -109,8 +109,8 @@ def test_clocks_past_an_hour() -> None:
 
 @quick
 @given(ANY)
-def test_tsv(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_tsv(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     rows = list(csv.reader(io.StringIO(formats.as_tsv(hypothesis)), delimiter="\t", quoting=csv.QUOTE_NONE))
     assert rows[0] == ["start", "end", "text"]
     assert [(int(start), int(end), text) for start, end, text in rows[1:]] == [
@@ -137,8 +137,8 @@ def read_ctm(text: str) -> list[tuple[str, str, float, float, str, float]]:
 
 @quick
 @given(ANY)
-def test_ctm(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_ctm(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     rows = read_ctm(formats.as_ctm(hypothesis))
     assert [(row[4], round(1000 * row[2]), round(1000 * (row[2] + row[3]))) for row in rows] == [
         (span.text, span.start, span.end) for span in spans(hypothesis)
@@ -164,8 +164,8 @@ def test_ctm_names(path: str | None, name: str) -> None:
 
 @quick
 @given(ANY)
-def test_textgrid(tmp_path: Path, drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_textgrid(tmp_path: Path, sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     (tmp_path / "x.TextGrid").write_text(formats.as_textgrid(hypothesis), encoding="utf-8")
     grid = textgrid.openTextgrid(str(tmp_path / "x.TextGrid"), includeEmptyIntervals=True, reportingMode="error")
     tier = grid.getTier("words")

@@ -85,7 +85,7 @@ def test_the_second_keeps_its_suffix_and_the_next_get_numbers() -> None:
     assert assigned("x.mp3.wav", "x.wav", "x.mp3") == ["x.mp3", "x", "x.mp3.2"]
 
 
-def test_what_some_file_systems_take_for_one_name_is_told_apart() -> None:
+def test_what_some_file_systems_take_for_one_name_is_kept_apart() -> None:
     assert assigned("a/x.wav", "b/X.wav") == ["x", "X.wav"]
     assert assigned("a/\u00e9.wav", "b/e\u0301.wav") == ["\u00e9", "e\u0301.wav"]
 

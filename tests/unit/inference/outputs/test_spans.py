@@ -1,17 +1,17 @@
-"""Times as formats need them: right where they were right, mended by hand-made rules where they were not."""
+"""Times as formats need them: right where they were right, fixed by hand-made rules where they were not."""
 
 from itertools import pairwise
 
 from hypothesis import given
 
 from crnn_audio.inference.outputs.spans import Span, spans
-from tests.unit.inference.hypotheses import Drawn, disorderly, heard, orderly, quick, said
+from tests.unit.inference.hypotheses import Sample, disorderly, hypothesis_of, orderly, quick, said
 
 
 @quick
 @given(orderly())
-def test_times_that_are_right_stay_to_the_millisecond(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_times_that_are_right_stay_to_the_millisecond(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     found = spans(hypothesis)
     assert [span.text for span in found] == [word.text for word in hypothesis.words]
     for span, word in zip(found, hypothesis.words, strict=True):
@@ -22,8 +22,8 @@ def test_times_that_are_right_stay_to_the_millisecond(drawn: Drawn) -> None:
 
 @quick
 @given(disorderly())
-def test_whatever_the_times_are_words_stand_side_by_side_in_the_recording(drawn: Drawn) -> None:
-    hypothesis = heard(drawn)
+def test_whatever_the_times_are_words_stand_side_by_side_in_the_recording(sample: Sample) -> None:
+    hypothesis = hypothesis_of(sample)
     found = spans(hypothesis)
     assert [span.text for span in found] == [word.text for word in hypothesis.words]
     assert all(0 <= span.start < span.end <= round(1000 * hypothesis.seconds) for span in found)

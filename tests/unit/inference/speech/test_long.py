@@ -19,7 +19,7 @@ def numbered(count: int) -> Tensor:
 
 @settings(deadline=None)
 @given(st.integers(0, 60), st.lists(st.integers(0, 17), max_size=12), st.integers(1, 12), st.integers(0, 6))
-def test_windows_are_stretches_of_the_whole(total: int, sizes: list[int], size: int, context: int) -> None:
+def test_windows_are_segments_of_the_whole(total: int, sizes: list[int], size: int, context: int) -> None:
     size = max(size, 2 * context)
     whole = numbered(total)
     ends = [sum(sizes[:index]) for index in range(1, len(sizes) + 1)]

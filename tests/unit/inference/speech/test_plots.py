@@ -1,4 +1,4 @@
-"""Pictures hold what was heard: read back from the figure, not from the pixels."""
+"""Pictures hold what was recognised: read back from the figure, not from the pixels."""
 
 from pathlib import Path
 
@@ -50,16 +50,16 @@ def test_a_long_one_has_rows_and_words_where_they_are() -> None:
     assert [written(axes) for axes in figure.axes[2::3]] == [[], [(12.42, "a")], [(24.2, "b")]]
 
 
-def test_of_an_hour_the_beginning_is_drawn_and_the_title_says_so() -> None:
+def test_of_an_hour_the_beginning_is_plotted_and_the_title_says_so() -> None:
     figure = plots.plot(evidence([0] * 100), said(("a", 1.0, 2.0), ("z", 3000.0, 3001.0), seconds=3600.0))
     assert len(figure.axes) == 30
     assert figure._suptitle.get_text() == "rec.wav: the first 120 s of 3600.00 s, confidence 50%"
 
 
 @pytest.mark.parametrize("name", ["$\\frac$ x.wav", "two\nlines.wav", "bad\udcff.wav", "日本語.wav", "rec.wav"])
-def test_any_name_and_any_letter_is_drawn(tmp_path: Path, name: str, recwarn) -> None:
-    heard = said(("$\\frac$", 0.0, 0.04), ("日本", 0.04, 0.08), ("^$", 0.1, 0.1), seconds=0.2)
-    plots.save(tmp_path / "x.png", evidence([0, 3, 0]), Hypothesis(heard.text, 0.5, heard.words, 0.2, name))
+def test_any_name_and_any_letter_is_plotted(tmp_path: Path, name: str, recwarn) -> None:
+    result = said(("$\\frac$", 0.0, 0.04), ("日本", 0.04, 0.08), ("^$", 0.1, 0.1), seconds=0.2)
+    plots.save(tmp_path / "x.png", evidence([0, 3, 0]), Hypothesis(result.text, 0.5, result.words, 0.2, name))
     picture = image.imread(tmp_path / "x.png")
     assert picture.shape[0] > 200
     assert picture.std() > 0.1
@@ -82,41 +82,41 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch) -
 
 
 def test_the_recogniser_draws_what_it_hears(recognizer, tiny: Path, tmp_path: Path, monkeypatch) -> None:
-    drawn: list[tuple[Evidence, Hypothesis]] = []
-    monkeypatch.setattr(plots, "save", lambda path, seen, heard: drawn.append((seen, heard)))
+    plotted: list[tuple[Evidence, Hypothesis]] = []
+    monkeypatch.setattr(plots, "save", lambda path, seen, result: plotted.append((seen, result)))
     path = next((tiny / "test").glob("*.flac"))
-    heard = recognizer.plot(path, tmp_path / "x.png")
-    assert heard == recognizer.transcribe(path)
-    ((seen, hypothesis),) = drawn
-    assert hypothesis == heard
+    result = recognizer.plot(path, tmp_path / "x.png")
+    assert result == recognizer.transcribe(path)
+    ((seen, hypothesis),) = plotted
+    assert hypothesis == result
     assert seen.tokens == recognizer.task.vocabulary.tokens
     assert np.allclose(seen.probs.sum(axis=1), 1, atol=1e-5)
-    assert len(seen.features) * seen.hop_seconds == pytest.approx(heard.seconds, abs=0.01)
-    assert len(seen.probs) * seen.frame_seconds == pytest.approx(heard.seconds, abs=0.04)
-    first = heard.words[0]
+    assert len(seen.features) * seen.hop_seconds == pytest.approx(result.seconds, abs=0.01)
+    assert len(seen.probs) * seen.frame_seconds == pytest.approx(result.seconds, abs=0.04)
+    first = result.words[0]
     assert seen.probs[round(first.start / seen.frame_seconds)].argmax() > 0, "the word stands where its letter peaks"
 
 
 @pytest.mark.parametrize("short", [0.5, 30.0])
 def test_of_a_long_recording_the_beginning_alone_is_read(recognizer, tmp_path: Path, monkeypatch, short: float) -> None:
-    """And a cut file is drawn as far as it goes, though whoever transcribed it was told already."""
+    """And a cut file is plotted as far as it goes, though whoever transcribed it was warned already."""
     noise = np.random.default_rng(0).normal(0, 0.1, 10 * 8000)
     path = tmp_path / "cut.wav"
     soundfile.write(path, noise, 8000)
     path.write_bytes(path.read_bytes()[:-1000])
     monkeypatch.setattr("crnn_audio.inference.speech.recognizer.SHORT", short)
-    heard = recognizer.transcribe(path)
-    assert heard.warning
-    drawn: list[Evidence] = []
+    result = recognizer.transcribe(path)
+    assert result.warning
+    plotted: list[Evidence] = []
     decoded: list[int] = []
     decode = Sound._next
     monkeypatch.setattr(Sound, "_next", lambda sound, count: decoded.append(count) or decode(sound, count))
-    monkeypatch.setattr(plots, "save", lambda path, seen, heard: drawn.append(seen))
+    monkeypatch.setattr(plots, "save", lambda path, seen, result: plotted.append(seen))
     monkeypatch.setattr(plots, "MAX_SECONDS", 2.0)
-    assert recognizer.plot(path, tmp_path / "x.png", heard) == heard
+    assert recognizer.plot(path, tmp_path / "x.png", result) == result
     assert sum(decoded) <= 3 * 2 * 8000, "a resampler may want a little more than it gives"
-    assert len(drawn[0].features) * drawn[0].hop_seconds == pytest.approx(2.0, abs=0.01)
-    assert recognizer.plot(path, tmp_path / "x.png") == heard
+    assert len(plotted[0].features) * plotted[0].hop_seconds == pytest.approx(2.0, abs=0.01)
+    assert recognizer.plot(path, tmp_path / "x.png") == result
     monkeypatch.setattr(plots, "MAX_SECONDS", 20.0)
-    recognizer.plot(path, tmp_path / "x.png", heard)
-    assert len(drawn[2].features) * drawn[2].hop_seconds == pytest.approx(heard.seconds, abs=0.01)
+    recognizer.plot(path, tmp_path / "x.png", result)
+    assert len(plotted[2].features) * plotted[2].hop_seconds == pytest.approx(result.seconds, abs=0.01)

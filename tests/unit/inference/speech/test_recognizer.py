@@ -30,18 +30,18 @@ def close(one: Hypothesis, other: Hypothesis) -> bool:
 
 def test_every_kind_of_source_says_the_same(recognizer, tiny: Path) -> None:
     path = paths(tiny)[0]
-    heard = recognizer.transcribe(path)
-    assert heard.text
-    assert heard.path == str(path)
-    assert heard.seconds == soundfile.info(path).duration
-    assert recognizer.transcribe(str(path)) == heard
-    assert recognizer.transcribe([path]) == [heard]
+    result = recognizer.transcribe(path)
+    assert result.text
+    assert result.path == str(path)
+    assert result.seconds == soundfile.info(path).duration
+    assert recognizer.transcribe(str(path)) == result
+    assert recognizer.transcribe([path]) == [result]
     for nameless in (path.read_bytes(), io.BytesIO(path.read_bytes())):
         again = recognizer.transcribe(nameless)
         assert again.path is None
-        assert (again.text, again.words, again.seconds) == (heard.text, heard.words, heard.seconds)
+        assert (again.text, again.words, again.seconds) == (result.text, result.words, result.seconds)
     with path.open("rb") as file:
-        assert recognizer.transcribe(file).text == heard.text
+        assert recognizer.transcribe(file).text == result.text
 
 
 def test_order_is_kept_and_batches_do_not_matter(recognizer, tiny: Path, monkeypatch) -> None:
@@ -66,16 +66,16 @@ def test_long_ones_among_short_ones_say_the_same_in_their_places(recognizer, tin
     assert str(found[6]) == str(wanted[6])
 
 
-def test_how_far_a_long_one_is_heard_is_told_within_it(recognizer, tiny: Path, monkeypatch) -> None:
+def test_progress_is_reported_within_a_long_one(recognizer, tiny: Path, monkeypatch) -> None:
     monkeypatch.setattr(long, "BLOCK", 0.25)
     monkeypatch.setattr(long, "WINDOW", 0.4)
     monkeypatch.setattr(long, "CONTEXT", 0.2)
     monkeypatch.setattr(module, "SHORT", 0.2)
-    told = list[float]()
-    ((_, result),) = recognizer.as_completed([paths(tiny)[0]], told.append)
-    assert len(told) > 2
-    assert told == sorted(set(told))
-    assert told[-1] == pytest.approx(result.seconds, abs=0.1)
+    reported = list[float]()
+    ((_, result),) = recognizer.as_completed([paths(tiny)[0]], reported.append)
+    assert len(reported) > 2
+    assert reported == sorted(set(reported))
+    assert reported[-1] == pytest.approx(result.seconds, abs=0.1)
 
 
 def test_any_rate_and_channel_count(recognizer, tmp_path: Path) -> None:
@@ -119,53 +119,53 @@ def test_frames_are_forty_milliseconds(recognizer) -> None:
 
 def test_words_times_and_confidences_are_those_of_their_frames(hearing) -> None:
     frames = [("", 0.99), ("a", 0.9), ("a", 0.7), ("", 0.8), ("a", 0.6), (" ", 0.5), ("", 0.9), ("b", 0.95), ("", 0.9)]
-    heard = hearing(frames, "ab ").transcribe(silence(0.36))
-    assert heard.text == "aa b"
-    first, second = heard.words
+    result = hearing(frames, "ab ").transcribe(silence(0.36))
+    assert result.text == "aa b"
+    first, second = result.words
     assert (first.text, first.start, first.end) == ("aa", pytest.approx(0.04), pytest.approx(0.20))
     assert first.confidence == pytest.approx(0.9 * 0.6), "each token by its best frame, the word by their product"
     assert (second.text, second.start, second.end) == ("b", pytest.approx(0.28), pytest.approx(0.32))
     assert second.confidence == pytest.approx(0.95)
-    assert heard.confidence == pytest.approx(0.54), "that of the least sure word; separators do not count"
-    assert heard.seconds == pytest.approx(0.36)
+    assert result.confidence == pytest.approx(0.54), "that of the least sure word; separators do not count"
+    assert result.seconds == pytest.approx(0.36)
 
 
 def test_no_word_ends_after_the_recording(hearing) -> None:
-    heard = hearing([("a", 0.9), ("", 0.9), ("b", 0.9)], "ab").transcribe(silence(0.1))  # three frames reach to 0.12 s
-    (word,) = heard.words
+    result = hearing([("a", 0.9), ("", 0.9), ("b", 0.9)], "ab").transcribe(silence(0.1))  # three frames reach to 0.12 s
+    (word,) = result.words
     assert (word.text, word.start, word.end) == ("ab", 0.0, 0.1)
 
 
 def test_nothing_said_is_as_sure_as_the_least_sure_blank(hearing) -> None:
-    heard = hearing([("", 0.9), ("", 0.7), ("", 0.8)], "ab ").transcribe(silence(0.12))
-    assert (heard.text, heard.words) == ("", ())
-    assert heard.confidence == pytest.approx(0.7)
+    result = hearing([("", 0.9), ("", 0.7), ("", 0.8)], "ab ").transcribe(silence(0.12))
+    assert (result.text, result.words) == ("", ())
+    assert result.confidence == pytest.approx(0.7)
 
 
 def test_a_vocabulary_of_words(hearing) -> None:
     frames = [("nine", 0.9), ("", 0.9), ("nine", 0.8), ("two", 0.7), ("two", 0.9)]
-    heard = hearing(frames, "nine two", "words").transcribe(silence(0.2))
-    assert heard.text == "nine nine two"
-    assert [(word.text, word.confidence) for word in heard.words] == [
+    result = hearing(frames, "nine two", "words").transcribe(silence(0.2))
+    assert result.text == "nine nine two"
+    assert [(word.text, word.confidence) for word in result.words] == [
         ("nine", pytest.approx(0.9)),
         ("nine", pytest.approx(0.8)),
         ("two", pytest.approx(0.9)),
     ]
-    assert [word.start for word in heard.words] == pytest.approx([0.0, 0.08, 0.12])
+    assert [word.start for word in result.words] == pytest.approx([0.0, 0.08, 0.12])
 
 
 def test_stray_separators_make_no_words(hearing) -> None:
     frames = [(" ", 0.9), ("a", 0.9), (" ", 0.9), ("", 0.9), (" ", 0.9), ("b", 0.9), (" ", 0.9)]
-    heard = hearing(frames, "ab ").transcribe(silence(0.28))
-    assert heard.text == "a b"
-    assert [word.text for word in heard.words] == ["a", "b"]
+    result = hearing(frames, "ab ").transcribe(silence(0.28))
+    assert result.text == "a b"
+    assert [word.text for word in result.words] == ["a", "b"]
 
 
 def test_an_unknown_token_is_no_separator(hearing) -> None:
     """Also where the vocabulary has no space, so that nothing separates."""
-    heard = hearing([("a", 0.9), ("<unk>", 0.9), ("b", 0.9)], "ab").transcribe(silence(0.12))
-    assert heard.text == "a\u2047b"
-    assert [word.text for word in heard.words] == ["a\u2047b"]
+    result = hearing([("a", 0.9), ("<unk>", 0.9), ("b", 0.9)], "ab").transcribe(silence(0.12))
+    assert result.text == "a\u2047b"
+    assert [word.text for word in result.words] == ["a\u2047b"]
 
 
 def test_the_model_is_in_judging_mode_and_keeps_no_gradient(recognizer, tiny: Path) -> None:

@@ -59,12 +59,12 @@ class Script:
             self.probs[frame, 0 if token == "_" else tokens.tokens.index(token)] = probs[frame]
 
     def stream(self, monkeypatch: pytest.MonkeyPatch, endpoint: Endpoint) -> Stream:
-        opened, heard, said = self.model.stream(16000, endpoint), 0, 0
+        opened, fed, said = self.model.stream(16000, endpoint), 0, 0
 
         def step(features: Tensor, carry: Carry | None, *, last: bool = False) -> tuple[Tensor, Carry]:
-            nonlocal heard, said
-            heard += features.shape[1]
-            begin, said = said, len(self.probs) if last else min(heard // 4, len(self.probs))
+            nonlocal fed, said
+            fed += features.shape[1]
+            begin, said = said, len(self.probs) if last else min(fed // 4, len(self.probs))
             return self.probs[begin:said].log().unsqueeze(0), carry or Carry((), ())
 
         monkeypatch.setattr(self.model.task, "step", step)
@@ -84,12 +84,12 @@ class Script:
         return [*(opened.feed(np.zeros(size, np.float32)) for size in sizes), opened.flush()]
 
 
-def finals(heard: Sequence[StreamResult]) -> list[Hypothesis]:
-    return [final for one in heard for final in one.finals]
+def finals(results: Sequence[StreamResult]) -> list[Hypothesis]:
+    return [final for one in results for final in one.finals]
 
 
-def texts(heard: Sequence[StreamResult]) -> list[str]:
-    return [final.text for final in finals(heard)]
+def texts(results: Sequence[StreamResult]) -> list[str]:
+    return [final.text for final in finals(results)]
 
 
 # ---------------------------------------------------------------------------------------- endpoints
@@ -97,14 +97,14 @@ def texts(heard: Sequence[StreamResult]) -> list[str]:
 
 def test_an_utterance_ends_after_silence_and_the_last_with_the_stream(monkeypatch) -> None:
     script = Script("__aab_" + "_" * 4 + "_c d__" + "_" * 4 + "e_f_")
-    heard = script.listen(monkeypatch, Endpoint(silence=5 * 0.04, longest=NEVER))
-    assert texts(heard) == ["ab", "c d", "ef"]
-    one, two, three = finals(heard)
+    results = script.listen(monkeypatch, Endpoint(silence=5 * 0.04, longest=NEVER))
+    assert texts(results) == ["ab", "c d", "ef"]
+    one, two, three = finals(results)
     assert [word.start for word in one.words + two.words + three.words] == pytest.approx([0.08, 0.44, 0.52, 0.8])
     assert [word.end for word in one.words + two.words + three.words] == pytest.approx([0.2, 0.48, 0.56, 0.92])
     assert [final.seconds for final in (one, two)] == pytest.approx([0.4, 0.76]), "where the fifth blank ends"
     assert three.seconds == pytest.approx(len(script.probs) * 0.04)
-    assert all(final.path is None for final in finals(heard))
+    assert all(final.path is None for final in finals(results))
 
 
 def test_one_blank_less_is_no_silence(monkeypatch) -> None:
@@ -114,8 +114,8 @@ def test_one_blank_less_is_no_silence(monkeypatch) -> None:
 
 
 def test_silence_before_the_first_token_ends_nothing(monkeypatch) -> None:
-    heard = Script("_" * 40 + "ab" + "_" * 5).listen(monkeypatch, Endpoint(silence=0.2, longest=NEVER))
-    assert texts(heard) == ["ab"]
+    results = Script("_" * 40 + "ab" + "_" * 5).listen(monkeypatch, Endpoint(silence=0.2, longest=NEVER))
+    assert texts(results) == ["ab"]
     assert texts(Script("_" * 40).listen(monkeypatch, Endpoint(0.2, 0.4))) == []
 
 
@@ -128,9 +128,9 @@ def test_separators_alone_are_no_utterance(monkeypatch) -> None:
 
 def test_a_long_utterance_ends_between_two_words(monkeypatch) -> None:
     script = Script("a_b_c_d_e_f_ _a_b_c_d_ _a_b_ _c")
-    heard = script.listen(monkeypatch, Endpoint(silence=NEVER, longest=8 * 0.04))
-    assert texts(heard) == ["abcdef", "abcd", "ab c"]
-    assert finals(heard)[0].seconds == pytest.approx(13 * 0.04), "where the space is heard"
+    results = script.listen(monkeypatch, Endpoint(silence=NEVER, longest=8 * 0.04))
+    assert texts(results) == ["abcdef", "abcd", "ab c"]
+    assert finals(results)[0].seconds == pytest.approx(13 * 0.04), "where the space is recognised"
 
 
 def test_a_word_without_end_is_cut_at_twice_the_longest(monkeypatch) -> None:
@@ -143,8 +143,8 @@ def test_a_word_without_end_is_cut_at_twice_the_longest(monkeypatch) -> None:
 
 def test_in_a_vocabulary_of_words_every_blank_stands_between_two(monkeypatch) -> None:
     script = Script("one _ two two _ three _ one", "words")
-    heard = script.listen(monkeypatch, Endpoint(silence=NEVER, longest=4 * 0.04))
-    assert texts(heard) == ["one two", "three one"]
+    results = script.listen(monkeypatch, Endpoint(silence=NEVER, longest=4 * 0.04))
+    assert texts(results) == ["one two", "three one"]
 
 
 def test_a_repeated_letter_around_an_endpoint_is_no_repeat(monkeypatch) -> None:
@@ -156,15 +156,15 @@ def test_the_text_grows_and_starts_anew_after_an_endpoint(monkeypatch) -> None:
     shown = [one.text for one in script.listen(monkeypatch, Endpoint(0.2, NEVER))]
     changes = [text for text, _ in itertools.groupby(shown)]
     assert changes == ["", "a", "ab", "ab c", "", "d", "de", ""]
-    heard = script.listen(monkeypatch, Endpoint(0.2, NEVER))
-    assert [one.seconds for one in heard] == pytest.approx([0.04 * n for n in [*range(1, 21), 20, 20]])
+    results = script.listen(monkeypatch, Endpoint(0.2, NEVER))
+    assert [one.seconds for one in results] == pytest.approx([0.04 * n for n in [*range(1, 21), 20, 20]])
 
 
 def test_one_block_may_finish_several(monkeypatch) -> None:
     script = Script("a_____b_____c_____d")
-    heard = script.listen(monkeypatch, Endpoint(0.2, NEVER), blocks=[19 * FRAME])
-    assert [len(one.finals) for one in heard] == [3, 0, 1]
-    assert heard[0].text == ""
+    results = script.listen(monkeypatch, Endpoint(0.2, NEVER), blocks=[19 * FRAME])
+    assert [len(one.finals) for one in results] == [3, 0, 1]
+    assert results[0].text == ""
 
 
 # ---------------------------------------------------------------------------------------- any endpoints, any words
@@ -278,9 +278,9 @@ def listened(minutes: int) -> list[Minute]:
     blocks, words, found = np.split(noise(1500), 15), 0, []
     with talkative().stream(16000, Endpoint(silence=0.16, longest=2.0)) as stream:
         for _ in range(minutes):
-            heard = [stream.feed(block) for block in blocks]
-            words += sum(len(final.words) for final in finals(heard))
-            longest_text = max(len(one.text) for one in heard)
+            results = [stream.feed(block) for block in blocks]
+            words += sum(len(final.words) for final in finals(results))
+            longest_text = max(len(one.text) for one in results)
             found.append(Minute(words, longest_text, held(stream), getrusage(RUSAGE_SELF).ru_maxrss))
     return found
 

@@ -32,14 +32,14 @@ def printed(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def run(recognizer: Recognizer, printed: Path) -> Callable[..., tuple[int, list[str]]]:
-    """`run(paths, wanted)` gives how many failed, and what the person was told."""
+    """`run(paths, wanted)` gives how many failed, and what was reported."""
 
     def call(
         arguments: list[str], wanted: Outputs, load: Callable[[], Recognizer] = lambda: recognizer
     ) -> tuple[int, list[str]]:
-        told: list[str] = []
+        reported: list[str] = []
         with printed.open("w+", encoding="utf-8") as stdout:
-            return transcripts.run(pending.pending(arguments, wanted), wanted, load, told.append, stdout), told
+            return transcripts.run(pending.pending(arguments, wanted), wanted, load, reported.append, stdout), reported
 
     return call
 
@@ -56,10 +56,10 @@ def test_what_is_printed_is_what_the_files_hold(run, printed, recognizer, paths:
     assert run(paths, Outputs(("text",))) == (0, [])
     assert printed.read_text() == "".join(f"{path}\t{text}\n" for path, text in zip(paths, spoken, strict=True))
 
-    failed, told = run(paths, Outputs(("text", "json"), tmp_path / "out"))
+    failed, reported = run(paths, Outputs(("text", "json"), tmp_path / "out"))
     assert (failed, printed.read_text()) == (0, "")
-    assert len(told) == 1
-    assert told[0].startswith(f"{tmp_path}/out: 8 transcribed (")
+    assert len(reported) == 1
+    assert reported[0].startswith(f"{tmp_path}/out: 8 transcribed (")
     for path, text in zip(paths, spoken, strict=True):
         written = tmp_path / "out" / Path(path).stem
         assert written.with_suffix(".txt").read_text() == f"{text}\n"
@@ -129,10 +129,10 @@ def test_an_interruption_keeps_what_is_done(run, paths: list[str], tmp_path: Pat
     with pytest.raises(KeyboardInterrupt):
         run(paths, wanted)
     assert len(list(tmp_path.glob("*.jsonl"))) == len(list(tmp_path.glob("*.TextGrid"))) == 3
-    failed, told = run(paths, wanted)
+    failed, reported = run(paths, wanted)
     assert failed == 0
-    assert told[0].startswith(f"{tmp_path}: 5 transcribed (")
-    assert told[0].endswith("real time), 3 done before")
+    assert reported[0].startswith(f"{tmp_path}: 5 transcribed (")
+    assert reported[0].endswith("real time), 3 done before")
     assert len(list(tmp_path.glob("*.jsonl"))) == 8
 
 
@@ -144,7 +144,7 @@ def test_an_interruption_still_prints_a_whole_array(run, printed, paths: list[st
     assert done == [path for path in paths if path in done], "in the order given"
 
 
-def test_a_disk_that_fills_up_is_told_for_each_recording_and_leaves_whole_files(
+def test_a_disk_that_fills_up_is_reported_for_each_recording_and_leaves_whole_files(
     run, paths: list[str], tmp_path: Path, monkeypatch
 ) -> None:
     write = files.write_bytes
@@ -155,30 +155,32 @@ def test_a_disk_that_fills_up_is_told_for_each_recording_and_leaves_whole_files(
         write(path, content)
 
     monkeypatch.setattr(files, "write_bytes", full)
-    failed, told = run(paths[:3], Outputs(("textgrid", "text", "vtt"), tmp_path))
+    failed, reported = run(paths[:3], Outputs(("textgrid", "text", "vtt"), tmp_path))
     assert failed == 3
-    assert told[:3] == [
+    assert reported[:3] == [
         f"{tmp_path / Path(path).stem}.TextGrid: cannot be written (No space left on device)." for path in paths[:3]
     ]
-    assert told[3] == f"{tmp_path}: 3 failed"
+    assert reported[3] == f"{tmp_path}: 3 failed"
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", *[".txt"] * 3, *[".vtt"] * 3]
     monkeypatch.undo()
     assert run(paths[:3], Outputs(("textgrid", "text", "vtt"), tmp_path))[0] == 0
 
 
-def test_pictures_are_drawn_of_files_and_of_pipes(run, printed, paths: list[str], tmp_path: Path, monkeypatch) -> None:
+def test_pictures_are_plotted_of_files_and_of_pipes(
+    run, printed, paths: list[str], tmp_path: Path, monkeypatch
+) -> None:
     class Stdin:
         buffer = io.BytesIO(Path(paths[0]).read_bytes())
 
     monkeypatch.setattr("sys.stdin", Stdin)
-    failed, told = run([paths[1], "-"], Outputs(("text",), None, tmp_path))
-    assert failed == 0, told
-    heard = [line.split("\t") for line in printed.read_text().splitlines()]
-    assert [path for path, _ in heard] == [paths[1], "-"]
+    failed, reported = run([paths[1], "-"], Outputs(("text",), None, tmp_path))
+    assert failed == 0, reported
+    lines = [line.split("\t") for line in printed.read_text().splitlines()]
+    assert [path for path, _ in lines] == [paths[1], "-"]
     for name in (Path(paths[1]).stem, "stdin"):
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     run(paths[:1], Outputs(("text",)))
-    assert printed.read_text() == f"{heard[1][1]}\n"
+    assert printed.read_text() == f"{lines[1][1]}\n"
 
 
 def test_text_is_printed_though_its_picture_cannot_be_written(
@@ -189,13 +191,13 @@ def test_text_is_printed_though_its_picture_cannot_be_written(
 
     monkeypatch.setattr(pending.names, "update_index", lambda *arguments: None)
     monkeypatch.setattr(files.os, "fsync", full)
-    failed, told = run(paths[:1], Outputs(("text",), None, tmp_path))
+    failed, reported = run(paths[:1], Outputs(("text",), None, tmp_path))
     assert (failed, printed.read_text().count("\n")) == (1, 1)
-    assert told[0] == f"{tmp_path / Path(paths[0]).stem}.png: cannot be written (Quota exceeded)."
+    assert reported[0] == f"{tmp_path / Path(paths[0]).stem}.png: cannot be written (Quota exceeded)."
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_recording_that_goes_away_before_its_picture_is_drawn_stops_no_other(
+def test_a_recording_that_goes_away_before_its_picture_is_plotted_stops_no_other(
     run, printed, recognizer, paths: list[str], tmp_path: Path, monkeypatch
 ) -> None:
     plot, gone = recognizer.plot, tmp_path / "gone.flac"
@@ -206,22 +208,22 @@ def test_a_recording_that_goes_away_before_its_picture_is_drawn_stops_no_other(
         return plot(source, *arguments)
 
     monkeypatch.setattr(recognizer, "plot", late)
-    failed, told = run([str(gone), paths[1]], Outputs(("text",), None, tmp_path / "pictures"))
+    failed, reported = run([str(gone), paths[1]], Outputs(("text",), None, tmp_path / "pictures"))
     assert failed == 1
-    assert told[0].startswith(f"{gone}: no such file")
+    assert reported[0].startswith(f"{gone}: no such file")
     assert printed.read_text().count("\n") == 2
     assert (tmp_path / "pictures" / f"{Path(paths[1]).stem}.png").exists()
 
 
 def test_no_model_is_opened_where_there_is_nothing_to_do(run, printed, tmp_path: Path) -> None:
-    failed, told = run([str(tmp_path)], Outputs(("json",)), load=lambda: pytest.fail("opened"))
-    assert (failed, told) == (1, [f"{tmp_path}: no recordings in this folder, only 0 other files."])
+    failed, reported = run([str(tmp_path)], Outputs(("json",)), load=lambda: pytest.fail("opened"))
+    assert (failed, reported) == (1, [f"{tmp_path}: no recordings in this folder, only 0 other files."])
     assert printed.read_text() == "[]\n"
 
 
 def test_messages_are_one_line_each_whatever_the_names(run, tmp_path: Path) -> None:
     (tmp_path / "two\nlines.wav").write_text("no sound")
-    failed, told = run([str(tmp_path / "two\nlines.wav")], Outputs(("text",)))
+    failed, reported = run([str(tmp_path / "two\nlines.wav")], Outputs(("text",)))
     assert failed == 1
-    assert len(told) == 1
-    assert told[0].startswith(f"{tmp_path}/two\\nlines.wav: not audio")
+    assert len(reported) == 1
+    assert reported[0].startswith(f"{tmp_path}/two\\nlines.wav: not audio")

@@ -101,7 +101,7 @@ def alignments(draw: st.DrawFn) -> Alignment:
 
 
 @pytest.fixture(scope="module")
-def told() -> Recognizer:
+def any_model() -> Recognizer:
     """Any model over fbank that makes a frame of four."""
     conv = [{"channels": 2, "stride": [2, 2]}] * 2
     return recognizer_of(
@@ -135,33 +135,33 @@ def transcribed(recognizer: Recognizer, chosen: Sequence[Alignment]) -> list[Hyp
 
 @settings(max_examples=50, deadline=None)
 @given(chosen=st.lists(alignments(), min_size=1, max_size=4))
-def test_words_stand_where_they_were_laid_out(told: Recognizer, chosen: list[Alignment]) -> None:
-    for heard, laid in zip(transcribed(told, chosen), chosen, strict=True):
+def test_words_stand_where_they_were_laid_out(any_model: Recognizer, chosen: list[Alignment]) -> None:
+    for result, laid in zip(transcribed(any_model, chosen), chosen, strict=True):
         seconds = Fraction(laid.samples, RATE)
-        assert heard.text == " ".join(word.text for word in laid.words)
-        assert heard.seconds == float(seconds)
-        assert [word.text for word in heard.words] == [word.text for word in laid.words]
-        for word, wanted in zip(heard.words, laid.words, strict=True):
+        assert result.text == " ".join(word.text for word in laid.words)
+        assert result.seconds == float(seconds)
+        assert [word.text for word in result.words] == [word.text for word in laid.words]
+        for word, wanted in zip(result.words, laid.words, strict=True):
             assert word.start == pytest.approx(float(min(wanted.start * FRAME, seconds)), abs=1e-9)
             assert word.end == pytest.approx(float(min(wanted.end * FRAME, seconds)), abs=1e-9)
             assert word.confidence == pytest.approx(wanted.confidence, rel=1e-5)
         blanks = [prob for token, prob in laid.frames if token == ""]
         least = min((word.confidence for word in laid.words), default=min(blanks, default=1.0))
-        assert heard.confidence == pytest.approx(least, rel=1e-5)
+        assert result.confidence == pytest.approx(least, rel=1e-5)
 
 
-def test_repeated_letters_adjacent_words_and_silences(told: Recognizer) -> None:
+def test_repeated_letters_adjacent_words_and_silences(any_model: Recognizer) -> None:
     """One alignment, its figures computed by hand."""
     frames = [("", 0.9), ("", 0.7), ("b", 0.6), ("", 0.8), ("b", 0.8), ("b", 0.9), ("a", 0.5), (" ", 0.6), ("c", 0.75)]
     frames += [("c", 0.7), ("", 0.55), ("", 0.99), ("", 0.9)]
     words = (Timed("bba", 2, 7, 0.6 * 0.9 * 0.5), Timed("c", 8, 10, 0.75))
-    (heard,) = transcribed(told, [Alignment(tuple(frames), words, 13 * HOP * STRIDE)])
-    assert (heard.text, heard.seconds) == ("bba c", 0.52)
-    first, second = heard.words
+    (result,) = transcribed(any_model, [Alignment(tuple(frames), words, 13 * HOP * STRIDE)])
+    assert (result.text, result.seconds) == ("bba c", 0.52)
+    first, second = result.words
     assert (first.start, first.end) == (pytest.approx(0.08), pytest.approx(0.28))
     assert (second.start, second.end) == (pytest.approx(0.32), pytest.approx(0.40))
     assert (first.confidence, second.confidence) == (pytest.approx(0.27), pytest.approx(0.75))
-    assert heard.confidence == pytest.approx(0.27)
+    assert result.confidence == pytest.approx(0.27)
 
 
 # ---------------------------------------------------------------------------------------- of sound
@@ -256,10 +256,10 @@ def expected_probs(recognizer: Recognizer, wave: np.ndarray) -> list[dict[str, f
     return probs
 
 
-def assert_heard_as_laid_out(heard: Hypothesis, probs: Sequence[dict[str, float]]) -> None:
-    assert heard.text == " ".join(WORDS)
+def assert_as_laid_out(result: Hypothesis, probs: Sequence[dict[str, float]]) -> None:
+    assert result.text == " ".join(WORDS)
     confidences = []
-    for word, (text, (start, end)) in zip(heard.words, WORDS.items(), strict=True):
+    for word, (text, (start, end)) in zip(result.words, WORDS.items(), strict=True):
         assert word.text == text
         assert (word.start, word.end) == (pytest.approx(float(start * FRAME)), pytest.approx(float(end * FRAME)))
         runs = itertools.groupby(range(start, end), key=lambda frame: SAID[frame])
@@ -268,26 +268,26 @@ def assert_heard_as_laid_out(heard: Hypothesis, probs: Sequence[dict[str, float]
         confidences.append(math.prod(peaks))
         assert word.confidence == pytest.approx(confidences[-1], rel=1e-4)
         assert 0.01 < word.confidence < 0.95, "too sure to tell confidences apart"
-    assert heard.confidence == pytest.approx(min(confidences), rel=1e-4)
+    assert result.confidence == pytest.approx(min(confidences), rel=1e-4)
     assert len({round(one, 3) for one in confidences}) == len(WORDS)
 
 
 @pytest.mark.parametrize("conv_time", TAPS)
 @pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize("features", FEATURES, ids=lambda features: features["kind"])
-def test_tones_are_heard_when_they_sound(features: dict, layers: str, conv_time: str) -> None:
+def test_tones_are_recognised_when_they_sound(features: dict, layers: str, conv_time: str) -> None:
     recognizer, wave = hearing_tones(features, LAYERS[layers], conv_time), sound(SAID)
     probs = expected_probs(recognizer, wave)
-    assert_heard_as_laid_out(recognizer.transcribe(recording(wave)), probs)
+    assert_as_laid_out(recognizer.transcribe(recording(wave)), probs)
     if layers != "both":
         with recognizer.stream(RATE) as stream:
-            heard = [stream.feed(block) for block in np.array_split(wave, 13)] + [stream.flush()]
-        (final,) = [one for after in heard for one in after.finals]
-        assert_heard_as_laid_out(final, probs)
+            results = [stream.feed(block) for block in np.array_split(wave, 13)] + [stream.flush()]
+        (final,) = [one for after in results for one in after.finals]
+        assert_as_laid_out(final, probs)
 
 
 def test_times_are_within_a_frame_of_the_sound_wherever_it_begins() -> None:
-    """A tone is heard in each frame whose window holds enough of it; times are those of whole frames."""
+    """A tone is recognised in each frame whose window holds enough of it; times are those of whole frames."""
     recognizer, starts, ends = hearing_tones(FEATURES[0], LAYERS["both"], "same"), [], []
     for shift in range(0, HOP * STRIDE, 40):
         wave = np.concatenate([np.zeros(shift, np.float32), sound("______aaa____")])

@@ -100,7 +100,7 @@ def test_a_primer_of_unknown_characters_is_refused_by_their_names(tmp_path: Path
     assert model.score("9").num_unknown == 1, "what others wrote may hold anything"
 
 
-def test_unknown_words_of_a_primer_are_told(tmp_path: Path) -> None:
+def test_unknown_words_of_a_primer_are_reported(tmp_path: Path) -> None:
     model = opened(tmp_path, "words")
     found = model.generate(primer="the xyzzy", tokens=3)
     assert found.remarks == ("words of the primer that the model does not know: 'xyzzy'",)
@@ -108,7 +108,7 @@ def test_unknown_words_of_a_primer_are_told(tmp_path: Path) -> None:
     assert "<unk>" not in found.text[9:]
 
 
-def test_a_primer_shorter_than_the_windows_is_told(tmp_path: Path) -> None:
+def test_a_primer_shorter_than_the_windows_is_reported(tmp_path: Path) -> None:
     model = opened(tmp_path, "window")
     (remark,) = model.generate(primer="the ", tokens=3).remarks
     assert remark.startswith("the model learned from windows of 5 characters and the primer has 4:")
@@ -128,7 +128,7 @@ def test_bounds(tmp_path: Path, asked: dict) -> None:
         model.score("")
 
 
-def test_weights_that_diverged_are_told(tmp_path: Path) -> None:
+def test_weights_that_diverged_are_reported(tmp_path: Path) -> None:
     model = opened(tmp_path)
     with torch.no_grad():
         model.task.model.head.linear.bias.fill_(math.nan)
@@ -192,7 +192,7 @@ def test_any_text_is_scored(model: LanguageModel, tmp_path: Path) -> None:
         (8, {"data.context_length": 2}, "its last tenth, which would be dev, holds no words"),
     ],
 )
-def test_a_text_that_is_too_short_is_told(length: int, changes: dict, message: str, tmp_path: Path) -> None:
+def test_a_text_that_is_too_short_is_reported(length: int, changes: dict, message: str, tmp_path: Path) -> None:
     changes = {**changes, **({"task.unit": "words"} if "no words" in message else {})}
     recipe = made.small(made.file(tmp_path / "text.txt", length), changes)
     if "no words" in message:
