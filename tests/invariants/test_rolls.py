@@ -88,6 +88,8 @@ def test_a_piece_beside_others_is_predicted_as_it_is_alone(kind: str, front: str
             inputs[row, length:] = fill
         garbage = replace(together, inputs=inputs)
         assert nats_of(task, garbage) == pytest.approx(alone, rel=1e-9)
+        counted = (task.losses(garbage)[0] != 0).sum(dim=1)
+        assert counted.tolist() == [length - 1 for length in LENGTHS], "frames of padding cost nothing"
     assert nats_of(task, side_by_side(found[::-1])) == pytest.approx(alone[::-1], rel=1e-9)
 
 
