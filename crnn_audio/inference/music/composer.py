@@ -112,9 +112,14 @@ class Likelihood:
         columns = {name: float(nats) for name, nats in zip(self.columns, self.nats.sum(axis=0), strict=True)}
         return {"nats_per_note": self.nats_per_note, "notes": self.num_notes, "columns": columns}
 
+    @property
+    def counts(self) -> str:
+        """What was scored, for people."""
+        return f"{self.num_notes} notes predicted"
+
     def lines(self) -> list[str]:
         """For people."""
-        return [f"{self.nats_per_note:.3f} nats a note, {self.num_notes} notes"]
+        return [f"{self.nats_per_note:.3f} nats a note"]
 
 
 class Composer:
