@@ -222,7 +222,7 @@ def open_run(model: str | Path) -> Run:
             f"{path}: written in format {header['format']} by crnn_audio {header.get('crnn_audio')}; this is "
             f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
         )
-    text = files.read_text(path / "recipe.yaml", RunError, advice=DAMAGED)
+    text = files.read_text(path / "recipe.yaml", lambda why: RunError(f"{path}: damaged. {why}"), advice=DAMAGED)
     return Run(path, _recipe(text, path / "recipe.yaml"), text, header)
 
 

@@ -19,9 +19,11 @@ from safetensors.torch import load_file
 from crnn_audio import cli, runs
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RunError
+from crnn_audio.problems import recognition
+from crnn_audio.problems.restore import restore
 from crnn_audio.tasks.ctc import Recognition
+from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import display
-from crnn_audio.training import run as training
 from tests import trainings
 from tests.trainings import in_child, quietly
 
@@ -110,8 +112,8 @@ def test_the_averaged_weights_are_what_is_kept_and_the_raw_ones_go_on(finished) 
 def test_a_finished_run_is_not_trained_again_and_needs_no_corpus(finished, tmp_path, monkeypatch) -> None:
     copy = Path(shutil.copytree(finished, tmp_path / "copy"))
     before = contents(copy)
-    recipe = runs.open_run(copy).recipe
-    monkeypatch.setattr(training.build, "splits", lambda *_: pytest.fail("the corpus was asked for"))
+    recipe = restore(runs.open_run(copy)).recipe
+    monkeypatch.setattr(recognition, "data", lambda *_: pytest.fail("the corpus was asked for"))
     trained, said = quietly(recipe, copy)
     assert contents(copy) == before
     assert trained.finished
@@ -138,7 +140,7 @@ def test_dev_as_train_is_learned_from_and_not_evaluated(root, tmp_path) -> None:
     trained, said = quietly(trainings.small(copy, changes), tmp_path / "out")
     assert (trained.finished, trained.score) == (True, None)
     assert not [line for line in said if "cannot be recognised" in line], "dev's letters are learned"
-    assert set("xyz") < set(runs.open_run(tmp_path / "out").vocabulary.tokens)
+    assert set("xyz") < set(Vocabulary.load(tmp_path / "out" / "vocabulary.json").tokens)
     played = sum(entry["amount"] for entry in trainings.log_of(tmp_path / "out", "step"))
     assert played == pytest.approx(2 * sum(cut.duration for cut in cuts), rel=1e-3)
     assert {entry["event"] for entry in trainings.log_of(tmp_path / "out")} == {"step"}
@@ -167,7 +169,7 @@ def test_minutes_stop_with_a_checkpoint_and_the_same_call_goes_on(root, tmp_path
     code, out, err = program(root, changes={"augment.speed": [0.9, 1.1]})
     assert code == 0
     assert out.startswith("out: finished")
-    assert "going on after step 1, epoch 1 of 3" in err
+    assert "resumed after step 1, epoch 1 of 3" in err
 
 
 def signalled(monkeypatch, number: int, at_step: int, times: int = 1) -> None:
@@ -198,7 +200,7 @@ def test_a_signal_saves_says_how_to_go_on_and_exits_130(root, tmp_path, program,
     monkeypatch.chdir(tmp_path)
     code, out, err = program(root)
     assert code == 0
-    assert "going on after step 2" in err
+    assert "resumed after step 2" in err
 
 
 def test_a_second_signal_stops_at_once_and_what_was_saved_stays(root, tmp_path, program, monkeypatch) -> None:
@@ -255,7 +257,7 @@ MANIFESTS = {
     "too many tokens": (LINE.replace("ab", "ab" * 20), "40 tokens with 0 repeats need at least 40 frames"),
     "longer than a batch": (
         LINE.replace("0.3", "9.0").replace("2400", "72000"),
-        "but the manifest says 9.00 s",
+        "but the manifest has 9.00 s",
     ),
     "repeated ids": (f"{LINE}\n{LINE}", "1 ids stand more than once ('x')"),
     "broken JSON": (LINE[:-1], "train.jsonl, line 1: not a JSON object"),
@@ -312,7 +314,7 @@ def begun(root, tmp_path) -> Path:
 
 DAMAGES = {
     "run.json": (b"{", "run.json: damaged"),
-    "recipe.yaml": (b"optim: {lr: fast}", "optim.lr"),
+    "recipe.yaml": (b"task: {kind: recognition}\noptim: {lr: fast}", "optim.lr"),
     "vocabulary.json": (b"[]", "vocabulary.json"),
     "statistics.json": (b"{}", "statistics.json: damaged"),
     "checkpoint.safetensors": (b"\0" * 100, "checkpoint.safetensors: the checkpoint is damaged"),
