@@ -17,7 +17,7 @@ from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import LOCAL, Progress
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.evaluation.evaluate import required
-from crnn_audio.problems import load_recipe, recognition
+from crnn_audio.problems import load_recipe, recognition, speech
 from crnn_audio.problems.recognition import Splits
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -140,8 +140,8 @@ def _recipe(target: str, overrides: Sequence[str], root: str | Path | None) -> R
         except RecipeError as error:
             if Path(target).exists() or overrides:
                 raise
-            speech = (one for one in CORPORA.values() if one.KIND == "recognition" and one.HOME != LOCAL)
-            corpora = ", ".join(one.NAME for one in speech)
+            spoken = (one for one in CORPORA.values() if one.KIND == "recognition" and one.HOME != LOCAL)
+            corpora = ", ".join(one.NAME for one in spoken)
             raise RecipeError(f"{error} Nor is it a folder of manifests, or a corpus ({corpora}).") from None
         if not recognition.reads(recipe):
             raise RecipeError(_no_speech(f"{target}: trains on {recipe.data.name}", recipe.data.corpus))
@@ -166,7 +166,7 @@ def _faults(
     cache = checks.cache_of(recipe.data.corpus)
     for split, cuts in splits.items():
         report = progress and partial(progress, f"checking {split}")
-        cheap = recognition.findings_by_kind(recipe, cuts, tokens)
+        cheap = speech.findings_by_kind(recipe, cuts, tokens)
         found = {"unreadable": checks.unreadable(cuts, cache, report), **cheap}
         if split != "train":
             del found["too long"]  # a limit of training alone

@@ -194,24 +194,6 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
     return Feed(batches, "rows", fingerprint, usable.findings)
 
 
-@dataclass(frozen=True)
-class ScoredPiece:
-    """A piece, the negative log-likelihood in nats of what counts in it, and the number of its notes."""
-
-    id: str
-    nats: float
-    count: int
-
-    @property
-    def rank(self) -> tuple[float, ...]:
-        """Nats a note."""
-        return (self.nats / self.count,)
-
-    def lines(self) -> list[str]:
-        """The piece in a line."""
-        return [f"{self.id}: {self.nats / self.count:.2f} in {self.count} notes"]
-
-
 def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tune], options: ScoreOptions) -> Scores:
     """Predicts whole pieces, nothing of which is fixed; and compares what the model generates with them."""
     held = encoded(recipe, items, assets.conditions).pieces
@@ -240,14 +222,14 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tun
     )
 
 
-def _scored(task: Prediction, recipe: Recipe, pieces: Sequence[Piece]) -> Iterator[ScoredPiece]:
+def _scored(task: Prediction, recipe: Recipe, pieces: Sequence[Piece]) -> Iterator[parts.ScoredPiece]:
     representation, device = REPRESENTATIONS[recipe.data.representation], parts.device_of(task)
     for batch in sequence.whole(Pieces([[piece] for piece in pieces], task.reads_ahead), BATCH_SIZE):
         found = token_nats(task, batch.to(device))
         for piece_id, targets, nats in zip(batch.cut_ids, batch.targets.numpy(), found, strict=True):
             rows = targets[: len(nats)]
             counted = float(nats[representation.counted(rows)].sum())
-            yield ScoredPiece(piece_id, counted, representation.num_notes(rows))
+            yield parts.ScoredPiece("note", piece_id, counted, representation.num_notes(rows))
 
 
 def _sample(task: Prediction, recipe: Recipe, assets: Assets, like: Piece) -> Score:

@@ -31,6 +31,25 @@ class NoAssets:
         return cls()
 
 
+@dataclass(frozen=True)
+class ScoredPiece:
+    """A piece and the negative log-likelihood, in nats, of what counts in it: `count` times a `unit`, as a note."""
+
+    unit: str
+    id: str
+    nats: float
+    count: int
+
+    @property
+    def rank(self) -> tuple[float, ...]:
+        """Nats a unit."""
+        return (self.nats / self.count,)
+
+    def lines(self) -> list[str]:
+        """The piece in a line."""
+        return [f"{self.id}: {self.nats / self.count:.2f} in {self.count} {self.unit}s"]
+
+
 def located(recipe: Recipe, progress: home.Progress | None = None) -> tuple[Corpus, Path]:
     """A recipe's corpus and where it lies: found, made or downloaded.
 

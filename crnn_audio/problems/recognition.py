@@ -1,37 +1,43 @@
 """Speech recognition: recordings to their transcripts with CTC (many-to-many, different lengths)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import torch
-from torch import Tensor
 
 from crnn_audio import hardware
 from crnn_audio.batching import checks, loader, plan
-from crnn_audio.batching.checks import Finding
-from crnn_audio.batching.loader import Cuts, SpeechFeed
+from crnn_audio.batching.loader import SpeechFeed
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
-from crnn_audio.config.differences import differences
-from crnn_audio.config.recognition import Augment, Features, RecognitionRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe as AnyRecipe
-from crnn_audio.corpora import CORPORA, home
+from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.errors import DataError, RunError
-from crnn_audio.features import normalize, spectrogram
 from crnn_audio.features.augment import spec_augment
-from crnn_audio.features.distort import Distortion
-from crnn_audio.features.normalize import Normalizer, Statistics
-from crnn_audio.features.spectrogram import FrontEnd
+from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.metrics.transcripts import scores_of
 from crnn_audio.models.heads import CtcHead
-from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, footprint, parts
+from crnn_audio.problems import (
+    Card,
+    Data,
+    Feed,
+    Initial,
+    Inspection,
+    ScoreOptions,
+    Summary,
+    footprint,
+    parts,
+    speech,
+    start,
+)
 from crnn_audio.runs import Run
 from crnn_audio.tasks.ctc import Recognition, transcribed
 from crnn_audio.text.normalize import normalize as normalize_text
@@ -40,15 +46,7 @@ from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 Splits = dict[str, list[Cut]]
 Recipe = RecognitionRecipe
 METRIC = "wer"
-STATISTICS_SECONDS = 3600.0
-"""Seconds of training audio that normalisation statistics are taken from, at most."""
 ASSUMED_TOKENS = "abcdefghijklmnopqrstuvwxyz '"
-FRONT_ENDS: dict[str, Callable[..., FrontEnd]] = {
-    "fbank": spectrogram.Fbank,
-    "log_mel": spectrogram.LogMel,
-    "mfcc": spectrogram.Mfcc,
-    "mel": spectrogram.Mel,
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ def data(recipe: Recipe, progress: Progress | None = None) -> Data:
         if not found.get("dev"):
             raise DataError(f"{recipe.data.name}: has no dev, which data.dev_as_train would train on. Leave that out.")
         found["train"] = found["train"] + found["dev"]
-    if progress:  # decoded here, where it shows; `_usable` finds in the cache what is wrong with each
+    if progress:  # decoded here, where it shows: `usable_cuts` reads the findings from the cache
         checks.unreadable(found["train"], checks.cache_of(recipe.data.corpus), partial(progress, "checking train"))
     items = {name: [_spelled(recipe, cut) for cut in cuts] for name, cuts in found.items()}
     return Data(items, ("test",) if recipe.data.dev_as_train else ("dev", "test"))
@@ -111,138 +109,19 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     training = data.items["train"]
     if init is None:
         vocabulary = Vocabulary.build([cut.text for cut in training], recipe.task.vocabulary)
-        usable, _ = _usable(recipe, training, vocabulary)
-        return Assets(vocabulary, _statistics(recipe, _training_cuts(recipe, usable, vocabulary), report))
-    _refuse_other_shape(recipe, init)
+        usable, _ = speech.usable_cuts(recipe, training, vocabulary)
+        return Assets(
+            vocabulary, speech.statistics_of(recipe, speech.training_cuts(recipe, usable, vocabulary), report)
+        )
+    start.refuse_other_shape(recipe, init)
     known = init.assets.vocabulary
-    vocabulary = _grown(known, (cut.text for cut in training))
-    for line in _added(str(recipe.init), known, vocabulary):
+    vocabulary = start.grown(known, (cut.text for cut in training))
+    for line in start.added_tokens(str(recipe.init), known, vocabulary):
         report(line)
     return Assets(vocabulary, init.assets.statistics)
 
 
-def _usable(recipe: Recipe, training: Sequence[Cut], vocabulary: Vocabulary) -> tuple[list[Cut], list[Finding]]:
-    """The cuts that can be trained on, and what is wrong with the others.
-
-    Raises:
-        DataError: more than one in a hundred cannot be used.
-    """
-    found = [
-        *checks.unreadable(training, checks.cache_of(recipe.data.corpus)),
-        *(finding for findings in findings_by_kind(recipe, training, vocabulary).values() for finding in findings),
-        *checks.unknown_symbols(training, vocabulary.unknown),  # where a corpus changed under an unfinished run
-    ]
-    checks.refuse_if_many(found, len(training), f"{recipe.data.name}, split train")
-    bad = {finding.cut_id for finding in found}
-    return [cut for cut in training if cut.id not in bad], found
-
-
-def findings_by_kind(recipe: Recipe, chosen: Sequence[Cut], vocabulary: Vocabulary) -> dict[str, list[Finding]]:
-    """What the cheap checks say of a training split, by what it is: "empty", "infeasible", "too long"."""
-    ready, sound = cuts(recipe, chosen, vocabulary), front_end(recipe.features)
-    front = parts.conv_front(recipe.model, sound.num_features)
-    fastest, slowest = max(recipe.augment.speed), min(recipe.augment.speed)
-    samples = torch.tensor([ready.num_samples(index, fastest) for index in range(len(chosen))])
-    frames: Tensor = front.output_lengths(sound.num_frames(samples))
-    stride = front.receptive_field.stride
-    return {
-        "empty": checks.empty(chosen),
-        "infeasible": checks.infeasible(chosen, ready.targets, frames.tolist(), stride),
-        "too long": checks.too_long(chosen, slowest, recipe.data.batch_seconds),
-    }
-
-
-def cuts(recipe: Recipe, chosen: Sequence[Cut], tokens: Vocabulary, distortion: Distortion | None = None) -> Cuts:
-    """Cuts with their token ids, ready to be read, and distorted where that is asked for."""
-    targets = [tokens.encode(cut.text) for cut in chosen]
-    rate = recipe.features.sample_rate
-    return Cuts(chosen, targets, sample_rate=rate, seed=recipe.seed, distortion=distortion)
-
-
-def _training_cuts(recipe: Recipe, usable: Sequence[Cut], tokens: Vocabulary) -> Cuts:
-    return cuts(recipe, usable, tokens, distortion(recipe.augment, recipe.features.sample_rate))
-
-
-def _statistics(recipe: Recipe, ready: Cuts, report: Callable[[str], None]) -> Statistics | None:
-    """Mean and deviation of each feature, of a random hour of the training split, every cut at its own speed.
-
-    None where the recipe does not normalise by them.
-    """
-    if recipe.features.normalize != "global":
-        return None
-    report("Measuring the mean and deviation of the features.")
-    sound, usable = front_end(recipe.features), ready.cuts
-    order = sorted(range(len(usable)), key=lambda index: plan.key(recipe.seed, usable[index].id, "statistics"))
-    chosen, seconds = [], 0.0
-    for index in order:
-        if seconds < STATISTICS_SECONDS:
-            chosen.append(plan.PlannedCut(index, 1.0, usable[index].duration))
-            seconds += usable[index].duration
-    moments = normalize.Moments(sound.num_features)
-    planned = [(0, tuple(chosen[at : at + 8])) for at in range(0, len(chosen), 8)]
-    with torch.inference_mode():
-        for batch in loader.batches(ready, planned):
-            moments.add(*sound(batch.audio.waveforms, batch.audio.lengths))
-    return Statistics(tuple(moments.mean.tolist()), tuple(moments.std.tolist()))
-
-
-# ------------------------------------------------------------------------------- start from a trained run
-
-
-def _refuse_other_shape(recipe: Recipe, init: Initial) -> None:
-    changes = list(differences(_shape(init.recipe), _shape(recipe)))
-    if changes:
-        listed = "\n".join(f"  {change}" for change in changes)
-        raise RunError(
-            f"{recipe.init}: cannot be started from; it has the first value of each line, and the recipe asks for the "
-            f"second:\n{listed}\nGive the recipe that it was trained with, or change these fields."
-        )
-
-
-def _shape(recipe: Recipe) -> dict[str, object]:
-    """The fields that its weights and statistics fit."""
-    dropouts = {"conv_dropout": True, "recurrent": {"dropout"}}
-    return {
-        "task": {"vocabulary": recipe.task.vocabulary, "intermediate heads": recipe.task.intermediate > 0},
-        "features": recipe.features.model_dump(),
-        "model": recipe.model.model_dump(exclude=dropouts),  # type: ignore[arg-type]
-    }
-
-
-def _grown(vocabulary: Vocabulary, texts: Iterable[str]) -> Vocabulary:
-    """The same tokens with the same ids, and after them those that only the new texts have."""
-    new = set().union(*(vocabulary.unknown(text) for text in texts))
-    return Vocabulary(vocabulary.kind, (*vocabulary.tokens, *sorted(new)))
-
-
-def _added(name: str, old: Vocabulary, new: Vocabulary) -> list[str]:
-    """What to report of the tokens that `name` lacks, and whether another case would do without them."""
-    added = new.tokens[len(old.tokens) :]
-    if not added:
-        return []
-    shown = ", ".join(map(repr, added[:8])) + (" and others" if len(added) > 8 else "")
-    lines = [f"{name} lacks {len(added)} of the new texts' tokens, untrained as yet: {shown}."]
-    for case, in_case in (("lower", str.lower), ("upper", str.upper)):
-        if same := [token for token in added if in_case(token) in old.tokens]:
-            lines.append(f"  {len(same)} of them it knows in {case} case: task.case={case} keeps what it has learned.")
-    return lines
-
-
 # -------------------------------------------------------------------------------------------- model, batches
-
-
-def front_end(features: Features) -> FrontEnd:
-    """Waveforms to features."""
-    return FRONT_ENDS[features.kind](**features.model_dump(exclude={"kind", "normalize"}))
-
-
-def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
-    """Features to normalised features; "global" needs the training split's statistics."""
-    if kind == "global":
-        assert statistics is not None, "global normalisation without statistics"
-        mean, std = (torch.tensor(numbers, dtype=torch.float32) for numbers in (statistics.mean, statistics.std))
-        return normalize.GlobalNorm(mean, std)
-    return normalize.UtteranceNorm() if kind == "utterance" else normalize.NoNorm()
 
 
 def task(recipe: Recipe, assets: Assets) -> Recognition:
@@ -252,7 +131,7 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
         RunError: the statistics are not those of such features.
     """
     torch.manual_seed(recipe.seed)
-    front, tokens, statistics = front_end(recipe.features), assets.vocabulary, assets.statistics
+    front, tokens, statistics = speech.front_end(recipe.features), assets.vocabulary, assets.statistics
     if statistics and {len(statistics.mean), len(statistics.std)} != {front.num_features}:
         raise RunError(f"statistics.json: damaged (the features are {front.num_features}). Restore it, or train again.")
     masks = recipe.augment.spec_augment
@@ -264,7 +143,7 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
     )
     return Recognition(
         front,
-        normalizer(recipe.features.normalize, statistics),
+        speech.normalizer(recipe.features.normalize, statistics),
         model,
         tokens,
         masks=partial(spec_augment, **masks.model_dump(exclude={"start_epoch"})) if masks else None,
@@ -275,35 +154,15 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
     )
 
 
-def distortion(augment: Augment, sample_rate: int) -> Distortion | None:
-    """What training does to the sound besides its speed; None where the recipe asks for nothing.
-
-    Raises:
-        DataError: a folder of noises or impulse responses is not there, or holds nothing that can be read.
-    """
-    noise, reverberation = augment.noise, augment.reverberation
-    if not (augment.gain_db or noise or reverberation):
-        return None
-    return Distortion(
-        sample_rate,
-        gain_db=augment.gain_db,
-        noise_probability=noise.probability if noise else 0.0,
-        snr_db=noise.snr_db if noise else (0.0, 0.0),
-        noises=home.sounds(noise.folder, sample_rate) if noise and noise.folder else (),
-        reverberation_probability=reverberation.probability if reverberation else 0.0,
-        responses=home.sounds(reverberation.folder, sample_rate) if reverberation and reverberation.folder else (),
-    )
-
-
 def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int = 1) -> Feed:
     """The training split as batches.
 
     Raises:
         DataError: more than one in a hundred of its cuts cannot be used, or a cut of dev cannot be read.
     """
-    usable, findings = _usable(recipe, data.items["train"], assets.vocabulary)
-    remarks = _check_dev(recipe, data.items.get("dev", []), assets.vocabulary)
-    ready = _training_cuts(recipe, usable, assets.vocabulary)
+    usable, findings = speech.usable_cuts(recipe, data.items["train"], assets.vocabulary)
+    remarks = speech.check_dev(recipe, data.items.get("dev", []), assets.vocabulary)
+    ready = speech.training_cuts(recipe, usable, assets.vocabulary)
     ids, durations, section = [cut.id for cut in usable], [cut.duration for cut in usable], recipe.data
     planned = partial(
         plan_epoch, ids, durations, budget=section.batch_seconds, seed=recipe.seed, speeds=recipe.augment.speed
@@ -321,17 +180,6 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
     return Feed(batches, "s", fingerprint, tuple(findings), remarks)
 
 
-def _check_dev(recipe: Recipe, dev: Sequence[Cut], vocabulary: Vocabulary) -> tuple[str, ...]:
-    unreadable = checks.unreadable(dev, checks.cache_of(recipe.data.corpus))
-    checks.refuse_if_many(unreadable, len(dev), f"{recipe.data.name}, split dev", tolerated=0)
-    unknown = checks.unknown_symbols(dev, vocabulary.unknown)
-    if not unknown:
-        return ()
-    return (
-        f"dev: {len(unknown)} cuts hold symbols that train never shows and that cannot be recognised: {unknown[0]}",
-    )
-
-
 # --------------------------------------------------------------------------------------------- scores, words
 
 
@@ -340,7 +188,7 @@ def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cu
     task.eval()
     decoder, device = options.decoder or Greedy(), parts.device_of(task)
     planned = plan.in_order([cut.duration for cut in items], budget=2 * recipe.data.batch_seconds)
-    ready = cuts(recipe, items, assets.vocabulary, options.distortion)
+    ready = speech.cuts(recipe, items, assets.vocabulary, options.distortion)
     batches = loader.batches(ready, [(0, batch) for batch in planned])
     references = {cut.id: cut.text for cut in items}
     found = {one.id: one for batch in batches for one in transcribed(task, batch.to(device), references, decoder)}
@@ -368,7 +216,7 @@ def opened(run: Run, recipe: Recipe, assets: Assets, task: Recognition) -> Recog
 def summary(recipe: Recipe) -> Summary:
     """The model in figures; its tokens are assumed where the corpus is not here."""
     tokens, assumed = _known_tokens(recipe)
-    num_features = front_end(recipe.features).num_features
+    num_features = speech.front_end(recipe.features).num_features
     unit = Statistics((0.0,) * num_features, (1.0,) * num_features) if recipe.features.normalize == "global" else None
     recognition = task(recipe, Assets(tokens, unit))
     model = recognition.model
@@ -454,11 +302,5 @@ def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspec
     for split, found in CORPORA[name].read_splits(folder).items():
         watched = progress and partial(progress, f"checking {split}")
         findings = [*checks.unreadable(found, cache, watched), *checks.empty(found)]
-        rows.append({"split": split, **figures_of(found), "unusable": [str(one) for one in findings]})
+        rows.append({"split": split, **speech.figures_of(found), "unusable": [str(one) for one in findings]})
     return Inspection(tuple(rows))
-
-
-def figures_of(chosen: Sequence[Cut]) -> dict[str, Any]:
-    """A split in figures."""
-    hours = round(sum(cut.duration for cut in chosen) / 3600, 4)
-    return {"cuts": len(chosen), "hours": hours, "speakers": len({cut.speaker for cut in chosen if cut.speaker})}

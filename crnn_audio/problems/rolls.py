@@ -1,7 +1,6 @@
 """Piano rolls: the keys that sound next, predicted frame by frame (many-to-many, equal lengths)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,24 +77,6 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
     return Feed(batches, "frames", [(piece.id, len(piece.roll)) for piece in training])
 
 
-@dataclass(frozen=True)
-class ScoredPiece:
-    """A piece and the negative log-likelihood of its frames but the first, in nats."""
-
-    id: str
-    nats: float
-    count: int
-
-    @property
-    def rank(self) -> tuple[float, ...]:
-        """Nats a frame."""
-        return (self.nats / self.count,)
-
-    def lines(self) -> list[str]:
-        """The piece in a line."""
-        return [f"{self.id}: {self.nats / self.count:.2f} in {self.count} frames"]
-
-
 def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Piece], options: ScoreOptions) -> Scores:
     """Predicts whole pieces, each from a state of zero; beside them, two baselines that need no network."""
     pieces = tuple(_scored(task, recipe, items))
@@ -123,13 +104,13 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Pie
 
 
 @torch.inference_mode()
-def _scored(task: Prediction, recipe: Recipe, items: Sequence[Piece]) -> Iterator[ScoredPiece]:
+def _scored(task: Prediction, recipe: Recipe, items: Sequence[Piece]) -> Iterator[parts.ScoredPiece]:
     task.eval()
     device = parts.device_of(task)
     for batch in sequence.whole(_sequences(recipe, items), BATCH_SIZE):
         losses = task.losses(batch.to(device))[0].double().sum(dim=1)
         for piece_id, nats, length in zip(batch.cut_ids, losses.tolist(), batch.lengths.tolist(), strict=True):
-            yield ScoredPiece(piece_id, nats, length)
+            yield parts.ScoredPiece("frame", piece_id, nats, length)
 
 
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:

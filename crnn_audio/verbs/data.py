@@ -77,7 +77,7 @@ def _cell(name: str, value: Any) -> str:
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
     from crnn_audio.config import next_steps
     from crnn_audio.corpora.own.prepare import prepare_folder
-    from crnn_audio.problems import recognition
+    from crnn_audio.problems import speech
 
     speaker_folders, resplit, leave_out = ways
     prepared = prepare_folder(
@@ -90,7 +90,7 @@ def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool],
     report(f"Split {prepared.how}. Manifests are in {prepared.folder}. Next:")
     report(f"  {next_steps.doctor(prepared.folder)}\n  {next_steps.train(prepared.folder, prepared.splits)}")
     for split, cuts in prepared.splits.items():
-        _print_row({"split": split, **recognition.figures_of(cuts)}, as_json)
+        _print_row({"split": split, **speech.figures_of(cuts)}, as_json)
 
 
 def doctor(

@@ -31,7 +31,7 @@ from crnn_audio.evaluation.evaluate import required
 from crnn_audio.features.normalize import Statistics
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.models.recurrent import CELLS
-from crnn_audio.problems import load_recipe, parts, recognition
+from crnn_audio.problems import load_recipe, parts, recognition, speech
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import loop, optim
@@ -178,7 +178,7 @@ def our_round(recipe: Recipe, feed: SpeechFeed, task: Recognition, device: torch
 
 def figures(recipe: Recipe, device: torch.device, num_rounds: int, steps: int) -> dict:
     """Both measured in turn; `share` is the median of the rounds' own shares."""
-    data, bins = recognition.data(recipe), recognition.front_end(recipe.features).num_features
+    data, bins = recognition.data(recipe), speech.front_end(recipe.features).num_features
     texts = [cut.text for cut in required(data.items, "train", recipe.data.name)]
     normalization = Statistics((-8.0,) * bins, (3.0,) * bins)  # near any corpus's own
     assets = recognition.Assets(Vocabulary.build(texts, recipe.task.vocabulary), normalization)

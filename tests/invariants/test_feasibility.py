@@ -14,7 +14,7 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.plan import PlannedCut
 from crnn_audio.decoding.ctc import needed_frames
 from crnn_audio.errors import DataError
-from crnn_audio.problems import recognition
+from crnn_audio.problems import recognition, speech
 from crnn_audio.tasks.ctc import ctc_losses
 from crnn_audio.types import Encoded
 from tests import trainings
@@ -33,11 +33,11 @@ def prepared(folder, cuts, changes):
     manifests.save(cuts, folder / "train.jsonl")
     recipe = trainings.small(folder, {"features.normalize": "none", "data.batch_seconds": 30.0} | changes)
     data, assets = trainings.read(recipe)
-    return recipe, recognition.task(recipe, assets), recognition.cuts(recipe, data.items["train"], assets.vocabulary)
+    return recipe, recognition.task(recipe, assets), speech.cuts(recipe, data.items["train"], assets.vocabulary)
 
 
 def findings(recipe, task, ready) -> list[Finding]:
-    kinds = recognition.findings_by_kind(recipe, ready.cuts, task.vocabulary)
+    kinds = speech.findings_by_kind(recipe, ready.cuts, task.vocabulary)
     return [finding for found in kinds.values() for finding in found]
 
 

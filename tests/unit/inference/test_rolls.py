@@ -20,7 +20,7 @@ from crnn_audio.evaluation.show import show
 from crnn_audio.inference.rolls import Predictor
 from crnn_audio.metrics import baselines
 from crnn_audio.metrics.scores import Scores
-from crnn_audio.problems import ScoreOptions
+from crnn_audio.problems import ScoreOptions, parts
 from crnn_audio.problems import rolls as problem
 from crnn_audio.problems.restore import load, restore
 from crnn_audio.training import checkpoint
@@ -172,7 +172,9 @@ def test_a_split_is_evaluated_beside_its_baselines(predictor: Predictor, root: P
 
 
 def test_the_hardest_pieces_are_listed() -> None:
-    pieces = tuple(problem.ScoredPiece(*one) for one in (("easy", 4.0, 4), ("long", 100.0, 20), ("hard", 24.0, 3)))
+    pieces = tuple(
+        parts.ScoredPiece("frame", *one) for one in (("easy", 4.0, 4), ("long", 100.0, 20), ("hard", 24.0, 3))
+    )
     found = Scores({"nats_per_frame": 4.741}, 4.741, "3 pieces", items=pieces, corpus="piano_rolls/jsb", split="test")
     assert found.lines("runs/jsb", 2) == [
         "runs/jsb on piano_rolls/jsb test: 3 pieces",

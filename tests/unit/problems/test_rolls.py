@@ -11,7 +11,7 @@ import torch
 from crnn_audio.batching.rolls import Rolls
 from crnn_audio.batching.sequence import Span
 from crnn_audio.corpora.piano_rolls import Piece
-from crnn_audio.problems import ScoreOptions
+from crnn_audio.problems import ScoreOptions, parts
 from crnn_audio.problems import rolls as problem
 from crnn_audio.tasks.prediction import Prediction
 from tests import rolls
@@ -89,6 +89,6 @@ def test_in_float64_it_is_the_loop_to_the_ninth_digit() -> None:
 
 
 def test_the_hardest_pieces_are_listed_by_nats_a_frame() -> None:
-    easy, hard = problem.ScoredPiece("a", 10.0, 10), problem.ScoredPiece("b", 9.0, 3)
+    easy, hard = parts.ScoredPiece("frame", "a", 10.0, 10), parts.ScoredPiece("frame", "b", 9.0, 3)
     assert sorted([easy, hard], key=lambda one: one.rank, reverse=True) == [hard, easy]
     assert hard.lines() == ["b: 3.00 in 3 frames"]

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from crnn_audio import runs
 from crnn_audio.batching import manifests
 from crnn_audio.errors import RunError
-from crnn_audio.problems import recognition
+from crnn_audio.problems import start
 from crnn_audio.problems.restore import restore
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import display, run
@@ -138,19 +138,19 @@ def test_a_run_that_is_not_there_is_said(root, tmp_path) -> None:
 
 def test_growing_keeps_order() -> None:
     vocabulary = Vocabulary.build(["b a"], "characters")
-    assert recognition._grown(vocabulary, ["zb", "ya"]).tokens == (*vocabulary.tokens, "y", "z")
-    assert recognition._grown(vocabulary, ["ab"]) == vocabulary
+    assert start.grown(vocabulary, ["zb", "ya"]).tokens == (*vocabulary.tokens, "y", "z")
+    assert start.grown(vocabulary, ["ab"]) == vocabulary
 
 
 def test_new_tokens_are_reported_and_how_another_case_does_without_them() -> None:
     old = Vocabulary.build(["one two"], "words")
-    assert recognition._added("an4", old, recognition._grown(old, ["two one"])) == []
-    assert recognition._added("an4", old, recognition._grown(old, ["ONE three Two"])) == [
+    assert start.added_tokens("an4", old, start.grown(old, ["two one"])) == []
+    assert start.added_tokens("an4", old, start.grown(old, ["ONE three Two"])) == [
         "an4 lacks 3 of the new texts' tokens, untrained as yet: 'ONE', 'Two', 'three'.",
         "  2 of them it knows in lower case: task.case=lower keeps what it has learned.",
     ]
     letters = Vocabulary.build(["ABCDEFGHIJ"], "characters")
-    first, second = recognition._added("an4", letters, recognition._grown(letters, ["abcdefghij"]))
+    first, second = start.added_tokens("an4", letters, start.grown(letters, ["abcdefghij"]))
     assert first.endswith("untrained as yet: " + ", ".join(map(repr, "abcdefgh")) + " and others.")
     assert "10 of them it knows in upper case: task.case=upper" in second
 
