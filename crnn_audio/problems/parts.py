@@ -109,9 +109,11 @@ def layers(recipe: Recipe) -> str:
 
 
 def about_corpus(recipe: Recipe) -> str:
-    """What a recipe's corpus is, from where and under which licence."""
+    """What a recipe's corpus is, from where and under which licence, with the notice that the licence wants kept."""
     corpus = CORPORA[recipe.data.corpus]
     about = (corpus.__doc__ or "").strip().partition("\n")[0]
     if corpus.HOME == home.LOCAL:
         return f"{about} Here: {recipe.data.name}.\n\nLicence: {corpus.LICENCE}."
-    return f"{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}."
+    notice = Path(home.__file__).parent / "notices" / f"{corpus.NAME}.txt"
+    kept = f"\n\n```\n{notice.read_text(encoding='utf-8').strip()}\n```" if notice.exists() else ""
+    return f"{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.{kept}"
