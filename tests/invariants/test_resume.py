@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crnn_audio import runs
+from crnn_audio import cli, runs
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.plan import PlannedCut
 from crnn_audio.config.schema import Recipe
@@ -242,17 +241,30 @@ def test_a_run_that_goes_on_reads_only_what_is_left(root, tmp_path, monkeypatch)
 
 
 class Program:
-    """`crnn-audio train` in a process of its own."""
+    """`crnn-audio train` in a process of its own, forked so that it need not import torch again."""
 
     def __init__(self, folder: Path, overrides: list[str]) -> None:
         self.out = folder / "run"
         self.left_before = set(self.out.glob(".*"))
         recipe = str(ROOT / "recipes" / "tiny" / "lstm.yaml")
-        command = [sys.executable, "-m", "crnn_audio", "train", recipe, "--out", str(self.out), *overrides]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
         self.said = folder / "said.txt"
-        with self.said.open("a") as said:
-            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said)
+        self.pid = os.fork()
+        if not self.pid:
+            self._become(folder, ["crnn-audio", "train", recipe, "--out", str(self.out), *overrides])
+
+    def _become(self, folder: Path, words: list[str]) -> None:
+        try:
+            os.chdir(folder)
+            said = os.open(self.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            for stream in (1, 2):
+                os.dup2(said, stream)
+            sys.argv, sys.stdout, sys.stderr = words, os.fdopen(1, "w"), os.fdopen(2, "w")
+            cli.main()
+        except SystemExit as end:
+            sys.stderr.flush()
+            os._exit(int(end.code or 0))
+        finally:
+            os._exit(99)
 
     def steps(self) -> int:
         path = self.out / "log.jsonl"
@@ -261,24 +273,28 @@ class Program:
     def wait_for(self, what: Callable[[], bool], pause: float = 0.003) -> None:
         until = time.monotonic() + 100
         while not what():
-            assert self.process.poll() is None, f"it ended before it could be killed: {self.said.read_text()}"
+            assert os.waitpid(self.pid, os.WNOHANG) == (0, 0), f"it ended before it could be killed: {self.said.read_text()}"
             assert time.monotonic() < until, f"nothing came: {self.said.read_text()}"
             time.sleep(pause)
 
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        assert self.process.wait(60) == -signal.SIGKILL
+        os.kill(self.pid, signal.SIGKILL)
+        assert self.ended() == -signal.SIGKILL
+
+    def ended(self) -> int:
+        """Waits for its end; gives its exit code, or minus a signal."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
     def is_writing_a_checkpoint(self) -> bool:
         """Stops the process when it seems to write one; if it still does then, it stays stopped."""
         if not self.partial():
             return False
-        self.process.send_signal(signal.SIGSTOP)
-        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
+        os.kill(self.pid, signal.SIGSTOP)
+        _, status = os.waitpid(self.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
         if self.partial():
             return True
-        self.process.send_signal(signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
         return False
 
     def partial(self) -> bool:
@@ -304,6 +320,6 @@ def test_the_program_killed_three_times_ends_in_the_same_bits(tmp_path) -> None:
     assert program.partial()
 
     program = Program(tmp_path, overrides)
-    assert program.process.wait(100) == 0, program.said.read_text()
+    assert program.ended() == 0, program.said.read_text()
     assert_same(program.out, tmp_path / "reference")
     assert program.said.read_text().count("resumed after step") == 3
