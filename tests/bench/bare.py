@@ -27,19 +27,17 @@ from crnn_audio.batching.loader import SpeechFeed, batches
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import Model
 from crnn_audio.errors import CrnnAudioError
-from crnn_audio.evaluation.evaluate import required
-from crnn_audio.features.normalize import Statistics
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.models.recurrent import CELLS
-from crnn_audio.problems import load_recipe, parts, recognition, speech
+from crnn_audio.problems import load_recipe, parts, recognition
 from crnn_audio.tasks.ctc import Recognition
-from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import loop, optim
 from crnn_audio.training.checkpoint import Progress
 from crnn_audio.training.options import Options
 from crnn_audio.training.run import device_name
 from crnn_audio.training.step import StepReport
 from crnn_audio.types import SpeechBatch
+from tests.bench.training import assets_of
 
 RECIPE = "an4/bilstm"
 OVERRIDES = ["task.consistency=0"]
@@ -178,10 +176,8 @@ def our_round(recipe: Recipe, feed: SpeechFeed, task: Recognition, device: torch
 
 def figures(recipe: Recipe, device: torch.device, num_rounds: int, steps: int) -> dict:
     """Both measured in turn; `share` is the median of the rounds' own shares."""
-    data, bins = recognition.data(recipe), speech.front_end(recipe.features).num_features
-    texts = [cut.text for cut in required(data.items, "train", recipe.data.name)]
-    normalization = Statistics((-8.0,) * bins, (3.0,) * bins)  # near any corpus's own
-    assets = recognition.Assets(Vocabulary.build(texts, recipe.task.vocabulary), normalization)
+    data = recognition.data(recipe)
+    assets = assets_of(recipe, data)
     feed, task = recognition.feed(recipe, data, assets).batches, recognition.task(recipe, assets).to(device)
     measures = {"ours": our_round(recipe, feed, task, device), "bare": bare_round(recipe, feed, task, device)}
     rounds: dict[str, list[dict]] = {name: [] for name in measures}

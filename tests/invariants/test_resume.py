@@ -273,7 +273,9 @@ class Program:
     def wait_for(self, what: Callable[[], bool], pause: float = 0.003) -> None:
         until = time.monotonic() + 100
         while not what():
-            assert os.waitpid(self.pid, os.WNOHANG) == (0, 0), f"it ended before it could be killed: {self.said.read_text()}"
+            assert os.waitpid(self.pid, os.WNOHANG) == (0, 0), (
+                f"it ended before it could be killed: {self.said.read_text()}"
+            )
             assert time.monotonic() < until, f"nothing came: {self.said.read_text()}"
             time.sleep(pause)
 
