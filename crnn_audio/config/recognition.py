@@ -25,6 +25,8 @@ class RecognitionTask(Task):
     """Letter case of the transcripts."""
     punctuation: Literal["keep", "remove"] = "keep"
     """`remove` replaces everything in transcripts but letters, digits, accents and apostrophes by a space."""
+    language: Literal["tr", "az"] | None = None
+    """Turkish or Azerbaijani, in which the lower case of I is ı, and the upper case of i is İ."""
     consistency: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Weight of the divergence between the posteriors of two masked views (CR-CTC); 0 trains on one view."""
     intermediate: Fraction = 0.0

@@ -40,6 +40,7 @@ from crnn_audio.problems import (
 )
 from crnn_audio.runs import Run
 from crnn_audio.tasks.ctc import Recognition, transcribed
+from crnn_audio.text import invisible
 from crnn_audio.text.normalize import normalize as normalize_text
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
@@ -89,11 +90,14 @@ def data(recipe: Recipe, progress: Progress | None = None) -> Data:
     if progress:  # decoded here, where it shows: `usable_cuts` reads the findings from the cache
         checks.unreadable(found["train"], checks.cache_of(recipe.data.corpus), partial(progress, "checking train"))
     items = {name: [_spelled(recipe, cut) for cut in cuts] for name, cuts in found.items()}
-    return Data(items, ("test",) if recipe.data.dev_as_train else ("dev", "test"))
+    unseen = invisible.removed(cut.text for cuts in found.values() for cut in cuts)
+    remarks = (f"{recipe.data.name}: {unseen} removed.",) if unseen else ()
+    return Data(items, ("test",) if recipe.data.dev_as_train else ("dev", "test"), remarks)
 
 
 def _spelled(recipe: Recipe, cut: Cut) -> Cut:
-    text = normalize_text(cut.text, case=recipe.task.case, punctuation=recipe.task.punctuation)
+    task = recipe.task
+    text = normalize_text(cut.text, case=task.case, punctuation=task.punctuation, language=task.language)
     return replace(cut, text=text)
 
 

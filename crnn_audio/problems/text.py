@@ -30,7 +30,7 @@ from crnn_audio.runs import Run
 from crnn_audio.tasks import text_generation
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.tasks.text_generation import UNKNOWN_ID
-from crnn_audio.text import encoding, words
+from crnn_audio.text import encoding, invisible, words
 from crnn_audio.text.plain import num_lost
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
@@ -60,10 +60,12 @@ def data(recipe: Recipe, progress: Progress | None = None) -> Data:
     """The corpus's text, normalised as the recipe says."""
     corpus, folder = parts.located(recipe, progress)
     found = corpus.read_splits(folder)
-    lost = sum(map(num_lost, found.values())) if recipe.data.ascii else 0
-    remarks = (f"{recipe.data.name}: {lost} characters have no equivalent in ASCII and are left out.",) if lost else ()
+    unseen, name = invisible.removed(found.values()), recipe.data.name
+    remarks = [f"{name}: {unseen} removed."] if unseen else []
+    if lost := sum(num_lost(invisible.visible(text)) for text in found.values()) if recipe.data.ascii else 0:
+        remarks.append(f"{name}: {lost} characters have no equivalent in ASCII and are left out.")
     items = {split: normalize(recipe.data, text) for split, text in found.items()}
-    return Data(items, tuple(split for split in items if split != "train"), remarks)
+    return Data(items, tuple(split for split in items if split != "train"), tuple(remarks))
 
 
 def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Callable[[str], None] = print) -> Assets:

@@ -2,13 +2,16 @@
 
 import unicodedata
 
+from crnn_audio.text.invisible import visible
+
 
 def plain(text: str, *, lower_case: bool = False, ascii: bool = False) -> str:
-    """The text in lower case, or with ASCII characters alone; idempotent.
+    """The text without invisible characters; in lower case, or with ASCII characters alone; idempotent.
 
     For ASCII, letters lose their accents (é becomes e) and typographic quotation marks, dashes and dots become plain
     ones; what then still is not ASCII is left out.
     """
+    text = visible(text)
     if lower_case:
         text = text.lower()
     if ascii and not text.isascii():

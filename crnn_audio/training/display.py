@@ -16,6 +16,8 @@ from crnn_audio.training.step import StepReport
 
 WINDOW = 100
 """Steps over which the figures beside the bar are averaged."""
+SHOWN = 300
+"""Characters of an example that are shown."""
 
 
 class Display:
@@ -79,7 +81,7 @@ class Display:
         mark = " (best so far)" if best else f" (best {before} in epoch {progress.best_epoch})"
         self.bar.print(f"epoch {progress.epoch}/{self.max_epochs}{self.dev}{mark}  {self._figures(progress)}")
         for reference, hypothesis in scores.examples[:2]:
-            self.bar.print(f"    reference   {reference}\n    hypothesis  {hypothesis or '(nothing)'}")
+            self.bar.print(f"    reference   {_short(reference)}\n    hypothesis  {_short(hypothesis) or '(nothing)'}")
         if scores.sample:
             self._keep(scores.sample, self.folder / "samples" / f"epoch-{progress.epoch:03d}")
         if warning := advice(self.log.entries("dev")):
@@ -122,6 +124,11 @@ class NullDisplay:
 
     def validated(self, scores: Scores, progress: Progress, best: bool) -> None:
         """Shows nothing."""
+
+
+def _short(text: str) -> str:
+    """A text on one line, of a long one its beginning: one of an hour would fill the screen at every epoch."""
+    return one_line(text if len(text) <= SHOWN else f"{text[:SHOWN]} ... ({len(text):,} characters)")
 
 
 def _tensorboard(folder: Path) -> Callable[[str, float, int], None] | None:

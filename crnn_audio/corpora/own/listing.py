@@ -1,11 +1,12 @@
 """What is found of a person's own recordings: cuts, the split that each belongs to, and what is wrong with others."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from crnn_audio import audio, files
 from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.errors import DataError
+from crnn_audio.text.invisible import visible
 
 SPLITS = {
     "train": "train", "training": "train",
@@ -31,11 +32,15 @@ class Entry:
 
 @dataclass
 class Listing:
-    """What was found so far: entries, problems (each a line with what to do), and notes that need no action."""
+    """What was found so far: entries, problems (each a line with what to do), and notes that need no action.
+
+    `texts` are as they were written, with invisible characters.
+    """
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
     def add(
         self,
@@ -52,7 +57,8 @@ class Listing:
         """Adds an utterance, `start` to `end` seconds of an audio file or all of it; or the reason why not."""
         try:
             _refuse_bad_characters(path, speaker, text)
-            text = " ".join(text.split())
+            self.texts.append(text)
+            text, speaker = " ".join(visible(text).split()), visible(speaker or "").strip() or None
             if not text:
                 raise DataError("its text is empty. Write what is said in it, or leave it out.")
             if files.endless(path):
@@ -72,13 +78,14 @@ class Listing:
         self.entries += other.entries
         self.problems += other.problems
         self.notes += other.notes
+        self.texts += other.texts
 
     def without_duplicates(self) -> "Listing":
         """The same, of entries with one id only the first; each other one has become a problem."""
         first: dict[str, Entry] = {}
         duplicates = [entry for entry in self.entries if first.setdefault(entry.cut.id, entry) is not entry]
         problems = [f"{entry.where}: {_duplicate(entry, first[entry.cut.id])}" for entry in duplicates]
-        return Listing(list(first.values()), self.problems + problems, self.notes)
+        return replace(self, entries=list(first.values()), problems=self.problems + problems)
 
 
 def _refuse_bad_characters(*words: object) -> None:

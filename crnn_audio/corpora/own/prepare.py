@@ -15,8 +15,9 @@ from crnn_audio.corpora import tables
 from crnn_audio.corpora.home import Progress
 from crnn_audio.corpora.own import pairs, rows
 from crnn_audio.corpora.own.listing import Entry, Listing, split_named
-from crnn_audio.corpora.own.splitting import Splits, divide
+from crnn_audio.corpora.own.splitting import Splits, divide, lopsided
 from crnn_audio.errors import DataError
+from crnn_audio.text import invisible
 
 MARK = "prepared.json"
 """Written beside manifests that were made here, with where they came from; others are never overwritten."""
@@ -68,6 +69,8 @@ def prepare_folder(
     if not found.entries:
         raise DataError(_problem_list(source, found.problems, "Not one recording can be used. Nothing was written."))
     splits, how = _split(source, found.entries, resplit)
+    unseen = invisible.removed(found.texts)
+    found.notes += [f"{unseen} removed.", *lopsided(splits)] if unseen else lopsided(splits)
     notes, left_out = tuple(found.notes), tuple(map(_one_line, found.problems))
     write_manifests(splits, folder, source, split=how, notes=notes, left_out=left_out)
     return PreparedFolder(folder, splits, how, notes, left_out)
@@ -152,7 +155,7 @@ def _checked(found: Listing, progress: Progress | None) -> Listing:
     bad = {finding.cut_id: finding.problem for finding in findings}
     problems = [f"{entry.where}: {bad[entry.cut.id]}" for entry in found.entries if entry.cut.id in bad]
     entries = [entry for entry in found.entries if entry.cut.id not in bad]
-    return Listing(entries, found.problems + problems, found.notes)
+    return replace(found, entries=entries, problems=found.problems + problems)
 
 
 def _problem_list(source: Path, problems: Sequence[str], advice: str) -> str:

@@ -1,9 +1,10 @@
 """Which cuts are for training, choosing and testing: by speaker where that is known, else by a hash of each cut's id.
 
-A hash is a function of one name alone, so that a recording stays in its split when others are added.
+A hash is a function of one name alone, so that a recording stays in its split when others are added, unless the split
+has then become too long or too short beside the others.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import key
@@ -11,6 +12,8 @@ from crnn_audio.batching.plan import key
 HELD_OUT = 0.1
 """Of the seconds (by speaker) or of the cuts (by hash) that dev and test each get."""
 FEWEST_SPEAKERS = 3
+SHORTEST, SHORTEST_SECONDS = 0.02, 300
+"""A split of less than this fraction of train's seconds, and of fewer seconds, is too short."""
 
 Splits = dict[str, list[Cut]]
 
@@ -19,8 +22,8 @@ def divide(cuts: Sequence[Cut], held_out: Sequence[str] = ("test", "dev")) -> tu
     """Splits cuts into train and those of `held_out`, and describes how.
 
     Whole speakers are held out where at least three are known, about a tenth of the seconds for each split; cuts
-    without a speaker stay in train. Otherwise about a tenth of the cuts are, by a stable hash of their ids, and then
-    the splits share speakers. Each split gets a cut as long as there are enough.
+    without a speaker stay in train. Otherwise about a tenth of the cuts are, of at most a fifth of the seconds, by a
+    stable hash of their ids, and then the splits share speakers. Each split gets a cut as long as there are enough.
     """
     speakers = {cut.speaker for cut in cuts if cut.speaker}
     if len(speakers) >= FEWEST_SPEAKERS:
@@ -57,6 +60,7 @@ def _some(seconds: dict[str, float], wanted: float) -> list[str]:
 
 
 def _by_hash(cuts: Sequence[Cut], held_out: Sequence[str]) -> Splits:
+    """About a tenth of the cuts for each split that is held out, of at most a fifth of the seconds."""
     places = {cut.id: key("split", cut.id) / 2**63 for cut in cuts}
     names = dict(enumerate(held_out))
     last = max(places, key=lambda id: places[id], default=None)  # something to train on, however few there are
@@ -65,12 +69,62 @@ def _by_hash(cuts: Sequence[Cut], held_out: Sequence[str]) -> Splits:
         held_out,
         lambda cut: "train" if cut.id == last else names.get(int(places[cut.id] / HELD_OUT), "train"),
     )
+    wanted = HELD_OUT * sum(cut.duration for cut in cuts)
     for split in held_out:
-        if not splits[split] and len(splits["train"]) > 1:
-            nearest = min(splits["train"], key=lambda cut: places[cut.id])
-            splits["train"].remove(nearest)
-            splits[split].append(nearest)
+        _shorten(splits, split, 2 * wanted)
+    for split in held_out:
+        _fill(splits, split, wanted, 2 * HELD_OUT * len(cuts), places)
     return splits
+
+
+def _shorten(splits: Splits, split: str, most: float) -> None:
+    """Gives the longest cuts of a split back to train, until it is of at most so many seconds, or one cut."""
+    held = splits[split]
+    total, longest = _seconds(held), sorted(held, key=lambda cut: cut.duration)
+    while total > most and len(longest) > 1:
+        back = longest.pop()
+        total -= back.duration
+        held.remove(back)
+        splits["train"].append(back)
+    if total > most and longest[0].duration > min((cut.duration for cut in splits["train"]), default=total):
+        splits["train"].append(held.pop())
+
+
+def _fill(splits: Splits, split: str, wanted: float, most: float, places: dict[str, float]) -> None:
+    """Takes cuts of train, those of the lowest hash first, into a split that is empty or of few seconds."""
+    held, train = splits[split], splits["train"]
+    total = _seconds(held)
+    for cut in sorted(train, key=lambda cut: places[cut.id]):
+        room = len(held) + 1 <= most and total < wanted / 2
+        if (room or not held) and total + cut.duration <= 2 * wanted and len(train) > 1:
+            train.remove(cut)
+            held.append(cut)
+            total += cut.duration
+    if not held and len(train) > 1:
+        held.append(shortest := min(train, key=lambda cut: (cut.duration, places[cut.id])))
+        train.remove(shortest)
+
+
+def _seconds(cuts: Sequence[Cut]) -> float:
+    return sum(cut.duration for cut in cuts)
+
+
+def lopsided(splits: Mapping[str, Sequence[Cut]]) -> list[str]:
+    """What to say of splits that are too short or too long beside train, a line each."""
+    train, found = _seconds(splits["train"]), []
+    for split, cuts in splits.items():
+        seconds = _seconds(cuts)
+        if split == "train" or not cuts:
+            continue
+        short = seconds < SHORTEST_SECONDS and seconds < SHORTEST * train
+        if short or seconds > train:
+            longest = max((cut for each in splits.values() for cut in each), key=lambda cut: cut.duration)
+            found.append(
+                f"{split} is of {seconds / 60:.1f} minutes and train of {train / 60:.1f}: {split} is too "
+                f"{'short for scores to mean much' if short else 'long beside train'}. The longest cut is "
+                f"{longest.id!r} of {longest.duration / 60:.1f} minutes; divide long recordings into utterances."
+            )
+    return found
 
 
 def _gathered(cuts: Sequence[Cut], held_out: Sequence[str], split_of: Callable[[Cut], str]) -> Splits:

@@ -76,6 +76,15 @@ def test_transcripts_are_normalised_as_the_task_says_and_nothing_else_of_a_cut_c
     assert text() == "Well-known, it’s ÄPFEL"
     assert text(case="lower", punctuation="remove") == "well known it's äpfel"
     assert text(case="upper") == "WELL-KNOWN, IT’S ÄPFEL"
+    assert text(case="upper", language="tr") == "WELL-KNOWN, İT’S ÄPFEL"
+
+
+def test_invisible_characters_are_no_tokens_and_are_said(tmp_path) -> None:
+    cuts = [trainings.beep(tmp_path, "one", "a\u200bb\ufeff", 0.4), trainings.beep(tmp_path, "two", "\u00adab", 0.4)]
+    manifests.save(cuts, tmp_path / "train.jsonl")
+    data = recognition.data(trainings.small(tmp_path))
+    assert [cut.text for cut in data.items["train"]] == ["ab", "ab"]
+    assert data.remarks == (f"{tmp_path}: 3 invisible characters (1 U+200B, 1 U+FEFF, 1 U+00AD) in 2 texts removed.",)
 
 
 def test_dev_as_train_adds_dev_and_keeps_it_without_holding_it_out(root) -> None:

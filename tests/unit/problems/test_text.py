@@ -43,6 +43,14 @@ def test_a_sample_depends_on_seed_and_epoch_alone(tmp_path: Path) -> None:
     assert first.primer in dev
 
 
+def test_invisible_characters_are_no_tokens_and_are_said(tmp_path: Path) -> None:
+    path = made.file(tmp_path / "text.txt")
+    path.write_text("\u200b" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    data = text.data(made.small(path))
+    assert data.remarks == (f"{path}: 1 invisible character (1 U+200B) in 1 text removed.",)
+    assert "\u200b" not in data.items["train"]
+
+
 def test_what_was_generated_is_kept(tmp_path: Path) -> None:
     text.TextSample("the c", "at\nsat").save(tmp_path / "epoch-001")
     assert (tmp_path / "epoch-001.txt").read_text(encoding="utf-8") == "after 'the c':\nat\nsat\n"

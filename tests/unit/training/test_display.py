@@ -84,6 +84,15 @@ def test_hypotheses_stand_beside_their_references_wrong_ones_first(shown) -> Non
     assert (shown.folder / "curves.png").read_bytes() == b"plotted"
 
 
+def test_a_long_example_is_shortened_and_on_one_line(shown) -> None:
+    with shown:
+        shown.validated(scores(("word " * 2000, "a\nb\x1b[0m")), Progress(step=1, epoch=1), best=True)
+    said = shown.bar.console.file.getvalue()
+    assert " ... (10,000 characters)" in said
+    assert "\x1b" not in said
+    assert len(said) < 700
+
+
 def test_nothing_but_blanks_three_times_gives_advice_once(shown) -> None:
     with shown:
         for epoch in range(1, 6):

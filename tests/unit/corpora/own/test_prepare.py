@@ -298,6 +298,16 @@ def test_a_text_of_two_lines_hides_no_row(table) -> None:
     assert problem == ", line 2: its text runs over several lines. Write it on one, or close its quote."
 
 
+def test_invisible_characters_go_and_are_counted(table) -> None:
+    rows = [{"path": f"{n}.wav", "text": f"one\u200b two\ufeff {n}", "speaker": f"s{n}\u200e"} for n in range(4)]
+    rows += [{"path": "fa.wav", "text": "می\u200cخواهم", "speaker": "s\u00ad0"}]
+    prepared = prepare_folder(table("list.tsv", *rows), "out")
+    assert "8 invisible characters (4 U+200B, 4 U+FEFF) in 4 texts removed." in prepared.notes
+    cuts = everything(prepared)
+    assert (cuts["3"].text, cuts["fa"].text) == ("one two 3", "می\u200cخواهم")
+    assert {cut.speaker for cut in cuts.values()} == {"s0", "s1", "s2", "s3"}
+
+
 def test_more_problems_than_fit_are_counted(table) -> None:
     path = table("list.csv", *({"path": f"{n}.wav", "text": "a"} for n in range(60)), audio=False)
     with pytest.raises(DataError) as raised:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from crnn_audio.batching.manifests import Cut, Recording, whole
-from crnn_audio.corpora.own.splitting import divide
+from crnn_audio.corpora.own.splitting import divide, lopsided
 
 
 def cuts(count: int, speakers: int = 0, seconds: float = 1.0) -> list[Cut]:
@@ -99,3 +99,39 @@ def test_there_is_something_to_train_on_whatever_the_cuts_are_called(held_out) -
     for name in range(300):  # a tenth of the names hash into test, another into dev
         recording = Recording(f"{name}", Path("x.wav"), 100, 100)
         assert divide([whole(recording, "a")], held_out)[0]["train"]
+
+
+def of_seconds(*seconds: float) -> list[Cut]:
+    return [whole(Recording(f"c{n}", Path(f"c{n}.wav"), 100, round(100 * one)), "a") for n, one in enumerate(seconds)]
+
+
+@pytest.mark.parametrize("long", range(10))
+def test_a_recording_of_an_hour_among_short_ones_is_for_training(long) -> None:
+    seconds = [3.0] * 10
+    seconds[long] = 3600.0
+    splits, _ = divide(of_seconds(*seconds))
+    assert f"c{long}" in ids(splits)["train"]
+    assert [1 <= len(splits[split]) <= 4 for split in ("dev", "test")] == [True, True]
+    said = lopsided(splits)
+    assert [line.split()[0] for line in said] == ["dev", "test"]
+    assert f"The longest cut is 'c{long}' of 60.0 minutes; divide long recordings into utterances." in said[0]
+
+
+def test_held_out_splits_are_of_a_twentieth_to_a_fifth_of_the_seconds() -> None:
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        cuts = of_seconds(*generator.lognormal(1.0, 1.5, 200).clip(0.5, 120))
+        splits, _ = divide(cuts)
+        total = sum(cut.duration for cut in cuts)
+        parts = {split: sum(cut.duration for cut in found) / total for split, found in splits.items()}
+        assert 0.05 <= parts["dev"] <= 0.2
+        assert 0.05 <= parts["test"] <= 0.2
+        assert sum(map(len, splits.values())) == 200
+        assert lopsided(splits) == []
+
+
+def test_a_split_that_is_longer_than_train_is_said() -> None:
+    short, long = of_seconds(10, 90)
+    assert lopsided({"train": [short], "dev": [long]})[0].startswith(
+        "dev is of 1.5 minutes and train of 0.2: dev is too long beside train."
+    )
