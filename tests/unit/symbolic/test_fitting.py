@@ -122,6 +122,69 @@ def test_more_than_four_at_once_are_counted() -> None:
     assert "2 notes are left out, as more than four sound at once" in remarks
 
 
+@pytest.mark.parametrize(
+    ("chord", "voices"),
+    [
+        ([36, 55, 60, 64, 67], [67, 64, 60, 36]),
+        ([36, 48, 55, 60, 64, 67, 72], [72, 67, 64, 36]),
+        ([48, 60, 64, 67], [67, 64, 60, 48]),
+        ([48, 67], [67, None, None, 48]),
+    ],
+)
+@pytest.mark.parametrize("late", [0.0, 0.02])
+def test_the_outer_voices_of_a_chord_stay(chord: list[int], voices: list[int | None], late: float) -> None:
+    played = sorted((late * (pitch == chord[0]), 1.0, pitch) for pitch in chord)
+    fitted, _ = fitting.to_chorale(score(played))
+    assert [notes(part)[0][2] if part.notes else None for part in fitted.parts] == voices
+
+
+def test_a_new_bass_ends_the_one_that_is_held() -> None:
+    fitted, remarks = fitting.to_chorale(
+        score([(0, 2, 72), (0, 2, 67), (0, 2, 64), (0, 2, 48), (1, 1, 43), (1, 1, 65)])
+    )
+    assert notes(fitted.parts[3]) == [(0, 1, 48), (1, 1, 43)]
+    assert "bass: 1 note cut short where the next began" in remarks
+    assert "1 notes are left out, as more than four sound at once" in remarks
+
+
+def test_of_a_divided_bass_the_lower_note_stays() -> None:
+    fitted, remarks = fitting.to_chorale(score([(0, 1, 72)], [(0, 1, 67)], [(0, 1, 60)], [(0, 1, 36), (0, 1, 48)]))
+    assert notes(fitted.parts[3]) == [(0, 1, 36)]
+    assert remarks == ["bass: 1 note left out where others began at the same time, the lowest kept"]
+
+
+def test_four_parts_in_another_order_are_taken_by_their_height() -> None:
+    fitted, remarks = fitting.to_chorale(score([(0, 1, 48)], [(0, 1, 60)], [(0, 1, 67)], [(0, 1, 72)]))
+    assert [notes(part)[0][2] for part in fitted.parts] == [72, 67, 60, 48]
+    assert remarks == ["the four parts are taken by their height: d, c, b, a"]
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (("Flute", "Melody", "Bass"), "Melody"),
+        (("Descant", "Soprano", "Alto"), "Soprano"),
+        (("Strings", "Backing Vocals", "Lead Vocal"), "Lead Vocal"),
+        (("Violin", "Lead 1 (square)", "Voice Oohs"), "Lead 1 (square)"),
+        (("Piano", "Voice 1", "Voice 2"), "Voice 1"),
+        (("Violin", "Leader", "Bass"), "Violin"),
+    ],
+)
+def test_a_part_named_as_the_melody_is_taken(names: tuple[str, ...], taken: str) -> None:
+    piece = score([(0, 1, 80)], [(0, 1, 70)], [(0, 1, 60)])
+    named = tuple(replace(part, name=name) for part, name in zip(piece.parts, names, strict=True))
+    fitted, remarks = fitting.to_melody(replace(piece, parts=named))
+    assert fitted.parts[0].name == taken
+    how = "the highest is taken, Violin" if taken == "Violin" else f"{taken} is taken, by its name"
+    assert remarks == [f"of 3 parts {how}"]
+
+
+def test_a_piece_of_weeks_is_refused() -> None:
+    for fit in (fitting.to_melody, fitting.to_chorale):
+        with pytest.raises(DataError, match="lasts 600001 quarter notes; a piece lasts 20000 at most"):
+            fit(score([(600_000, 1, 60)]))
+
+
 @pytest.mark.parametrize("piece", [Score(()), score([]), score([], [], [], [])])
 def test_silence_is_refused(piece: Score) -> None:
     for fit in (fitting.to_melody, fitting.to_chorale):
