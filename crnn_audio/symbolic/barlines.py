@@ -1,6 +1,7 @@
 """The time signatures of a `Score` and its pickup, from where both are written and where bar lines stand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -32,6 +33,25 @@ def time_signatures_and_pickup(
             found += [_time_signature(place, beats) for place in (start, *_anew(first, stop, lines, _bar(beats)))]
     kept = quarters(nearest_tick(pickup))
     return needed_time_signatures(found, kept), kept
+
+
+def short_bars(found: Sequence[TimeSignature], end: float) -> tuple[tuple[TimeSignature, ...], float]:
+    """Time signatures and pickup where a pickup was written as a bar of its own, such as 1/4 before 3/4.
+
+    So MuseScore does in MIDI, and likewise with a last bar that lacks the pickup.
+
+    Args:
+        found: sorted.
+        end: of the last note, in quarter notes.
+    """
+    if len(found) < 2 or found[0].start or not found[1].start <= found[0].bar or found[1].start >= found[1].bar:
+        return tuple(found), 0.0
+    pickup = found[1].start
+    signatures = [replace(found[1], start=0.0), *found[2:]]
+    if len(signatures) > 1 and end <= signatures[-1].start + signatures[-1].bar:
+        lacking = signatures[-1].bar == signatures[-2].bar - pickup
+        signatures = signatures[:-1] if lacking else signatures
+    return tuple(signatures), pickup
 
 
 def _pickup(changes: list[tuple[Fraction, Beats | None]], lines: list[Fraction]) -> Fraction:

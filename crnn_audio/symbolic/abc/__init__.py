@@ -26,7 +26,7 @@ def from_abc(text: str) -> ParsedScore:
         )
     tune = read_tune(sources[0])
     others = f"The file holds {len(sources)} tunes: the first was read."
-    return ParsedScore(tune.score, (*tune.remarks, *([others] if len(sources) > 1 else [])))
+    return ParsedScore(tune.score, (*tune.remarks, *([others] if len(sources) > 1 else [])), tune.end)
 
 
 def text_of(content: bytes) -> str:

@@ -32,12 +32,14 @@ class AbcTune:
         number: of its X: field.
         fields: the first of each kind of its fields, such as {"T": "The Lark", "R": "jig"}.
         remarks: what the score cannot hold, each thing said once.
+        end: with the rests after the last note, in quarter notes.
     """
 
     number: str
     score: Score
     fields: Mapping[str, str]
     remarks: tuple[str, ...] = ()
+    end: float = 0.0
 
 
 def read_tune(source: Source, *, repeats: bool = True) -> AbcTune:
@@ -186,7 +188,8 @@ class _Tune:
             chords=tuple(sorted({chord for _, sounding in music for chord in _chords(sounding)})),
             fermatas=tuple(sorted(fermatas)),
         )
-        return AbcTune(self.fields.get("X", ""), score, self.fields, tuple(self.remarks))
+        end = _at(max(sounding[-1].end for _, sounding in music))
+        return AbcTune(self.fields.get("X", ""), score, self.fields, tuple(self.remarks), end)
 
     def _played(self, voice: Voice) -> list[Placed]:
         segments = voice.finish()

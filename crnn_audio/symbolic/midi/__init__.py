@@ -4,11 +4,12 @@ Chord symbols, fermatas, church modes and pickups, for which MIDI has no words, 
 program shows as text and which are understood when the file is read here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
 from crnn_audio.errors import DataError
+from crnn_audio.symbolic.barlines import short_bars
 from crnn_audio.symbolic.bars import needed_time_signatures
 from crnn_audio.symbolic.keys import needed_keys, parse_key
 from crnn_audio.symbolic.midi import events as midi_events
@@ -34,30 +35,45 @@ CHANNELS = [channel for channel in range(16) if channel != DRUMS]
 def from_midi(content: bytes) -> ParsedScore:
     """The piece of a MIDI file; times are rounded to the 1/480 of a quarter note that a `Score` keeps.
 
-    A part is a channel of a track. A release of a pitch that was begun twice ends the earlier of the two.
+    A part is a channel of a track. A release of a pitch that was begun twice ends the earlier of the two. Of the
+    independent tracks of format 2 the first with notes is the piece.
 
     Raises:
         DataError: not a MIDI file, damaged or cut short, or without notes.
     """
-    events = midi_events.parse(content)
+    events, alone = _one_piece(midi_events.parse(content))
     parts, remarks = read_parts(events)
+    remarks = [*alone, *remarks]
     if not parts:
         raise DataError(" ".join(["there are no notes in it.", *remarks]))
     about = sorted((event for track in events.tracks for event in track if event.status == META), key=_when)
     marked = [(quarters(rounded(event.tick, events.division)), text(event.data)) for event in _of(MARKER, about)]
-    pickup = next((found for _, words in marked if (found := _pickup(words)) is not None), 0.0)
+    signatures, pickup = _metre(list(_time_signatures(_of(TIME_SIGNATURE, about), events.division)), marked, parts)
     tempo, said = _tempo(_of(TEMPO, about))
     score = Score(
         parts=parts,
         title=_title(events),
         tempo=tempo,
-        time_signatures=needed_time_signatures(_time_signatures(_of(TIME_SIGNATURE, about), events.division), pickup),
+        time_signatures=signatures,
         keys=needed_keys([*_keys(_of(KEY, about), events.division), *_marked_keys(marked)]),
         pickup=pickup,
         chords=tuple(sorted(Chord(start, words[6:]) for start, words in marked if words.startswith("chord "))),
         fermatas=tuple(sorted({start for start, words in marked if words == "fermata"})),
     )
-    return ParsedScore(score, (*remarks, *said))
+    end = max(track[-1].tick for track in events.tracks if track)
+    return ParsedScore(score, (*remarks, *said), quarters(rounded(end, events.division)))
+
+
+def _one_piece(events: Events) -> tuple[Events, list[str]]:
+    if not events.independent:
+        return events, []
+    first = next((track for track in events.tracks if any(_strikes(event) for event in track)), events.tracks[0])
+    said = f"of {len(events.tracks)} independent pieces (MIDI format 2) the first with notes is read."
+    return Events(events.division, (first,)), [said]
+
+
+def _strikes(event: Event) -> bool:
+    return event.status & 0xF0 == NOTE_ON
 
 
 def _when(event: Event) -> int:
@@ -71,7 +87,7 @@ def _of(kind: int, about: list[Event]) -> list[Event]:
 def _title(events: Events) -> str:
     """The name of the first track, where it is not that of a part."""
     first = events.tracks[0]
-    alone = len(events.tracks) == 1 or not any(event.status & 0xF0 == NOTE_ON for event in first)
+    alone = len(events.tracks) == 1 or not any(map(_strikes, first))
     return name_of_track(first) if alone else ""
 
 
@@ -97,6 +113,17 @@ def _time_signatures(found: list[Event], division: int) -> Iterator[TimeSignatur
     for event in found:
         if len(event.data) >= 2 and event.data[0] and event.data[1] <= FINEST:
             yield TimeSignature(quarters(rounded(event.tick, division)), event.data[0], 1 << event.data[1])
+
+
+def _metre(
+    found: Sequence[TimeSignature], marked: list[tuple[float, str]], parts: Sequence[Part]
+) -> tuple[tuple[TimeSignature, ...], float]:
+    """The time signatures and the pickup: that of a marker, or a first bar that is short."""
+    pickup = next((one for _, words in marked if (one := _pickup(words)) is not None), None)
+    if pickup is None:
+        needed = needed_time_signatures(found, 0.0)
+        found, pickup = short_bars(needed, max(part.end for part in parts))
+    return needed_time_signatures(found, pickup), pickup
 
 
 def _keys(found: list[Event], division: int) -> Iterator[Key]:
@@ -149,7 +176,7 @@ def _about(score: Score) -> Iterator[Event]:
 
 
 def _markers(score: Score) -> Iterator[Event]:
-    if score.pickup:
+    if score.pickup or short_bars(score.time_signatures, score.end)[1]:
         yield _words(0, f"pickup {Fraction(ticks(score.pickup), TICKS_PER_QUARTER)}")
     for key in score.keys:
         if key.mode not in ("major", "minor"):

@@ -30,10 +30,14 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Events:
-    """A file's tracks; `division` is how many ticks a quarter note has."""
+    """A file's tracks, each with its end of track; `division` is how many ticks a quarter note has.
+
+    The tracks of format 2 are `independent` pieces.
+    """
 
     division: int
     tracks: tuple[tuple[Event, ...], ...]
+    independent: bool = False
 
 
 def parse(content: bytes) -> Events:
@@ -54,7 +58,7 @@ def parse(content: bytes) -> Events:
     tracks = [tuple(_events(chunk, number)) for number, chunk in enumerate(_chunks(content, 8 + size), start=1)]
     if len(tracks) < declared:
         raise DataError(f"cut short: it should have {declared} tracks, and {len(tracks)} are there. Fetch it anew.")
-    return Events(division, tuple(tracks))
+    return Events(division, tuple(tracks), independent=content[8:10] == b"\0\2" and len(tracks) > 1)
 
 
 def _unwrapped(content: bytes) -> bytes:
@@ -110,9 +114,9 @@ def _events_in(track: bytes) -> Iterator[Event]:
             raise IndexError
         if status < 0xF0 and not data.isascii():
             raise ValueError(f"byte {place}: a value of {max(data)} where 127 is the highest")
+        yield Event(tick, status, data, kind)
         if (status, kind) == (META, END_OF_TRACK):
             return
-        yield Event(tick, status, data, kind)
 
 
 def _variable(track: bytes, place: int) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """The notes of a MIDI file's tracks, as parts; and in words what of them a part cannot hold."""
 
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 
 from crnn_audio.symbolic.midi.events import META, Event, Events
 from crnn_audio.symbolic.parsed import plural
@@ -13,6 +13,9 @@ DRUMS = 9
 """The channel of the drums, whose pitches are no pitches (the tenth, as musicians count)."""
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0
 PEDAL, CENTRE = 64, b"\x00\x40"
+SILENCING = (120, *range(123, 128))
+"""Controllers that end all notes of a channel: all sound off, all notes off, and the modes, which imply it."""
+STRIKE, RELEASE, SILENCE = 0, 1, 2
 
 
 def read_parts(events: Events) -> tuple[tuple[Part, ...], list[str]]:
@@ -60,31 +63,63 @@ def _notes(spans: list[tuple[int, int, int]], division: int) -> tuple[Note, ...]
     )
 
 
-@dataclass
-class _Channel:
-    """What has sounded, as start, end and pitch in the file's ticks, and the starts of what sounds, by pitch."""
-
-    done: list[tuple[int, int, int]] = field(default_factory=list)
-    open: dict[int, deque[int]] = field(default_factory=dict)
-
-
 def _sounding(track: tuple[Event, ...], lost: Counter[str]) -> dict[int, list[tuple[int, int, int]]]:
-    channels: dict[int, _Channel] = {}
+    """Start, end and pitch, in the file's ticks, of the notes of each channel."""
+    strikes: dict[int, dict[int, list[tuple[int, int]]]] = {}
     for event in track:
-        kind = event.status & 0xF0
-        if kind not in (NOTE_ON, NOTE_OFF):
-            continue
-        channel = channels.setdefault(event.status & 0x0F, _Channel())
-        pitch, velocity = event.data
-        if kind == NOTE_ON and velocity:
-            channel.open.setdefault(pitch, deque()).append(event.tick)
-        elif channel.open.get(pitch):
-            channel.done.append((channel.open[pitch].popleft(), event.tick, pitch))
-    for channel in channels.values():
-        endless = [(start, pitch) for pitch, starts in channel.open.items() for start in starts]
-        channel.done += [(start, track[-1].tick, pitch) for start, pitch in endless]
-        lost["endless"] += len(endless)
-    return {number: channel.done for number, channel in channels.items() if channel.done}
+        kind, channel = event.status & 0xF0, event.status & 0x0F
+        if kind in (NOTE_ON, NOTE_OFF):
+            pitch, velocity = event.data
+            what = STRIKE if kind == NOTE_ON and velocity else RELEASE
+            strikes.setdefault(channel, {}).setdefault(pitch, []).append((event.tick, what))
+        elif kind == CONTROL and event.data[0] in SILENCING:
+            for every in strikes.get(channel, {}).values():
+                every.append((event.tick, SILENCE))
+    found = {
+        channel: [
+            (start, stop, pitch)
+            for pitch, every in pitches.items()
+            for start, stop in _spans(every, track[-1].tick, lost)
+        ]
+        for channel, pitches in strikes.items()
+    }
+    return {channel: notes for channel, notes in found.items() if notes}
+
+
+def _spans(strikes: Sequence[tuple[int, int]], end: int, lost: Counter[str]) -> Iterator[tuple[int, int]]:
+    """Start and end of each note of one pitch, up to the end of the track.
+
+    A release ends the earlier of two. Where releases are missing, a note ends where the next one begins.
+    """
+    begun, stretch = 0, list[tuple[int, int]]()
+    for tick, what in strikes:
+        stretch.append((tick, what))
+        begun = {STRIKE: begun + 1, RELEASE: max(begun - 1, 0), SILENCE: 0}[what]
+        if not begun:
+            yield from _released(stretch)
+            stretch = []
+    yield from _restruck(stretch, end, lost)
+
+
+def _released(stretch: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    begun = deque[int]()
+    for tick, what in stretch:
+        if what == STRIKE:
+            begun.append(tick)
+        for _ in range(min(len(begun), {STRIKE: 0, RELEASE: 1, SILENCE: len(begun)}[what])):
+            yield begun.popleft(), tick
+
+
+def _restruck(stretch: Sequence[tuple[int, int]], end: int, lost: Counter[str]) -> Iterator[tuple[int, int]]:
+    begun: int | None = None
+    for tick, what in stretch:
+        if begun is not None:
+            yield begun, tick
+            lost["restruck"] += what == STRIKE
+        begun = tick if what == STRIKE else None
+    if begun is not None:
+        yield begun, end
+        lost["endless"] += 1
 
 
 def _first_programs(events: Events) -> dict[int, int]:
@@ -113,6 +148,7 @@ def _on_notes(lost: Counter[str]) -> list[str]:
     said = {
         "drums": f"{plural(lost['drums'], 'note')} of drums left out: they have no pitch.",
         "endless": f"{plural(lost['endless'], 'note')} without an end: made to last as long as the track.",
+        "restruck": f"{plural(lost['restruck'], 'note')} struck again before an end: made to end there.",
         "programs": f"{plural(lost['programs'], 'change')} of instrument left out: a part keeps its first.",
     }
     return [sentence for what, sentence in said.items() if lost[what]]

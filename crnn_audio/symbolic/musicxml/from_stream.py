@@ -52,7 +52,7 @@ def read_stream(found: Any, listed: Mapping[str, Listed]) -> ParsedScore:
         chords=tuple(sorted({_chord(one) for flat in streams for one in flat.getElementsByClass("ChordSymbol")})),
         fermatas=tuple(sorted({start for _, starts in read for start in starts})),
     )
-    return ParsedScore(score, tuple(_remarks(lost)))
+    return ParsedScore(score, tuple(_remarks(lost)), float(max(flat.highestTime for flat in streams)))
 
 
 def _as_played(found: Any, lost: Counter[str]) -> Any:

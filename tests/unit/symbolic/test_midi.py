@@ -4,6 +4,7 @@ import io
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.midi import from_midi, to_midi
 from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
+from tests.shared_cases import case
 from tests.unit.symbolic.made_scores import scores
 
 TUNE = Score(
@@ -181,6 +183,77 @@ def test_a_name_in_latin_1_and_a_riff_wrapper() -> None:
 def test_a_release_ends_the_earlier_strike() -> None:
     read = from_midi(messages([on(60), on(60, 100), off(60, 100), off(60, 100)])).score
     assert read.parts[0].notes == (Note(0.0, 200 / 480, 60), Note(100 / 480, 200 / 480, 60))
+
+
+def spans(content: bytes) -> list[tuple[float, float, int]]:
+    return [(note.start, note.end, note.pitch) for note in from_midi(content).score.notes]
+
+
+def control(number: int, time: int = 0, channel: int = 0) -> mido.Message:
+    return mido.Message("control_change", control=number, value=0, time=time, channel=channel)
+
+
+def end(time: int) -> mido.MetaMessage:
+    return mido.MetaMessage("end_of_track", time=time)
+
+
+def test_a_note_without_an_end_lasts_to_the_end_of_its_track() -> None:
+    found = from_midi(messages([on(60), on(62, 480), on(64, 480), end(480)]))
+    assert [(note.start, note.end, note.pitch) for note in found.score.notes] == [(0, 3, 60), (1, 3, 62), (2, 3, 64)]
+    assert found.remarks == ("3 notes without an end: made to last as long as the track.",)
+    assert spans((case("music_midi_end_of_track") / "no_off.mid").read_bytes()) == [(0, 3, 60), (1, 3, 62), (2, 3, 64)]
+
+
+def test_a_note_that_is_struck_again_ends_there_where_releases_are_missing() -> None:
+    found = from_midi(messages([on(60), off(60, 480), on(60), on(60, 480), on(60, 480), off(60, 480), end(480)]))
+    assert [(note.start, note.end) for note in found.score.notes] == [(0, 1), (1, 2), (2, 3), (3, 4)]
+    assert found.remarks == ("2 notes struck again before an end: made to end there.",)
+
+
+@pytest.mark.parametrize("number", [120, 123, 124, 127])
+def test_what_silences_a_channel_ends_its_notes(number: int) -> None:
+    content = messages([on(60), on(64), on(67, channel=1), control(number, 480), off(67, 480, channel=1), end(480)])
+    assert spans(content) == [(0, 1, 60), (0, 1, 64), (0, 2, 67)]
+    assert from_midi(content).remarks == ()
+
+
+def test_of_independent_pieces_the_first_with_notes_is_read() -> None:
+    silent, first, second = [end(0)], [on(60), off(60, 480)], [on(72), off(72, 960)]
+    found = from_midi(messages(silent, first, second, kind=2))
+    assert [note.pitch for note in found.score.notes] == [60]
+    assert found.remarks == ("of 3 independent pieces (MIDI format 2) the first with notes is read.",)
+
+
+def metre(beats: int, beat_type: int, time: int = 0) -> mido.MetaMessage:
+    return mido.MetaMessage("time_signature", numerator=beats, denominator=beat_type, time=time)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept", "pickup"),
+    [
+        ([(1, 4, 0), (3, 4, 480)], [(0, 3, 4)], 1.0),
+        ([(1, 8, 0), (6, 8, 240)], [(0, 6, 8)], 0.5),
+        ([(1, 4, 0), (3, 4, 480), (2, 4, 1440)], [(0, 3, 4)], 1.0),
+        ([(1, 4, 0), (3, 4, 480), (4, 4, 1440)], [(0, 3, 4), (4, 4, 4)], 1.0),
+        ([(4, 4, 0), (3, 4, 1920)], [(0, 4, 4), (4, 3, 4)], 0.0),
+        ([(2, 4, 0), (3, 4, 1920)], [(0, 2, 4), (4, 3, 4)], 0.0),
+    ],
+)
+def test_a_short_first_bar_is_a_pickup(written: list, kept: list, pickup: float) -> None:
+    about = [metre(*one) for one in written]
+    score = from_midi(messages(about, [on(60), off(60, 2879)])).score
+    assert [(one.start, one.beats, one.beat_type) for one in score.time_signatures] == kept
+    assert score.pickup == pickup
+
+
+def test_a_short_first_bar_that_is_no_pickup_comes_back() -> None:
+    score = replace(TUNE, time_signatures=(TimeSignature(0.0, 1, 4), TimeSignature(1.0, 3, 4)), pickup=0.0)
+    assert from_midi(to_midi(score)).score == score
+
+
+def test_the_pickup_that_musescore_writes() -> None:
+    score = from_midi((case("music_midi_musescore_pickup") / "ms_pickup.mid").read_bytes()).score
+    assert (score.time_signatures, score.pickup) == ((TimeSignature(0.0, 3, 4),), 1.0)
 
 
 def test_one_part_a_channel_and_what_is_left_out() -> None:
