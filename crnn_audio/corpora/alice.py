@@ -15,6 +15,7 @@ LICENCE = "In the public domain where the author has been dead for seventy years
 HOME = "https://raw.githubusercontent.com/google/snappy/6281a07b7e08629884ec93a89fea6e05c62e599c/testdata/"
 NOT_FOR = "anything but text that looks like this one book"
 FILE = "alice29.txt"
+DIGEST = "sha256:7467306ee0feed4971260f3c87421154a05be571d944e9cb021a5713700c38f0"
 END_OF_FILE = "\x1a"
 
 
@@ -33,4 +34,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     Raises:
         DataError: it cannot be reached, is cut short or damaged; `folder` is then not there.
     """
-    texts.fetched(home + FILE, folder, FILE, read_splits, progress)
+    texts.fetched(home + FILE, folder, FILE, read_splits, progress, digest=DIGEST)

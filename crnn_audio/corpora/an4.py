@@ -21,7 +21,10 @@ NOT_FOR = (
     "all, in American English by adults at a close microphone. Other words come out as letters that sound like them. "
     "Its training data have no noise, no distant microphones, no children and few accents."
 )
+COPY = "https://dldata-public.s3.us-east-2.amazonaws.com/"
+"""NVIDIA's copy of the official archive, which its home has without encryption alone."""
 ARCHIVE = "an4_sphere.tar.gz"
+DIGEST = "sha256:a0525579493735d32b60fb6fa5975dd0eaacde087b0a4eeb7f13b7ef33077b12"
 
 # Four women and four men, evenly spaced in the sorted list; none whose id may be a second session (mdcs, mdcs2).
 DEV_SPEAKERS = ("fclc", "fjmd", "fnsv", "ftal", "mcrt", "mjbh", "mmsh", "mskh")
@@ -87,7 +90,7 @@ def _cut(path: Path, text: str) -> Cut:
     return whole(recording, text, speaker=path.parent.name)
 
 
-def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) -> None:
+def obtain(folder: Path, progress: Progress | None = None, *, home: str = COPY) -> None:
     """Downloads the official archive (64 MB), unpacks it as `folder` and checks that it is whole.
 
     Raises:
@@ -95,6 +98,6 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     """
     with arriving(folder) as partial:
         archive = partial / ARCHIVE
-        download.fetch(home + ARCHIVE, archive, "AN4", progress)
+        download.fetch(home + ARCHIVE, archive, "AN4", progress, digest=DIGEST)
         download.unpack(archive, partial, "an4")
         read_splits(partial)

@@ -6,7 +6,7 @@ which takes every train-* as train.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from crnn_audio import audio, files
@@ -27,6 +27,12 @@ NOT_FOR = (
 PARTS = {"train": "train-clean-100", "dev": "dev-clean", "test": "test-clean"}
 OTHERS = {"dev-other": "dev-other", "test-other": "test-other"}
 EXPECTED = {"train-clean-100": 28539, "dev-clean": 2703, "test-clean": 2620, "dev-other": 2864, "test-other": 2939}
+DIGESTS = {
+    "train-clean-100": "sha256:d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2",
+    "dev-clean": "sha256:76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3",
+    "test-clean": "sha256:39fde525e59672dc6d1551919b1478f724438a95aa55f874b576be21967e6c23",
+}
+"""Of the archives, as torchaudio lists them."""
 # The official archives hold FLAC; the other forms are conversions that people keep.
 SUFFIXES = (".flac", ".wav", ".opus", ".ogg", ".mp3")
 TRANSCRIPT = re.compile(r"(?P<id>\d+-\d+-\d+) (?P<text>.*\S)")
@@ -97,13 +103,13 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
         DataError: one cannot be reached, is cut short, damaged, or not what it should be; `folder` is then not there.
     """
     with arriving(folder) as partial:
-        obtain_parts(partial, PARTS.values(), home, progress)
+        obtain_parts(partial, {part: DIGESTS[part] for part in PARTS.values()}, home, progress)
         read_splits(partial)
 
 
-def obtain_parts(folder: Path, parts: Iterable[str], home: str, progress: Progress | None) -> None:
-    """Downloads and unpacks the archives of parts into one folder."""
-    for part in parts:
+def obtain_parts(folder: Path, parts: Mapping[str, str], home: str, progress: Progress | None) -> None:
+    """Downloads and unpacks the archives of parts, each with its digest, into one folder."""
+    for part, digest in parts.items():
         archive = folder / f"{part}.tar.gz"
-        download.fetch(f"{home}{archive.name}", archive, part, progress)
+        download.fetch(f"{home}{archive.name}", archive, part, progress, digest=digest)
         download.unpack(archive, folder, "LibriSpeech")

@@ -23,6 +23,11 @@ NOT_FOR = (
 )
 PARTS = {"train": "train-clean-5", "dev": "dev-clean-2"}
 EXPECTED = {"train-clean-5": 1519, "dev-clean-2": 1089}
+DIGESTS = {
+    "train-clean-5": "sha256:47805806c8b15f7549f3c51bd6b7da72ec0128a34d32830c8014a88658c0292d",
+    "dev-clean-2": "md5:6d7ab67ac6a1d2c993d050e16d61080d",
+}
+"""Of the archives; the second is the publisher's, of which no other is known."""
 TABLE = "transcripts.tsv"
 COLUMNS = {"path", "speaker", "split", "text"}
 
@@ -68,5 +73,5 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
         DataError: one cannot be reached, is cut short, damaged, or not what it should be; `folder` is then not there.
     """
     with arriving(folder) as partial:
-        librispeech.obtain_parts(partial, PARTS.values(), home, progress)
+        librispeech.obtain_parts(partial, DIGESTS, home, progress)
         read_splits(partial)

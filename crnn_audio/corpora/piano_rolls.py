@@ -30,6 +30,12 @@ FILES = {
     "musedata": "MuseData.mat",
     "piano_midi": "Piano_midi.mat",
 }
+DIGESTS = {
+    "jsb": "sha256:ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4",
+    "nottingham": "sha256:d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea",
+    "musedata": "sha256:e8d9eb422ec3833c25f43a9f854d4ee0b9118a20b45f2c183395cdc30ffa14ff",
+    "piano_midi": "sha256:990a8a71d5764a7eaa3e78d9e5023d1470380fe2db3a1448265a97a24c8b1c34",
+}
 SPLITS = {"train": "traindata", "dev": "validdata", "test": "testdata"}
 
 
@@ -100,5 +106,5 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     """
     with arriving(folder) as partial:
         for collection, name in FILES.items():
-            download.fetch(home + name, partial / name, name, progress)
+            download.fetch(home + name, partial / name, name, progress, digest=DIGESTS[collection])
             read_splits(partial, collection)

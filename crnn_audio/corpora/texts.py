@@ -31,7 +31,13 @@ def divided(text: str) -> Splits:
 
 
 def fetched(
-    address: str, folder: Path, name: str, check: Callable[[Path], object], progress: Progress | None = None
+    address: str,
+    folder: Path,
+    name: str,
+    check: Callable[[Path], object],
+    progress: Progress | None = None,
+    *,
+    digest: str,
 ) -> None:
     """Downloads a text as the file `name` of a new folder, which `check` then reads.
 
@@ -39,5 +45,5 @@ def fetched(
         DataError: it cannot be reached, is cut short or damaged; the folder is then not there.
     """
     with arriving(folder) as partial:
-        download.fetch(address, partial / name, name, progress)
+        download.fetch(address, partial / name, name, progress, digest=digest)
         check(partial)

@@ -17,6 +17,7 @@ HOME = (
 )
 NOT_FOR = "anything but text that looks like Shakespeare's: it knows letters and lines, and no meaning"
 FILE = "input.txt"
+DIGEST = "sha256:86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
 
 
 def read_splits(folder: Path) -> texts.Splits:
@@ -34,4 +35,4 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
     Raises:
         DataError: it cannot be reached, is cut short or damaged; `folder` is then not there.
     """
-    texts.fetched(home + FILE, folder, FILE, read_splits, progress)
+    texts.fetched(home + FILE, folder, FILE, read_splits, progress, digest=DIGEST)

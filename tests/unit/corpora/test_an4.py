@@ -143,6 +143,7 @@ def web(corpus, tmp_path_factory):
     server.server_close()
 
 
+@pytest.mark.usefixtures("unpinned")
 def test_the_archive_is_downloaded_unpacked_and_read(web, tmp_path):
     reports = []
     an4.obtain(tmp_path / "data" / "an4", lambda *report: reports.append(report), home=f"{web}/whole/")
@@ -153,6 +154,7 @@ def test_the_archive_is_downloaded_unpacked_and_read(web, tmp_path):
     assert reports[-1][1] == reports[-1][2] > 0
 
 
+@pytest.mark.usefixtures("unpinned")
 @pytest.mark.parametrize(
     ("section", "message"),
     [

@@ -226,6 +226,7 @@ def test_an_archive_cut_anywhere_or_with_bytes_changed_gives_one_message_or_the_
 # ---------------------------------------------------------------------------------------- found, or fetched
 
 
+@pytest.mark.usefixtures("unpinned")
 def test_it_is_downloaded_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = published(tmp_path / "home").as_uri() + "/"
     with pytest.raises(DataError, match=r"\{'train': 2, 'dev': 2, 'test': 2\} pieces, where the collection has"):

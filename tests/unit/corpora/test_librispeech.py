@@ -132,6 +132,7 @@ def archives(folder: Path, parts: dict[str, int], sound) -> None:
         shutil.rmtree(folder / "tree")
 
 
+@pytest.mark.usefixtures("unpinned")
 @pytest.mark.parametrize("module", [librispeech, mini_librispeech])
 def test_archives_are_downloaded_into_one_folder(tmp_path, sound, serve, module) -> None:
     parts = {part: module.EXPECTED[part] for part in module.PARTS.values()}
@@ -149,6 +150,7 @@ def test_archives_are_downloaded_into_one_folder(tmp_path, sound, serve, module)
     assert {report[0] for report in said} == {f"downloading {part}" for part in parts}
 
 
+@pytest.mark.usefixtures("unpinned")
 def test_a_download_that_is_not_whole_leaves_nothing(tmp_path, sound, serve) -> None:
     (tmp_path / "web" / "short").mkdir(parents=True)
     archives(tmp_path / "web" / "short", {"train-clean-5": 4, "dev-clean-2": 2}, sound)

@@ -165,6 +165,7 @@ def test_a_file_that_is_not_there_says_what_is(home: Path, tmp_path: Path) -> No
 # ---------------------------------------------------------------------------------------- obtained
 
 
+@pytest.mark.usefixtures("unpinned")
 def test_it_is_downloaded_whole_or_not_at_all(home: Path, tmp_path: Path, serve: Callable[[Path], str]) -> None:
     for section in ("whole", "short"):
         shutil.copytree(home, tmp_path / "web" / section)
@@ -180,6 +181,7 @@ def test_it_is_downloaded_whole_or_not_at_all(home: Path, tmp_path: Path, serve:
     assert list((tmp_path / "half").iterdir()) == []
 
 
+@pytest.mark.usefixtures("unpinned")
 @pytest.mark.parametrize("damage", ["absent", "damaged"])
 def test_a_bad_home_leaves_nothing(broken: Path, tmp_path: Path, serve: Callable[[Path], str], damage: str) -> None:
     path = broken / FILES["piano_midi"]  # the last one

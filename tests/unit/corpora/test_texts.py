@@ -26,6 +26,7 @@ def test_alice(corpus: Callable[[str], Path]) -> None:
     assert set(splits["dev"]) <= set(splits["train"])
 
 
+@pytest.mark.usefixtures("unpinned")
 @pytest.mark.parametrize("module", [tinyshakespeare, alice])
 def test_fetched_from_its_home_and_found_again(module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "home").mkdir()
