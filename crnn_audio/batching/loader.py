@@ -1,15 +1,21 @@
 """The one loader: reads the cuts of planned batches, ahead of their use, in worker processes.
 
 What a batch holds is a function of the plan alone: every random number is keyed by seed, epoch and cut id, so the
-number of workers changes nothing but speed.
+number of workers changes nothing but speed. Batches come through pipes: PyTorch's way through shared memory waits for
+ever where a container has too little of it, or a limit of file sizes or open files is met.
 """
 
 import ctypes
+import io
+import os
+import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import queues
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 from crnn_audio import audio
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, PlannedCut, key, part
+from crnn_audio.console import report
 from crnn_audio.errors import CrnnAudioError, DataError, RunError
 from crnn_audio.features.augment import perturbed_length, speed_perturb
 from crnn_audio.features.distort import Distortion
@@ -95,7 +102,8 @@ def batches(
     """The batches of a plan in its order.
 
     A worker that dies (for want of memory, or in a library: one was seen to in some thousand forks) has a successor,
-    which goes on at the batch that is missing; those that were read ahead are then read one by one.
+    which goes on at the batch that is missing; those that were read ahead are then read one by one. Where no worker can
+    be started, this process reads, and says so.
 
     Raises:
         DataError: a file of the batch cannot be read; with the cut and the reason. Or two workers died of one batch.
@@ -105,15 +113,70 @@ def batches(
         try:
             for item in _loader(cuts, plan[done : done + 1 if done < doubtful else None], workers, pin_memory):
                 done += 1
-                if isinstance(item, CrnnAudioError):
-                    raise item
-                yield item
+                loaded = item.unpacked() if isinstance(item, Packed) else item
+                if isinstance(loaded, CrnnAudioError):
+                    raise loaded
+                yield loaded
+        except OSError as error:
+            if not workers:
+                raise
+            report(NO_WORKERS.format(workers=workers, reason=error.strerror or error))
+            workers = 0
+            _forget(error)
         except RuntimeError as error:
             if not is_death(error):
                 raise
             if done < doubtful:
                 raise DataError(_fatal([cuts.cuts[entry.index].id for entry in plan[done][1]], error)) from None
             doubtful = done + workers * AHEAD
+
+
+NO_WORKERS = (
+    "data.workers={workers}: processes that read ahead cannot be started ({reason}). This one reads by itself, which "
+    "is slower. In a container, give more shared memory (docker run --shm-size=1g); or set data.workers=0."
+)
+
+
+def _forget(error: OSError) -> None:
+    """Lets go of the half-made iterator of a loader, which would print that it cannot end itself."""
+    usual, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
+    error.__traceback__ = None
+    sys.unraisablehook = usual
+
+
+class Packed:
+    """A batch or an error on its way from a worker: bytes, which need no shared memory and no open files."""
+
+    def __init__(self, item: SpeechBatch | CrnnAudioError) -> None:
+        held = io.BytesIO()
+        _Pickler(held, protocol=5).dump(item)
+        self.content = held.getvalue()
+
+    def unpacked(self) -> SpeechBatch | CrnnAudioError:
+        """What was packed."""
+        return pickle.loads(self.content)  # type: ignore[no-any-return]
+
+    def pin_memory(self) -> SpeechBatch | CrnnAudioError:
+        """Unpacked into memory that a GPU copies from by itself; a thread of the loader calls this."""
+        item = self.unpacked()
+        return item.pin_memory() if isinstance(item, SpeechBatch) else item
+
+
+class _Pickler(pickle.Pickler):
+    """Takes tensors as arrays, which is quicker than PyTorch's way."""
+
+    def reducer_override(self, item: object) -> Any:
+        return (torch.from_numpy, (item.numpy(),)) if isinstance(item, Tensor) else NotImplemented
+
+
+@dataclass(frozen=True)
+class _PackedCuts(Dataset[Packed]):
+    """The cuts as workers hand them over."""
+
+    cuts: Cuts
+
+    def __getitem__(self, item: tuple[int, Batch]) -> Packed:
+        return Packed(self.cuts[item])
 
 
 def is_death(error: RuntimeError) -> bool:
@@ -150,23 +213,29 @@ def report_worker_deaths() -> Iterator[None]:
 
 def _loader(
     cuts: Cuts, planned: list[tuple[int, Batch]], workers: int, pin_memory: bool
-) -> DataLoader[SpeechBatch | CrnnAudioError]:
+) -> DataLoader[SpeechBatch | CrnnAudioError | Packed]:
     return DataLoader(
-        cuts,
+        _PackedCuts(cuts) if workers else cuts,
         sampler=planned,
         batch_size=None,
         num_workers=workers,
-        worker_init_fn=_end_with_its_parent,
+        worker_init_fn=_begin_worker,
         prefetch_factor=AHEAD if workers else None,
         generator=torch.Generator(),
         pin_memory=pin_memory,
     )
 
 
-def _end_with_its_parent(worker: int) -> None:
-    """Otherwise one whose parent was killed lives on for seconds, and holds its parent's connections open."""
+def _begin_worker(worker: int) -> None:
+    """Lets a worker end where it would live on for seconds and hold its dead parent's connections, or be waited for."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    # or what cannot be handed over would be left out without a word, and waited for
+    queues.Queue._on_queue_feeder_error = staticmethod(_exit)  # type: ignore[attr-defined]
+
+
+def _exit(error: Exception, item: object) -> None:
+    os._exit(1)
 
 
 @dataclass(frozen=True)

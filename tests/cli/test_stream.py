@@ -186,8 +186,8 @@ def test_ctrl_c_finishes_what_was_fed(start, live: Path, talk: Path, said) -> No
     while len(text) < len(said[0].text) - 1:  # the rest may wait for a whole block, or for look-ahead
         text = json.loads(process.stdout.readline())["text"]
     os.killpg(process.pid, signal.SIGINT)
-    rest, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (130, b"")
+    rest, errors = process.stdout.read(), process.stderr.read()  # `communicate` would lose what was read ahead
+    assert (process.wait(60), errors) == (130, b"")
     last = json.loads(rest.decode().splitlines()[-1])
     assert last["event"] == "final"
     assert last["text"].startswith(text)

@@ -1,6 +1,8 @@
 """Planned cuts become padded batches: what is read, where it is put, and what an unreadable file says."""
 
+import errno
 import os
+import resource
 import select
 import signal
 import sys
@@ -11,7 +13,15 @@ import pytest
 import soundfile
 import torch
 
-from crnn_audio.batching.loader import Cuts, SpeechFeed, batches, pad_tokens, pad_waveforms, report_worker_deaths
+from crnn_audio.batching.loader import (
+    Cuts,
+    Packed,
+    SpeechFeed,
+    batches,
+    pad_tokens,
+    pad_waveforms,
+    report_worker_deaths,
+)
 from crnn_audio.batching.manifests import Cut, Recording, whole
 from crnn_audio.batching.plan import PlannedCut, key
 from crnn_audio.errors import DataError, RunError
@@ -134,6 +144,48 @@ def test_a_death_in_the_midst_of_a_step_is_reported_in_a_line() -> None:
         raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
     with pytest.raises(RuntimeError, match="shapes"), report_worker_deaths():
         raise RuntimeError("shapes differ")
+
+
+def test_a_limit_of_file_sizes_keeps_no_batch_in_a_worker(cuts) -> None:
+    """As a container with little shared memory: a tensor cannot be put there, and training would wait for ever."""
+
+    def work() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))  # files that a tensor in shared memory would keep open
+        plan = [(0, planned(cuts, index % 4)) for index in range(40)]
+        assert [batch.cut_ids[0] for batch in batches(cuts, plan, workers=1)] == ["a", "b", "c", "d"] * 10
+
+    assert in_child(work) == 0
+
+
+def test_a_batch_that_cannot_be_handed_over_is_a_death_and_no_wait(cuts, monkeypatch) -> None:
+    monkeypatch.setattr(Packed, "__reduce__", lambda packed: (_ for _ in ()).throw(MemoryError()))
+    with pytest.raises(DataError, match=r"Two processes died that read these cuts: 'a' \(.*worker.*data\.workers=0"):
+        list(batches(cuts, [(0, planned(cuts, 0))], workers=1))
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_where_no_process_can_be_started_this_one_reads_and_says_so(cuts, monkeypatch, capfd, after) -> None:
+    started, fork = [], os.fork
+
+    def refuse() -> int:
+        if len(started) == after:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        started.append(0)
+        return fork()
+
+    monkeypatch.setattr(os, "fork", refuse)
+    found = list(batches(cuts, [(0, planned(cuts, index)) for index in (0, 1, 2)], workers=2))
+    assert [batch.cut_ids for batch in found] == [("a",), ("b",), ("c",)]
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("data.workers=2: processes that read ahead cannot be started (Resource temporarily")
+    assert "--shm-size" in line
+
+
+def test_a_disk_of_shared_memory_that_is_full_is_no_more_than_a_line(cuts, monkeypatch, capfd) -> None:
+    monkeypatch.setattr(torch.multiprocessing, "Queue", lambda: (_ for _ in ()).throw(OSError(errno.ENOSPC, "Full")))
+    assert len(list(batches(cuts, [(0, planned(cuts, 0))], workers=2))) == 1
+    assert capfd.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
