@@ -35,7 +35,14 @@ class GreedyState:
 
 
 class Greedy:
-    """The likeliest token of each frame, repeats merged, blanks dropped; all of its output is stable at once."""
+    """The likeliest token of each frame, repeats merged, blanks dropped; all of its output is stable at once.
+
+    Args:
+        model: what computes the log-probabilities, for the message that it computes none.
+    """
+
+    def __init__(self, model: object = "") -> None:
+        self.model = model
 
     def decode(self, log_probs: Float[Tensor, "B U V"], lengths: Int[Tensor, " B"]) -> list[Path]:
         """The path of each utterance; frames past `lengths` are not looked at.
@@ -46,7 +53,7 @@ class Greedy:
         best, ids = log_probs.max(dim=-1)
         frame_probs, frame_ids = best.exp().tolist(), ids.tolist()
         return [
-            _extended(GreedyState(), frame_ids[item][:length], frame_probs[item][:length]).path
+            self._extended(GreedyState(), frame_ids[item][:length], frame_probs[item][:length]).path
             for item, length in enumerate(lengths.tolist())
         ]
 
@@ -57,11 +64,16 @@ class Greedy:
             RunError: a log-probability is NaN.
         """
         best, ids = log_probs.max(dim=-1)
-        return _extended(state or GreedyState(), ids.tolist(), best.exp().tolist())
+        return self._extended(state or GreedyState(), ids.tolist(), best.exp().tolist())
 
     def finish(self, state: GreedyState) -> tuple[Path, GreedyState]:
         """The path of the open utterance, and the state of the next: a token across the cut is not repeated."""
         return state.path, GreedyState(NO_TOKENS, state.num_frames, state.num_blanks, state.last_id)
+
+    def _extended(self, state: GreedyState, ids: Sequence[int], probs: Sequence[float]) -> GreedyState:
+        if any(map(math.isnan, probs)):  # weights that are finite can give it too
+            raise RunError(f"{self.model}: {DIVERGED}" if self.model else DIVERGED)
+        return _extended(state, ids, probs)
 
 
 def _extended(state: GreedyState, ids: Sequence[int], probs: Sequence[float]) -> GreedyState:
@@ -70,8 +82,6 @@ def _extended(state: GreedyState, ids: Sequence[int], probs: Sequence[float]) ->
     tokens, starts, ends, token_probs = list(path.tokens), list(path.starts), list(path.ends), list(path.probs)
     blank_prob, num_blanks, last_id = path.blank_prob, state.num_blanks, state.last_id
     for frame, (token, prob) in enumerate(zip(ids, probs, strict=True), start=state.num_frames):
-        if math.isnan(prob):  # weights that are finite can give it too
-            raise RunError(DIVERGED)
         num_blanks = num_blanks + 1 if token == BLANK_ID else 0
         if token == BLANK_ID:
             blank_prob = min(blank_prob, prob)

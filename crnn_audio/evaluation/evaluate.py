@@ -67,7 +67,12 @@ def score(model: Model, restored: Restored, recipe: Any, data: Data, split: str,
     """
     items, training = required(data.items, split, recipe.data.name), data.items.get("train")
     model.task.eval()
-    found = restored.problem.scores(model.task, recipe, restored.assets, items, replace(options, training=training))
+    try:
+        found = restored.problem.scores(model.task, recipe, restored.assets, items, replace(options, training=training))
+    except RunError as error:
+        if str(error) != DIVERGED:
+            raise
+        raise RunError(f"{model.run.path}: {DIVERGED}") from None
     if found.value != found.value:  # NaN
         raise RunError(f"{model.run.path}: {DIVERGED}")
     return replace(found, run=str(model.run.path), corpus=recipe.data.name, split=split)

@@ -49,7 +49,7 @@ class Recognizer:
     def __init__(self, run: Run, task: Recognition, decoder: Decoder[Any] | None = None) -> None:
         self.run = run
         self.task = task.eval()
-        self.decoder = decoder or Greedy()
+        self.decoder = decoder or Greedy(run.path)
         self.device = next(task.model.parameters()).device
         self.sample_rate = task.front_end.sample_rate
 
