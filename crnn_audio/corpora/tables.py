@@ -1,4 +1,4 @@
-"""A table as people keep them, read row by row: CSV (comma or semicolon, quoted), TSV (never quoted) or JSON lines.
+"""A table as people keep them, read row by row: CSV (quoted), TSV or fields between | (never quoted), or JSON lines.
 
 Problems are reported with their line. A row of the wrong shape is a problem of that row; broken quoting is one of the
 whole table, since nobody knows where the next row begins.
@@ -7,8 +7,9 @@ whole table, since nobody knows where the next row begins.
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from crnn_audio import files
 from crnn_audio.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".jsonl.gz")
+OTHERS = (".txt", ".json", ".list", ".lst", ".psv")
+"""How a table's name may end too, as many other files do."""
+JSON = (".jsonl", ".jsonl.gz", ".json")
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table's columns, lower-case; its rows; and what is wrong with those that could not be read."""
+    """A table's columns, lower-case; its rows; and what is wrong with those that could not be read.
+
+    Without a header, columns are `numbered`: their names are numbers from 1.
+    """
 
     path: Path
     columns: tuple[str, ...]
     rows: list[Row]
     problems: list[str]
+    numbered: bool = False
 
 
 def is_table(path: Path) -> bool:
@@ -41,8 +49,11 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read(path: Path) -> Table:
+def read(path: Path, headless: Callable[[list[str]], bool] = lambda _: False) -> Table:
     """Reads a table.
+
+    Args:
+        headless: whether a first row, without a header, is one of data.
 
     Raises:
         DataError: it cannot be read, is not UTF-8, empty, without a header, or its quoting is broken; with the line.
@@ -50,32 +61,46 @@ def read(path: Path) -> Table:
     text = files.read_text(path, DataError)
     if not text.strip():
         raise DataError(f"{path}: empty. A table needs a header and a row for each recording.")
-    if path.name.lower().endswith((".jsonl", ".jsonl.gz")):
-        return _json_lines(path, text)
-    header, _, _ = text.partition("\n")
-    if path.suffix.lower() == ".tsv":
-        return _separated(path, text, "\t", quoted=False)
-    return _separated(path, text, max(",;\t", key=header.count), quoted=True)
+    if path.name.lower().endswith(JSON):
+        return _json_array(path, text) if text.lstrip().startswith("[") else _json_lines(path, text)
+    delimiter = _delimiter(path, text)
+    quoted = delimiter in ",;" or (delimiter == "\t" and path.suffix.lower() == ".csv")
+    return _separated(path, text, delimiter, quoted, headless)
 
 
-def _separated(path: Path, text: str, delimiter: str, quoted: bool) -> Table:
+def _delimiter(path: Path, text: str) -> str:
+    """Of a TSV the tab, of another table the sign that stands first in its first line."""
+    first = text.lstrip("\r\n").partition("\n")[0]
+    if path.suffix.lower() == ".tsv" and ("\t" in first or "|" not in first):
+        return "\t"
+    return min((sign for sign in "|,;\t" if sign in first), key=first.index, default=",")
+
+
+def _separated(path: Path, text: str, delimiter: str, quoted: bool, headless: Callable[[list[str]], bool]) -> Table:
     rows = _csv_rows(path, text, delimiter, quoted)
-    _, header = next(rows)
+    line, header = next((line, fields) for line, fields in rows if fields)
     columns = tuple(name.strip().lower() for name in header)
+    numbered = headless(header)
+    if numbered:
+        columns = tuple(str(number) for number in range(1, len(header) + 1))
+        rows = chain([(line, header)], rows)
     _refuse_duplicate_columns(path, columns)
     found, problems = [], []
     for line, fields in rows:
         if len(fields) == len(columns):
             found.append(Row(line, dict(zip(columns, fields, strict=True))))
         elif fields:
-            counts = f"{len(fields)} fields where the header has {len(columns)}"
+            counts = (
+                f"{len(fields)} fields where the {'first row' if columns[0] == '1' else 'header'} has {len(columns)}"
+            )
             problems.append(f"{path}, line {line}: {counts}. {_advice(delimiter, quoted)}")
-    return Table(path, columns, found, problems)
+    return Table(path, columns, found, problems, numbered)
 
 
 def _advice(delimiter: str, quoted: bool) -> str:
     if not quoted:
-        return "A field may hold no tab and no line break, since a TSV has no quoting."
+        name, kind = ("tab", "a TSV") if delimiter == "\t" else (repr(delimiter), "such a table")
+        return f"A field may hold no {name} and no line break, since {kind} has no quoting."
     return f"Put fields that hold {delimiter!r} between quotes, and check that no quote is missing."
 
 
@@ -120,6 +145,16 @@ def _json_lines(path: Path, text: str) -> Table:
             rows.append(Row(number, fields))
             columns |= dict.fromkeys(fields)
     return Table(path, tuple(columns), rows, problems)
+
+
+def _json_array(path: Path, text: str) -> Table:
+    """One array of objects; a row has the number of its object in the place of a line."""
+    try:
+        items = files.parse_json(text)
+        rows = [Row(number, _scalars(item)) for number, item in enumerate(items, 1)]
+    except ValueError as error:
+        raise DataError(f"{path}: no JSON objects, one a line or in one array ({error}).") from None
+    return Table(path, tuple({name: None for row in rows for name in row.fields}), rows, [])
 
 
 def _scalars(item: Any) -> dict[str, str]:

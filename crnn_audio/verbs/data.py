@@ -31,7 +31,8 @@ def prepare(
     """Download and check a corpus, or make one of your own.
 
     Every file is decoded once; cuts that cannot be used are listed with the reason. `prepare folder PATH` takes audio
-    with a text of the same name beside it, a table (.tsv, .csv, .jsonl) of paths and texts, or Lhotse cuts.
+    with a text of the same name beside it, a table (.tsv, .csv, .jsonl, lines of path|text) of paths and texts, a
+    release of Common Voice, a data folder of Kaldi, or Lhotse cuts.
     """
     if (corpus == "folder") != (path is not None):
         report("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")

@@ -34,13 +34,14 @@ class Entry:
 class Listing:
     """What was found so far: entries, problems (each a line with what to do), and notes that need no action.
 
-    `texts` are as they were written, with invisible characters.
+    `texts` are as they were written, with invisible characters; `skipped` are names that a problem covers already.
     """
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    skipped: set[str] = field(default_factory=set)
 
     def add(
         self,
@@ -53,8 +54,15 @@ class Listing:
         split: str | None = None,
         start: float | None = None,
         end: float | None = None,
+        cut_id: str | None = None,
+        overshoot: float = 0.0,
     ) -> None:
-        """Adds an utterance, `start` to `end` seconds of an audio file or all of it; or the reason why not."""
+        """Adds an utterance, `start` to `end` seconds of an audio file or all of it; or the reason why not.
+
+        Args:
+            id: of the recording, and of the cut if that has none of its own.
+            overshoot: seconds that `end` may lie after the recording, of which the cut is then the rest.
+        """
         try:
             _refuse_bad_characters(path, speaker, text)
             self.texts.append(text)
@@ -67,7 +75,9 @@ class Listing:
             recording = Recording(id, path, info.sample_rate, info.num_samples, info.num_channels)
             cut = whole(recording, text, speaker)
             if start is not None or end is not None:
-                cut = _part(cut, start or 0.0, cut.duration if end is None else end)
+                late = end is None or cut.duration < end <= cut.duration + overshoot
+                cut = _part(cut, start or 0.0, cut.duration if late or end is None else end)
+            cut = cut if cut_id is None else replace(cut, id=cut_id)
         except DataError as error:
             self.problems.append(f"{where}: {error}")
         else:

@@ -1,11 +1,12 @@
 """A folder of audio beside its texts: name.wav and name.txt (or .lab), or LibriSpeech's lists, *.trans.txt."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from crnn_audio import audio, files
+from crnn_audio.corpora import tables
 from crnn_audio.corpora.own.listing import Listing, split_named
 from crnn_audio.errors import DataError
 
@@ -32,17 +33,27 @@ def find(root: Path, *, speaker_folders: bool = False) -> Listing:
     if not sounds:
         raise DataError(
             f"{root}: no audio in it. Wanted: recordings with a text of the same name beside each (a.wav, a.txt), or a "
-            "table (.tsv, .csv, .jsonl) with a column of paths and one of texts."
+            f"table (.tsv, .csv, .jsonl) with a column of paths and one of texts.{_seen(root)}"
         )
     listed = _listed(lists, found)
     if not texts and not listed:
         count = sum(map(len, sounds.values()))
         raise DataError(
             f"{root}: {count} audio files and no text. Put what is said in a.wav into a.txt beside it, or write a "
-            "table (.tsv, .csv, .jsonl) with a column of paths and one of texts."
+            f"table (.tsv, .csv, .jsonl) with a column of paths and one of texts.{_seen(root)}"
         )
     _paired(root, sounds, texts, listed, found, speaker_folders)
     return found
+
+
+def _seen(root: Path) -> str:
+    """What is there in place of what is wanted: how many files of which endings, and lists deeper down."""
+    paths = [path for path in walk(root) if path.name[0] != "."]
+    counts = Counter(path.suffix.lower() or "no ending" for path in paths)
+    lists = [path for path in paths if path.name == "wav.scp" or tables.is_table(path)]
+    seen = ", ".join(f"{count} of {suffix}" for suffix, count in counts.most_common(5))
+    named = f" Name a list, or its folder: {', '.join(map(str, lists[:3]))}{', ...' if lists[3:] else ''}."
+    return (f" Found files: {seen}." if paths else " It is empty.") + (named if lists else "")
 
 
 def _sorted_out(root: Path, found: Listing) -> tuple[dict[Stem, list[Path]], dict[Stem, list[Path]], list[Path]]:

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from shlex import quote
 
-from crnn_audio import files
+from crnn_audio import audio, files
 from crnn_audio.batching import checks, manifests
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.corpora import tables
 from crnn_audio.corpora.home import Progress
-from crnn_audio.corpora.own import pairs, rows
-from crnn_audio.corpora.own.listing import Entry, Listing, split_named
+from crnn_audio.corpora.own import kaldi, pairs, rows
+from crnn_audio.corpora.own.listing import SPLITS, Entry, Listing, split_named
 from crnn_audio.corpora.own.splitting import Splits, divide, lopsided
 from crnn_audio.errors import DataError
 from crnn_audio.text import invisible
@@ -48,8 +48,8 @@ def prepare_folder(
     """Makes train.jsonl, dev.jsonl and test.jsonl of recordings, a table or Lhotse cuts; decodes all of it.
 
     Args:
-        path: a folder of audio beside texts; a table (.tsv, .csv, .jsonl) of paths and texts, or a folder that holds
-            one; or Lhotse cuts (.jsonl, .jsonl.gz).
+        path: a folder of audio beside texts; a table (.tsv, .csv, .jsonl, lines of `path|text`) of paths and texts, or
+            a folder that holds one, such as Common Voice's; a data folder of Kaldi; or Lhotse cuts (.jsonl, .jsonl.gz).
         out: where the manifests go; by default data/own/<name>.
         speaker_folders: the first folder of a path (below train, dev, test) names the speaker, where nothing else does.
         resplit: make new splits even where there are some.
@@ -78,7 +78,10 @@ def prepare_folder(
 
 def _name(source: Path) -> str:
     name = source.resolve().name
-    return name.removesuffix(".gz").rpartition(".")[0] or name if tables.is_table(source) else name
+    if name == kaldi.RECORDINGS:
+        return source.resolve().parent.name
+    table = name.lower().endswith(tables.SUFFIXES + tables.OTHERS)
+    return name.removesuffix(".gz").rpartition(".")[0] or name if table else name
 
 
 def _refuse_foreign(folder: Path, source: Path) -> None:
@@ -101,20 +104,27 @@ def _mark(folder: Path) -> dict[str, object]:
 def _found(source: Path, resplit: bool, speaker_folders: bool) -> Listing:
     if not os.path.exists(source):  # noqa: PTH110 - false where it may not be asked
         raise DataError(f"{source}: no such folder or file. Name a folder of recordings, a table or Lhotse cuts.")
+    if kaldi.folders(source):
+        return kaldi.find(source)
     if not source.is_dir():
-        if not tables.is_table(source):
-            raise DataError(f"{source}: neither a folder nor a table ({', '.join(tables.SUFFIXES)}).")
+        if not source.name.lower().endswith(tables.SUFFIXES + tables.OTHERS):
+            kinds = ", ".join(tables.SUFFIXES + tables.OTHERS)
+            raise DataError(f"{source}: neither a folder nor a table ({kinds}), nor Kaldi's {kaldi.RECORDINGS}.")
         return _listed(source, None, resplit, speaker_folders)
     inside = _tables(source)
     if not inside:
         return pairs.find(source, speaker_folders=speaker_folders)
+    found = Listing()
+    if (source / "clips").is_dir() and (chosen := [path for path in inside if path.stem.lower() in SPLITS]):
+        others = ", ".join(path.name for path in inside if path not in chosen)  # as Common Voice has them
+        found.notes += [f"{source}: {others} not looked at, beside tables that are named as splits."] if others else []
+        inside = chosen
     splits = {split_named(path.name.partition(".")[0]): path for path in inside}
     if len(inside) > 1 and (None in splits or len(splits) < len(inside)):
         names = ", ".join(path.name for path in inside)
         raise DataError(
             f"{source}: several tables ({names}). Name one: `crnn-audio prepare folder {quote(str(inside[0]))}`."
         )
-    found = Listing()
     for split, path in splits.items():
         found.extend(_listed(path, split if len(inside) > 1 else None, resplit, speaker_folders))
     return found
@@ -127,13 +137,20 @@ def _tables(folder: Path) -> list[Path]:
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder}: a folder that cannot be read ({error.strerror}). Change its permissions.") from None
-    return [path for path in entries if tables.is_table(path) and path.name[0] != "." and path.name not in own]
+    named = [path for path in entries if path.name[0] != "." and path.name not in own and path.is_file()]
+    stems = {path.stem for path in named if path.suffix.lower() in audio.SUFFIXES}
+    return [
+        path
+        for path in named
+        if tables.is_table(path)
+        or (path.name.lower().endswith(tables.OTHERS) and path.stem not in stems and rows.lists_audio(path))
+    ]
 
 
 def _listed(path: Path, split: str | None, resplit: bool, speaker_folders: bool) -> Listing:
     """A table's rows, or Lhotse's cuts."""
     if not manifests.is_manifest(path):
-        return rows.find(tables.read(path), split=split, resplit=resplit, speaker_folders=speaker_folders)
+        return rows.find(rows.read(path), split=split, resplit=resplit, speaker_folders=speaker_folders)
     cuts = manifests.load(path)
     entries = [Entry(_anchored(cut, path.parent), f"{path}, cut {cut.id!r}", split) for cut in cuts]
     return Listing(entries, [], [f"{path}: {len(cuts)} Lhotse cuts."])

@@ -1,9 +1,15 @@
-"""A table that lists recordings: which of its columns are paths, texts, speakers, times and splits, and its rows."""
+"""A table that lists recordings: which of its columns are paths, texts, speakers, times and splits, and its rows.
+
+Columns are known by their names; without a header, paths by the files that are there, and the others by what they hold.
+"""
 
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from crnn_audio import audio
+from crnn_audio.corpora import tables
 from crnn_audio.corpora.own.listing import Listing, split_named
 from crnn_audio.corpora.own.pairs import places
 from crnn_audio.corpora.tables import Row, Table
@@ -20,6 +26,8 @@ START = ("start", "start_time", "begin", "offset")
 END = ("end", "end_time", "stop")
 BESIDE = ("", "clips", "wavs", "wav", "audio", "flac")
 """Folders beside a table in which its relative paths are looked for, its own first."""
+SPACED = 0.2
+"""Fraction of a column's fields that hold a space, where they are texts."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,64 @@ def columns_of(table: Table) -> Columns:
     )
 
 
+def by_position(table: Table) -> Columns:
+    """The columns of a list without a header.
+
+    Of columns that hold several words the last is that of texts: the third of LJSpeech's has numbers as words. One that
+    holds few different words is that of speakers.
+
+    Raises:
+        DataError: there is only one column.
+    """
+    path = next(name for name in table.columns if any(_is_there(table.path.parent, row, name) for row in table.rows))
+    others = [name for name in table.columns if name != path]
+    if not others:
+        raise DataError(f"{table.path}, line 1: paths of audio and no texts. Write `path|text`, or name the columns.")
+    fields = {name: [row.fields[name].strip() for row in table.rows] for name in others}
+    spaced = [name for name in others if sum(" " in one for one in fields[name]) >= SPACED * len(table.rows)]
+    text = (spaced or others[-1:])[-1]
+    speakers = [name for name in others if name not in (text, *spaced) and _may_be_speakers(fields[name])]
+    return Columns(path, text, next(iter(speakers), None), None, None, None, None)
+
+
+def _may_be_speakers(fields: list[str]) -> bool:
+    return all(fields) and len(set(fields)) <= len(fields) / 2 and not any("." in one for one in fields)
+
+
+def _is_there(folder: Path, row: Row, column: str) -> bool:
+    return os.path.isfile(_located(folder, row.fields[column].strip()))  # noqa: PTH113 - false where a name is too long
+
+
+def _headless(folder: Path, first: list[str]) -> bool:
+    """Whether the first row names an audio file, and not columns."""
+    names = {name.strip().lower() for name in first}
+    return names.isdisjoint(PATH + TEXT) and any(
+        one.strip() and os.path.isfile(_located(folder, one.strip()))  # noqa: PTH113
+        for one in first
+    )
+
+
 def _first(table: Table, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in table.columns), None)
+
+
+def read(path: Path) -> Table:
+    """A table, with or without a header.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    return tables.read(path, partial(_headless, path.parent))
+
+
+def lists_audio(path: Path) -> bool:
+    """Whether a file of any name is a table of recordings that are there, of two columns or more."""
+    try:
+        table = read(path)
+        name = (by_position if table.numbered else columns_of)(table).path
+    except DataError:
+        return False
+    return any(_is_there(path.parent, row, name) for row in table.rows if name in row.fields)
 
 
 def find(table: Table, *, split: str | None = None, resplit: bool = False, speaker_folders: bool = False) -> Listing:
@@ -77,11 +141,15 @@ def find(table: Table, *, split: str | None = None, resplit: bool = False, speak
     Raises:
         DataError: a column is missing.
     """
-    columns = columns_of(table)
+    columns = (by_position if table.numbered else columns_of)(table)
     found = Listing(problems=list(table.problems))
     if columns.split and (resplit or not _names_splits(table, columns.split, found)):
         columns = replace(columns, split=None)
-    found.notes.insert(0, f"{table.path}: {len(table.rows)} rows; columns used: {columns.named}.")
+    used = f"columns used: {columns.named}"
+    if table.numbered:
+        speaker = f", {columns.speaker} for speakers" if columns.speaker else ""
+        used = f"no header; column {columns.path} is taken for paths, {columns.text} for texts{speaker}"
+    found.notes.insert(0, f"{table.path}: {len(table.rows)} rows; {used}.")
     for row in table.rows:
         _add(table.path, row, columns, found, split, speaker_folders)
     return found
@@ -109,11 +177,12 @@ def _add(table: Path, row: Row, columns: Columns, found: Listing, split: str | N
         return
     if columns.speaker:
         folder = row.fields.get(columns.speaker, "").strip()
+    path = _located(table.parent, name)
     found.add(
-        _located(table.parent, name),
+        path,
         text,
         where,
-        id=os.path.splitext(Path(name).as_posix())[0].lstrip("/"),  # noqa: PTH122 - Path("/") has no stem to ask for
+        id=Path(name).as_posix().removesuffix(path.suffix).lstrip("/"),
         speaker=folder or None if columns.speaker or speaker_folders else None,
         split=split,
         start=start,
@@ -141,13 +210,21 @@ def _split(row: Row, column: str) -> str:
 
 
 def _located(folder: Path, name: str) -> Path:
-    """The file that a path in a table means: as it stands, or in a folder beside it, or written for Windows."""
+    """The file that a path in a table means: as it stands or in a folder beside it, of Windows or without ending."""
     spellings = [name] if "\\" not in name else [name, name.replace("\\", "/")]
     for spelling in spellings:
         for beside in BESIDE:
             if os.path.isfile(folder / beside / spelling):  # noqa: PTH113 - false where a name is too long
                 return folder / beside / spelling
-    return folder / name
+    return _by_stem(folder, name) or folder / name
+
+
+def _by_stem(folder: Path, name: str) -> Path | None:
+    """The file of a name without its ending, as LJSpeech lists them."""
+    if not name or Path(name).suffix.lower() in audio.SUFFIXES or "\0" in name:
+        return None
+    paths = (folder / beside / f"{name}{suffix}" for beside in BESIDE for suffix in sorted(audio.READABLE))
+    return next((path for path in paths if os.path.isfile(path)), None)  # noqa: PTH113
 
 
 def _times(row: Row, columns: Columns) -> tuple[float | None, float | None]:

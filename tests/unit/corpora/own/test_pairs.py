@@ -170,6 +170,13 @@ def test_a_folder_without_audio_or_without_text(tmp_path, put) -> None:
     put("b")
     with pytest.raises(DataError, match=r"2 audio files and no text\. Put what is said in a.wav into a.txt"):
         pairs.find(tmp_path)
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "train.tsv").write_text("path\tsentence\n")
+    with pytest.raises(DataError) as raised:
+        pairs.find(tmp_path)
+    assert str(raised.value).endswith(
+        f"Found files: 2 of .wav, 1 of .tsv. Name a list, or its folder: {tmp_path}/en/train.tsv."
+    )
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path, put, monkeypatch) -> None:
