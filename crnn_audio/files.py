@@ -5,7 +5,9 @@ one, never half of one; a full disk or a killed process leaves the old one whole
 """
 
 import codecs
+import errno
 import gzip
+import io
 import json
 import os
 import stat
@@ -17,6 +19,12 @@ from pathlib import Path
 from typing import Any
 
 ENDLESS = "a pipe or a device, where a file is expected"
+LARGEST = 2**31
+"""Bytes of a file that is read at once, and of what is unpacked from it, where no less is stated."""
+LARGEST_JSON = 2**26
+"""Bytes of a JSON file, whose values take some twenty times as much memory."""
+NAME_BYTES = 255
+"""The longest name of a file on most systems."""
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 MakeError = Callable[[str], Exception]
@@ -30,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written or the disk is full. `path` is then as it was.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{shortened(path.name, 32)}.", suffix=".partial")
     os.close(handle)
     partial = Path(name)
     try:
@@ -54,18 +62,63 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode("utf-8"))
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file. A pipe or a device, which may never end or never begin, is refused.
+def shortened(name: str, reserved: int = 0) -> str:
+    """The beginning of a name that leaves so many bytes of the longest legal one, cut between two characters."""
+    return os.fsencode(name)[: NAME_BYTES - reserved].decode(errors="ignore") if _is_long(name, reserved) else name
+
+
+def _is_long(name: str, reserved: int) -> bool:
+    return len(os.fsencode(name)) > NAME_BYTES - reserved
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[io.BufferedReader]:
+    """A file to be read. A pipe or a device, which may never end or never begin, is refused.
 
     Raises:
         OSError: it cannot be read, or is no file.
     """
-    if endless(path):
-        raise OSError(ENDLESS)
-    return path.read_bytes()
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb") as file:  # noqa: PTH123 - of a handle
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) if stat.S_ISDIR(mode) else OSError(ENDLESS)
+        yield file
 
 
-def read_text(path: Path, error: MakeError, *, advice: str = "", missing: str = "", encoding: str = "utf-8") -> str:
+def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
+    """The content of a file of at most `limit` bytes. A pipe or a device is refused.
+
+    Raises:
+        OSError: it cannot be read, is no file, or is larger.
+    """
+    with opened(path) as file:
+        return _bounded(file, limit, os.fstat(file.fileno()).st_size + 1)
+
+
+def _bounded(file: io.BufferedReader | gzip.GzipFile, limit: int, block: int = 2**20) -> bytes:
+    pieces, count = list[bytes](), 0
+    try:
+        while count <= limit and (piece := file.read(min(block, limit + 1))):
+            pieces.append(piece)
+            count += len(piece)
+        content = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    except MemoryError:
+        raise OSError("it is too large for the memory of this machine") from None
+    if count > limit:
+        raise OSError(f"it holds more than {limit / 1e6:,.3g} MB")
+    return content
+
+
+def read_text(
+    path: Path,
+    error: MakeError,
+    *,
+    advice: str = "",
+    missing: str = "",
+    encoding: str = "utf-8",
+    limit: int = LARGEST,
+) -> str:
     """The text of a file, without a byte order mark and with its own line ends; unpacked if its name ends in .gz.
 
     Args:
@@ -74,9 +127,10 @@ def read_text(path: Path, error: MakeError, *, advice: str = "", missing: str = 
         advice: what to do then, in a sentence.
         missing: the message for a file that is not there, in place of the system's words and the advice.
         encoding: "utf-8" or "ascii".
+        limit: the most bytes that it may hold.
     """
     try:
-        return _decoded(path, encoding)
+        return _decoded(path, encoding, limit)
     except UnicodeDecodeError as problem:
         raise error(f"{path}, {_undecodable(problem, encoding)}. {advice or 'Save it as UTF-8.'}") from None
     except (OSError, EOFError, zlib.error) as problem:
@@ -86,7 +140,7 @@ def read_text(path: Path, error: MakeError, *, advice: str = "", missing: str = 
 def read_json(path: Path, error: MakeError, *, advice: str = "", missing: str = "") -> Any:
     """The value in a JSON file; the arguments are those of `read_text`."""
     try:
-        return parse_json(_decoded(path, "utf-8"))
+        return parse_json(_decoded(path, "utf-8", LARGEST_JSON))
     except UnicodeDecodeError as problem:
         raise error(_sentences(f"{path}: damaged ({_undecodable(problem, 'utf-8')}).", advice)) from None
     except ValueError as problem:
@@ -125,10 +179,15 @@ def reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _decoded(path: Path, encoding: str) -> str:
-    content = read_bytes(path)
-    content = gzip.decompress(content) if path.suffix.lower() == ".gz" else content
-    return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+def _decoded(path: Path, encoding: str, limit: int) -> str:
+    content = read_bytes(path, limit)
+    if path.suffix.lower() == ".gz":
+        with gzip.open(io.BytesIO(content)) as packed:
+            content = _bounded(packed, limit)
+    try:
+        return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except MemoryError:
+        raise OSError("it is too large for the memory of this machine") from None
 
 
 def _undecodable(error: UnicodeDecodeError, encoding: str) -> str:

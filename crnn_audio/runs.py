@@ -1,6 +1,6 @@
 """A run directory: all that a trained model is, and one way to make, open and read it.
 
-    run.json              format, version, state ("training" or "finished"), how and when it was made
+    run.json              format, version, state ("training" or "finished"), how and when it was made, hashes of weights
     recipe.yaml           the resolved recipe: loading never consults today's defaults
     vocabulary.json, statistics.json, conditions.json ...     the assets of its problem, which save and load themselves
     best.safetensors      the weights that scored best on dev (averaged ones, where the recipe averages)
@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from crnn_audio import files
+from crnn_audio import files, weights
 from crnn_audio.batching.checks import Finding
 from crnn_audio.config import commands, flat_yaml
+from crnn_audio.console import report
 from crnn_audio.errors import DAMAGED, RunError
 
 FORMAT = 2
@@ -83,11 +84,14 @@ class Run:
         there = (self.path / "best.safetensors").exists() or not (self.path / "last.safetensors").exists()
         return which if there else "last"
 
-    def weights(self, which: str = "best") -> dict[str, Tensor]:
+    def weights(self, which: str = "best", expected: weights.Shapes | None = None) -> dict[str, Tensor]:
         """The model's weights: "best" on dev or "last"; a finished run without dev has only the last.
 
+        Args:
+            expected: what the model of its recipe has; compared before anything is read.
+
         Raises:
-            RunError: they are missing or damaged.
+            RunError: they are missing, damaged, not those that run.json names, or of another model.
         """
         path = self.path / f"{self.kept(which)}.safetensors"
         if not path.exists():
@@ -99,18 +103,44 @@ class Run:
             again = commands.command(["train", str(self.path / "recipe.yaml"), "--out", str(self.path)])
             raise RunError(f"{self.path}: no {yet}. Go on with `{again}`.")
         try:
-            weights = {_renamed(name): weight for name, weight in load_file(path).items()}
-        except (SafetensorError, OSError) as error:
-            raise damaged(path, error) from None
-        for name, weight in weights.items():
-            if not weight.isfinite().all():
-                raise damaged(path, f"{name} holds NaN or infinity")
-        return weights
+            found = weights.shapes(path)
+            if wrong := weights.difference(found, expected) if expected is not None else "":
+                raise RunError(f"{self.path}: the weights do not fit the recipe beside them ({wrong}). {DAMAGED}")
+            self._verify(path)
+            return weights.read(path)
+        except (ValueError, OSError) as error:
+            raise damaged(path, files.reason(error)) from None
 
-    def save_weights(self, which: str, weights: dict[str, Tensor]) -> None:
-        """Replaces the "best" or "last" weights, all or nothing."""
-        with writing(self.path), files.replacing(self.path / f"{which}.safetensors") as partial:
-            save_file(weights, partial, {"format": "pt"})
+    def _verify(self, path: Path) -> None:
+        """Compares a file of weights with its hash, which is read anew: a training may have written it just now."""
+        noted, found = self._hashes().get(path.name), weights.sha256(path)
+        if noted is None:
+            report(
+                f"{path}: run.json has no SHA-256 of these weights (an earlier version made it), so whether they are "
+                "those that were trained is not known. `crnn-audio publish` makes a copy that has one."
+            )
+        elif found not in noted.split():
+            raise ValueError(f"its SHA-256 is {found[:16]}..., and run.json says {noted[:16]}...")
+
+    def _hashes(self) -> dict[str, str]:
+        """The SHA-256 of each file of weights; of one that is being replaced two, for a kill may come before or after.
+
+        Raises:
+            RunError: run.json is damaged.
+        """
+        path = self.path / "run.json"
+        noted = files.read_json_object(path, RunError, advice=DAMAGED).get("sha256", {})
+        if not isinstance(noted, dict) or not all(isinstance(one, str) for one in noted.values()):
+            raise damaged(path, "its sha256 names no hashes of files")
+        return noted
+
+    def save_weights(self, which: str, state: Mapping[str, Tensor]) -> None:
+        """Replaces the "best" or "last" weights, all or nothing, and notes their hash in run.json."""
+        path = self.path / f"{which}.safetensors"
+        with writing(self.path), files.replacing(path) as partial:
+            save_file(dict(state), partial, {"format": "pt"})
+            hashes = dict.fromkeys([weights.sha256(path)] if path.exists() else []) | {weights.sha256(partial): None}
+            self._note(sha256=self._hashes() | {path.name: " ".join(hashes)})
 
     def list_left_out(self, findings: Sequence[Finding], total: int) -> list[str]:
         """Lists training items that are left out in left_out.jsonl; returns lines for a person.
@@ -129,8 +159,11 @@ class Run:
 
     def set_state(self, state: str, **facts: Any) -> None:
         """Notes in run.json that the run is "training" or "finished"."""
+        self._note(state=state, **facts)
+
+    def _note(self, **facts: Any) -> None:
         written = files.read_json_object(self.path / "run.json", RunError, advice=DAMAGED)
-        _write_json(self.path / "run.json", written | {"state": state} | facts)
+        _write_json(self.path / "run.json", written | facts)
 
 
 def locate(model: str | Path) -> Path:
@@ -189,7 +222,7 @@ def small_copy(run: Run, path: Path, recipe: str, assets: Assets, command: str |
     half = {name: weight.half() for name, weight in run.weights(which).items()}
     if wrong := [name for name, weight in half.items() if not weight.isfinite().all()]:
         raise RunError(f"{run.path}: {wrong[0]} holds numbers that half precision cannot hold; train again.")
-    facts = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state")}
+    facts = {name: fact for name, fact in run.facts.items() if name not in ("format", "crnn_audio", "state", "sha256")}
     if command is not None:
         facts["command"] = command
     if run.kept(which) == "last":
@@ -222,7 +255,12 @@ def open_run(model: str | Path) -> Run:
             f"{path}: written in format {header['format']} by crnn_audio {header.get('crnn_audio')}; this is "
             f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
         )
-    text = files.read_text(path / "recipe.yaml", lambda why: RunError(f"{path}: damaged. {why}"), advice=DAMAGED)
+    text = files.read_text(
+        path / "recipe.yaml",
+        lambda why: RunError(f"{path}: damaged. {why}"),
+        advice=DAMAGED,
+        limit=flat_yaml.LARGEST,
+    )
     return Run(path, _recipe(text, path / "recipe.yaml"), text, header)
 
 
@@ -250,17 +288,6 @@ def writing(path: Path) -> Iterator[None]:
             f"{path}: cannot be written ({reason}). What was there before is whole; make room or choose another folder "
             "with --out, and run the same command again."
         ) from None
-
-
-RENAMED_WEIGHTS = {"front.listener.": "front.encoder.", "head.told": "head.key_vectors"}
-"""Beginnings of the names of weights in earlier versions, and what they are now."""
-
-
-def _renamed(name: str) -> str:
-    for old, new in RENAMED_WEIGHTS.items():
-        if name.startswith(old):
-            return new + name.removeprefix(old)
-    return name
 
 
 def damaged(path: Path, why: object) -> RunError:

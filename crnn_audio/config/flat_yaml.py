@@ -11,6 +11,9 @@ from typing import Any
 
 import yaml
 
+LARGEST = 2**16
+"""Characters or bytes of a document, twenty times those of a long recipe: parsing takes seconds from here on."""
+
 Path = tuple[str | int, ...]
 """The path to a value: field names and list indices from the top."""
 
@@ -43,6 +46,8 @@ def parse(text: str) -> Document:
     Raises:
         ValueError: the text is not YAML or not plain; the message has line, column and what was found.
     """
+    if len(text) > LARGEST:
+        raise ValueError(f"line 1, column 1: {len(text):,} characters, where at most {LARGEST:,} are read")
     try:
         node = _compose(text)
         document = Document(None, {}, {})

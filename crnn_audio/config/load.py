@@ -21,6 +21,8 @@ from crnn_audio.config.renames import rename
 from crnn_audio.config.schema import ORDER, Kinds, Recipe, recipe_class
 from crnn_audio.errors import OldRecipeError, RecipeError
 
+SHOWN = 100
+"""Problems of a recipe that are listed."""
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SHIPPED = (_PACKAGE.parent / "recipes", _PACKAGE / "recipes")  # of a source checkout, of an installed wheel
 
@@ -54,14 +56,15 @@ def loads(text: str, overrides: Sequence[str], kinds: Kinds, *, source: str = "r
         problems += explain(error, data, words, kinds)
     lines += [f"{_label(problem, applied, document.value)}: {problem.text}" for problem in problems]
     if lines:
+        more = [f"and {len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
         count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"
         kind = OldRecipeError if renamed else RecipeError
-        raise kind("\n  ".join([f"{source}: {count}", *lines]))
+        raise kind("\n  ".join([f"{source}: {count}", *lines[:SHOWN], *more]))
     return recipe
 
 
 def _read(path: Path) -> str:
-    return files.read_text(path, RecipeError)
+    return files.read_text(path, RecipeError, limit=flat_yaml.LARGEST)
 
 
 def _parse(text: str, source: str) -> flat_yaml.Document:

@@ -19,6 +19,9 @@ from crnn_audio.lengths import mask, masked
 CONSTANT = 1e-5
 """A bin that deviates less than this is constant: it is centred but not scaled up, or unseen sound would explode it."""
 
+SMALLEST, LARGEST = 1e-30, 1e30
+"""Deviations beyond which no float32 feature can be divided by them; means are no larger either."""
+
 
 @runtime_checkable
 class Normalizer(Protocol):
@@ -100,7 +103,12 @@ class Statistics:
         """
         numbers = files.read_json_object(path, RunError, advice=DAMAGED)
         try:
-            return cls(*(tuple(float(one) for one in numbers[name]) for name in ("mean", "std")))
+            found = cls(*(tuple(float(one) for one in numbers[name]) for name in ("mean", "std")))
+            if not all(abs(one) < LARGEST for one in found.mean):
+                raise ValueError("a mean is not finite")
+            if not all(SMALLEST < one < LARGEST for one in found.std):
+                raise ValueError("a deviation is not a number above zero")
+            return found
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise RunError(f"{path}: damaged ({error!r}). {DAMAGED}") from None
 

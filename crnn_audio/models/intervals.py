@@ -90,7 +90,7 @@ class Intervals(nn.Module):
         pairs, num_moves = list(combinations(others, 2)), CLASSES * MOTIONS
         starts = [num_moves * place for place in range(len(others))]
         starts += [num_moves * len(others) + CLASSES * place for place in range(len(pairs))]
-        self.vectors = nn.Parameter(0.3 * torch.randn(num_moves * len(others) + CLASSES * len(pairs), hidden_size))
+        self.vectors = nn.Parameter(torch.randn(num_moves * len(others) + CLASSES * len(pairs), hidden_size).mul_(0.3))
         self.distances = nn.Linear(hidden_size, self.num_references * (2 * num_pitches - 1), bias=False)
         self.steps = nn.Parameter(torch.zeros(num_moves * len(others), OCTAVE))
         furthest = num_pitches - 1

@@ -35,7 +35,7 @@ class NadeHead(nn.Module):
         self.linear = nn.Linear(input_size, hidden_size + num_keys)
         nn.init.constant_(self.linear.bias[hidden_size:], -3.0)
         self.key_vectors = nn.Parameter(torch.randn(num_keys, hidden_size))
-        self.weight = nn.Parameter(torch.randn(num_keys, hidden_size) * hidden_size**-0.5)
+        self.weight = nn.Parameter(torch.randn(num_keys, hidden_size).mul_(hidden_size**-0.5))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, frames: Float[Tensor, "B U H"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B U D"]:

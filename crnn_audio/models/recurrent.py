@@ -139,7 +139,8 @@ class LookAhead(nn.Module):
     def __init__(self, size: int, frames: int) -> None:
         super().__init__()
         self.frames = frames
-        self.weight = nn.Parameter(torch.zeros(size, 1, frames + 1))
+        self.weight = nn.Parameter(torch.empty(size, 1, frames + 1))
+        nn.init.zeros_(self.weight)
         nn.init.ones_(self.weight.data[:, :, 0])
 
     def forward(self, frames: Float[Tensor, "B T H"]) -> Float[Tensor, "B T H"]:

@@ -28,7 +28,7 @@ class TokenFront(nn.Module):
         self.output_size = size or num_ids
         self.vectors: Tensor
         if size:
-            self.vectors = nn.Parameter(torch.randn(num_ids, size) / size**0.5)
+            self.vectors = nn.Parameter(torch.randn(num_ids, size).div_(size**0.5))
         else:
             self.register_buffer("vectors", torch.eye(num_ids), persistent=False)
 

@@ -265,7 +265,8 @@ def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Compos
 
 def summary(recipe: Recipe) -> Summary:
     """The model in figures; the vectors of conditions, which only the corpus knows, are not counted."""
-    model = task(recipe, Assets(Conditions({}))).model
+    with parts.outlined():
+        model = task(recipe, Assets(Conditions({}))).model
     past = "all of the past" if model.past_frames is None else f"its own row and {model.past_frames} before"
     lines = (f"parameters          {model.num_parameters:,}", f"context             {past}")
     return Summary(model.num_parameters, {"past_frames": model.past_frames}, lines)

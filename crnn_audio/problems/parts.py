@@ -1,11 +1,14 @@
 """What several problems build of a recipe: a network with convolutions, its device, and what a summary says of both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import Model
@@ -82,6 +85,30 @@ def conv_front(recipe: Model, num_features: int) -> ConvFront:
         dropout=recipe.conv_dropout,
         time_padding=recipe.conv_time,
     )
+
+
+class _Outlining(TorchFunctionMode):
+    """Weights on the meta device, and no initial ones; what a module computes for itself stays numbers.
+
+    `torch.device("meta")` would do for all tensors, but most operations on them import all of torch's compiler.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        options = dict(kwargs or {})
+        if func in (torch.Tensor.normal_, nn.init.normal_):
+            return args[0] if args else options["tensor"]
+        if func in (torch.empty, torch.randn):
+            return torch.empty(*args, **options | {"device": "meta"})
+        return func(*args, **options)
+
+
+@contextmanager
+def outlined() -> Iterator[None]:
+    """A model that is built in here has weights with a shape and a type, whatever their size, and without memory."""
+    with _Outlining():
+        yield
 
 
 def device_of(task: nn.Module) -> torch.device:

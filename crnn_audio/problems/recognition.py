@@ -222,11 +222,14 @@ def summary(recipe: Recipe) -> Summary:
     tokens, assumed = _known_tokens(recipe)
     num_features = speech.front_end(recipe.features).num_features
     unit = Statistics((0.0,) * num_features, (1.0,) * num_features) if recipe.features.normalize == "global" else None
-    recognition = task(recipe, Assets(tokens, unit))
+    with parts.outlined():
+        recognition = task(recipe, Assets(tokens, unit))
     model = recognition.model
     frame_ms = 1000 * recognition.front_end.hop_length / recognition.front_end.sample_rate
     field, ahead, factor = model.receptive_field.size, look_ahead_ms(recognition), model.subsampling_factor
-    step_bytes = footprint.step_bytes(recipe, recognition)
+    is_large = footprint.is_large(recognition)
+    step_bytes = footprint.step_bytes(recipe, recognition if is_large else task(recipe, Assets(tokens, unit)))
+    memory = f"{'over' if is_large else 'about'} {step_bytes / 2**20:,.0f}"
     figures = {
         "num_tokens": len(tokens),
         "tokens_assumed": assumed,
@@ -243,7 +246,7 @@ def summary(recipe: Recipe) -> Summary:
         f"subsampling factor  {factor} (a frame out each {frame_ms * factor:g} ms)",
         f"receptive field     {field} frames ({field * frame_ms:.0f} ms), of the convolutions alone",
         f"look-ahead          {'the whole recording' if ahead is None else f'{ahead:.0f} ms'}",
-        f"memory of a step    about {step_bytes / 2**20:,.0f} MiB for {recipe.data.batch_seconds:g} s of speech",
+        f"memory of a step    {memory} MiB for {recipe.data.batch_seconds:g} s of speech",
     )
     return Summary(model.num_parameters, figures, lines)
 

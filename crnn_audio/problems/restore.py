@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from crnn_audio import hardware, runs
 from crnn_audio.config import load as config
 from crnn_audio.config.schema import Recipe
-from crnn_audio.errors import DAMAGED, CrnnAudioError, OldRecipeError, RunError, enough_memory
-from crnn_audio.problems import Initial, Problem, Task
+from crnn_audio.errors import CrnnAudioError, OldRecipeError, RunError, enough_memory
+from crnn_audio.problems import Initial, Problem, Task, parts
 from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.runs import Run
 
@@ -36,13 +37,22 @@ class Restored:
             task = self.problem.task(self.recipe, self.assets)
         if initial is None:
             return task
-        trained, own = initial.run.weights(), task.model.state_dict()
-        if trained.keys() != own.keys():
-            raise RunError(f"{initial.run.path}: damaged (its weights are not those of its recipe). {DAMAGED}")
+        trained = Restored(initial.run, self.problem, initial.recipe, initial.assets).weights()
+        own = task.model.state_dict()
         with torch.no_grad():
             for name, weight in own.items():  # what belongs to new tokens stays as it was initialised
                 weight[tuple(slice(size) for size in trained[name].shape)].copy_(trained[name])
         return task
+
+    def weights(self, which: str = "best") -> dict[str, Tensor]:
+        """The "best" or "last" weights, which are those of its recipe's model.
+
+        Raises:
+            RunError: the recipe, the assets or the weights are damaged.
+        """
+        with _rebuilding(self.run), parts.outlined():
+            outline = self.problem.task(self.recipe, self.assets).model.state_dict()
+        return self.run.weights(which, {name: tuple(weight.shape) for name, weight in outline.items()})
 
     def task(self, which: str, device: str) -> Task:
         """The model and its loss, with the "best" or "last" weights.
@@ -50,12 +60,9 @@ class Restored:
         Raises:
             RunError: the recipe, the assets or the weights are damaged.
         """
+        weights = self.weights(which)
         task = self.new_task()
-        try:
-            task.model.load_state_dict(self.run.weights(which))
-        except RuntimeError as error:
-            first = str(error).splitlines()[1].strip()
-            raise RunError(f"{self.run.path}: the weights do not fit the recipe beside them ({first})") from None
+        task.model.load_state_dict(weights)
         chosen = hardware.choose(device, "bf16", 0)
         task.mixed = task.mixed and chosen.precision == "bf16"
         task.to(chosen.device)

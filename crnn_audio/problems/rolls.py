@@ -125,7 +125,8 @@ def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Predic
 
 def summary(recipe: Recipe) -> Summary:
     """The model in figures."""
-    model = task(recipe, Assets()).model
+    with parts.outlined():
+        model = task(recipe, Assets()).model
     past = "all of the past" if model.past_frames is None else f"its own frame and {model.past_frames} before"
     lines = (f"parameters          {model.num_parameters:,}", f"context             {past}")
     return Summary(model.num_parameters, {"past_frames": model.past_frames}, lines)

@@ -212,7 +212,8 @@ def summary(recipe: Recipe) -> Summary:
     if recipe.task.unit == "words":
         assumed = [f"word{number}" for number in range(recipe.task.vocabulary_size)]
     known = vocabulary or Vocabulary(recipe.task.unit, (BLANK, UNKNOWN, *assumed))
-    model, length = task(recipe, Assets(known)).model, recipe.data.context_length
+    with parts.outlined():
+        model, length = task(recipe, Assets(known)).model, recipe.data.context_length
     reach = length - 1 if length else model.past_frames
     past = "all of the past" if reach is None else f"a token and {reach} before it"
     figures = {"num_tokens": len(known) - 1, "tokens_assumed": vocabulary is None, "past_tokens": reach}

@@ -4,10 +4,13 @@ import errno
 import json
 import os
 import shutil
+import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 
 from crnn_audio import runs
@@ -49,6 +52,16 @@ def whole(tmp_path_factory) -> Path:
 def run(whole, tmp_path) -> Path:
     """A copy that may be spoiled."""
     return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def saved(path: Path, weights: dict, *, noted: bool = True) -> None:
+    """Replaces the best weights by any tensors, with their hash in run.json or, as earlier versions, without."""
+    save_file(weights, path / "best.safetensors")
+    header = json.loads((path / "run.json").read_text())
+    header["sha256"] = {"best.safetensors": sha256((path / "best.safetensors").read_bytes()).hexdigest()}
+    if not noted:
+        del header["sha256"]
+    (path / "run.json").write_text(json.dumps(header))
 
 
 def problem(path: Path | str, **options) -> str:
@@ -187,6 +200,14 @@ def test_statistics_that_are_none(run, content) -> None:
     assert "statistics.json: damaged" in problem(run)
 
 
+@pytest.mark.parametrize(
+    ("mean", "std"), [(0.5, -2.0), (0.5, 0.0), (0.5, 1e-300), (0.5, float("nan")), (float("nan"), 2.0), (1e300, 2.0)]
+)
+def test_statistics_are_finite_and_deviations_above_zero(run, mean, std) -> None:
+    (run / "statistics.json").write_text(json.dumps({"mean": [mean] * 12, "std": [1.0] * 11 + [std]}))
+    assert problem(run).startswith(f"{run / 'statistics.json'}: damaged (")
+
+
 @pytest.mark.parametrize("lengths", [(11, 11), (12, 11), (0, 0)])
 def test_statistics_of_other_features(run, lengths) -> None:
     mean, std = ([1.0] * length for length in lengths)
@@ -214,13 +235,104 @@ def test_truncated_weights(run, size) -> None:
 def test_weights_that_are_no_numbers(run, number) -> None:
     weights = load_file(run / "best.safetensors")
     next(iter(weights.values())).view(-1)[0] = number
-    save_file(weights, run / "best.safetensors")
-    assert "damaged" in problem(run)
+    saved(run, weights)
+    assert "damaged (" in (said := problem(run))
+    assert "holds NaN or infinity" in said
+
+
+def test_a_number_too_large_for_float32_is_none(run) -> None:
+    weights = {name: weight.double() for name, weight in load_file(run / "best.safetensors").items()}
+    saved(run, weights)
+    assert load(run)
+    next(iter(weights.values())).view(-1)[0] = 1e300
+    saved(run, weights)
+    assert "holds NaN or infinity" in problem(run)
+
+
+def test_one_bit_of_the_weights_is_damage_and_without_a_hash_there_is_one_line(run, capsys) -> None:
+    path = run / "best.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+    assert problem(run).startswith(f"{path}: damaged (its SHA-256 is {sha256(content).hexdigest()[:16]}...")
+    assert load(run, weights="last")
+    assert capsys.readouterr().err == ""
+    saved(run, load_file(path), noted=False)
+    assert load(run)
+    assert capsys.readouterr().err.startswith(f"{path}: run.json has no SHA-256 of these weights")
+    (run / "run.json").write_text(json.dumps(json.loads((run / "run.json").read_text()) | {"sha256": [1]}))
+    assert problem(run).startswith(f"{run / 'run.json'}: damaged (its sha256")
+
+
+def test_a_kill_between_weights_and_their_hash_leaves_a_run_that_opens(run, monkeypatch) -> None:
+    """run.json names the new weights first, beside the old ones."""
+    opened, old = runs.open_run(run), load_file(run / "best.safetensors")
+    new = {name: weight + 1 for name, weight in old.items()}
+    replace = Path.replace
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", lambda path, to: killed() if to.suffix == ".safetensors" else replace(path, to))
+        with pytest.raises(KeyboardInterrupt):
+            opened.save_weights("best", new)
+    assert torch.equal(next(iter(opened.weights().values())), next(iter(old.values())))
+    opened.save_weights("best", new)
+    assert torch.equal(next(iter(opened.weights().values())), next(iter(new.values())))
+
+
+def killed() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.int64, torch.bool, torch.uint8, torch.complex64])
+def test_weights_are_floating_point_numbers(run, kind) -> None:
+    weights = load_file(run / "best.safetensors")
+    name = next(iter(weights))
+    saved(run, weights | {name: weights[name].to(kind)})
+    assert f"damaged ({name} is of type" in problem(run)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda weights, name: weights.pop(name), "{} is missing"),
+        (lambda weights, name: weights.update(more=torch.ones(3)), "more is of another model"),
+        (lambda weights, name: weights.update({name: weights[name][:1]}), "the shape of {} is [1, "),
+    ],
+)
+def test_weights_of_another_shape_are_named(run, change, message) -> None:
+    weights = load_file(run / "best.safetensors")
+    name = next(name for name, weight in weights.items() if weight.dim() == 2)
+    change(weights, name)
+    saved(run, weights)
+    assert f"the weights do not fit the recipe beside them ({message.format(name)}" in problem(run)
+
+
+def test_a_recipe_of_any_size_is_compared_with_the_weights_before_memory_is_taken(run) -> None:
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    recipe["model"]["recurrent"] |= {"hidden_size": 30_000, "num_layers": 5}
+    (run / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    began = time.monotonic()
+    assert "the weights do not fit the recipe beside them (" in problem(run)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "run.json", "recipe.yaml", "vocabulary.json", "statistics.json"])
+def test_a_pipe_in_the_place_of_a_file_is_damage_and_nobody_waits_for_it(run, name) -> None:
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    assert "a pipe or a device, where a file is expected" in problem(run)
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "run.json", "recipe.yaml", "vocabulary.json", "statistics.json"])
+def test_a_file_of_three_gigabytes_is_refused_at_once(run, name) -> None:
+    os.truncate(run / name, 3 * 2**30)
+    began = time.monotonic()
+    assert name in problem(run)
+    assert time.monotonic() - began < 5
 
 
 def test_weights_of_earlier_versions_get_their_new_names(run) -> None:
     old = ("front.listener.layers.0.a", "head.told", "told")
-    save_file({name: torch.ones(2) for name in old}, run / "best.safetensors")
+    saved(run, {name: torch.ones(2) for name in old}, noted=False)
     found = runs.open_run(run).weights()
     assert set(found) == {"front.encoder.layers.0.a", "head.key_vectors", "told"}
 

@@ -1,10 +1,12 @@
 """Recipes: what is accepted, what is reported of every mistake, and that a written recipe reads back the same."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -476,3 +478,35 @@ def test_a_corpus_needs_no_name_in_the_schema(monkeypatch):
     with pytest.raises(RecipeError, match=r"data\.corpus: missing; it should be 'spoken_digits', .* or 'birdsong'$"):
         loads("data: {}")
     assert "birdsong" in json.loads(json_schema(RECIPES))["$defs"]["RecognitionData"]["properties"]["corpus"]["enum"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "data: {corpus: an4}\n" + "# filler\n" * 6_000_000,
+        "data: {corpus: an4}\n" + "".join(f"k{number}: 1\n" for number in range(200_000)),
+        "data: {corpus: " + "an4" * 10_000_000 + "}\n",
+    ],
+)
+def test_a_recipe_of_megabytes_is_refused_at_once(tmp_path, text) -> None:
+    (tmp_path / "recipe.yaml").write_text(text)
+    began = time.monotonic()
+    with pytest.raises(RecipeError, match=r"recipe\.yaml: cannot be read \(it holds more than 0\.0655 MB\)"):
+        load_recipe(tmp_path / "recipe.yaml")
+    with pytest.raises(RecipeError, match="characters, where at most 65,536 are read"):
+        loads(text)
+    assert time.monotonic() - began < 2
+
+
+def test_of_many_problems_some_are_listed() -> None:
+    with pytest.raises(RecipeError) as raised:
+        loads("data: {corpus: an4}\n" + "".join(f"k{number}: 1\n" for number in range(300)))
+    assert str(raised.value).startswith("recipe: 300 problems")
+    assert str(raised.value).endswith("\n  and 200 more")
+    assert str(raised.value).count("\n") == 101
+
+
+def test_a_pipe_is_no_recipe(tmp_path) -> None:
+    os.mkfifo(tmp_path / "recipe.yaml")
+    with pytest.raises(RecipeError, match="a pipe or a device, where a file is expected"):
+        load_recipe(tmp_path / "recipe.yaml")

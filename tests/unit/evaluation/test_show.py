@@ -1,5 +1,6 @@
 """What a recipe comes to, against numbers worked out by hand and tensors that were counted."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.evaluation.show import show
 from crnn_audio.features.normalize import Statistics
-from crnn_audio.problems import recognition
+from crnn_audio.problems import load_recipe, music, parts, recognition, rolls, speech, text
+from crnn_audio.problems.music import Conditions
 from crnn_audio.problems.recognition import Assets
+from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.text.vocabulary import Vocabulary
 
 TOKENS = 18
@@ -134,3 +137,51 @@ def test_lines_stand_straight(tiny: Path) -> None:
     texts = show(made).lines
     assert all(text[18:20] == "  " and text[20] != " " for text in texts)
     assert any(text == "look-ahead          the whole recording" for text in texts)
+
+
+HUGE = ("model.recurrent.hidden_size=30000", "model.recurrent.num_layers=5")
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        ("an4/bilstm", *HUGE),
+        ("an4/tcn", *HUGE),
+        ("an4/bilstm", "model.conv=[{channels: 65536}]"),
+        ("an4/bilstm", "model.conv=[{channels: 65536, kernel: [255, 255]}]"),
+        ("chorales/lstm", *HUGE, "model.embedding_size=30000"),
+        ("jsb/nade", *HUGE, "model.head.hidden_size=30000"),
+        ("alice/words", *HUGE),
+    ],
+)
+def test_a_model_of_any_size_is_shown_without_making_it(shown: tuple[str, ...]) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    summary = show(load_recipe(*shown))
+    assert summary.num_parameters > 1e8
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000, "kilobytes"
+    if shown[0].startswith("an4"):
+        assert any(line.startswith("memory of a step    over ") for line in summary.lines)
+        assert summary.figures["step_bytes"] > 4 * 4 * summary.num_parameters
+
+
+@pytest.mark.parametrize(
+    "name", ["an4/streaming", "an4/log_mel", "chorales/lstm", "jsb16/lstm", "jsb/nade", "alice/words"]
+)
+def test_the_outline_of_a_model_has_the_weights_of_the_model(name: str) -> None:
+    made = load_recipe(name)
+    problem = PROBLEMS[made.task.kind]
+    if made.task.kind == "recognition":
+        tokens, num = Vocabulary.build(["a b"], "characters"), speech.front_end(made.features).num_features
+        assets = Assets(tokens, Statistics((0.0,) * num, (1.0,) * num))
+    else:
+        assets = {
+            "music": lambda: music.Assets(Conditions({"key": ("C", "G")})),
+            "rolls": rolls.Assets,
+            "text": lambda: text.Assets(text.Vocabulary(made.task.unit, (text.BLANK, text.UNKNOWN, "a", "b"))),
+        }[made.task.kind]()
+    with parts.outlined():
+        outline = problem.task(made, assets).model.state_dict()
+    found = problem.task(made, assets).model.state_dict()
+    assert {key: (one.shape, one.dtype) for key, one in outline.items()} == {
+        key: (one.shape, one.dtype) for key, one in found.items()
+    }
