@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio import audio as audio
-    from crnn_audio.corpora.own.prepare import prepare_folder as prepare_folder
     from crnn_audio.decoding.sampling import Sampling as Sampling
     from crnn_audio.errors import CrnnAudioError as CrnnAudioError
     from crnn_audio.errors import DataError as DataError
@@ -24,6 +23,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.evaluation.doctor import check as check
     from crnn_audio.evaluation.evaluate import evaluate as evaluate
     from crnn_audio.evaluation.prepare import prepare as prepare
+    from crnn_audio.evaluation.prepare import prepare_folder as prepare_folder
     from crnn_audio.evaluation.publish import publish as publish
     from crnn_audio.evaluation.show import show as show
     from crnn_audio.problems import load_recipe as load_recipe
@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
 _HOMES = {
     "load_recipe": "problems",
     "prepare": "evaluation.prepare",
-    "prepare_folder": "corpora.own.prepare",
+    "prepare_folder": "evaluation.prepare",
     "check": "evaluation.doctor",
     "train": "training.run",
     "load": "problems.restore",

@@ -124,7 +124,8 @@ def infeasible(
         Finding(
             cut.id,
             f"{len(tokens)} tokens with {needed - len(tokens)} repeats need at least {needed} frames after subsampling "
-            f"by {subsampling_factor}, but it has {available}. Lower the subsampling factor or drop the cut.",
+            f"by {subsampling_factor}, but it has {available}. Lower the subsampling factor or drop the cut (`prepare "
+            "folder` does with --leave-out).",
         )
         for cut, tokens, available in zip(cuts, targets, num_frames, strict=True)
         if (needed := needed_frames(tokens)) > available

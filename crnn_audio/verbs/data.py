@@ -77,7 +77,7 @@ def _cell(name: str, value: Any) -> str:
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
     from crnn_audio.config import next_steps
-    from crnn_audio.corpora.own.prepare import prepare_folder
+    from crnn_audio.evaluation.prepare import prepare_folder
     from crnn_audio.problems import speech
 
     speaker_folders, resplit, leave_out = ways

@@ -71,6 +71,18 @@ def test_problems_are_exit_code_4_and_may_be_left_out(cli, mine: Path, tmp_path:
     assert sum(int(line.split()[1]) for line in done.stdout.splitlines()) == 22
 
 
+def test_cuts_too_short_for_their_texts_are_noted_and_may_be_left_out(cli, mine: Path, tmp_path: Path) -> None:
+    (mine / "train-0003.txt").write_text("one two three " * 20)
+    done = cli("prepare", "folder", mine, "--out", "all", cwd=tmp_path)
+    assert "1 cut is too short to be trained on; --leave-out leaves such cuts out. " in done.stderr
+    assert sum(int(line.split()[1]) for line in done.stdout.splitlines()) == 24
+    done = cli("prepare", "folder", mine, "--out", "feasible", "--leave-out", cwd=tmp_path)
+    assert f"Left out 1:\n{mine}/train-0003.flac: 279 tokens with " in done.stderr
+    assert sum(int(line.split()[1]) for line in done.stdout.splitlines()) == 23
+    done = cli("prepare", "folder", "all", "--out", "again", "--leave-out", cwd=tmp_path)
+    assert "Left out 1:\n" in done.stderr, "of manifests too"
+
+
 def test_a_known_corpus_becomes_manifests_too(cli, tiny: Path, tmp_path: Path) -> None:
     cli("prepare", "spoken_digits", "--root", tiny, "--out", "digits", cwd=tmp_path)
     for split in ("train", "dev", "test"):

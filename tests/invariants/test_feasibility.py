@@ -89,7 +89,7 @@ def test_the_message_counts_tokens_repeats_and_frames(tmp_path) -> None:
     (finding,) = findings(recipe, task, ready)
     assert str(finding) == (
         "cut 'fash': 8 tokens with 3 repeats need at least 11 frames after subsampling by 4, but it has 9. "
-        "Lower the subsampling factor or drop the cut."
+        "Lower the subsampling factor or drop the cut (`prepare folder` does with --leave-out)."
     )
 
 

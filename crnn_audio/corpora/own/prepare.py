@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from shlex import quote
 
 from crnn_audio import audio, files
 from crnn_audio.batching import checks, manifests
+from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.corpora import tables
 from crnn_audio.corpora.home import Progress
@@ -44,25 +45,22 @@ def prepare_folder(
     resplit: bool = False,
     leave_out: bool = False,
     progress: Progress | None = None,
+    infeasible: Callable[[Sequence[Cut]], Sequence[Finding]] = lambda _: (),
 ) -> PreparedFolder:
-    """Makes train.jsonl, dev.jsonl and test.jsonl of recordings, a table or Lhotse cuts; decodes all of it.
+    """`evaluation.prepare.prepare_folder`, with any way to find cuts that are too short for their texts.
 
     Args:
-        path: a folder of audio beside texts; a table (.tsv, .csv, .jsonl, lines of `path|text`) of paths and texts, or
-            a folder that holds one, such as Common Voice's; a data folder of Kaldi; or Lhotse cuts (.jsonl, .jsonl.gz).
-        out: where the manifests go; by default data/own/<name>.
-        speaker_folders: the first folder of a path (below train, dev, test) names the speaker, where nothing else does.
-        resplit: make new splits even where there are some.
-        leave_out: leave out what cannot be used and list it, in place of refusing.
+        path, out, speaker_folders, resplit, leave_out, progress: as there.
+        infeasible: finds such cuts, which are noted, or left out with `leave_out`.
 
     Raises:
-        DataError: nothing is found; something cannot be used, each with its line and what to do; or `out` cannot be
-            written or holds manifests that came from elsewhere.
+        DataError: as there.
     """
     source = Path(path)
     folder = Path(out) if out is not None else Path("data/own") / _name(source)
     _refuse_foreign(folder, source)
     found = _checked(_found(source, resplit, speaker_folders).without_duplicates(), progress)
+    found = _feasible(found, infeasible([entry.cut for entry in found.entries]), leave_out)
     if found.problems and not leave_out:
         advice = "Correct them, or add --leave-out to go on without what they name. Nothing was written."
         raise DataError(_problem_list(source, found.problems, advice))
@@ -131,8 +129,9 @@ def _found(source: Path, resplit: bool, speaker_folders: bool) -> Listing:
 
 
 def _tables(folder: Path) -> list[Path]:
-    """The tables that lie in a folder itself, but for the manifests that were made here."""
-    own = {f"{split}.jsonl" for split in ("train", "dev", "test")} if _mark(folder) else set()
+    """The tables that lie in a folder itself, but for the manifests that were made here of the folder."""
+    made_here = _mark(folder).get("source") == str(folder.resolve())
+    own = {f"{split}.jsonl" for split in ("train", "dev", "test")} if made_here else set()
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -171,6 +170,21 @@ def _checked(found: Listing, progress: Progress | None) -> Listing:
     findings = checks.unreadable(cuts, checks.cache_of("manifests"), report) + checks.empty(cuts)
     bad = {finding.cut_id: finding.problem for finding in findings}
     problems = [f"{entry.where}: {bad[entry.cut.id]}" for entry in found.entries if entry.cut.id in bad]
+    entries = [entry for entry in found.entries if entry.cut.id not in bad]
+    return replace(found, entries=entries, problems=found.problems + problems)
+
+
+def _feasible(found: Listing, findings: Sequence[Finding], leave_out: bool) -> Listing:
+    """Without cuts that are too short for their texts, if they may be left out; else they are noted."""
+    if not findings:
+        return found
+    where = {entry.cut.id: entry.where for entry in found.entries}
+    problems = [f"{where[finding.cut_id]}: {finding.problem}" for finding in findings]
+    if not leave_out:
+        cuts = "1 cut is" if len(problems) == 1 else f"{len(problems)} cuts are"
+        note = f"{cuts} too short to be trained on; --leave-out leaves such cuts out. {problems[0]}"
+        return replace(found, notes=[*found.notes, note])
+    bad = {finding.cut_id for finding in findings}
     entries = [entry for entry in found.entries if entry.cut.id not in bad]
     return replace(found, entries=entries, problems=found.problems + problems)
 
