@@ -1,5 +1,6 @@
 """The time signatures of a `Score` and its pickup, from where both are written and where bar lines stand."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -63,7 +64,7 @@ def _pickup(changes: list[tuple[Fraction, Beats | None]], lines: list[Fraction])
 
 def _anew(first: Fraction, stop: Fraction, lines: list[Fraction], bar: Fraction) -> Iterator[Fraction]:
     """The bar lines off the bars counted from `first` that a full bar follows."""
-    within = [line for line in lines if first < line <= stop]
+    within = lines[bisect_right(lines, first) : bisect_right(lines, stop)]
     for line, after in pairwise(within):
         if (line - first) % bar and after - line == bar:
             yield line

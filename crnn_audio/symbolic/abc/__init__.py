@@ -30,8 +30,8 @@ def from_abc(text: str) -> ParsedScore:
 
 
 def text_of(content: bytes) -> str:
-    """The text of a file: UTF-8, or else Latin-1, as older collections are."""
+    """The text of a file: UTF-8, or else Latin-1 with Windows' own dots and quotation marks, as older ones are."""
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return content.decode("latin-1")
+        return content.decode("cp1252", errors="replace")

@@ -3,14 +3,28 @@
 import html
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from crnn_audio.errors import DataError
 
 FIELD = re.compile(r"(?![A-Ga-gz]:[|:\]])([A-Za-z+]):(.*)")
 """A line of information: a letter and a colon; "G:|" is a note before a bar line."""
-MIDI = "%%MIDI"
+LONGEST_HEAD = 1000
+"""Lines that stand before the first tune and hold for all."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Alone: Python's own splitlines() would break a line at a form feed, U+0085 and U+2028, too."""
+_DIRECTIVE = re.compile(r"%%\s*((?:MIDI|propagate-accidentals)\b.*)")
+_BLOCK = re.compile(r"%%\s*begin([a-z]+)", re.IGNORECASE)
+"""Typeset text, PostScript and the like: what stands up to the line %%end... is no music."""
+_HEAD = frozenset("ABCDFGHILMmNOQRrSUZ%")
+"""What the head of a file may hold; anything else before the first tune is free text."""
+_INLINE = re.compile(r'"[^"]*"|\[([A-Za-z]):([^\]]*+)(\]?)')
 _COMMENT = re.compile(r"(?<!\\)%.*")
-_ENTITY = re.compile(r"&#?\w+;")
+_ENTITY = re.compile(r"&#?\w{1,32};")
 _ACCENT = re.compile(r"\\([`'^~\"])([A-Za-z])")
+_BREAKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters and line ends of all kinds, and halves of characters, which UTF-8 does not know."""
 _ACCENTS = {"`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", '"': "\u0308"}
 
 
@@ -31,22 +45,42 @@ class Source:
 
 
 def tune_sources(text: str) -> list[Source]:
-    """The tunes of a file; a text without any X: is one tune if it has a K:, and none otherwise."""
-    lines = _joined([_line(number, line) for number, line in enumerate(text.splitlines(), start=1)])
+    """The tunes of a file; a text without any X: is one tune if it has a K:, and none otherwise.
+
+    Raises:
+        DataError: what stands before the first tune and holds for all is longer than 1,000 lines.
+    """
+    lines = _joined(_lines(text))
     starts = [place for place, line in enumerate(lines) if line.field == "X"]
     if not starts:
         whole = tuple(line for line in lines if line.text or line.field)
         return [Source(whole)] if any(line.field == "K" for line in lines) else []
-    head = _until_empty(lines[: starts[0]])
+    head = [line for line in _until_empty(lines[: starts[0]]) if line.field in _HEAD]
+    if len(head) > LONGEST_HEAD:
+        raise DataError(f"{len(head)} lines before the first tune hold for all of them; there may be {LONGEST_HEAD}.")
     return [
         Source((*head, *_until_empty(lines[start:stop])))
         for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True)
     ]
 
 
+def _lines(text: str) -> Iterator[Line]:
+    """Those of the file, without blocks of typeset text; one that nothing ends, ends with its tune."""
+    block = None
+    for number, written in enumerate(_LINE_END.split(text), start=1):
+        if block is not None and (block.match(written) or written.startswith("X:")):
+            block = None
+            if not written.startswith("X:"):
+                continue
+        if block is None and (begun := _BLOCK.match(written)):
+            block = re.compile(rf"%%\s*end{begun[1]}\b", re.IGNORECASE)
+        if block is None:
+            yield _line(number, written)
+
+
 def _line(number: int, line: str) -> Line:
-    if line.startswith(MIDI) or line.startswith("%%propagate-accidentals"):
-        return Line(number, "%", line[2:].strip())
+    if directive := _DIRECTIVE.match(line):
+        return Line(number, "%", directive[1].strip())
     if line.lstrip().startswith("%"):
         return Line(number, "%", "")
     line = _COMMENT.sub("", line).strip()
@@ -54,15 +88,20 @@ def _line(number: int, line: str) -> Line:
     return Line(number, found[1], found[2].strip()) if found else Line(number, "", line)
 
 
-def _joined(lines: list[Line]) -> list[Line]:
+def _joined(lines: Iterable[Line]) -> list[Line]:
     """With lines of music that end in a backslash joined to the next ones of music, and "+:" to what it goes on."""
     found: list[Line] = []
+    more: dict[int, list[str]] = {}  # by the place of the line that is gone on
+    before = -1
     for line in lines:
-        before = next((one for one in reversed(found) if one.field != "%"), None)
-        if line.field == "+" and before is not None:
-            found[found.index(before)] = Line(before.number, before.field, f"{before.text} {line.text}")
-        else:
-            found.append(line)
+        if line.field == "+" and before >= 0:
+            more.setdefault(before, []).append(line.text)
+            continue
+        found.append(line)
+        before = before if line.field == "%" else len(found) - 1
+    for place, texts in more.items():
+        line = found[place]
+        found[place] = Line(line.number, line.field, " ".join([line.text, *texts]))
     return [Line(one.number, one.field, one.text if one.field else one.text.removesuffix("\\")) for one in found]
 
 
@@ -70,6 +109,20 @@ def _until_empty(lines: list[Line]) -> list[Line]:
     """What comes before the first empty line; comments are none."""
     empty = next((place for place, line in enumerate(lines) if not line.field and not line.text), len(lines))
     return [line for line in lines[:empty] if line.text or line.field not in ("", "%")]
+
+
+def inline_fields(line: str) -> Iterator[tuple[str, str]]:
+    """A line of music as its fields, by their letters, and the music between them, with the letter "".
+
+    What stands in quotation marks is no field.
+    """
+    place = 0
+    for found in _INLINE.finditer(line):
+        if found[1] and found[3]:
+            yield "", line[place : found.start()]
+            yield found[1], found[2].strip()
+            place = found.end()
+    yield "", line[place:]
 
 
 def plain(text: str) -> str:
@@ -80,8 +133,11 @@ def plain(text: str) -> str:
 
 
 def escaped(text: str, *, quoted: bool = False) -> str:
-    """The reverse of `plain`; line breaks become spaces, and quotation marks are spelled out where it is `quoted`."""
-    text = " ".join(text.split("\n"))
+    """The reverse of `plain`; line breaks and control characters become spaces, for no text may end its line.
+
+    Quotation marks are spelled out where it is `quoted`.
+    """
+    text = _BREAKS.sub(" ", text)
     text = text.replace("&", "&amp;") if _ENTITY.search(text) else text
     text = text.replace("\\", "&#92;").replace("%", "\\%")
     return text.replace('"', "&quot;") if quoted else text

@@ -1,6 +1,7 @@
 """What the fields of an ABC tune mean: lengths, time signatures, tempi, keys, voices, the order of parts."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -10,13 +11,18 @@ from crnn_audio.symbolic.keys import FIFTHS, alterations, parse_key
 from crnn_audio.symbolic.score import Key
 
 MOST_PARTS = 1000
-"""That an order of parts plays; one that asks for more is a mistake or a jest."""
-_KEY = re.compile(r"([A-G][#b]?)(?:\s*((?i:maj|min|mix|dor|phr|lyd|loc|aeo|ion)[a-z]*|(?i:m)(?![a-z])))?(?![a-z])")
+"""That an order of parts plays; one that asks for more is a mistake."""
+_KEY = re.compile(
+    r"([A-Ga-g][#b♯♭]?)(?:\s*((?i:maj|min|mix|dor|phr|lyd|loc|aeo|ion)[a-z]*|(?i:ma|mi|m)(?![A-Za-z])))?(?![A-Za-z])"
+)
+_PIPES = re.compile(r"(?i:hp)(?![A-Za-z])")
 _EXPLICIT = re.compile(r"(\^{1,2}|_{1,2}|=)([A-Ga-g])(?![A-Za-z])")
 ALTERS = {"^^": 2, "^": 1, "=": 0, "_": -1, "__": -2}
-_SETTING = re.compile(r"""([A-Za-z-]+)\s*=\s*("[^"]*"|\S+)""")
-_CLEF = re.compile(r"\b(?:treble|alto|tenor|bass)\d?(?:([+-])8)?")
-_METRE = re.compile(r"\(?(\d+(?:\s*\+\s*\d+)*)\)?\s*/\s*(\d+)")
+_SETTING = re.compile(r"""(?<![A-Za-z-])([A-Za-z-]++)\s*+=\s*+("[^"]*"|\S+)""")
+_CLEF = re.compile(r"\b(?:treble|alto|tenor|bass|perc)\d?(?:([+-])8)?")
+_PASSED_OVER = re.compile(r"(?:exp|none|[A-G]\d|[+-]8|\s|,)+", re.IGNORECASE)
+"""Words of a key that are understood, or change only how it looks."""
+_METRE = re.compile(r"\(?(\d{1,4}(?:\s*\+\s*\d{1,4})*)\)?\s*/\s*(\d{1,4})")
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class KeyField:
     """Whether it names accidentals that no key of a `Score` has."""
 
 
+_MODES = {"mi": "min", "ma": "maj"}
+"""Spellings of modes that the standard does not know."""
 NO_KEY = KeyField(None, dict.fromkeys(FIFTHS, 0))
 """Music without a key."""
 
@@ -83,22 +91,33 @@ def tempo(text: str, length: Fraction) -> float | None:
 
 
 def key(text: str) -> KeyField | None:
-    """The key of a K: field; None where it holds only the clef.
+    """The key of a K: field; None where it holds only the clef, or nothing that can be understood.
 
     Raises:
         DataError: it has more than seven sharps or flats.
     """
-    if text in ("HP", "Hp"):  # of the Highland pipes
-        sharps = 2 if text == "Hp" else 0
-        return KeyField(Key(0.0, sharps), alterations(sharps))
+    if _PIPES.match(text):  # of the Highland pipes: "HP" leaves the signature of two sharps out on paper alone
+        return KeyField(Key(0.0, 2), alterations(2))
     explicit = {letter.upper(): ALTERS[sign] for sign, letter in _EXPLICIT.findall(text)}
     found = _KEY.match(text)
     if found is None:
-        free = text == "" or text.startswith("none") or bool(explicit)
+        free = text == "" or text.lower().startswith("none") or bool(explicit)
         return KeyField(None, dict.fromkeys(FIFTHS, 0) | explicit, bool(explicit)) if free else None
-    base = parse_key(found[1] + (found[2] or ""))
+    base = parse_key(found[1] + _MODES.get((found[2] or "").lower(), found[2] or ""))
     altered = dict.fromkeys(FIFTHS, 0) if re.search(r"\bexp\b", text) else alterations(base.sharps)
     return KeyField(base, altered | explicit, bool(explicit))
+
+
+def key_remarks(text: str) -> Iterator[str]:
+    """What of a K: field was not understood, or not taken as it stands."""
+    found = _PIPES.match(text) or _KEY.match(text)
+    rest = text[found.end() :] if found else text
+    for known in (_SETTING, _EXPLICIT, _CLEF):
+        rest = known.sub(" ", rest)
+    if _PASSED_OVER.sub("", rest):
+        yield f"{rest.strip()[:40]!r} in the key K:{text[:40]} was not understood."
+    if found and len(found[0]) == 1 and found[0].islower():
+        yield f"K:{found[0]} was read as {found[0].upper()} major; a key begins with a capital letter."
 
 
 def voice_name(text: str) -> str:
@@ -110,6 +129,11 @@ def voice_name(text: str) -> str:
 def moves(text: str) -> bool:
     """Whether a V: or K: field says how high the voice sounds."""
     return bool({"octave", "transpose"} & _settings(text).keys() or _CLEF.search(text))
+
+
+def is_percussion(text: str) -> bool:
+    """Whether the clef of a V: or K: field is that of drums, whose notes have no pitch."""
+    return _settings(text).get("clef", "").startswith("perc") or bool(re.search(r"\bperc\b", _SETTING.sub("", text)))
 
 
 def shift(text: str) -> int:
@@ -135,6 +159,8 @@ def part_order(text: str) -> str:
         DataError: its brackets do not match, or it is endless.
     """
     text = re.sub(r"[.\s]", "", text)
+    if len(text) > 4 * MOST_PARTS:
+        raise DataError(f"P:{text[:40]} plays more than {MOST_PARTS} parts.")
     while found := re.search(r"\(([A-Za-z]*)\)(\d*)|([A-Za-z])(\d+)", text):
         inner, times = (found[1], found[2]) if found[3] is None else (found[3], found[4])
         if len(times) > 3 or len(inner) * int(times or 1) > MOST_PARTS:

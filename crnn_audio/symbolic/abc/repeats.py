@@ -7,10 +7,12 @@ from fractions import Fraction
 from itertools import pairwise
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.abc.segments import Segment
+from crnn_audio.symbolic.abc.segments import Segment, addable
 
 MOST = 20_000
 """Segments that a piece may have when it is played; more is a mistake."""
+MOST_TONES = 100_000
+"""Notes and chords that a piece may have when it is played."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,15 @@ def _parts(segments: list[Segment]) -> list[tuple[str, list[Segment]]]:
 
 
 def _one_after_the_other(segments: Iterable[Segment]) -> list[Placed]:
-    found, place = [], Fraction(0)
+    found, place, tones = [], Fraction(0), 0
     for segment in segments:
         found.append(Placed(place, place + segment.length, segment))
-        place += segment.length
+        place = addable(place + segment.length)
+        tones += len(segment.tones)
         if len(found) > MOST:
             raise DataError(f"its parts and repeats play more than {MOST} bars.")
+        if tones > MOST_TONES:
+            raise DataError(f"its parts and repeats play more than {MOST_TONES} notes.")
     return found
 
 
@@ -82,23 +87,25 @@ def _repeated(segments: list[Segment]) -> Iterator[Segment]:
 def _sections(segments: list[Segment]) -> Iterator[list[Segment]]:
     """What a repeat goes back to the beginning of: without a sign, the last double bar line, repeat or part."""
     section: list[Segment] = []
+    endings = False
     for segment in segments:
-        if section and _ends(section, segment):
+        if section and _ends(section, segment, endings):
             yield section
-            section = []
+            section, endings = [], False
         section.append(segment)
+        endings |= bool(segment.endings)
     if section:
         yield section
 
 
-def _ends(section: list[Segment], after: Segment) -> bool:
-    """Whether the section ends before that segment; in one with a sign for its beginning, only endings end it."""
+def _ends(section: list[Segment], after: Segment, endings: bool) -> bool:
+    """Whether the section ends before that segment; in one with a sign for its beginning, only `endings` end it."""
     signed, last = section[0].opens, section[-1]
     if after.opens or (after.part and not signed):
         return True
     if last.closes:
         return not after.endings
-    return last.double and (not signed or any(one.endings for one in section))
+    return last.double and (not signed or endings)
 
 
 def _blocks(segments: list[Segment]) -> list[list[Segment]]:

@@ -3,6 +3,11 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from crnn_audio.errors import DataError
+
+FINEST_BITS = 64
+"""Of the number below the line in a sum of lengths; that of all the tuplets of music is far smaller."""
+
 
 @dataclass
 class Tone:
@@ -48,3 +53,14 @@ class Segment:
     def blank(self) -> bool:
         """Whether nothing is known of it yet."""
         return not (self.length or self.tones or self.chords or self.line or self.closes)
+
+
+def addable(place: Fraction) -> Fraction:
+    """A sum of lengths, in quarter notes, as it is.
+
+    Raises:
+        DataError: its fractions are so odd that each further sum would take longer.
+    """
+    if place.denominator.bit_length() > FINEST_BITS:
+        raise DataError("the lengths of its notes are fractions too odd to be added, such as 1/997 and 1/991.")
+    return place

@@ -5,19 +5,21 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 
-_LENGTH = r"\d{0,5}(?:/+\d{0,5})?"
+_LENGTH = r"\d{0,5}(?:/{1,10}\d{0,5})?"
+_IN_QUOTES = r'"[^"]*"'
+# No alternative may try what follows in more than one way, or a damaged file takes for ever: hence the possessive "*+".
 _TOKEN = re.compile(
     rf"""
       (?P<text>"[^"]*")
     | (?P<decoration>![^!\s|]+!|\+[a-z(][^+\s|]*\+)
-    | (?P<grace>\{{[^}}]*\}})
+    | (?P<grace>\{{[^{{}}]*\}})
     | (?P<bar>\.?(?::*(?:\[?\|+\]?)+:*|:{{2,}}))
-    | (?P<ending>\[\d+(?:[,-]\d+)*|(?<=[|:\]])\d+(?:[,-]\d+)*)
-    | (?P<tuplet>\(\d(?::\d*){{0,2}})
+    | (?P<ending>(?:\[|(?<=[|:\]]))\d{{1,4}}(?:[,-]\d{{1,4}})*)
+    | (?P<tuplet>\(\d(?::\d{{0,4}}){{0,2}})
     | (?P<note>(?P<accidental>\^{{1,2}}|_{{1,2}}|=)?(?P<letter>[A-Ga-g])(?P<octave>[,']*)(?P<length>{_LENGTH}))
     | (?P<rest>[zx]{_LENGTH})
     | (?P<bars_of_rest>[ZX]\d{{0,3}})
-    | (?P<chord>\[(?P<inner>(?:"[^"]*"|[^\]"])*[A-Ga-g](?:"[^"]*"|[^\]"])*)\](?P<outer>{_LENGTH}))
+    | (?P<chord>\[(?P<inner>(?:{_IN_QUOTES}|[^\]\[A-Ga-g"])*+[A-Ga-g](?:{_IN_QUOTES}|[^\]\["])*+)\](?P<outer>{_LENGTH}))
     | (?P<broken><+|>+)
     | (?P<tie>-)
     | (?P<overlay>&)

@@ -1,27 +1,24 @@
 """One tune in ABC, as it stands, into a `Score`, as it is played."""
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc import fields as abc_fields
-from crnn_audio.symbolic.abc.book import Line, Source, plain
-from crnn_audio.symbolic.abc.head import Head
+from crnn_audio.symbolic.abc.book import Line, Source, inline_fields, plain
+from crnn_audio.symbolic.abc.head import Head, direct
 from crnn_audio.symbolic.abc.repeats import Placed, once, played
 from crnn_audio.symbolic.abc.voice import Voice
 from crnn_audio.symbolic.barlines import Beats, time_signatures_and_pickup
 from crnn_audio.symbolic.keys import needed_keys
 from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, nearest_tick, quarters
-from crnn_audio.symbolic.validation import HIGHEST, TEMPI
+from crnn_audio.symbolic.validation import TEMPI
 
-_INLINE = re.compile(r"(\[[A-Za-z]:[^\]]*\])")
-_INLINE_VOICE = re.compile(r"\[V:([^\]]*)\]")
-_PROGRAM = re.compile(r"MIDI\s+program\s+(?:\d+\s+)?(\d{1,3})\b")
-_SPREAD = re.compile(r"propagate-accidentals\s+(not|octave|pitch)")
+MOST_VOICES = 200
+"""Of a tune; with each one the parts take longer to be found."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def read_tune(source: Source, *, repeats: bool = True) -> AbcTune:
     Raises:
         DataError: a field that cannot be understood, with its line; or no notes.
     """
-    tune = _Tune(_voice_names(source), repeats)
+    tune = _Tune(source, repeats)
     for line in source.lines:
         try:
             tune.read(line)
@@ -57,22 +54,30 @@ def read_tune(source: Source, *, repeats: bool = True) -> AbcTune:
     return tune.finished()
 
 
-def _voice_names(source: Source) -> Iterator[str]:
+def _voice_names(lines: Iterable[Line]) -> dict[str, str]:
     """Of all voices, in the order of their first V: fields: a part begins in those that are still to come, too."""
-    for line in source.lines:
-        texts = [line.text] if line.field == "V" else [] if line.field else _INLINE_VOICE.findall(line.text)
-        yield from (text.split()[0] for text in texts if text.split() and text.split()[0] != "*")
+    found = dict[str, str]()
+    for line in lines:
+        texts = [line.text] if line.field == "V" else []
+        texts += [text for letter, text in inline_fields(line.text) if letter == "V"] if not line.field else []
+        found |= dict.fromkeys((text.split()[0] for text in texts if text.split() and text.split()[0] != "*"), "")
+    if len(found) > MOST_VOICES:
+        raise DataError(f"it has {len(found)} voices; there may be {MOST_VOICES}.")
+    return found
 
 
 class _Tune:
     """A tune of which some lines have been read; `head` is what each of its voices begins with."""
 
-    def __init__(self, voices: Iterable[str], repeats: bool) -> None:
+    def __init__(self, source: Source, repeats: bool) -> None:
         self.repeats = repeats
+        self.key_to_come = any(line.field == "K" for line in source.lines)
         self.remarks: Counter[str] = Counter()
         self.fields: dict[str, str] = {}
         self.head = Head()
-        self.declared = dict.fromkeys(voices, "")
+        self.declared = _voice_names(source.lines)
+        self.in_head = False  # whether a V: stands in it
+        self.last_field = ""
         self.voices: dict[str, Voice] = {}
         self.current: Voice | None = None
         self.tempo: float | None = None
@@ -83,15 +88,24 @@ class _Tune:
             self._directive(line.text)
         elif line.field:
             self._field(line.field, line.text)
-        else:
-            for piece in _INLINE.split(line.text):
-                if _INLINE.fullmatch(piece):
-                    self._field(piece[1], piece[3:-1].strip())
-                else:
-                    self._voice().read(piece)
+            self.last_field = line.field
+        elif not self.key_to_come:
+            self._music(line.text)
+        elif self.last_field != "H":  # a history may go on for several lines
+            self.remarks["Text before the key (K:) left out: music begins after it."] += 1
+
+    def _music(self, line: str) -> None:
+        for letter, text in inline_fields(line):
+            if letter:
+                self._field(letter, text)
+            elif text.strip() or not self.declared:
+                self._voice().read(text)
 
     def _voice(self, name: str | None = None) -> Voice:
         """The voice of that name, or the one that is being read; the first time, the head ends."""
+        if name is None and not self.voices and self.declared and not self.in_head:
+            self.declared = {"": ""} | self.declared
+            self.remarks["The music before the first V: was read as a voice of its own."] += 1
         if not self.voices:
             for one, field in (self.declared or {"": ""}).items():
                 self.voices[one] = self.head.voice(one, field, self.remarks)
@@ -100,11 +114,8 @@ class _Tune:
         return self.current
 
     def _directive(self, text: str) -> None:
-        target = self.current or self.head
-        if program := _PROGRAM.match(text):
-            target.program = min(int(program[1]), HIGHEST)
-        elif spread := _SPREAD.match(text):
-            target.spread = spread[1]
+        if remark := direct(self.current or self.head, text):
+            self.remarks[remark] += 1
 
     def _field(self, letter: str, text: str) -> None:
         headed = "K" in self.fields
@@ -116,21 +127,37 @@ class _Tune:
             case "L":
                 target.unit = abc_fields.unit(text)
             case "K":
+                self._clef(text)
                 self._key(text)
             case "Q":
                 self._tempo(text)
             case "V":
+                self._clef(text.partition(" ")[2])
                 self._voice_field(text, headed)
             case "P" if headed:
                 self._part(text)
             case "P" | "Y":  # the Nottingham collection, as it was cleaned, has the order in a field of its own
                 self.order = abc_fields.part_order(text)
+            case "I":
+                self._directive(text)
+            case "m":
+                self.remarks["Macros (m:) are not played: their signs were read as they stand."] += 1
+            case "U":
+                self.head.define(text)
+            case "s":
+                self.remarks["Lines of symbols (s:) left out."] += 1
             case "w" | "W":
                 self.remarks["The words were left out."] += 1
 
+    def _clef(self, text: str) -> None:
+        if abc_fields.is_percussion(text):
+            self.remarks["A clef is that of drums (perc): its notes were read as notes of a pitch."] += 1
+
     def _key(self, text: str) -> None:
         target = self.current or self.head
+        self.key_to_come = False
         found = abc_fields.key(text)
+        self.remarks.update(abc_fields.key_remarks(text))
         if found is not None:
             target.set_key(found)
             if found.own:
@@ -151,6 +178,7 @@ class _Tune:
         name, _, rest = text.partition(" ")
         if name not in self.declared:
             return  # V:* means all of them, and says nothing that is kept
+        self.in_head |= not headed
         if not headed:
             self.declared[name] = rest
         else:
@@ -161,6 +189,9 @@ class _Tune:
 
     def _part(self, label: str) -> None:
         """A part begins in the voice that is being read, and in all that have come as far."""
+        if self.current is None and self.declared:
+            self.head.begin_part(label)
+            return
         current = self._voice()
         for voice in [voice for voice in self.voices.values() if voice.length == current.length]:
             voice.begin_part(label)

@@ -6,22 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc.book import plain
 from crnn_audio.symbolic.abc.fields import ALTERS, NO_KEY, KeyField
-from crnn_audio.symbolic.abc.segments import Segment, Tone
+from crnn_audio.symbolic.abc.segments import Segment, Tone, addable
 from crnn_audio.symbolic.abc.tokens import IN_CHORD, factor, signs
 from crnn_audio.symbolic.keys import NATURAL
 from crnn_audio.symbolic.validation import HIGHEST
 
 CHORD = re.compile(
-    r"\(?[A-G][#b]?(?:maj|min|mi|ma|m|M|dim|aug|sus|add|alt|omit|no|d|a|o|t|[-+^#b0-9(),°øΔ])*"
+    r"\(?[A-G][#b]?(?:maj|min|mi|m|M|dim|aug|sus|alt|no|d|a|o|t|[-+^#b0-9(),°øΔ])*+"  # "ma" is "m" and "a"
     r"(?:/[A-Ga-g]?[#b+0-9]*)?\)?|N\.?C\.?"
 )
 """What in quotation marks is a chord symbol; anything else is said to the player."""
 FERMATAS = ("!fermata!", "!invertedfermata!", "+fermata+", "+invertedfermata+", "H")
 JUMPS = re.compile(r"[!+](D\.?C\.?|D\.?S\.?|dacapo|dacoda|coda|segno|fine)[^!+]*[!+]", re.IGNORECASE)
 MOST_TURNS = 99
-"""The highest number that an ending may have."""
+"""The highest number that an ending may have, and how often a repeat may be played."""
 _Name = tuple[str, int]
 
 
@@ -32,7 +33,9 @@ class Voice:
     Args:
         remarks: how often each thing that cannot be kept was met; shared by the voices of a tune.
         unit: the length of a note without a number, in quarter notes.
-        shift: by how many semitones it sounds higher than written.
+        shift: by how many semitones it sounds higher than written, as its clef, V: or K: says.
+        signs: what letters mean that a U: field defines; shared by the voices of a tune.
+        transposed: by how many more, as %%MIDI transpose says.
         spread: whether an accidental holds in every octave ("pitch", as the standard has it), its own, or "not" at all.
     """
 
@@ -41,10 +44,13 @@ class Voice:
     time_signature: tuple[int, int] | None = None
     key: KeyField = NO_KEY
     shift: int = 0
+    transposed: int = 0
     spread: str = "pitch"
     name: str = ""
     program: int = 0
+    signs: dict[str, str] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
+    _closed: Fraction = Fraction(0)  # the length of all segments but the open one
     _place: Fraction = Fraction(0)  # in the open segment
     _altered: dict[_Name, int] = field(default_factory=dict)  # by the accidentals of this bar
     _last: Tone | None = None  # None after a rest, too
@@ -60,7 +66,7 @@ class Voice:
     @property
     def length(self) -> Fraction:
         """Of all that is written so far, in quarter notes."""
-        return sum((segment.length for segment in self.segments), self._place)
+        return self._closed + self.segments[-1].length + self._place
 
     def read(self, music: str) -> None:
         """A line, or what stands between two fields of one."""
@@ -94,6 +100,7 @@ class Voice:
     # ------------------------------------------------------------------------------------------------ segments
 
     def _open(self) -> None:
+        self._closed += self.segments[-1].length if self.segments else 0
         self.segments.append(Segment(self.time_signature, self._signature()))
         self._place = Fraction(0)
 
@@ -111,6 +118,10 @@ class Voice:
         before, after = len(sign) - len(sign.lstrip(":")), len(sign) - len(sign.rstrip(":"))
         if before == len(sign):  # "::" ends one repeat and begins another
             before = after = len(sign) // 2
+        if max(before, after) >= MOST_TURNS:
+            raise DataError(
+                f"a repeat sign of {max(before, after)} colons; a strain is played {MOST_TURNS} times at most."
+            )
         current = self.segments[-1]
         current.length = max(current.length, self._place)
         ends = self.segments[-2] if current.blank and len(self.segments) > 1 else current
@@ -180,7 +191,7 @@ class Voice:
             return name, self._spelled[name]  # a tie carries the accidental over the bar line
         else:
             alteration = self._altered.get(spread, self.key.altered[letter])
-        return name, 12 * (octave + 1) + NATURAL[letter] + alteration + self.shift
+        return name, 12 * (octave + 1) + NATURAL[letter] + alteration + self.shift + self.transposed
 
     def _sound(self, notes: list[tuple[tuple[_Name, int], Fraction]], length: Fraction) -> None:
         durations = {pitch: one for (_, pitch), one in notes if 0 <= pitch <= HIGHEST and one > 0}
@@ -190,7 +201,7 @@ class Voice:
         self.segments[-1].tones.append(tone)
         self._last, self._last_length, self._spelled = tone, length, dict(name for name, _ in notes)
         self._fermata = False
-        self._place += length
+        self._place = addable(self._place + length)
 
     def _rest(self, found: re.Match[str]) -> None:
         self._pass(self._taken(factor(found[0][1:])))
@@ -202,7 +213,7 @@ class Voice:
     def _pass(self, length: Fraction) -> None:
         self._last, self._last_length = None, length
         self._fermata = False
-        self._place += length
+        self._place = addable(self._place + length)
 
     # ------------------------------------------------------------------------------------------------ signs
 
@@ -216,9 +227,10 @@ class Voice:
             self.remarks["Words above the notes left out."] += 1
 
     def _decoration(self, found: re.Match[str]) -> None:
-        if found[0] in FERMATAS:
+        sign = self.signs.get(found[0], found[0])
+        if sign in FERMATAS:
             self._fermata = True
-        elif JUMPS.fullmatch(found[0]):
+        elif JUMPS.fullmatch(sign):
             self.remarks["Da capo, dal segno and coda are not played: the music goes on as it stands."] += 1
 
     def _grace(self, _: re.Match[str]) -> None:
@@ -240,7 +252,7 @@ class Voice:
         if not self._place:
             self.remarks[f"{found[0]!r} was not understood and left out."] += 1
             return
-        self._place += self._last_length * (first - 1)
+        self._place = addable(self._place + self._last_length * (first - 1))
         if self._last is not None:
             self._last.durations = {pitch: one * first for pitch, one in self._last.durations.items()}
         self._last_length *= first

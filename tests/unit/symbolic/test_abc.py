@@ -75,8 +75,12 @@ def test_how_far_an_accidental_goes(spread: str, expected: list[int]) -> None:
         ("D bass", "^C D E ^F G A B"),
         ("none", "C D E F G A B"),
         ("", "C D E F G A B"),
-        ("HP", "C D E F G A B"),
+        ("HP", "^C D E ^F G A B"),  # the signature is left out on paper alone
         ("Hp", "^C D E ^F G A B"),
+        ("Emi", "C D E ^F G A B"),
+        ("em", "C D E ^F G A B"),
+        ("g", "C D E ^F G A B"),
+        ("F♯m", "^C D E ^F ^G A B"),
         ("C ^f _b", "C D E ^F G A _B"),
         ("D exp _b", "C D E F G A _B"),
         ("^f", "C D E ^F G A B"),
