@@ -217,6 +217,12 @@ def endless(path: Path) -> bool:
     return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
+def dangling(path: str | Path) -> str:
+    """What to say of a link to a file that is not there; empty for all else."""
+    path = Path(path)
+    return f"a link to {path.readlink()}, which does not exist" if path.is_symlink() and not path.exists() else ""
+
+
 def remove_partials(folder: Path) -> None:
     """Removes what a killed process left in a folder: files that were to replace others and never did."""
     for partial in folder.glob(".*.partial"):

@@ -13,7 +13,7 @@ is known to `problems`; here they are data.
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -25,12 +25,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from crnn_audio import files, weights
-from crnn_audio.batching.checks import Finding
 from crnn_audio.config import commands, flat_yaml
 from crnn_audio.console import report
 from crnn_audio.errors import DAMAGED, RunError
 
 FORMAT = 2
+TEXTS = ("state", "recipe", "command", "commit", "device", "processor", "precision", "weights")
+NUMBERS = ("steps", "epochs", "best_epoch", "threads", "processes", "train_seconds", "best_dev")
+"""What run.json says, where it says it, by type."""
 MAKING = "making"
 ZOO = Path(__file__).parent / "zoo"
 
@@ -95,11 +97,8 @@ class Run:
         """
         path = self.path / f"{self.kept(which)}.safetensors"
         if not path.exists():
-            yet = (
-                "last weights yet, which come at the end of training"
-                if which == "last"
-                else ("weights yet; its training has not come to the end of an evaluated epoch")
-            )
+            yet = "weights yet; its training has not come to the end of an evaluated epoch"
+            yet = "last weights yet, which come at the end of training" if which == "last" else yet
             again = commands.command(["train", str(self.path / "recipe.yaml"), "--out", str(self.path)])
             raise RunError(f"{self.path}: no {yet}. Go on with `{again}`.")
         try:
@@ -109,6 +108,18 @@ class Run:
             self._verify(path)
             return weights.read(path)
         except (ValueError, OSError) as error:
+            raise damaged(path, files.reason(error)) from None
+
+    def weights_hash(self, which: str = "best") -> str:
+        """The SHA-256 of the "best" or "last" weights, by which two models are told apart; empty where there are none.
+
+        Raises:
+            RunError: they cannot be read.
+        """
+        path = self.path / f"{self.kept(which)}.safetensors"
+        try:
+            return weights.sha256(path) if path.exists() else ""
+        except OSError as error:
             raise damaged(path, files.reason(error)) from None
 
     def _verify(self, path: Path) -> None:
@@ -128,10 +139,9 @@ class Run:
         Raises:
             RunError: run.json is damaged.
         """
-        path = self.path / "run.json"
-        noted = files.read_json_object(path, RunError, advice=DAMAGED).get("sha256", {})
+        noted = _header(self.path).get("sha256", {})
         if not isinstance(noted, dict) or not all(isinstance(one, str) for one in noted.values()):
-            raise damaged(path, "its sha256 names no hashes of files")
+            raise damaged(self.path / "run.json", "its sha256 names no hashes of files")
         return noted
 
     def save_weights(self, which: str, state: Mapping[str, Tensor]) -> None:
@@ -142,28 +152,12 @@ class Run:
             hashes = dict.fromkeys([weights.sha256(path)] if path.exists() else []) | {weights.sha256(partial): None}
             self._note(sha256=self._hashes() | {path.name: " ".join(hashes)})
 
-    def list_left_out(self, findings: Sequence[Finding], total: int) -> list[str]:
-        """Lists training items that are left out in left_out.jsonl; returns lines for a person.
-
-        Raises:
-            RunError: the list cannot be written.
-        """
-        if not findings:
-            return []
-        lines = [json.dumps({"cut": one.cut_id, "problem": one.problem}) + "\n" for one in findings]
-        with writing(self.path):
-            files.write_text(self.path / "left_out.jsonl", "".join(lines))
-        count = len({one.cut_id for one in findings})
-        head = f"Left out {count} of {total} training cuts (listed in {self.path / 'left_out.jsonl'}):"
-        return [head, *(f"  {one}" for one in findings[:5])]
-
     def set_state(self, state: str, **facts: Any) -> None:
         """Notes in run.json that the run is "training" or "finished"."""
         self._note(state=state, **facts)
 
     def _note(self, **facts: Any) -> None:
-        written = files.read_json_object(self.path / "run.json", RunError, advice=DAMAGED)
-        _write_json(self.path / "run.json", written | facts)
+        _write_json(self.path / "run.json", _header(self.path) | facts)
 
 
 def locate(model: str | Path) -> Path:
@@ -178,14 +172,19 @@ def locate(model: str | Path) -> Path:
     names = sorted(folder.name for folder in ZOO.iterdir() if folder.is_dir()) if ZOO.is_dir() else []
     if str(model) in names:
         return ZOO / str(model)
+    if wrong := files.dangling(path):
+        raise RunError(f"{model}: {wrong}.")
     known = f"Known names: {', '.join(names)}." if names else "No model ships with this version."
     raise RunError(f"{model}: no such run directory, and no model of that name. {known} Train one with `make train`.")
 
 
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run, and not the beginning of one whose making was killed."""
-    header = path / "run.json"
-    return header.exists() and files.read_json_object(header, RunError, advice=DAMAGED).get("state") != MAKING
+    return (path / "run.json").exists() and _header(path).get("state") != MAKING
+
+
+def _header(path: Path) -> dict[str, Any]:
+    return files.read_json_object(path / "run.json", RunError, advice=DAMAGED)
 
 
 def create(path: Path, recipe: str, assets: Assets, facts: Mapping[str, Any]) -> Run:
@@ -247,9 +246,13 @@ def open_run(model: str | Path) -> Run:
     path = locate(model)
     if not is_run(path):
         raise RunError(f"{path}: not a run directory (it has no run.json). Give the folder that `train --out` made.")
-    header = files.read_json_object(path / "run.json", RunError, advice=DAMAGED)
+    header = _header(path)
     if type(header.get("format")) is not int or header["format"] < 1:
         raise damaged(path / "run.json", f"its format is {header.get('format')!r}")
+    for name, fact in header.items():
+        expected = str if name in TEXTS else int | float if name in NUMBERS else object
+        if fact is not None and not isinstance(fact, expected):
+            raise damaged(path / "run.json", f"its {name} is {str(fact)[:40]!r}")
     if header["format"] > FORMAT:
         raise RunError(
             f"{path}: written in format {header['format']} by crnn_audio {header.get('crnn_audio')}; this is "

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from crnn_audio import files
 from crnn_audio.errors import DataError
 
 
@@ -69,7 +70,7 @@ def _opened_path(path: Path) -> Binary:
     try:
         stream = path.open("rb", 0)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file{_nearest(path)}.") from None
+        raise DataError(f"{path}: {files.dangling(path) or f'no such file{_nearest(path)}'}.") from None
     except IsADirectoryError:
         raise DataError(f"{path}: a folder where an audio file is expected.") from None
     status = os.fstat(stream.fileno())

@@ -149,6 +149,8 @@ def find(name: str) -> Path:
     """
     given = Path(name)
     try:
+        if wrong := files.dangling(given):
+            raise RecipeError(f"{name}: {wrong}.")
         if given.exists() and not given.is_dir():
             return _from_here(given)
     except OSError as error:

@@ -9,11 +9,10 @@ from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems.restore import Restored
 
 
-def write(model: Model, restored: Restored, scores: Sequence[Scores]) -> str:
-    """The card of a model in Markdown."""
+def write(model: Model, restored: Restored, scores: Sequence[Scores], name: str) -> str:
+    """The card of a model of that name in Markdown."""
     run, problem, recipe = restored.run, restored.problem, restored.recipe
     card = problem.card(run, recipe, restored.assets, model.task, scores)
-    name = run.path.resolve().name
     usage = "\n".join(shlex.join(["crnn-audio", *words]) for words in problem.usage(recipe, name, "recording.wav"))
     sections = {
         "Data": f"{card.corpus}\n\n{_trained(restored)}",

@@ -3,7 +3,10 @@
 The copy is a run directory like any other. It is scored as the file that ships, not as the run it came from.
 """
 
+import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,20 +60,37 @@ def publish(
     run = runs.open_run(model)
     if not run.finished:
         raise RunError(f"{run.path}: only a finished run is published. Go on with `train` first.")
-    if Path(out).exists():
+    out = Path(out)
+    if os.path.lexists(out):
         raise RunError(f"{out}: exists. Choose another --out, or remove it.")
     restored = restore(run)
     recipe = recipe_for(restored, root=root)
     data = restored.problem.data(recipe, progress)
     splits = _held_out(data, recipe.data.name) if splits is None else splits
-    copy = _copied(restored, Path(out), weights)
+    with _beside(out) as partial:
+        copy = _copied(restored, partial, weights)
+        scores = _scored(copy, recipe, data, splits, out)
+    num_bytes = sum(file.stat().st_size for file in out.iterdir())
+    return Published(out, num_bytes, scores, copy.facts.get("weights", "best"))
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its place once it is whole; what a killed call left of one is removed.
+
+    Raises:
+        RunError: it cannot be made.
+    """
+    partial = out.with_name(f".{files.shortened(out.name, 16)}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
     try:
-        scores = _scored(copy, recipe, data, splits)
-    except BaseException:  # without its scores it would pass for a model that is ready to ship
-        shutil.rmtree(copy.path, ignore_errors=True)
-        raise
-    num_bytes = sum(file.stat().st_size for file in copy.path.iterdir())
-    return Published(copy.path, num_bytes, scores, copy.facts.get("weights", "best"))
+        yield partial
+        with runs.writing(out):
+            partial.rename(out)
+    except RunError as error:
+        raise RunError(str(error).replace(str(partial), str(out))) from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _held_out(data: Data, corpus: str) -> tuple[str, ...]:
@@ -84,18 +104,21 @@ def _held_out(data: Data, corpus: str) -> tuple[str, ...]:
 def _copied(restored: Restored, out: Path, weights: str) -> Run:
     run, recipe = restored.run, restored.recipe
     typed = run.facts.get("command")
-    command = commands.portable_command(typed, recipe) if isinstance(typed, str) else None
+    try:
+        command = commands.portable_command(typed, recipe) if typed else None
+    except ValueError as error:
+        raise runs.damaged(run.path / "run.json", f"its command is none: {error}") from None
     return runs.small_copy(run, out, config.dump(commands.portable(recipe)), restored.assets, command, weights)
 
 
-def _scored(copy: Run, recipe: Any, data: Data, splits: tuple[str, ...]) -> tuple[Scores, ...]:
-    """The scores of the copy, which are noted in it and in its card."""
+def _scored(copy: Run, recipe: Any, data: Data, splits: tuple[str, ...], out: Path) -> tuple[Scores, ...]:
+    """The scores of the copy, which are noted in it and in its card; `out` is what it will be called."""
     opened, restored = load(copy.path, device="cpu"), restore(copy)
     options = ScoreOptions(num_generated=0)
     found = [score(opened, restored, recipe, data, split, options) for split in splits]
-    scores = tuple(replace(one, corpus=commands.from_here(one.corpus)) for one in found)
+    scores = tuple(replace(one, run=str(out), corpus=commands.from_here(one.corpus)) for one in found)
     noted = [{name: value for name, value in one.as_json().items() if name != "run"} for one in scores]
     copy.set_state("finished", scores=noted)
     with runs.writing(copy.path):
-        files.write_text(copy.path / "README.md", cards.write(opened, restored, scores))
+        files.write_text(copy.path / "README.md", cards.write(opened, restored, scores, out.resolve().name))
     return scores

@@ -50,7 +50,7 @@ def recordable(model: Model) -> Path:
     name = run.facts.get("recipe")
     if not run.finished:
         raise RunError(f"{run.path}: only a finished run is recorded. Go on with `train` first.")
-    if not name or not Path(name).is_file() or Path(name).parts[0] != "recipes":
+    if not isinstance(name, str) or not _is_own(Path(name)):
         raise RunError(f"{run.path}: trained from {name!r}, which is no recipe under recipes/ of this folder.")
     try:
         asked = load_recipe(name).model_dump(exclude=PER_RUN)  # type: ignore[arg-type]
@@ -88,6 +88,17 @@ def _row(model: Model, recipe: Path, split: str, metric: str, value: float, comm
         "threads": facts.get("threads"),
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a recipe lies in a folder of recipes/ here, with all links resolved: beside it, results are written."""
+    if path.parts[:1] != ("recipes",) or len(path.parts) != 3 or ".." in path.parts or path.suffix != ".yaml":
+        return False
+    try:
+        found = path.resolve(strict=True)
+    except (OSError, ValueError):  # not there, or no name of a file
+        return False
+    return found.is_file() and found.parent.parent == Path("recipes").resolve()
 
 
 def _digest(recipe: Recipe) -> str:

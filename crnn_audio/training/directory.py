@@ -1,13 +1,15 @@
 """The run directory of a training: created, or reopened if it holds the same recipe."""
 
+import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crnn_audio import runs
+from crnn_audio import files, runs
+from crnn_audio.batching.checks import Finding
 from crnn_audio.config import commands
 from crnn_audio.config import load as config
 from crnn_audio.config.differences import differences
@@ -55,6 +57,24 @@ def reopen(path: Path, recipe: Recipe) -> Run:
             "Choose another folder with --out, or give the recipe it was begun with."
         )
     return run
+
+
+def list_left_out(run: Run, findings: Sequence[Finding], total: int) -> list[str]:
+    """Lists training items that are left out in left_out.jsonl; returns lines for a person.
+
+    Raises:
+        RunError: the list cannot be written.
+    """
+    if not findings:
+        return []
+    path = run.path / "left_out.jsonl"
+    with runs.writing(run.path):
+        files.write_text(
+            path, "".join(json.dumps({"cut": one.cut_id, "problem": one.problem}) + "\n" for one in findings)
+        )
+    count = len({one.cut_id for one in findings})
+    head = f"Left out {count} of {total} training cuts (listed in {path}):"
+    return [head, *(f"  {one}" for one in findings[:5])]
 
 
 def code_version() -> dict[str, Any]:

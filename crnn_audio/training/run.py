@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,7 +11,7 @@ from types import FrameType
 
 import torch
 
-from crnn_audio import files, hardware, runs
+from crnn_audio import console, files, hardware, runs
 from crnn_audio.batching import loader
 from crnn_audio.config.schema import Recipe
 from crnn_audio.console import ProgressBar
@@ -74,7 +73,7 @@ def train(
     deadline = time.monotonic() + 60 * minutes if minutes is not None else None
     path = Path(out)
     with initialized() as ranks, lock.exclusive(path) if ranks.is_main else nullcontext():
-        report = (report or _report) if ranks.is_main else _quiet
+        report = (report or console.report) if ranks.is_main else _quiet
         with ranks.main_first():
             run = directory.reopen(path, recipe) if runs.is_run(path) else None
             if run and run.finished:
@@ -100,23 +99,22 @@ def train(
 
 
 def _finished(run: Run, ranks: Ranks) -> Trained:
-    facts = run.facts
+    try:
+        steps, epochs, seconds, score = (run.facts[name] for name in ("steps", "epochs", "train_seconds", "best_dev"))
+    except KeyError as error:
+        raise runs.damaged(run.path / "run.json", f"it has no {error}") from None
     return Trained(
         path=run.path,
         finished=True,
         interrupted=False,
-        steps=facts["steps"],
-        epochs=facts["epochs"],
-        train_seconds=facts["train_seconds"],
-        score=facts["best_dev"],
+        steps=steps,
+        epochs=epochs,
+        train_seconds=seconds,
+        score=score,
         metric=PROBLEMS[run.kind].METRIC,
         processes=ranks.count,
         is_main=ranks.is_main,
     )
-
-
-def _report(line: str) -> None:
-    sys.stderr.write(line + "\n")
 
 
 def _quiet(line: str) -> None:

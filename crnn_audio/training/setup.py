@@ -57,7 +57,11 @@ def set_up(recipe: Recipe, place: Place) -> Setup:
         run = run or directory.create(
             place.path, recipe, assets, place.hardware.threads, place.recipe_path, place.hardware.precision
         )
-        for remark in (*data.remarks, *feed.remarks, *run.list_left_out(feed.findings, len(data.items["train"]))):
+        for remark in (
+            *data.remarks,
+            *feed.remarks,
+            *directory.list_left_out(run, feed.findings, len(data.items["train"])),
+        ):
             report(remark)
     run = run or runs.open_run(place.path)
     restored = restore(run)

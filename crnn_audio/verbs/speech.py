@@ -59,8 +59,8 @@ def transcribe(
 
     With several files, each line of text begins with the file's name. A file that cannot be read is reported on
     standard error, the others are transcribed, and the exit code is 4. A file that was cut short or damaged is
-    transcribed as far as it can be read, with a warning. With --out, recordings whose results exist and are up to date
-    are skipped, so an interrupted command can be repeated.
+    transcribed as far as it can be read, with a warning. With --out, recordings whose results exist, are up to date and
+    come from this model are skipped, so an interrupted command can be repeated.
     """
     from crnn_audio.inference.outputs.pending import Outputs, clash, misuse, pending
     from crnn_audio.inference.speech import transcripts
@@ -71,7 +71,7 @@ def transcribe(
     if wrong := misuse(wanted, overwrite):
         report(wrong)
         raise typer.Exit(2)
-    waiting = pending(files, wanted, overwrite=overwrite)
+    waiting = pending(files, wanted, overwrite=overwrite, model=_hash_of(model, weights) if wanted.home else "")
     if wrong := clash(waiting, wanted):
         report(wrong)
         raise typer.Exit(2)
@@ -101,6 +101,12 @@ def stream(
         show(opened, blocks, sys.stdout, as_json=as_json)
     for loss in losses:
         report(str(loss))
+
+
+def _hash_of(model: str, weights: str) -> str:
+    from crnn_audio import runs
+
+    return runs.open_run(model).weights_hash(weights)
 
 
 def _loaded(model: str, device: str, weights: str = "best") -> Any:

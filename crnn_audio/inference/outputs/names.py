@@ -2,7 +2,8 @@
 
 The name is the recording's path relative to the folder argument, without the suffix; for a file argument, the file's
 name. The second recording of a name keeps its suffix (`x.mp3` beside `x`), further ones get a number. The folder of the
-results stores in `.sources.json` which recording each name belongs to, and later calls use the same names.
+results stores in `.sources.json` which recording each name belongs to, and later calls use the same names; and which
+model wrote the results, by the hash of its weights.
 """
 
 import json
@@ -11,7 +12,7 @@ import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path, PurePosixPath
 
@@ -19,6 +20,22 @@ from crnn_audio import audio, files
 from crnn_audio.errors import DataError
 
 INDEX = ".sources.json"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What was written of a recording.
+
+    Args:
+        formats: of which there are results.
+        model: the hash of the weights of the model that wrote them; empty where no call noted one.
+        since: the time of change, in nanoseconds, that a result of this model has at least; what is older, another
+            model wrote.
+    """
+
+    formats: frozenset[str] = frozenset()
+    model: str = ""
+    since: int = 0
 
 
 @dataclass(frozen=True)
@@ -33,12 +50,12 @@ class Located:
 class Input:
     """A recording, "-" for standard input, and the path of its results below any folder, without suffix.
 
-    `formats` are those that earlier calls wrote under this name.
+    `earlier` is what earlier calls wrote under this name.
     """
 
     path: str
     name: str
-    formats: frozenset[str] = frozenset()
+    earlier: "Earlier" = field(default_factory=lambda: Earlier())
 
 
 def find_recordings(arguments: Sequence[str]) -> tuple[list[Located], list[DataError]]:
@@ -66,6 +83,9 @@ def _walked(folder: str, problems: list[DataError]) -> Iterator[Located]:
                 continue
             num_found += 1
             path = Path(place) / name
+            if files.endless(path):
+                problems.append(DataError(f"{path}: {files.ENDLESS}. Name it by itself to read it to its end."))
+                continue
             yield Located(str(path), path.relative_to(folder).as_posix())
     problems.extend(DataError(f"{one.filename}: cannot be read ({one.strerror}).") for one in refused)
     if not num_found and not refused:
@@ -80,14 +100,17 @@ def _is_new(place: str, folder: str, seen: set[str]) -> bool:
     return not known
 
 
-def assign_names(found: Sequence[Located], folder: Path | None = None) -> list[Input]:
+def assign_names(found: Sequence[Located], folder: Path | None = None, reserved: int = 0) -> list[Input]:
     """Each recording once, with a unique name; names that earlier calls stored in `folder` stay.
+
+    Args:
+        reserved: bytes that a suffix adds to a name; a longer name is cut so that both are legal.
 
     Raises:
         DataError: the index of the folder cannot be read.
     """
     entries = _read_index(folder)
-    names = {entry.source: name for name, entry in entries.items()}
+    names = {source: name for name, (source, _) in entries.items()}
     taken = {_folded(name) for name in [*entries, INDEX.removesuffix(".json")]}
     inputs: dict[str, Input] = {}
     for one in found:
@@ -95,10 +118,10 @@ def assign_names(found: Sequence[Located], folder: Path | None = None) -> list[I
         if source in inputs:
             continue
         name = names.get(source) or next(
-            preferred for preferred in _candidates(one.preferred) if _folded(preferred) not in taken
+            preferred for preferred in _candidates(one.preferred, reserved) if _folded(preferred) not in taken
         )
         taken.add(_folded(name))
-        inputs[source] = Input(one.path, name, entries[name].formats if source in names else frozenset())
+        inputs[source] = Input(one.path, name, entries[name][1] if source in names else Earlier())
     return list(inputs.values())
 
 
@@ -107,10 +130,11 @@ def _source(path: str, folder: Path | None) -> str:
     return "-" if path == "-" else os.path.relpath(path, folder or ".")
 
 
-def _candidates(preferred: str) -> Iterator[str]:
+def _candidates(preferred: str, reserved: int) -> Iterator[str]:
     path = PurePosixPath(preferred)
-    short = [str(path.with_name(path.stem))] if path.stem.strip(".") else []  # the file may be called `..wav`
-    return chain([*short, preferred], (f"{preferred}.{number}" for number in count(2)))
+    short = [path.stem] if path.stem.strip(".") else []  # the file may be called `..wav`
+    numbered = (f"{files.shortened(path.name, reserved + 1 + len(str(number)))}.{number}" for number in count(2))
+    return (str(path.with_name(files.shortened(name, reserved))) for name in chain([*short, path.name], numbered))
 
 
 def _folded(name: str) -> str:
@@ -118,23 +142,40 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-@dataclass(frozen=True)
-class _Entry:
-    source: str
-    formats: frozenset[str]
+_Entry = tuple[str, Earlier]
+"""The source of a recording, and what was written of it."""
 
 
 def _read_index(folder: Path | None) -> dict[str, _Entry]:
-    if folder is None or not (index := folder / INDEX).exists():
+    if folder is None or not os.path.lexists(index := folder / INDEX):
         return {}
     try:
         entries = files.read_json_object(index, ValueError)
-        return {name: _Entry(str(entry["source"]), frozenset(entry["formats"])) for name, entry in entries.items()}
-    except (ValueError, TypeError, KeyError) as error:
+        for name in entries:
+            _check_name(name)
+        return {
+            name: (
+                str(entry["source"]),
+                Earlier(frozenset(entry["formats"]), str(entry.get("model", "")), int(entry.get("since", 0))),
+            )
+            for name, entry in entries.items()
+        }
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise DataError(
             f"{index}: damaged ({error}). It says which recordings the results in {folder} belong to. Choose another "
             "folder, or delete this file and add --overwrite."
         ) from None
+
+
+def _check_name(name: str) -> None:
+    """Refuses what a stranger's index may name and `assign_names` does not: a file outside of the folder.
+
+    Raises:
+        ValueError: it is one.
+    """
+    path = PurePosixPath(name)
+    if path.is_absolute() or not path.name or ".." in path.parts or "\0" in name or Path(name).is_absolute():
+        raise ValueError(f"the name {name!r} leads out of the folder")
 
 
 @contextmanager
@@ -161,18 +202,24 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def update_index(inputs: Sequence[Input], folder: Path, formats: Sequence[str]) -> None:
-    """Stores in the folder that these recordings get results in these formats.
+    """Stores in the folder that these recordings get results in these formats too.
 
     Raises:
         DataError: it cannot be written.
     """
     try:
         entries = _read_index(folder)
-        new = {one.name: _Entry(_source(one.path, folder), one.formats | set(formats)) for one in inputs}
+        new = {
+            one.name: (_source(one.path, folder), replace(one.earlier, formats=one.earlier.formats | set(formats)))
+            for one in inputs
+        }
         if new.items() <= entries.items():
             return
         entries |= new
-        plain = {name: {"source": one.source, "formats": sorted(one.formats)} for name, one in entries.items()}
+        plain = {
+            name: {"source": source, "formats": sorted(one.formats), "model": one.model, "since": one.since}
+            for name, (source, one) in entries.items()
+        }
         files.write_text(folder / INDEX, json.dumps(plain, indent=1, sort_keys=True))
     except OSError as error:
         raise _not_written(folder, error) from None

@@ -254,3 +254,9 @@ def test_a_rate_that_no_sound_has_is_refused(tmp_path: Path, rate: int) -> None:
             use(path)
     soundfile.write(path, np.zeros(2000, np.float32), 1000)
     assert audio.read(path)[1] == 1000
+
+
+def test_a_link_to_nowhere_is_named_and_not_its_own_suggestion(tmp_path) -> None:
+    (tmp_path / "call.wav").symlink_to("gone.wav")
+    with pytest.raises(DataError, match=r"call\.wav: a link to gone\.wav, which does not exist\.$"):
+        audio.read(tmp_path / "call.wav", 16000)

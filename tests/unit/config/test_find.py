@@ -99,3 +99,10 @@ def test_the_measured_line_is_the_first_comment(shelf):
     assert measured_line(Path("editor.yaml")) == "AN4. Measured: WER 6.9 %"
     Path("bare.yaml").write_text("data: {corpus: an4}")
     assert measured_line(Path("bare.yaml")) == ""
+
+
+def test_a_link_to_nowhere_is_named_and_not_its_own_suggestion(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bilstm.yaml").symlink_to("gone.yaml")
+    with pytest.raises(RecipeError, match=r"^bilstm\.yaml: a link to gone\.yaml, which does not exist\.$"):
+        find("bilstm.yaml")

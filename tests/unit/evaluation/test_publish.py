@@ -1,6 +1,8 @@
 """A published copy: half the bytes, scored as it ships, with a card that says so; and what is not published."""
 
+import errno
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -13,7 +15,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from crnn_audio import runs
+from crnn_audio import files, runs
 from crnn_audio.batching import manifests
 from crnn_audio.config import load as config
 from crnn_audio.corpora import an4
@@ -390,3 +392,45 @@ def test_without_its_scores_there_is_no_copy(run: Run, tmp_path: Path, missing: 
         publish(run.path, tmp_path / "small", **wrong)
     assert not (tmp_path / "small").exists()
     assert publish(run.path, tmp_path / "small", splits=()).path == tmp_path / "small"
+
+
+def test_half_a_copy_is_never_seen_and_what_a_killed_call_left_is_removed(
+    run: Run, tmp_path: Path, monkeypatch
+) -> None:
+    out = tmp_path / "small"
+
+    def full(*arguments: object) -> None:
+        assert not out.exists(), "it takes its place when it is whole"
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for place in ("write_text", "write_bytes"):
+        with monkeypatch.context() as patch:
+            patch.setattr(files, place, full)
+            with pytest.raises(RunError, match=r"small: cannot be written \(No space left on device\)"):
+                publish(run.path, out, splits=())
+        assert list(tmp_path.iterdir()) == []
+    left = tmp_path / ".small.partial"
+    left.mkdir()
+    (left / "run.json").write_text("{")
+    assert publish(run.path, out, splits=()).path == out
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+    assert (out / "README.md").read_text().startswith("# small\n")
+
+
+def test_a_long_name_and_a_link_to_nowhere(run: Run, tmp_path: Path) -> None:
+    assert publish(run.path, tmp_path / ("\u58f0" * 85), splits=()).num_bytes > 0
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(RunError, match="link: exists"):
+        publish(run.path, tmp_path / "link", splits=())
+
+
+@pytest.mark.parametrize("typed", ["crnn-audio train 'half", 'say "', "end \\"])
+def test_a_command_that_is_none_is_one_line(root: Path, tmp_path: Path, typed: str) -> None:
+    path = trained(tmp_path / "run", root).path
+    header = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps(header | {"command": typed}))
+    with pytest.raises(RunError, match=r"run\.json: damaged \(its command is none: No "):
+        publish(path, tmp_path / "small", splits=())
+    (path / "run.json").write_text(json.dumps(header | {"command": 3}))
+    with pytest.raises(RunError, match=r"run\.json: damaged \(its command is '3'"):
+        publish(path, tmp_path / "small", splits=())

@@ -126,6 +126,10 @@ def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, m
         Path(folder, "small.yaml").write_text(f"# Small.\n{recognizer.run.text}")
     Path("recipes/tiny/other.yaml").write_text(recognizer.run.text.replace("lr: 0.001", "lr: 0.002"))
     Path("recipes/tiny/broken.yaml").write_text("data: {}")
+    for place in (".", "recipes"):  # where a stranger's run would have a README replaced
+        Path(place, "small.yaml").write_text(recognizer.run.text)
+        Path(place, "README.md").write_text("mine")
+    Path("recipes/away").symlink_to("../elsewhere")
     errors = Scores({"wer": 1 / 4, "cer": 1 / 9}, 1.0, "1 utterance, 4 words", split="test")
 
     def run_with(**facts: object) -> Recognizer:
@@ -140,6 +144,12 @@ def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, m
         ({"recipe": None}, "trained from None, which is no recipe under recipes/"),
         ({}, "trained from None"),
         ({"recipe": "elsewhere/small.yaml"}, "'elsewhere/small.yaml', which is no recipe under recipes/"),
+        ({"recipe": "recipes/../small.yaml"}, "which is no recipe under recipes/"),
+        ({"recipe": "recipes/tiny/../small.yaml"}, "which is no recipe under recipes/"),
+        ({"recipe": "recipes/small.yaml"}, "which is no recipe under recipes/"),
+        ({"recipe": "recipes/away/small.yaml"}, "which is no recipe under recipes/"),
+        ({"recipe": "recipes/tiny/a\0.yaml"}, "which is no recipe under recipes/"),
+        ({"recipe": f"recipes/tiny/{'a' * 300}.yaml"}, "which is no recipe under recipes/"),
         ({"recipe": "recipes/tiny/none.yaml"}, "which is no recipe under recipes/"),
         ({"recipe": "recipes/tiny/other.yaml"}, "trained with other settings than recipes/tiny/other.yaml"),
         ({"recipe": "recipes/tiny/broken.yaml"}, "cannot be read any more"),
@@ -149,7 +159,7 @@ def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, m
         with pytest.raises(RunError, match=said):
             results.recordable(run_with(**facts))
     assert not Path("recipes/tiny/results.json").exists()
-    assert not Path("recipes/README.md").exists()
+    assert {Path(place, "README.md").read_text() for place in (".", "recipes")} == {"mine"}
 
     small = "recipes/tiny/small.yaml"
     assert results.recordable(run_with(recipe=small)) == Path(small)

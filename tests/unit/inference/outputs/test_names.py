@@ -102,9 +102,9 @@ def test_a_later_call_keeps_names_and_gives_no_name_again(tmp_path: Path) -> Non
         [Located("c/x.wav", "x.wav"), Located("b/x.wav", "x.wav"), Located("a/x.wav", "x.wav")], tmp_path
     )
     assert [one.name for one in again] == ["x.wav.2", "x.wav", "x"]
-    assert [one.formats for one in again] == [frozenset(), {"srt"}, {"srt"}]
+    assert [one.earlier.formats for one in again] == [frozenset(), {"srt"}, {"srt"}]
     update_index(again, tmp_path, ["json"])
-    assert assign_names([Located("b/x.wav", "x.wav")], tmp_path)[0].formats == {"srt", "json"}
+    assert assign_names([Located("b/x.wav", "x.wav")], tmp_path)[0].earlier.formats == {"srt", "json"}
 
 
 def test_recordings_and_results_may_move_together(tmp_path: Path, monkeypatch) -> None:
@@ -115,7 +115,7 @@ def test_recordings_and_results_may_move_together(tmp_path: Path, monkeypatch) -
     (tmp_path / "old").rename(tmp_path / "new")
     monkeypatch.chdir(tmp_path / "new")
     moved = assign_names([Located("more/x.wav", "x.wav"), Located("rec/x.wav", "x.wav")], Path("out"))
-    assert [(one.name, one.formats) for one in moved] == [("x.wav", {"text"}), ("x", {"text"})]
+    assert [(one.name, one.earlier.formats) for one in moved] == [("x.wav", {"text"}), ("x", {"text"})]
 
 
 @quick
@@ -146,7 +146,7 @@ def test_names_that_are_no_letters_are_kept(tmp_path: Path) -> None:
     odd = os.fsdecode(b"bad\xff.wav")
     update_index(assign_names([Located(odd, odd)], tmp_path), tmp_path, ["text"])
     json.loads((tmp_path / names.INDEX).read_text(encoding="utf-8"))
-    assert assign_names([Located(odd, odd)], tmp_path)[0].formats == {"text"}
+    assert assign_names([Located(odd, odd)], tmp_path)[0].earlier.formats == {"text"}
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
@@ -154,3 +154,39 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(DataError, match=r"file.*: cannot be written \((File exists|Not a directory)\)"):
             names.locked(folder).__enter__()
+
+
+@pytest.mark.parametrize("name", ["../mine", "/etc/mine", "a/../../mine", "", ".", "a\0b", "sub/.."])
+def test_an_index_that_leads_out_of_the_folder_is_refused(tmp_path: Path, name: str) -> None:
+    entry = {"source": "x.wav", "formats": ["text"]}
+    (tmp_path / names.INDEX).write_text(json.dumps({"fine": entry, name: entry}))
+    with pytest.raises(DataError, match="leads out of the folder"):
+        assign_names([Located("x.wav", "x.wav")], tmp_path)
+
+
+@pytest.mark.parametrize("index", [{"since": "soon"}, {"since": [1]}, {"since": float("inf")}, {"formats": 7}])
+def test_an_index_of_other_types_is_damaged(tmp_path: Path, index: dict) -> None:
+    (tmp_path / names.INDEX).write_text(json.dumps({"x": {"source": "x.wav", "formats": ["text"]} | index}))
+    with pytest.raises(DataError, match=r"\.sources\.json: damaged"):
+        assign_names([Located("x.wav", "x.wav")], tmp_path)
+
+
+@pytest.mark.parametrize(("letter", "length"), [("a", 251), ("a", 246), ("a", 230), ("\u58f0", 83), ("\u00e9", 125)])
+def test_long_names_are_cut_so_that_every_suffix_fits(letter: str, length: int) -> None:
+    name = letter * length
+    found = [Located(f"{folder}/{name}.wav", f"{name}.wav") for folder in range(12)]
+    given = [one.name for one in assign_names(found, None, len(".TextGrid"))]
+    assert len(set(given)) == 12
+    assert all(len(f"{one}.TextGrid".encode()) <= 255 for one in given)
+    if len(name.encode()) <= 246:
+        assert given[0] == name, "what fits stays"
+
+
+def test_a_pipe_in_a_folder_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "c.wav")
+    os.mkfifo(tmp_path / "b.wav")
+    (tmp_path / "d.wav").symlink_to("/dev/zero")
+    found, problems = names.find_recordings([str(tmp_path)])
+    assert [one.preferred for one in found] == ["a.wav", "c.wav"]
+    assert [str(one).split(":")[0] for one in problems] == [str(tmp_path / name) for name in ("b.wav", "d.wav")]
+    assert names.find_recordings([str(tmp_path / "b.wav")])[0], "named by itself it is read, as a shell's <(...)"

@@ -1,5 +1,6 @@
 """What is done is left alone, what is not ours is never replaced, options that contradict each other are refused."""
 
+import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -147,3 +148,53 @@ def test_two_recordings_of_a_name_cannot_share_a_ctm() -> None:
     assert clash(Pending((Input("a.wav", "a"), Input("b.wav", "b"))), Outputs(("ctm",))) is None
     assert "same name" in str(clash(Pending((Input("1/a.wav", "a"), Input("2/a.wav", "a"))), Outputs(("ctm",))))
     assert clash(Pending((Input("1/a.wav", "a"), Input("2/a.wav", "a"))), Outputs(("text",))) is None
+
+
+def test_results_of_another_model_are_work_to_do(rec: Path, tmp_path: Path) -> None:
+    """However often a call is stopped before it replaced them, and in any order of models and formats."""
+    out = tmp_path / "out"
+    text, both = Outputs(("text",), out), Outputs(("text", "srt"), out)
+    write(pending([str(rec)], text, model="one"), text)
+    assert pending([str(rec)], text, model="one").num_done == 3
+    assert pending([str(rec)], text).num_done == 3, "where the model is not known, any will do"
+    for _ in range(2):  # stopped before anything was written
+        planned = pending([str(rec)], text, model="other")
+        assert (len(planned.inputs), planned.num_done) == (3, 0)
+    (out / "a.txt").touch()
+    age(out / "a.txt", 1)
+    assert [one.name for one in pending([str(rec)], text, model="other").inputs] == ["b", "sub/c"]
+    back = pending([str(rec)], text, model="one")
+    assert (len(back.inputs), back.num_stale) == (3, 3)
+    for path in (out / "a.txt", out / "b.txt", out / "sub/c.txt"):
+        age(path, 2)
+    assert pending([str(rec)], text, model="one").num_done == 3
+    assert len(pending([str(rec)], both, model="one").inputs) == 3
+
+
+def test_a_folder_of_an_earlier_version_is_done_and_then_has_a_model(rec: Path, tmp_path: Path) -> None:
+    outputs = Outputs(("text",), tmp_path / "out")
+    write(pending([str(rec)], outputs), outputs)
+    index = tmp_path / "out" / ".sources.json"
+    entries = json.loads(index.read_text())
+    plain = {name: {key: entry[key] for key in ("source", "formats")} for name, entry in entries.items()}
+    index.write_text(json.dumps(plain))
+    assert pending([str(rec)], outputs, model="one").num_done == 3
+
+
+def test_a_link_in_the_folder_of_the_results_is_not_followed_out_of_it(rec: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "real").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "real")
+    (tmp_path / "out" / "sub").symlink_to(outside)
+    outputs = Outputs(("text",), tmp_path / "out", tmp_path / "out")
+    planned = pending([str(rec)], outputs, overwrite=True)
+    assert [one.name for one in planned.inputs] == ["a", "b"]
+    assert [str(one) for one in planned.problems] == [
+        f"{rec}/sub/c.wav: {tmp_path}/out/sub is a link that leads out of {tmp_path}/out. Remove it, or choose another "
+        "folder."
+    ]
+    (tmp_path / "out" / "sub").unlink()
+    (tmp_path / "real" / "other").mkdir()
+    (tmp_path / "out" / "sub").symlink_to("other")
+    assert to_do(rec, outputs, overwrite=True) == ["a", "b", "sub/c"]
