@@ -111,7 +111,7 @@ class Run:
             raise damaged(path, files.reason(error)) from None
 
     def weights_hash(self, which: str = "best") -> str:
-        """The SHA-256 of the "best" or "last" weights, by which two models are told apart; empty where there are none.
+        """The SHA-256 of the "best" or "last" weights, which tells models apart; empty where there are none.
 
         Raises:
             RunError: they cannot be read.
