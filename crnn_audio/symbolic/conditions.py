@@ -4,16 +4,17 @@ import difflib
 import json
 from bisect import bisect
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, combinations
 from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
 from crnn_audio.errors import DAMAGED, DataError, RunError
 from crnn_audio.symbolic import key_normalization
-from crnn_audio.symbolic.keys import parse_key
+from crnn_audio.symbolic.keys import enharmonic, parse_key
 from crnn_audio.symbolic.score import Key
 
 
@@ -111,12 +112,41 @@ class Conditions:
         """What of this can be requested."""
         return {name: value for name, value in condition.items() if self.knows(name, value)}
 
+    def spelled(self, asked: Mapping[str, str]) -> dict[str, str]:
+        """The same as this model spells them, such as pickup 1 for 1.0; what it does not know stays as it is."""
+        found = dict[str, str]()
+        for given, value in asked.items():
+            name = next((one for one in self.values if one == given.strip().lower()), given)
+            spellings = (one for one in _spellings(name, value.strip()) if self.knows(name, one))
+            spelled = next(spellings, value)
+            found[name] = str(parse_key(spelled)) if name == "key" and self.knows(name, spelled) else spelled
+        return found
+
+    def never_together(self, condition: Mapping[str, str]) -> tuple[str, ...]:
+        """Two of these, such as a style and a metre, that no training piece has together; none if all may be.
+
+        Keys are not compared, since pieces are transposed.
+        """
+        own = [(name, value) for name, value in condition.items() if name != "key" and self.knows(name, value)]
+        have = [one for one, _ in self.combinations]
+        for pair in combinations(own, 2):
+            if have and not any(all(one.get(name) == value for name, value in pair) for one in have):
+                return tuple(f"{name}={value}" for name, value in pair)
+        return ()
+
     def listed(self, name: str) -> str:
         """The choices of a name, for people."""
         if name == "key" and self.normalize_keys:
             modes = [parse_key(value).mode for value in self.values[name]]
             return "any key that is " + " or ".join(modes)
         return ", ".join(self.values[name])
+
+    def _guess(self, name: str, value: str) -> str:
+        same = enharmonic(value) if name == "key" else None
+        if same and self.knows("key", str(same)):
+            return f" Did you mean {str(same)!r}, which sounds the same?"
+        near = difflib.get_close_matches(value, self.values[name], 1)
+        return f" Did you mean {near[0]!r}?" if near else ""
 
     def _spelled(self, name: str, value: str) -> str:
         return _spelled(name, value, self.normalize_keys)
@@ -137,8 +167,7 @@ class Conditions:
                 known = ", ".join(self.values) or "none"
                 raise DataError(f"condition {name}={value}: this model knows no {name!r}. Its conditions are: {known}.")
             if not self.knows(name, value):
-                near = difflib.get_close_matches(value, self.values[name], 1)
-                guess = f" Did you mean {near[0]!r}?" if near else ""
+                guess = self._guess(name, value)
                 raise DataError(
                     f"condition {name}={value}: no such {name}.{guess} This model knows {self.listed(name)}."
                 )
@@ -146,6 +175,16 @@ class Conditions:
             choices.index(self._spelled(name, asked[name])) + 1 if name in asked else 0
             for name, choices in self.values.items()
         )
+
+
+def _spellings(name: str, value: str) -> Iterator[str]:
+    """The value itself, and others that mean the same."""
+    yield value
+    yield value.lower()
+    with suppress(ValueError):
+        yield f"{float(value):g}"
+    if name == "metre":
+        yield {"C": "4/4", "C|": "2/2"}.get(value.upper(), "/".join(part.strip() for part in value.split("/")))
 
 
 def _spelled(name: str, value: str, normalize_keys: bool) -> str:

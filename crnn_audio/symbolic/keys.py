@@ -20,12 +20,25 @@ def parse_key(name: str, start: float = 0.0) -> Key:
     Raises:
         DataError: there is no such key, or none of at most seven sharps or flats.
     """
+    return Key(start, *_named(name))
+
+
+def enharmonic(name: str) -> Key | None:
+    """The key that sounds the same and has six sharps or five flats at most: F# for Gb; None if it is no key's name."""
+    try:
+        sharps, mode = _named(name)
+    except DataError:
+        return None
+    return Key(0.0, (sharps + 5) % 12 - 5, mode)
+
+
+def _named(name: str) -> tuple[int, str]:
     found = _NAME.fullmatch(name.strip())
     word = found[3] if found else ""
     mode = _SHORT.get(word[:3].lower())
     if found is None or mode is None:
         raise DataError(f"key {name!r}: should be a letter, # or b if need be, and a mode, such as G, Em, Bb or F#dor.")
-    return Key(start, signature(found[1].upper(), found[2]) + MODES[mode], mode)
+    return signature(found[1].upper(), found[2]) + MODES[mode], mode
 
 
 def needed_keys(keys: Iterable[Key]) -> tuple[Key, ...]:

@@ -47,3 +47,40 @@ def test_keys_may_be_spelled_as_people_write_them(normalize_keys: bool) -> None:
         assert conditions.ids({"key": spelling}) == conditions.ids({"key": key})
     with pytest.raises(DataError, match="no such key"):
         conditions.ids({"key": "H"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "spelled"),
+    [
+        ({"key": "g"}, {"key": "G"}),
+        ({"Key": "G major"}, {"key": "G"}),
+        ({"pickup": "1.0"}, {"pickup": "1"}),
+        ({"pickup": ".5"}, {"pickup": "0.5"}),
+        ({"metre": "6 / 8"}, {"metre": "6/8"}),
+        ({"style": "Jig "}, {"style": "jig"}),
+        ({"metre": "5/4", "mood": "Sad"}, {"metre": "5/4", "mood": "Sad"}),
+    ],
+)
+def test_other_spellings_mean_the_same(asked: dict[str, str], spelled: dict[str, str]) -> None:
+    known = Conditions.of([*GIVEN, {"key": "G"}])
+    assert known.spelled(asked) == spelled
+
+
+def test_common_time_is_four_four() -> None:
+    assert Conditions.of([{"metre": "4/4"}]).spelled({"metre": "C"}) == {"metre": "4/4"}
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"), [("Gb", "F#"), ("Ebm", "D#m"), ("Cb", "B"), ("G#", "Ab"), ("a#", "Bb"), ("D# major", "Eb")]
+)
+def test_of_an_unknown_key_the_one_that_sounds_the_same_is_named(key: str, meant: str) -> None:
+    known = Conditions.of([{"key": one} for one in ("F#", "D#m", "B", "Ab", "Bb", "Eb", "G", "Em")])
+    with pytest.raises(DataError, match=f"no such key. Did you mean '{meant}', which sounds the same"):
+        known.ids({"key": key})
+
+
+def test_conditions_that_no_piece_has_together() -> None:
+    known = Conditions.of(GIVEN, GIVEN)
+    assert known.never_together({"style": "jig", "metre": "2/4"}) == ("style=jig", "metre=2/4")
+    assert known.never_together({"style": "jig", "metre": "6/8", "pickup": "0.5"}) == ()
+    assert known.never_together({"style": "jig", "metre": "5/4"}) == (), "what is not known is refused elsewhere"
