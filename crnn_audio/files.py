@@ -223,6 +223,14 @@ def dangling(path: str | Path) -> str:
     return f"a link to {path.readlink()}, which does not exist" if path.is_symlink() and not path.exists() else ""
 
 
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; a text that is no possible name, being too long, is none."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def remove_partials(folder: Path) -> None:
     """Removes what a killed process left in a folder: files that were to replace others and never did."""
     for partial in folder.glob(".*.partial"):

@@ -1,5 +1,6 @@
 """Any folder of music as a corpus: MIDI, ABC and MusicXML files, in it or below; bad ones are listed, the rest used."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +13,9 @@ from crnn_audio.corpora.duplicates import families
 from crnn_audio.corpora.home import LOCAL, Progress
 from crnn_audio.corpora.tunes import Tune
 from crnn_audio.errors import DataError
+from crnn_audio.files import read_bytes
 from crnn_audio.symbolic import abc, chorale_tokens, files, fitting, melody_tokens, quartet_tokens
+from crnn_audio.symbolic.parsed import ParsedScore
 from crnn_audio.symbolic.score import Score
 
 NAME = "midi_folder"
@@ -29,17 +32,40 @@ KINDS: dict[str, tuple[Fit, Callable[[Score], np.ndarray]]] = {
     "quartet": (fitting.to_chorale, quartet_tokens.encode),
 }
 """What pieces are made to fit."""
+_NUMBER_OR_VOICE = re.compile(rf"\d[\d.,]*|^(?:{'|'.join(chorale_tokens.VOICES)}): ")
+"""What two remarks of one kind may differ by."""
 NAMED = 5
 """Problems that an error names; all are in `FolderContents`."""
 
 
 @dataclass(frozen=True)
 class FolderContents:
-    """What a folder holds: pieces; of each file or tune that is none the reason; and what was changed in others."""
+    """What a folder holds: pieces; of each file or tune that is none the reason; and what was changed, by piece."""
 
     tunes: list[Tune]
     problems: list[str]
-    remarks: list[str]
+    changes: list[tuple[str, str]]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was changed, piece by piece."""
+        return [f"{piece}: {change}" for piece, change in self.changes]
+
+    @property
+    def summary(self) -> str:
+        """What was changed, in a line: each kind of change with the number of pieces and an example; "" if nothing."""
+        kinds: dict[str, dict[str, str]] = {}
+        for piece, change in self.changes:
+            kind = _NUMBER_OR_VOICE.sub("", change)
+            kinds.setdefault(kind, {}).setdefault(piece, change)
+        if not kinds:
+            return ""
+        examples = [
+            f"{len(pieces)} as {next(iter(pieces))}: {next(iter(pieces.values())).rstrip('.')}"
+            for pieces in sorted(kinds.values(), key=len, reverse=True)
+        ]
+        changed = len({piece for piece, _ in self.changes})
+        return f"{changed} of {len(self.tunes)} pieces were changed to fit: {'; '.join(examples)}."
 
 
 def read_splits(folder: Path, kind: str = "melody") -> dict[str, list[Tune]]:
@@ -79,30 +105,28 @@ def _add(found: FolderContents, path: Path, name: Path, kind: str) -> bool:
     before = len(found.tunes)
     for where, piece in _pieces(path, name):
         try:
-            fitted, changes = fit(piece())
+            parsed = piece()
+            fitted, changes = fit(parsed.score)
             encode(fitted)
         except (DataError, OSError) as error:
             found.problems.append(f"{where}: {str(error).removeprefix(f'{path}: ')}")
         else:
             found.tunes.append(Tune(where, fitted, _condition(fitted)))
-            found.remarks.extend(f"{where}: {change}" for change in changes)
+            found.changes.extend((where, change) for change in (*changes, *parsed.remarks))
     return len(found.tunes) > before
 
 
-def _pieces(path: Path, name: Path) -> list[tuple[str, Callable[[], Score]]]:
+def _pieces(path: Path, name: Path) -> list[tuple[str, Callable[[], ParsedScore]]]:
     """Of each piece in a file its place and what reads it; of tunes in ABC as they stand, each strain once."""
-    sources = abc.tune_sources(abc.text_of(path.read_bytes())) if path.suffix.lower() == ".abc" else []
+    sources = abc.tune_sources(abc.text_of(read_bytes(path))) if path.suffix.lower() == ".abc" else []
     if len(sources) < 2:
-        return [(name.as_posix(), partial(_tune, sources[0]) if sources else partial(_file, path))]
+        return [(name.as_posix(), partial(_tune, sources[0]) if sources else partial(files.load, path))]
     return [(f"{name.as_posix()}, tune {number}", partial(_tune, source)) for number, source in enumerate(sources, 1)]
 
 
-def _tune(source: abc.Source) -> Score:
-    return abc.read_tune(source, repeats=False).score
-
-
-def _file(path: Path) -> Score:
-    return files.load(path).score
+def _tune(source: abc.Source) -> ParsedScore:
+    tune = abc.read_tune(source, repeats=False)
+    return ParsedScore(tune.score, tune.remarks)
 
 
 def _condition(score: Score) -> dict[str, str]:

@@ -8,6 +8,7 @@ from crnn_audio.corpora import home, midi_folder
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.midi import to_midi
 from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
+from tests.events import chorale
 from tests.unit.corpora.test_abc_tunes import JIG, REEL
 from tests.unit.corpora.test_tunes import melody
 
@@ -45,6 +46,21 @@ def test_what_a_folder_holds(folder: Path) -> None:
     assert found.remarks == [
         "deep/two.MID: 24 notes left out where others began at the same time, the highest kept"
     ]  # fmt: skip
+
+
+def test_what_was_changed_is_said_in_a_line_with_counts(tmp_path: Path) -> None:
+    for number in range(3):
+        piece = chorale(number)
+        midi(tmp_path / f"{number}.mid", piece)
+    assert midi_folder.read(tmp_path).summary == (
+        "3 of 3 pieces were changed to fit: 3 as 0.mid: of 4 parts soprano is taken, by its name."
+    )
+    assert midi_folder.read(tmp_path, "chorale").summary == ""
+    midi(tmp_path / "chord.mid", Score((Part("organ", (Note(0.0, 1.0, 36), *CHORD)),)))
+    found = midi_folder.read(tmp_path, "chorale")
+    assert [part.notes[0].pitch for part in found.tunes[-1].score.parts][-1] == 36, "the lowest voice stays"
+    assert "1 of 4 pieces were changed to fit: 1 as chord.mid: the notes of 1 part are shared out" in found.summary
+    assert "1 notes are left out, as more than four sound at once" in found.summary
 
 
 def test_splits_have_a_piece_each_and_families_stay_together(folder: Path) -> None:
