@@ -6,7 +6,17 @@ from pydantic import Field, model_validator
 
 from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.schema import Recipe
-from crnn_audio.config.sections import CausalNetwork, Count, Data, Fraction, Positive, RecurrentLayers, Section, Task
+from crnn_audio.config.sections import (
+    CausalNetwork,
+    Count,
+    Data,
+    Fraction,
+    Generation,
+    Positive,
+    RecurrentLayers,
+    Section,
+    Task,
+)
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -93,12 +103,20 @@ class MusicModel(CausalNetwork):
     """Scale of the interval scores; a larger one learns faster."""
 
 
+class MusicGeneration(Generation):
+    """What `generate` does with the trained model by default."""
+
+    tempo: Annotated[float, Field(ge=4, le=1000)] = 100.0
+    """Quarter notes a minute, where no primer has a tempo."""
+
+
 class MusicRecipe(Recipe):
     """Pieces of music, generated from nothing, a primer, fixed voices or conditions."""
 
     task: MusicTask
     data: MusicData
     model: MusicModel = MusicModel()
+    generation: MusicGeneration = MusicGeneration()
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

@@ -25,6 +25,15 @@ class Task(Section):
     kind: str
 
 
+class Generation(Section):
+    """What `generate` does with the trained model by default."""
+
+    temperature: Annotated[float, Field(ge=0, le=100)] = 1.0
+    """Below 1 less, above 1 more random; 0 takes the likeliest token."""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Sample from the likeliest tokens with this total probability."""
+
+
 class Data(Section):
     """A corpus and how it is batched."""
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.schema import Recipe
-from crnn_audio.config.sections import CausalNetwork, Count, Data, Fraction, RecurrentLayers, Task
+from crnn_audio.config.sections import CausalNetwork, Count, Data, Fraction, Generation, RecurrentLayers, Task
 
 
 class TextTask(Task):
@@ -86,6 +86,7 @@ class TextRecipe(Recipe):
     task: TextTask
     data: TextData
     model: TextModel = TextModel()
+    generation: Generation = Generation()
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

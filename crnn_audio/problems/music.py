@@ -76,12 +76,12 @@ class Assets:
 
 
 def data(recipe: Recipe, progress: Progress | None = None) -> Data:
-    """The corpus's pieces; of each file that holds none the reason is a remark."""
+    """The corpus's pieces; of each file that holds none the reason is a remark, and what was changed in the others."""
     corpus, folder = parts.located(recipe, progress)
     if corpus.NAME != midi_folder.NAME:
         return Data(corpus.read_splits(folder), ("dev", "test"))
     found = midi_folder.read(folder, recipe.data.representation)
-    remarks = tuple(f"{recipe.data.name}: {problem}" for problem in found.problems)
+    remarks = tuple(f"{recipe.data.name}: {said}" for said in (*found.problems, found.summary) if said)
     return Data(tunes.split(found.tunes), ("dev", "test"), remarks)
 
 
@@ -260,7 +260,7 @@ def transfer(recipe: Recipe, assets: Assets) -> list[str]:
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Composer:
     """What `load` returns."""
-    return Composer(run, task, recipe.data, assets.conditions)
+    return Composer(run, task, recipe.data, assets.conditions, recipe.generation)
 
 
 def summary(recipe: Recipe) -> Summary:
@@ -289,7 +289,14 @@ def card(run: Run, recipe: Recipe, assets: Assets, task: Prediction, scores: Seq
         corpus=parts.about_corpus(recipe),
         scores="\n".join([*head, *rows]),
         limitations=CORPORA[recipe.data.corpus].NOT_FOR,
-        sections={"Conditions": "\n".join(known) or "None."},
+        sections={"Conditions": "\n".join(known) or "None.", "Generation": _defaults(recipe)},
+    )
+
+
+def _defaults(recipe: Recipe) -> str:
+    own = recipe.generation
+    return (
+        f"By default at temperature {own.temperature:g}, top-p {own.top_p:g} and {own.tempo:g} quarter notes a minute."
     )
 
 

@@ -197,7 +197,7 @@ def transfer(recipe: Recipe, assets: Assets) -> list[str]:
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> LanguageModel:
     """What `load` returns."""
-    return LanguageModel(run, task, recipe.data, assets.vocabulary)
+    return LanguageModel(run, task, recipe.data, assets.vocabulary, recipe.generation)
 
 
 def summary(recipe: Recipe) -> Summary:

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import chorale_tokens, melody_tokens
 from crnn_audio.symbolic.parsed import plural
 from crnn_audio.symbolic.score import Note, Part, Score
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
+from crnn_audio.symbolic.validation import HIGHEST
 
 MARGIN = 6
 """Semitones of a representation's range that are left on either side, so that a piece may be moved to another key."""
@@ -46,6 +47,23 @@ def to_melody(score: Score) -> tuple[Score, list[str]]:
     return replace(score, parts=(replace(part, notes=notes),)), [*remarks, *changes, *uncounted]
 
 
+def to_grid(notes: Sequence[Note], unit: int, where: str) -> tuple[tuple[Note, ...], list[str]]:
+    """One voice's notes on a grid of `unit` ticks, and what was changed; `where` names it in errors.
+
+    Raises:
+        DataError: two notes sound at once for longer than fingers that overlap in playing.
+    """
+    ordered = sorted(notes)
+    for before, after in pairwise(ordered):
+        shorter = min(ticks(before.duration), ticks(after.duration))
+        if ticks(before.end) - ticks(after.start) > min(unit, shorter // 2):
+            raise DataError(
+                f"{where}, the note of pitch {after.pitch} at quarter {after.start:g}: it begins before the last one "
+                "ended. One note at a time."
+            )
+    return _one_voice(ordered, unit, 0, HIGHEST)
+
+
 def melody_parts(parts: Sequence[Part]) -> list[Part]:
     """Those whose name says that they have the melody, such as "Voice" or "Lead 1"; none where no name does."""
     words = [set(re.findall(r"[a-z]+", part.name.lower())) for part in parts]
@@ -78,10 +96,15 @@ def to_chorale(score: Score) -> tuple[Score, list[str]]:
         settled.append(replace(part, notes=notes))
         remarks += [f"{name}: {change}" for change in changes]
     last = max(ticks(part.end) for part in settled)
-    begins = sorted({_nearest(ticks(start), chorale_tokens.STEP) for start in score.fermatas})
-    fermatas = tuple(begin / TICKS_PER_QUARTER for begin in begins if 0 <= begin < last)
+    fermatas = fermatas_on_grid(score, last)
     score, uncounted = _counted(score, chorale_tokens.DecodingState.first)
     return replace(score, parts=tuple(settled), fermatas=fermatas), [*remarks, *uncounted]
+
+
+def fermatas_on_grid(score: Score, end: int) -> tuple[float, ...]:
+    """Its fermatas at the nearest sixteenths before that tick."""
+    begins = sorted({_nearest(ticks(start), chorale_tokens.STEP) for start in score.fermatas})
+    return tuple(begin / TICKS_PER_QUARTER for begin in begins if 0 <= begin < end)
 
 
 def _refuse_length(score: Score) -> None:

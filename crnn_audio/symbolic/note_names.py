@@ -5,6 +5,7 @@ import re
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.keys import NATURAL
+from crnn_audio.symbolic.parsed import ParsedScore
 from crnn_audio.symbolic.score import Note, Part, Score
 from crnn_audio.symbolic.ticks import on_tick
 
@@ -35,6 +36,11 @@ def pitch_name(pitch: int) -> str:
 
 
 def parse(words: str) -> Score:
+    """The piece that `read` finds."""
+    return read(words).score
+
+
+def read(words: str) -> ParsedScore:
     """The piece of notes such as "C4 E4 G4:2 R C4+E4:0.5": one quarter each by default; R is a rest.
 
     Raises:
@@ -49,7 +55,7 @@ def parse(words: str) -> Score:
         now = on_tick(now + quarters)
     if not notes:
         raise DataError(f"{words!r}: holds no notes. Give names and lengths, such as 'C4 E4 G4:2', or a file.")
-    return Score((Part("melody", tuple(sorted(notes))),))
+    return ParsedScore(Score((Part("melody", tuple(sorted(notes))),)), end=now)
 
 
 def _length(written: str, word: str) -> float:

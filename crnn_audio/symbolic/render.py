@@ -4,6 +4,7 @@ The soundfont, TimGM6mb by Tim Brechbill, is under GPL-2. It is read where prett
 """
 
 import importlib.util
+import io
 import math
 from collections.abc import Callable
 from functools import cache
@@ -36,9 +37,10 @@ def to_wav(score: Score, path: str | Path, *, sample_rate: int = SAMPLE_RATE) ->
     """
     import soundfile
 
-    sound = waveform(score, sample_rate=sample_rate)
-    with writing(path), files.replacing(Path(path)) as partial:
-        soundfile.write(partial, sound, sample_rate, format="WAV", subtype="PCM_16")
+    content = io.BytesIO()  # a full disk is no error that soundfile words
+    soundfile.write(content, waveform(score, sample_rate=sample_rate), sample_rate, format="WAV", subtype="PCM_16")
+    with writing(path):
+        files.write_bytes(Path(path), content.getvalue())
 
 
 def waveform(score: Score, *, sample_rate: int = SAMPLE_RATE) -> Waveform:

@@ -10,6 +10,7 @@ import typer
 
 from crnn_audio.console import report
 from crnn_audio.errors import DataError
+from crnn_audio.files import is_file
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights, WeightsOption
 
 
@@ -37,9 +38,15 @@ def generate(
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="Length in seconds.")] = None,
     tokens: Annotated[int | None, typer.Option(min=1, help="Maximum number of tokens.")] = None,
-    temperature: Annotated[float, typer.Option(help="Below 1 less, above 1 more random; 0 takes the likeliest.")] = 1.0,
+    temperature: Annotated[
+        float | None,
+        typer.Option(help="Below 1 less, above 1 more random; 0 takes the likeliest (default: the model's)."),
+    ] = None,
     top_k: Annotated[int, typer.Option(help="Sample from this many of the likeliest tokens; 0 from all.")] = 0,
-    top_p: Annotated[float, typer.Option(help="Sample from the likeliest tokens with this total probability.")] = 1.0,
+    top_p: Annotated[
+        float | None,
+        typer.Option(help="Sample from the likeliest tokens with this total probability (default: the model's)."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first piece; the others use seed+1, seed+2, ...")] = 0,
     wav: Annotated[bool, typer.Option("--wav", help="Also render sound; needs the extra 'music'.")] = False,
     form: Annotated[
@@ -57,7 +64,9 @@ def generate(
     from crnn_audio.decoding.sampling import Sampling
     from crnn_audio.problems.restore import load
 
-    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+    sampled = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
+    sampled = {name: value for name, value in sampled.items() if value is not None}
+    Sampling(**sampled)  # type: ignore[arg-type]  # refuses what is out of range before a model is loaded
     content = {
         "primer": primer,
         "condition": _pairs("condition", condition),
@@ -78,10 +87,12 @@ def generate(
         report("Missing option '--out', the folder of the generated files.")
         raise typer.Exit(2)
     _report_unfinished(model, opened)
+    sampling = replace(opened.sampling, **sampled)
     if out is None and not as_json:
         _stream(opened, num, content, sampling)
     else:
-        _write(opened, out, Path(model).name, num, content, files, sampling, as_json)
+        settings = _settings(opened, weights.value, content, sampling)
+        _write(opened, out, Path(model).name, num, content, files, sampling, settings, as_json)
 
 
 def _pairs(name: str, given: list[str] | None) -> dict[str, str]:
@@ -123,10 +134,11 @@ def _write(
     content: dict[str, Any],
     files: dict[str, Any],
     sampling: Any,
+    settings: dict[str, Any],
     as_json: bool,
 ) -> None:
     seeds = range(sampling.seed, sampling.seed + num)
-    targets = opened.output_files(out, name, seeds, **files) if out else [None] * num
+    targets = opened.output_files(out, name, seeds, settings, **files) if out else [None] * num
     generated = opened.generate_many(num, opened.PROMPT(**content), sampling)
     for remark in dict.fromkeys(remark for one in generated for remark in one.remarks):
         report(remark)
@@ -135,6 +147,25 @@ def _write(
         if target:
             target.write(one, facts)
         print(json.dumps(facts, ensure_ascii=False) if as_json else f"{facts['path']}: {one.summary}")
+
+
+def _settings(opened: Any, kept: str, content: dict[str, Any], sampling: Any) -> dict[str, Any]:
+    """What, beside its seed, decides what is generated: of the model and of given files by their content."""
+    from crnn_audio.weights import sha256
+
+    sampled = {name: value for name, value in sampling.as_json(0).items() if name != "seed"}
+    model = sha256(opened.run.path / f"{opened.run.kept(kept)}.safetensors")[:16]
+    return sampled | {name: _content(value) for name, value in content.items()} | {"model": model}
+
+
+def _content(value: Any) -> Any:
+    from crnn_audio.weights import sha256
+
+    if isinstance(value, dict):
+        return {name: _content(one) for name, one in value.items()}
+    if isinstance(value, str) and is_file(value):
+        return f"{Path(value).name} ({sha256(Path(value))[:16]})"
+    return value
 
 
 def score(
@@ -151,14 +182,14 @@ def score(
 
     opened = load(model, "music", "text", device=device, weights=weights.value)
     path = Path(given)
-    is_file = path.is_file() or path.suffix.lower() == ".txt"
-    likelihood = opened.score(path if is_file else given)
+    names_file = is_file(given) or path.suffix.lower() == ".txt"
+    likelihood = opened.score(path if names_file else given)
     for remark in likelihood.remarks:
         report(remark)
     if as_json:
         print(json.dumps(likelihood.as_json()))
         return
-    where = f"{model} on {given}" if is_file else model
+    where = f"{model} on {given}" if names_file else model
     print("\n".join([f"{where}: {likelihood.counts}", *(f"  {line}" for line in likelihood.lines())]))
 
 

@@ -1,7 +1,10 @@
 """Music from the command line: a composer trained, evaluated, asked for pieces; bad asks are one message."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,7 +74,8 @@ def test_pieces_pictures_and_a_line_each(tree: Path, here: Here) -> None:
     assert [line["path"] for line in lines] == ["tunes/run-7.mid", "tunes/run-8.mid"]
     assert (tree / "tunes" / "run-8.png").stat().st_size > 5_000
     listed = [json.loads(line) for line in (tree / "tunes" / "pieces.jsonl").read_text().splitlines()]
-    assert listed == lines
+    assert [{name: line[name] for name in lines[0]} for line in listed] == lines
+    assert [line["files"] for line in listed] == [["run-7.mid", "run-7.png"], ["run-8.mid", "run-8.png"]]
     score = files.load(tree / "tunes" / "run-7.mid").score
     assert len(score.parts) == 4
     assert len(score.notes) == lines[0]["notes"]
@@ -97,6 +101,61 @@ def test_abc_and_sound(tree: Path, here: Here) -> None:
     here("generate", "run", "--out", "tunes", "--bars", 1, "--format", "abc", "--wav")
     assert (tree / "tunes" / "run-0.abc").read_text().startswith("X:")
     assert (tree / "tunes" / "run-0.wav").stat().st_size > 100_000
+
+
+def test_files_of_the_same_settings_alone_are_replaced(tree: Path, here: Here) -> None:
+    settings = ["--bars", 1, "--seed", 5, "--temperature", 0.5, "--primer", "C5+E4+G3+C3"]
+    first = generate(here, *settings)
+    before = {path.name: path.read_bytes() for path in (tree / "tunes").iterdir()}
+    done = here("generate", "run", "--out", tree / "tunes", "--json", *settings)  # the same folder, spelled otherwise
+    assert json.loads(done.stdout)["nats"] == first[0]["nats"]
+    assert len((tree / "tunes" / "pieces.jsonl").read_text().splitlines()) == 1
+    for others, said in (
+        ([*settings, "--temperature", 0.6], "generated with temperature 0.5 and not 0.6"),
+        ([*settings, "--bars", 2], "generated with bars 1 and not 2"),
+        (settings[:-2], "generated with primer C5+E4+G3+C3 and not unset"),
+        ([*settings[:-1], "C5", "--format", "abc"], "run-5.png: exists, and was generated with primer"),
+    ):
+        done = here("generate", "run", "--out", "tunes", *others, exit_code=4)
+        assert said in done.stderr
+    assert {name: (tree / "tunes" / name).read_bytes() for name in before if name != "pieces.jsonl"} == {
+        name: content for name, content in before.items() if name != "pieces.jsonl"
+    }
+
+
+@pytest.mark.parametrize("name", ["run-0.png", "run-0.wav"])
+def test_pictures_and_sounds_of_others_are_not_replaced(tree: Path, here: Here, name: str) -> None:
+    (tree / "tunes").mkdir()
+    (tree / "tunes" / name).write_text("mine")
+    done = here("generate", "run", "--out", "tunes", "--bars", 1, "--wav", exit_code=4)
+    assert f"tunes/{name}: exists and was not generated here" in done.stderr
+    assert [path.name for path in (tree / "tunes").iterdir()] == [name]
+
+
+def test_sound_on_a_full_disk_is_one_message(tree: Path, tmp_path: Path) -> None:
+    content = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    content += "from crnn_audio.cli import main; main()"
+    command = [sys.executable, "-c", content, "generate", "run", "--out", "tunes", "--bars", "2", "--wav"]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 4
+    assert done.stderr.endswith(
+        "tunes/run-0.wav: cannot be written (File too large). Name another folder, or make room.\n"
+    )
+    assert "Traceback" not in done.stderr
+    assert sorted(path.name for path in (tree / "tunes").iterdir()) == ["pieces.jsonl", "run-0.mid", "run-0.png"]
+
+
+def test_a_primer_from_a_pipe_is_refused(tree: Path, here: Here) -> None:
+    os.mkfifo(tree / "pipe.mid")
+    done = here("generate", "run", "--out", "tunes", "--primer", "pipe.mid", exit_code=4)
+    assert "pipe.mid: cannot be read (a pipe or a device, where a file is expected)" in done.stderr
+
+
+def test_notes_longer_than_a_file_name_are_no_file(tree: Path, here: Here) -> None:
+    notes = " ".join(["C4 E4"] * 60)
+    (line,) = generate(here, "--primer", notes, "--bars", 31)
+    assert line["quarters"] > 120
+    assert "nats a note" in here("score", "run", notes).stdout
 
 
 def test_what_is_printed_for_people(tree: Path) -> None:
@@ -206,6 +265,7 @@ def test_a_folder_of_files_is_trained_on_and_bad_ones_are_named(tree: Path, here
     (tree / "mine" / "more").mkdir(parents=True)
     for seed in range(12):
         files.save(made.melody(seed, 3, f"tune {seed}"), tree / "mine" / "more" / f"{seed}.{('mid', 'abc')[seed % 2]}")
+    files.save(made.chorale(99), tree / "mine" / "more" / "four.mid")
     (tree / "mine" / "broken.mid").write_bytes(b"MThd rubbish")
     (tree / "mine.yaml").write_text(
         "task: {kind: music}\ndata: {corpus: midi_folder, root: mine, batch_size: 4, transpose: 0}\n"
@@ -216,6 +276,10 @@ def test_a_folder_of_files_is_trained_on_and_bad_ones_are_named(tree: Path, here
     done = here("train", "mine.yaml", "--out", "own")
     assert "own: finished" in done.stdout
     assert "mine: broken.mid: " in done.stderr
+    changed = (
+        "mine: 1 of 13 pieces were changed to fit: 1 as more/four.mid: of 4 parts soprano is taken, by its name.\n"
+    )
+    assert changed in done.stderr
     (line,) = [
         json.loads(one) for one in here("generate", "own", "--out", "x", "--bars", 2, "--json").stdout.splitlines()
     ]

@@ -9,11 +9,12 @@ from jaxtyping import Float
 
 from crnn_audio.batching import music as batches
 from crnn_audio.batching.sequence import Span
-from crnn_audio.config.music import MusicData
+from crnn_audio.config.music import MusicData, MusicGeneration
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.inference.music import encoding, outputs
-from crnn_audio.inference.music.prompts import Music, Opening, Prompt, fixed_voices, opening_of
+from crnn_audio.inference.music import encoding, limits, outputs
+from crnn_audio.inference.music.fixed_voices import fixed_voices
+from crnn_audio.inference.music.prompts import Music, Opening, Prompt, opening_of
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import files as scores
 from crnn_audio.symbolic import plotting, render
@@ -23,8 +24,6 @@ from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.music_generation import GeneratedRows, Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
 
-LONGEST = 4096
-"""Rows after which a piece ends in any case."""
 BATCH_SIZE = 32
 """Pieces that are generated side by side."""
 
@@ -129,14 +128,27 @@ class Composer:
     FILE_OPTIONS = ("format", "wav")
     PRINTABLE = False
 
-    def __init__(self, run: Run | None, task: Prediction, data: MusicData, conditions: Conditions) -> None:
+    def __init__(
+        self,
+        run: Run | None,
+        task: Prediction,
+        data: MusicData,
+        conditions: Conditions,
+        defaults: MusicGeneration | None = None,
+    ) -> None:
         self.run = run
+        self.defaults = defaults or MusicGeneration()
         self.task = task.eval()
         self.data = data
         self.conditions = conditions
         self.kind = self.data.representation
         self.representation = encoding.REPRESENTATIONS[self.kind]
         self.device = next(task.model.parameters()).device
+
+    @property
+    def sampling(self) -> Sampling:
+        """How pieces are sampled by default, as the model's recipe says."""
+        return Sampling(temperature=self.defaults.temperature, top_p=self.defaults.top_p)
 
     def generate(
         self,
@@ -161,18 +173,22 @@ class Composer:
         self, num: int, prompt: Prompt | None = None, sampling: Sampling | None = None
     ) -> list[GeneratedScore]:
         """As `generate`, so many pieces side by side, whose seeds follow that of `sampling`."""
-        prompt, sampling = prompt or Prompt(), sampling or Sampling()
+        prompt, sampling = prompt or Prompt(), sampling or self.sampling
         prompt.check(num)
-        condition, known = dict(prompt.condition), self.conditions
+        known = self.conditions
+        condition = known.spelled(prompt.condition)
         seeds = range(sampling.seed, sampling.seed + num)
         fixed = None
         if prompt.keep:
-            opening, fixed = fixed_voices(self.data, prompt.keep, condition, known, LONGEST)
+            opening, fixed = fixed_voices(self.data, prompt.keep, condition, known, limits.LONGEST)
             openings = [opening] * num
         elif prompt.primer is not None:
             openings = [opening_of(self.data, prompt.primer, condition, known, bars=prompt.bars)] * num
         else:
-            openings = [opening_of(self.data, None, condition, known, bars=prompt.bars, seed=seed) for seed in seeds]
+            openings = [
+                opening_of(self.data, None, condition, known, bars=prompt.bars, seed=seed, tempo=self.defaults.tempo)
+                for seed in seeds
+            ]
         requests = [
             replace(self._request(opening, fixed, prompt), seed=seed)
             for opening, seed in zip(openings, seeds, strict=True)
@@ -185,14 +201,21 @@ class Composer:
         return [self._generated(*one, sampling) for one in zip(openings, requests, sampled, strict=True)]
 
     def output_files(
-        self, out: Path, name: str, seeds: Sequence[int], *, format: str = "mid", wav: bool = False
+        self,
+        out: Path,
+        name: str,
+        seeds: Sequence[int],
+        settings: Mapping[str, object],
+        *,
+        format: str = "mid",
+        wav: bool = False,
     ) -> list[outputs.PieceFiles]:
-        """Where pieces will be written, before the first is generated.
+        """Where pieces of these settings will be written, before the first is generated.
 
         Raises:
             DataError: they cannot be written there, or not in that format.
         """
-        return outputs.output_files(out, name, seeds, form=format, wav=wav)
+        return outputs.output_files(out, name, seeds, settings, form=format, wav=wav)
 
     def _request(self, opening: Opening, fixed: Rows | None, prompt: Prompt) -> Request:
         about, width = opening.about, len(self.representation.COLUMNS)
@@ -201,6 +224,8 @@ class Composer:
         quarters = None if bars is None else int(bars) * about.time_signatures[0].bar  # the last bar lacks the pickup
         if prompt.seconds is not None:
             quarters = min(quarters or np.inf, prompt.seconds * about.tempo / 60)
+        max_rows = limits.LONGEST if prompt.tokens is None else max(prompt.tokens // width, 1)
+        limits.check(self.data, opening, quarters, max_rows)
         return Request(
             about=encoding.as_rows(self.data, about),
             condition=self.conditions.ids(opening.condition),
@@ -208,13 +233,14 @@ class Composer:
             primer=opening.rows,
             fixed=fixed,
             quarters=quarters,
-            max_rows=LONGEST if prompt.tokens is None else max(prompt.tokens // width, 1),
+            max_rows=max_rows,
             closing=free and opening.condition.get("close") == "tonic",
         )
 
     def _generated(self, opening: Opening, request: Request, rows: GeneratedRows, sampling: Sampling) -> GeneratedScore:
         name = self.run.path.name if self.run else "generated"
         score = encoding.score_of(self.data, rows.rows, replace(opening.about, title=f"{name} {request.seed}"))
+        cut = limits.cut(request, rows, score.end)
         return GeneratedScore(
             score=score,
             seed=request.seed,
@@ -224,7 +250,7 @@ class Composer:
             num_notes=self.representation.num_notes(rows.rows),
             num_tokens=rows.rows.size,
             ended=rows.ended,
-            remarks=opening.remarks,
+            remarks=(*opening.remarks, *cut),
         )
 
     def score(self, piece: Music, given: Sequence[str] = ()) -> Likelihood:

@@ -29,9 +29,9 @@ FITTED: dict[str, Callable[[Score], tuple[Score, list[str]]]] = {
 """Fit a score to each representation, with remarks on what was changed."""
 
 
-def with_key(data: MusicData, score: Score) -> tuple[Score, list[str]]:
-    """The piece with an estimated key where keys are normalised and it has none; and a remark on it."""
-    if not data.normalize_keys or score.keys:
+def with_key(data: MusicData, score: Score, *, needed: bool = False) -> tuple[Score, list[str]]:
+    """The piece with an estimated key where it has none and keys are normalised, or one is needed; and a remark."""
+    if score.keys or not (needed or data.normalize_keys):
         return score, []
     key = key_normalization.estimate_key(score)
     return replace(score, keys=(key,)), [f"it has no key; {key} was estimated"]
@@ -83,6 +83,13 @@ def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0
     keys = (parse_key(condition["key"]),) if "key" in condition else ()
     pickup = parse_pickup(condition.get("pickup", "0"))
     return Score((), title=title, tempo=tempo, time_signatures=(metre,), keys=keys, pickup=pickup)
+
+
+def fewest_rows(data: MusicData, quarters: float, bar: float) -> float:
+    """Rows that a piece of so many quarter notes has at least; a bar has so many."""
+    if data.representation == "melody":
+        return 2 * quarters / bar  # a note and a bar line
+    return quarters * chorale_tokens.STEPS_PER_QUARTER
 
 
 def num_bars(score: Score) -> int:

@@ -1,6 +1,6 @@
 """Files of generated pieces: notes, a picture, sound, and a line of JSON each."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,6 +37,12 @@ class PieceFiles:
     path: Path
     picture: Path
     sound: Path | None
+    settings: Mapping[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """Of its files."""
+        return [path.name for path in (self.path, self.picture, self.sound) if path]
 
     def write(self, piece: Piece, facts: dict[str, Any]) -> None:
         """Its files, and its line in the folder's list, in place of an earlier one of the same file.
@@ -44,19 +50,24 @@ class PieceFiles:
         Raises:
             DataError: they cannot be written.
         """
+        generated_files.add(self.path.parent / LIST, facts, self.names, self.settings)
         piece.save(self.path)
         piece.plot(self.picture)
         if self.sound:
             piece.render(self.sound)
-        generated_files.add(self.path.parent / LIST, facts)
 
 
-def output_files(out: Path, name: str, seeds: Sequence[int], *, form: str, wav: bool) -> list[PieceFiles]:
+def output_files(
+    out: Path, name: str, seeds: Sequence[int], settings: Mapping[str, Any], *, form: str, wav: bool
+) -> list[PieceFiles]:
     """Where pieces of a model will be written, before the first is generated.
 
+    Args:
+        settings: what, beside its seed, decides what a piece is.
+
     Raises:
-        DataError: there is no such format, an extra is missing, the folder cannot be created, or a file stands there
-            that is not in its list.
+        DataError: there is no such format, an extra is missing, the folder cannot be created, or another file stands
+            there.
     """
     if form not in FORMATS:
         raise DataError(f"--format {form}: there are {', '.join(FORMATS)}.")
@@ -64,8 +75,12 @@ def output_files(out: Path, name: str, seeds: Sequence[int], *, form: str, wav: 
         raise DataError("--format musicxml needs music21: pip install 'crnn-audio[music]'.")
     if wav and find_spec("pretty_midi") is None:
         raise DataError("--wav needs the soundfont of pretty_midi: pip install 'crnn-audio[music]'.")
-    notes = generated_files.free(out, [f"{name}-{seed}.{form}" for seed in seeds], LIST)
-    return [PieceFiles(one, one.with_suffix(".png"), one.with_suffix(".wav") if wav else None) for one in notes]
+    notes = [out / f"{name}-{seed}.{form}" for seed in seeds]
+    found = [
+        PieceFiles(one, one.with_suffix(".png"), one.with_suffix(".wav") if wav else None, settings) for one in notes
+    ]
+    generated_files.free(out, [one.names for one in found], LIST, settings)
+    return found
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,20 @@ from jaxtyping import Int
 
 from crnn_audio.config.music import MusicData
 from crnn_audio.errors import DataError
+from crnn_audio.files import is_file
 from crnn_audio.inference.music import encoding
 from crnn_audio.symbolic import chorale_tokens, conditions, files, melody_tokens, note_names
 from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.parsed import ParsedScore
 from crnn_audio.symbolic.representation import Rows
-from crnn_audio.symbolic.score import Part, Score
-from crnn_audio.symbolic.ticks import ticks
+from crnn_audio.symbolic.score import Note, Score
+from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 
-TEMPO = 100.0
-"""Quarter notes a minute, where no primer has a tempo."""
 DEFAULTS = {"close": "tonic"}
 """Conditions of a new piece that the prompt does not set, where the model knows them."""
 
+NOTABLE_REST = 0.25
+"""Quarter notes of a rest at the end of a primer from which on it is said that it is left out."""
 CONDITION_STREAM = 1
 """Part of the seed of the random number that picks conditions, so that it is none of those that sample notes."""
 
@@ -58,6 +60,9 @@ class Prompt:
         for name, count in {"bars": self.bars, "seconds": self.seconds, "tokens": self.tokens, "num": num}.items():
             if count is not None and not 0 < count < 1e6:
                 raise DataError(f"{name}: should be above 0 and below a million (found {count:g}).")
+        asked = self.condition.get("bars")
+        if self.bars is not None and asked is not None and asked.strip() != str(self.bars):
+            raise DataError(f"bars: {self.bars}, and {asked} by the condition bars={asked}. Leave out one of them.")
         if self.keep and (self.primer is not None or self.bars is not None or self.seconds is not None):
             raise DataError("a fixed voice decides how a piece begins and ends; leave out primer, bars and seconds.")
 
@@ -71,27 +76,30 @@ class Opening:
         rows: those that it begins with.
         condition: all conditions that the model gets.
         remarks: what of the prompt could not be represented.
+        quarters: quarter notes of the rows.
     """
 
     about: Score
     rows: Rows
     condition: dict[str, str]
     remarks: tuple[str, ...] = ()
+    quarters: float = 0.0
 
 
-def read(music: Score | str | Path) -> tuple[Score, tuple[str, ...]]:
+def read(music: Music) -> ParsedScore:
     """The score of a piece, a file or note names, with remarks on what could not be represented.
 
     Raises:
         DataError: there is no such file, it cannot be read, or these are no notes.
     """
     if isinstance(music, Score):
-        return music, ()
-    path = Path(music)
-    if isinstance(music, str) and not path.is_file() and path.suffix.lower() not in files.FORMS:
-        return note_names.parse(music), ()
-    found = files.load(path)
-    return found.score, found.remarks
+        return ParsedScore(music)
+    return note_names.read(str(music)) if _is_words(music) else files.load(music)
+
+
+def _is_words(music: Music) -> bool:
+    """Whether it is note names, and not a file."""
+    return isinstance(music, str) and not is_file(music) and Path(music).suffix.lower() not in files.FORMS
 
 
 def opening_of(
@@ -103,6 +111,7 @@ def opening_of(
     bars: int | None = None,
     whole: bool = False,
     seed: int = 0,
+    tempo: float = 100.0,
 ) -> Opening:
     """The opening of a piece with this music; its own key and time signature are conditions unless others are set.
 
@@ -110,6 +119,7 @@ def opening_of(
         bars: its length, a condition where the model knows it.
         whole: all rows of the music, its end among them; else those up to its last note.
         seed: without music, conditions that are not set are those of a training piece, which this seed picks.
+        tempo: quarter notes a minute, without music.
 
     Raises:
         DataError: a condition is not known, or the music cannot be read or represented.
@@ -119,19 +129,57 @@ def opening_of(
         length = {"bars": str(bars)} if bars else {}
         uniform = np.random.default_rng((seed, CONDITION_STREAM)).random()
         completed = known.completed(DEFAULTS | known.usable(length) | condition, uniform)
-        about = encoding.about(completed | condition, tempo=TEMPO)
-        return Opening(about, _no_rows(data), _conditions(condition, about, known, completed | length))
-    score, remarks = read(music)
-    fitted, changes = encoding.FITTED[data.representation](score)
-    piece, estimated = encoding.with_key(data, _with_conditions(fitted, condition))
+        about = encoding.about(completed | condition, tempo=tempo)
+        made = conditions_of(condition, about, known, completed | length)
+        return Opening(about, no_rows(data), made, doubts(known, condition))
+    parsed = read(music)
+    fitted, changes = encoding.FITTED[data.representation](parsed.score)
+    piece, estimated = encoding.with_key(data, with_conditions(fitted, condition))
     rows = encoding.rows_of(data, piece)
     about = replace(piece, fermatas=(), chords=())
-    primer = rows if whole else _open_end(data, rows)
     own = encoding.own_condition(piece) if whole else DEFAULTS | {"bars": str(bars)}
-    return Opening(about, primer, _conditions(condition, piece, known, own), (*remarks, *changes, *estimated))
+    made = conditions_of(condition, piece, known, own)
+    remarks = (*parsed.remarks, *changes, *estimated, *replaced(fitted, condition))
+    if whole:
+        return Opening(about, rows, made, remarks)
+    rest = max(parsed.end - parsed.score.end, 0.0)
+    is_written = bool(rest) and _is_words(music)
+    primer = _with_rest(data, piece, parsed.end) if is_written else _open_end(data, rows)
+    if rest >= NOTABLE_REST and not is_written:
+        remarks = (*remarks, f"{rest:g} quarters of rest at its end left out: the piece goes on after its last note")
+    remarks = (*remarks, *doubts(known, asked_of(condition, made)))
+    return Opening(about, primer, made, remarks, piece.end + rest * is_written)
 
 
-def _with_conditions(piece: Score, condition: Mapping[str, str]) -> Score:
+def asked_of(condition: Mapping[str, str], made: Mapping[str, str]) -> dict[str, str]:
+    """The requested conditions, and the metre of a primer, which the model is given beside them."""
+    return {name: value for name, value in made.items() if name in condition or (name == "metre" and condition)}
+
+
+def doubts(known: Conditions, condition: Mapping[str, str]) -> tuple[str, ...]:
+    """What no training piece has of these conditions, in a remark."""
+    pair = known.never_together(condition)
+    return (f"no training piece has {' and '.join(pair)}: the piece may be like neither",) if pair else ()
+
+
+def replaced(piece: Score, condition: Mapping[str, str]) -> list[str]:
+    """What of the music's own key, time signature and pickup the conditions replace."""
+    new = with_conditions(piece, condition)
+    pairs = {
+        "key": (piece.keys[:1], new.keys[:1]),
+        "time signature": (piece.time_signatures[:1], new.time_signatures[:1]),
+    }
+    said = [
+        f"its {what} {before[0]} is replaced by {after[0]}, the condition"
+        for what, (before, after) in pairs.items()
+        if before and str(before[0]) != str(after[0])
+    ]
+    if piece.time_signatures and piece.pickup != new.pickup:
+        said.append(f"its pickup of {piece.pickup:g} quarters is replaced by {new.pickup:g}, the condition")
+    return said
+
+
+def with_conditions(piece: Score, condition: Mapping[str, str]) -> Score:
     """The piece with the key, time signature and pickup of these conditions, where there are any."""
     own = encoding.about(condition)
     times = own.time_signatures if "metre" in condition or not piece.time_signatures else piece.time_signatures
@@ -139,14 +187,15 @@ def _with_conditions(piece: Score, condition: Mapping[str, str]) -> Score:
     return replace(piece, time_signatures=times, keys=own.keys or piece.keys, pickup=pickup)
 
 
-def _conditions(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
+def conditions_of(asked: dict[str, str], piece: Score, known: Conditions, own: Mapping[str, str]) -> dict[str, str]:
     """All conditions that the model gets: those asked for, and those of the piece itself."""
     key = {"key": str(conditions.transpose_key(piece.keys[0], 0))} if piece.keys else {}
     time = {"metre": str(piece.time_signatures[0]) if piece.time_signatures else "4/4", "pickup": f"{piece.pickup:g}"}
     return known.usable(dict(own) | key) | asked | known.usable(time)
 
 
-def _no_rows(data: MusicData) -> Rows:
+def no_rows(data: MusicData) -> Rows:
+    """None, before a piece."""
     return np.zeros((0, len(encoding.REPRESENTATIONS[data.representation].COLUMNS)), dtype=np.int64)
 
 
@@ -158,46 +207,13 @@ def _open_end(data: MusicData, rows: Rows) -> Int[np.ndarray, "K P"]:
     return rows[: notes[-1] + 1]
 
 
-def fixed_voices(
-    data: MusicData, keep: Mapping[str, Score | str | Path], condition: dict[str, str], known: Conditions, longest: int
-) -> tuple[Opening, Rows]:
-    """The piece that these voices belong to, and their tokens in its rows, 0 where others are to be generated.
-
-    Raises:
-        DataError: a condition is not known, the model generates one voice, there is no voice of that name, or one
-            cannot be read, has several notes at once or is too long.
-    """
-    known.ids(condition)
-    if data.representation != "chorale":
-        why = (
-            "generates one voice" if data.representation == "melody" else "does not distinguish held and repeated notes"
-        )
-        raise DataError(f"this model {why}, so that no voice can be fixed. Use a primer, or the model chorales.")
-    read_voices = {name: _voice(name, music) for name, music in keep.items()}
-    steps = max(-(-ticks(part.end) // chorale_tokens.STEP) for _, part, _ in read_voices.values())
-    if steps >= longest:
-        raise DataError(f"a fixed voice lasts {steps} sixteenths; this model generates {longest - 1} at most. Cut it.")
-    first = next(iter(read_voices.values()))[0]
-    keyed, estimated = encoding.with_key(data, _with_conditions(first, condition))
-    about = replace(keyed, parts=(), fermatas=(), chords=())
-    fixed = np.zeros((steps + 1, len(chorale_tokens.COLUMNS)), dtype=np.int64)
-    for name, (_, part, _) in read_voices.items():
-        column = chorale_tokens.COLUMNS.index(name)
-        fixed[:-1, column] = encoding.voice_of(data, part, about, steps, f"the fixed {name}")
-        fixed[-1, column] = chorale_tokens.REST
-    remarks = tuple(remark for _, _, own in read_voices.values() for remark in own)
-    conditioned = _conditions(condition, about, known, DEFAULTS | {"bars": str(encoding.num_bars(first))})
-    return Opening(about, _no_rows(data), conditioned, (*remarks, *estimated)), fixed
-
-
-def _voice(name: str, music: Score | str | Path) -> tuple[Score, Part, tuple[str, ...]]:
-    if name not in chorale_tokens.VOICES:
-        raise DataError(f"keep {name}: no such voice; there are {', '.join(chorale_tokens.VOICES)}.")
-    score, remarks = read(music)
-    parts = [part for part in score.parts if part.notes]
-    named = [part for part in parts if part.name.strip().lower() == name]
-    if not named and len(parts) != 1:
-        raise DataError(
-            f"keep {name}: {len(parts)} parts with notes, none of which is named {name}. Give a file of one voice."
-        )
-    return score, (named or parts)[0], remarks
+def _with_rest(data: MusicData, piece: Score, end: float) -> Int[np.ndarray, "K P"]:
+    """Rows up to the end of a rest after the last note: those before a note that would follow it."""
+    unit = melody_tokens.UNIT if data.representation == "melody" else chorale_tokens.STEP
+    start = max(round(ticks(end) / unit), ticks(piece.end) // unit) * unit / TICKS_PER_QUARTER
+    first = next(part for part in piece.parts if part.notes)
+    after = replace(first, notes=(*first.notes, Note(start, unit / TICKS_PER_QUARTER, first.notes[-1].pitch)))
+    rows = encoding.rows_of(data, replace(piece, parts=tuple(after if one is first else one for one in piece.parts)))
+    if data.representation != "melody":
+        return rows[: ticks(start) // unit]
+    return rows[: np.flatnonzero(rows[:, 0] >= melody_tokens.FIRST_PITCH)[-1]]

@@ -1,6 +1,6 @@
 """A trained model that generates text, scores a given one, and predicts what may come next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import exp
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from crnn_audio.batching.text import running
+from crnn_audio.config.sections import Generation
 from crnn_audio.config.text import TextData
 from crnn_audio.corpora import texts
 from crnn_audio.decoding.sampling import Sampling
@@ -142,12 +143,25 @@ class LanguageModel:
     FILE_OPTIONS = ()
     PRINTABLE = True
 
-    def __init__(self, run: Run, task: Prediction, data: TextData, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        run: Run,
+        task: Prediction,
+        data: TextData,
+        vocabulary: Vocabulary,
+        defaults: Generation | None = None,
+    ) -> None:
         self.run = run
+        self.defaults = defaults or Generation()
         self.data = data
         self.task = task.eval()
         self.vocabulary = vocabulary
         self.device = next(task.model.parameters()).device
+
+    @property
+    def sampling(self) -> Sampling:
+        """How texts are sampled by default, as the model's recipe says."""
+        return Sampling(temperature=self.defaults.temperature, top_p=self.defaults.top_p)
 
     def generate(self, *, primer: str = "", tokens: int = 300, sampling: Sampling | None = None) -> GeneratedText:
         """Generates a text; the arguments are those of `Prompt`.
@@ -162,7 +176,7 @@ class LanguageModel:
         self, num: int, prompt: Prompt | None = None, sampling: Sampling | None = None
     ) -> list[GeneratedText]:
         """As `generate`, so many texts side by side, whose seeds follow that of `sampling`."""
-        prompt, sampling = prompt or Prompt(), sampling or Sampling()
+        prompt, sampling = prompt or Prompt(), sampling or self.sampling
         _refuse(tokens=prompt.tokens, num=num)
         ids, remarks = self._primer(prompt.primer)
         seeds = range(sampling.seed, sampling.seed + num)
@@ -183,18 +197,20 @@ class LanguageModel:
         Raises:
             DataError: as `generate`, before the first piece.
         """
-        sampling = sampling or Sampling()
+        sampling = sampling or self.sampling
         _refuse(tokens=tokens)
         ids, _ = self._primer(primer)
         return self._pieces(ids, tokens, sampling)
 
-    def output_files(self, out: Path, name: str, seeds: Sequence[int]) -> list[outputs.TextFile]:
+    def output_files(
+        self, out: Path, name: str, seeds: Sequence[int], settings: Mapping[str, Any]
+    ) -> list[outputs.TextFile]:
         """Where texts will be written, before the first is generated.
 
         Raises:
             DataError: they cannot be written there.
         """
-        return outputs.output_files(out, name, seeds)
+        return outputs.output_files(out, name, seeds, settings)
 
     def _pieces(self, ids: Int[np.ndarray, " T"], count: int, sampling: Sampling) -> Iterator[str]:
         yield encoding.decode(ids.tolist(), self.vocabulary)

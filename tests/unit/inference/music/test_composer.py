@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import crnn_audio as ca
+from crnn_audio.config.music import MusicGeneration
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.inference.music import encoding
@@ -16,9 +17,10 @@ from crnn_audio.inference.music.composer import Composer
 from crnn_audio.inference.music.prompts import Prompt
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.symbolic import chorale_tokens
-from crnn_audio.symbolic.score import Note, Part, Score, TimeSignature
+from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from crnn_audio.training.run import train
 from tests import events as made
+from tests.shared_cases import case
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +213,47 @@ def test_what_is_no_primer(one: Composer, primer, message: str) -> None:
         one.generate(primer=primer)
 
 
+def test_the_rest_at_the_end_of_written_notes_is_kept(composer: Composer) -> None:
+    for rest in (1, 2, 2.5, 5):
+        piece = composer.generate(primer=f"G4:3 A4 R:{rest}", bars=4)
+        assert [note.start for note in piece.score.notes if note.start < 4 + rest] == [0, 3]
+
+
+def test_a_rest_at_the_end_of_a_file_is_left_out_with_a_word(one: Composer, tmp_path: Path) -> None:
+    (tmp_path / "tune.abc").write_text("X:1\nM:4/4\nL:1/4\nK:G\nG A B c | G z3 |\n")
+    piece = one.generate(primer=tmp_path / "tune.abc", bars=4)
+    assert "3 quarters of rest at its end left out: the piece goes on after its last note" in piece.remarks
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"primer": "G4:4 A4:4 B4:4", "bars": 2}, r"the primer lasts 12 quarters \(3 bars\).* should last 8"),
+        ({"primer": "G4:4 A4:4 B4:4", "bars": 3}, "the primer lasts 12 quarters"),
+        ({"primer": "G4:4 A4:4 B4:4", "seconds": 2.0}, "the primer lasts 12 quarters"),
+        ({"primer": "G4:4 A4:4 B4:4", "tokens": 4}, "the primer has .* tokens"),
+        ({"primer": "G4 " + "R:64 " * 400}, "the primer lasts 25601 quarters, which are .* 4095 are generated at most"),
+        ({"bars": 100_000}, "a piece of 400000 quarters has more than the 4095 rows"),
+        ({"bars": 16, "condition": {"bars": "8"}}, "bars: 16, and 8 by the condition bars=8"),
+    ],
+)
+def test_lengths_that_cannot_be_are_refused_at_once(composer: Composer, options: dict, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        composer.generate(**options)
+
+
+def test_a_primer_of_weeks_is_refused_at_once(composer: Composer) -> None:
+    with pytest.raises(DataError, match="lasts 559241 quarter notes; a piece lasts 20000 at most"):
+        composer.generate(primer=Score((Part("a", (Note(559_240.0, 1, 67),)),)))
+    with pytest.raises(DataError, match="a piece lasts 20000 at most"):
+        composer.generate(primer=case("music_primer_beyond_4096_rows") / "huge_delta.mid", bars=4)
+
+
+def test_conditions_that_replace_a_primers_own_are_said(one: Composer) -> None:
+    piece = one.generate(primer=replace(made.melody(3), keys=(Key(0.0, 2),)), condition={"key": "G"}, bars=8)
+    assert "its key D is replaced by G, the condition" in piece.remarks
+
+
 # ------------------------------------------------------------------------------------- kept voices
 
 
@@ -232,7 +275,8 @@ def test_of_a_kept_voice_the_model_is_given_its_own_key_and_metre(four: Composer
     assert piece.condition == {"key": "G", "metre": "4/4", "bars": "3", "pickup": "0"}
     in_three = replace(given, time_signatures=(TimeSignature(0.0, 3, 4),), keys=(), title="")
     piece = four.generate(keep={"soprano": in_three})
-    assert piece.condition == {"bars": "4", "pickup": "0"}, "the model knows no 3/4, and must not be given 4/4"
+    asked = {name: value for name, value in piece.condition.items() if name != "key"}
+    assert asked == {"bars": "4", "pickup": "0"}, "the model knows no 3/4, and must not be given 4/4"
     assert [str(metre) for metre in piece.score.time_signatures] == ["3/4"]
     assert four.generate(keep={"soprano": given}, condition={"key": "Ab"}).condition["key"] == "Ab"
 
@@ -261,13 +305,69 @@ def long_voice() -> Score:
         ({"soprano": "C5+E5 D5"}, "fixed soprano.*One note at a time"),
         ({"soprano": long_voice()}, "a fixed voice lasts 4800 sixteenths; this model generates 4095 at most"),
         ({"descant": "C5 D5"}, "keep descant: no such voice; there are soprano, alto, tenor, bass"),
-        ({"soprano": "C5:0.3"}, "off the grid of sixteenths"),
         ({"soprano": "C9"}, "outside 30 to 90"),
     ],
 )
 def test_what_cannot_be_kept(four: Composer, keep, message: str) -> None:
     with pytest.raises(DataError, match=message):
         four.generate(keep=keep)
+
+
+def soprano(*notes: tuple[float, float, int], **about: object) -> Score:
+    return Score((Part("soprano", tuple(Note(*note) for note in notes)),), **about)
+
+
+def spans(piece: Score) -> list[tuple[float, float, int]]:
+    return [(note.start, note.duration, note.pitch) for note in piece.parts[0].notes]
+
+
+def test_a_kept_voice_is_rounded_to_the_grid(four: Composer) -> None:
+    gates = soprano((0, 479 / 480, 71), (1, 479 / 480, 72), (2.02, 0.99, 74), (3, 1.04, 71))
+    piece = four.generate(keep={"soprano": gates})
+    assert spans(piece.score) == [(0, 1, 71), (1, 1, 72), (2, 1, 74), (3, 1, 71)]
+    assert "the fixed soprano: 4 notes moved to the grid" in piece.remarks
+    triplets = soprano(*((place / 3, 1 / 3, 71 + place) for place in range(6)))
+    piece = four.generate(keep={"soprano": triplets})
+    assert [start for start, _, _ in spans(piece.score)] == [0, 0.25, 0.75, 1, 1.25, 1.75]
+
+
+def test_a_melody_out_of_musescore_is_kept(four: Composer) -> None:
+    piece = four.generate(keep={"soprano": case("music_keep_off_grid") / "ms_pickup.mid"})
+    assert [note.pitch for note in piece.score.parts[0].notes] == [67, 72, 74, 76, 72]
+    assert all(note.duration == 1 for note in piece.score.parts[0].notes)
+    assert (str(piece.score.time_signatures[0]), piece.score.pickup) == ("3/4", 1.0)
+
+
+def test_fermatas_of_a_kept_voice_stay_and_no_others_come(four: Composer) -> None:
+    given = soprano(*((float(place), 1.0, 70 + place % 3) for place in range(16)), fermatas=(7.0, 13.01))
+    for piece in four.generate_many(2, Prompt(keep={"soprano": given})):
+        assert piece.score.fermatas == (7.0, 13.0)
+
+
+def test_the_key_of_a_kept_voice_without_one_is_estimated(four: Composer) -> None:
+    given = soprano(*((float(place), 1.0, pitch) for place, pitch in enumerate((67, 71, 74, 72, 71, 69, 66, 67))))
+    piece = four.generate(keep={"soprano": given})
+    assert str(piece.score.keys[0]) == piece.condition["key"] == "G"
+    assert "it has no key; G was estimated" in piece.remarks
+
+
+def test_kept_voices_that_disagree_are_said(four: Composer) -> None:
+    high = soprano((0, 4, 71), (4, 4, 72), keys=(Key(0.0, 1),), time_signatures=(TimeSignature(0.0, 4, 4),))
+    low = Score(
+        (Part("bass", (Note(0, 3, 48),)),), keys=(Key(0.0, 0),), time_signatures=(TimeSignature(0.0, 3, 4),), pickup=1.0
+    )
+    remarks = four.generate(keep={"soprano": high, "bass": low}).remarks
+    assert set(remarks) >= {
+        "the fixed bass has key C and the soprano G, which holds",
+        "the fixed bass has time signature 3/4 and the soprano 4/4, which holds",
+        "the fixed bass has a pickup of 1 quarters and the soprano 0, which holds",
+        "the fixed bass ends at quarter 3 and the soprano at 8: the shorter one rests",
+    }
+
+
+def test_the_melody_of_a_file_is_kept_as_soprano(four: Composer) -> None:
+    parts = (Part("Piano", (Note(0, 4, 50),)), Part("Voice", (Note(0, 4, 72),)))
+    assert four.generate(keep={"soprano": Score(parts)}).score.parts[0].notes == (Note(0, 4, 72),)
 
 
 def test_a_model_of_one_voice_keeps_none(one: Composer) -> None:
@@ -278,6 +378,18 @@ def test_a_model_of_one_voice_keeps_none(one: Composer) -> None:
 def test_a_kept_voice_tells_the_length_itself(four: Composer) -> None:
     with pytest.raises(DataError, match="leave out primer, bars and seconds"):
         four.generate(keep={"soprano": "C5"}, bars=4)
+
+
+# ------------------------------------------------------------------------------------- defaults
+
+
+def test_the_defaults_are_those_of_the_recipe(one: Composer) -> None:
+    own = MusicGeneration(temperature=0.0, top_p=0.5, tempo=66.0)
+    other = Composer(one.run, one.task, one.data, one.conditions, own)
+    piece = other.generate(bars=1)
+    assert (piece.sampling.temperature, piece.sampling.top_p, piece.score.tempo) == (0.0, 0.5, 66.0)
+    chosen = other.generate(bars=1, sampling=Sampling(seed=3))
+    assert chosen.score.notes == one.generate(bars=1, sampling=Sampling(seed=3)).score.notes
 
 
 # ------------------------------------------------------------------------------------- mistakes
