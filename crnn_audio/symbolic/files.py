@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from crnn_audio.errors import DataError, writing
-from crnn_audio.files import parse_json, read_bytes, reason, write_bytes
+from crnn_audio.files import dangling, parse_json, read_bytes, reason, write_bytes
 from crnn_audio.symbolic.abc import from_abc, text_of, to_abc
 from crnn_audio.symbolic.differences import differences
 from crnn_audio.symbolic.midi import from_midi, to_midi
@@ -38,7 +38,7 @@ def load(path: str | Path) -> ParsedScore:
     try:
         content = read_bytes(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({reason(error)}).") from None
+        raise DataError(f"{path}: {dangling(path) or f'cannot be read ({reason(error)})'}.") from None
     if not content.strip():
         raise DataError(f"{path}: the file is empty.")
     form = _format(content) or FORMS.get(path.suffix.lower())

@@ -52,8 +52,8 @@ def fixed_voices(
         fixed[fermatas, 0] = chorale_tokens.FERMATA
     made = prompts.conditions_of(condition, about, known, prompts.DEFAULTS | {"bars": str(encoding.num_bars(first))})
     remarks = [remark for voice in voices.values() for remark in voice.remarks]
-    doubts = prompts.doubts(known, prompts.asked_of(condition, made))
-    said = (*remarks, *estimated, *_disagreements(voices), *prompts.replaced(first, condition), *doubts)
+    contradictions = prompts.contradictions(known, prompts.asked_of(condition, made))
+    said = (*remarks, *estimated, *_disagreements(voices), *prompts.replaced(first, condition), *contradictions)
     return Opening(about, prompts.no_rows(data), made, said), fixed
 
 

@@ -131,7 +131,7 @@ def opening_of(
         completed = known.completed(DEFAULTS | known.usable(length) | condition, uniform)
         about = encoding.about(completed | condition, tempo=tempo)
         made = conditions_of(condition, about, known, completed | length)
-        return Opening(about, no_rows(data), made, doubts(known, condition))
+        return Opening(about, no_rows(data), made, contradictions(known, condition))
     parsed = read(music)
     fitted, changes = encoding.FITTED[data.representation](parsed.score)
     piece, estimated = encoding.with_key(data, with_conditions(fitted, condition))
@@ -147,7 +147,7 @@ def opening_of(
     primer = _with_rest(data, piece, parsed.end) if is_written else _open_end(data, rows)
     if rest >= NOTABLE_REST and not is_written:
         remarks = (*remarks, f"{rest:g} quarters of rest at its end left out: the piece goes on after its last note")
-    remarks = (*remarks, *doubts(known, asked_of(condition, made)))
+    remarks = (*remarks, *contradictions(known, asked_of(condition, made)))
     return Opening(about, primer, made, remarks, piece.end + rest * is_written)
 
 
@@ -156,7 +156,7 @@ def asked_of(condition: Mapping[str, str], made: Mapping[str, str]) -> dict[str,
     return {name: value for name, value in made.items() if name in condition or (name == "metre" and condition)}
 
 
-def doubts(known: Conditions, condition: Mapping[str, str]) -> tuple[str, ...]:
+def contradictions(known: Conditions, condition: Mapping[str, str]) -> tuple[str, ...]:
     """What no training piece has of these conditions, in a remark."""
     pair = known.never_together(condition)
     return (f"no training piece has {' and '.join(pair)}: the piece may be like neither",) if pair else ()
