@@ -15,6 +15,7 @@ from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import LOCAL, Progress
+from crnn_audio.corpora.own.splitting import lopsided
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.evaluation.evaluate import required
 from crnn_audio.problems import load_recipe, recognition, speech
@@ -55,13 +56,17 @@ class SplitFigures:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `check` found; `durations` are seconds of each cut by split, `tokens` those of train."""
+    """What `check` found; `durations` are seconds of each cut by split, `tokens` those of train.
+
+    `remarks` are of whole splits: invisible characters that were removed, splits that are too short or too long.
+    """
 
     target: str
     splits: tuple[SplitFigures, ...]
     issues: tuple[Issue, ...]
     durations: dict[str, list[float]]
     tokens: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def usable(self) -> bool:
@@ -86,6 +91,7 @@ class Diagnosis:
             "splits": [asdict(one) for one in self.splits],
             "tokens": list(self.tokens),
             "findings": [asdict(one) for one in self.issues],
+            "remarks": list(self.remarks),
         }
 
 
@@ -109,7 +115,8 @@ def check(
         RecipeError: the target is none of these, or the recipe is wrong.
     """
     recipe = _recipe(str(target), overrides, root)
-    splits = {name: cuts for name, cuts in recognition.data(recipe, progress).items.items() if cuts}
+    data = recognition.data(recipe, progress)
+    splits = {name: cuts for name, cuts in data.items.items() if cuts}
     train = required(splits, "train", recipe.data.name)
     tokens = Vocabulary.build([cut.text for cut in train], recipe.task.vocabulary)
     faults = list(_faults(recipe, splits, tokens, progress))
@@ -123,6 +130,7 @@ def check(
         issues=tuple(sorted(found, key=lambda one: not one.is_error)),
         durations={name: [cut.duration for cut in cuts] for name, cuts in splits.items()},
         tokens=tokens.tokens[2:],
+        remarks=(*data.remarks, *lopsided(splits)),
     )
 
 
@@ -232,7 +240,9 @@ def _figures(split: str, cuts: Sequence[Cut]) -> SplitFigures:
 
 def lines(diagnosis: Diagnosis) -> list[str]:
     """The diagnosis for people: the splits in figures, every finding, and a table that counts them."""
-    return [*_table_of_splits(diagnosis), *_listed(diagnosis), *_table_of_findings(diagnosis), "", _verdict(diagnosis)]
+    remarks = ["", *map(_one_line, diagnosis.remarks)] if diagnosis.remarks else []
+    found = [*remarks, *_listed(diagnosis), *_table_of_findings(diagnosis)]
+    return [*_table_of_splits(diagnosis), *found, "", _verdict(diagnosis)]
 
 
 def _table_of_splits(diagnosis: Diagnosis) -> list[str]:

@@ -113,9 +113,9 @@ def _found(source: Path, resplit: bool, speaker_folders: bool) -> Listing:
     if not inside:
         return pairs.find(source, speaker_folders=speaker_folders)
     found = Listing()
-    if (source / "clips").is_dir() and (chosen := [path for path in inside if path.stem.lower() in SPLITS]):
-        others = ", ".join(path.name for path in inside if path not in chosen)  # as Common Voice has them
-        found.notes += [f"{source}: {others} not looked at, beside tables that are named as splits."] if others else []
+    if (source / "clips").is_dir() and (chosen := _of_common_voice(inside)):
+        others = ", ".join(path.name for path in inside if path not in chosen)
+        found.notes += [f"{source}: {others} not looked at."] if others else []
         inside = chosen
     splits = {split_named(path.name.partition(".")[0]): path for path in inside}
     if len(inside) > 1 and (None in splits or len(splits) < len(inside)):
@@ -126,6 +126,12 @@ def _found(source: Path, resplit: bool, speaker_folders: bool) -> Listing:
     for split, path in splits.items():
         found.extend(_listed(path, split if len(inside) > 1 else None, resplit, speaker_folders))
     return found
+
+
+def _of_common_voice(tables: list[Path]) -> list[Path]:
+    """Of a release, the tables of splits; without them that of all validated clips."""
+    splits = [path for path in tables if path.stem.lower() in SPLITS]
+    return splits or [path for path in tables if path.stem.lower() == "validated"]
 
 
 def _tables(folder: Path) -> list[Path]:

@@ -63,6 +63,19 @@ def test_nothing_wrong_is_nothing_found(root) -> None:
     assert doctor.lines(diagnosis)[-1].endswith("recipe.yaml: usable (0 errors, 0 warnings, 8 tokens in train).")
 
 
+def test_invisible_characters_and_lopsided_splits_are_remarks(root) -> None:
+    changed(root, "train", train3=lambda cut: replace(cut, text=f"\ufeff{cut.text}"))
+    manifests.save(manifests.load(root / "dev.jsonl")[:1], root / "dev.jsonl")
+    path = recipe(root)
+    train = [replace(cut, id=f"{n}{cut.id}") for cut in manifests.load(root / "train.jsonl") for n in range(6)]
+    manifests.save(train, root / "train.jsonl")
+    diagnosis = check(path)
+    assert "6 invisible characters (6 U+FEFF) in 6 texts removed." in diagnosis.remarks[0]
+    assert diagnosis.remarks[1].startswith("dev is of 0.0 minutes and train of 6.0: dev is too short")
+    assert all(remark in doctor.lines(diagnosis) for remark in diagnosis.remarks)
+    assert diagnosis.as_json()["remarks"] == list(diagnosis.remarks)
+
+
 def test_a_folder_is_taken_as_the_defaults_would(root) -> None:
     assert reported(check(root)) == {("rate", "train", "train0", False), ("rate", "dev", "dev0", False)}
 

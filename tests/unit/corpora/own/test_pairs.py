@@ -177,6 +177,9 @@ def test_a_folder_without_audio_or_without_text(tmp_path, put) -> None:
     assert str(raised.value).endswith(
         f"Found files: 2 of .wav, 1 of .tsv. Name a list, or its folder: {tmp_path}/en/train.tsv."
     )
+    (tmp_path / "en" / "times.txt").write_text("of clips\n")
+    with pytest.raises(DataError, match=r"2 audio files and no text of their names\. Put what is said in a.wav into"):
+        pairs.find(tmp_path)
 
 
 def test_a_folder_that_cannot_be_read_is_named(tmp_path, put, monkeypatch) -> None:
