@@ -40,8 +40,8 @@ def find(root: Path, *, speaker_folders: bool = False) -> Listing:
         count = sum(map(len, sounds.values()))
         of_them = " of their names" if texts or listed else ""
         raise DataError(
-            f"{root}: {count} audio files and no text{of_them}. Put what is said in a.wav into a.txt beside it, or write "
-            f"a table (.tsv, .csv, .jsonl) with a column of paths and one of texts.{_seen(root)}"
+            f"{root}: {count} audio files and no text{of_them}. Put what is said in a.wav into a.txt beside it, or "
+            f"write a table (.tsv, .csv, .jsonl) with a column of paths and one of texts.{_seen(root)}"
         )
     _paired(root, sounds, texts, listed, found, speaker_folders)
     return found
