@@ -16,8 +16,7 @@ from crnn_audio.corpora import CORPORA
 from crnn_audio.features.normalize import GlobalNorm, NoNorm, Statistics, UtteranceNorm
 from crnn_audio.models import cells, conv, recurrent, tcn
 from crnn_audio.models.heads import CtcHead
-from crnn_audio.problems import footprint, parts
-from crnn_audio.problems import recognition as problem
+from crnn_audio.problems import footprint, parts, speech
 from crnn_audio.problems import rolls as rolls_problem
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import loop, optim
@@ -55,10 +54,10 @@ def test_cells() -> None:
 def test_front_ends() -> None:
     union = get_args(recognition.Features)[0]
     kinds = {kind for section in get_args(union) for kind in allowed(section, "kind")}
-    assert kinds == problem.FRONT_ENDS.keys()
+    assert kinds == speech.FRONT_ENDS.keys()
     for section in get_args(union):
         (kind,) = allowed(section, "kind")
-        assert problem.front_end(section(kind=kind)).num_features > 0
+        assert speech.front_end(section(kind=kind)).num_features > 0
 
 
 def test_heads_of_keys() -> None:
@@ -135,7 +134,7 @@ def test_nonlinearities() -> None:
 
 def test_normalisations() -> None:
     one = Statistics((0.0,), (1.0,))
-    made = {kind: type(problem.normalizer(kind, one)) for kind in get_args(recognition.Normalize)}
+    made = {kind: type(speech.normalizer(kind, one)) for kind in get_args(recognition.Normalize)}
     assert made == {"global": GlobalNorm, "utterance": UtteranceNorm, "none": NoNorm}
 
 
