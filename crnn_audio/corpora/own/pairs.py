@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crnn_audio import audio, files
 from crnn_audio.corpora import tables
+from crnn_audio.corpora.own import apart
 from crnn_audio.corpora.own.listing import Listing, split_named
 from crnn_audio.errors import DataError
 
@@ -36,15 +37,26 @@ def find(root: Path, *, speaker_folders: bool = False) -> Listing:
             f"table (.tsv, .csv, .jsonl) with a column of paths and one of texts.{_seen(root)}"
         )
     listed = _listed(lists, found)
-    if sounds.keys().isdisjoint(texts.keys() | listed.keys()):
+    if not sounds.keys().isdisjoint(texts.keys() | listed.keys()):
+        _paired(root, sounds, texts, listed, found, speaker_folders)
+    elif named := apart.find(root, _flat(sounds), _transcripts(texts), found):
+        _named(root, _flat(sounds), named, found, speaker_folders)
+    else:
         count = sum(map(len, sounds.values()))
         of_them = " of their names" if texts or listed else ""
         raise DataError(
             f"{root}: {count} audio files and no text{of_them}. Put what is said in a.wav into a.txt beside it, or "
             f"write a table (.tsv, .csv, .jsonl) with a column of paths and one of texts.{_seen(root)}"
         )
-    _paired(root, sounds, texts, listed, found, speaker_folders)
     return found
+
+
+def _flat(paths: dict[Stem, list[Path]]) -> list[Path]:
+    return [path for of_stem in paths.values() for path in of_stem]
+
+
+def _transcripts(texts: dict[Stem, list[Path]]) -> list[Path]:
+    return [path for path in _flat(texts) if not path.stem.lower().startswith(NO_TRANSCRIPTS)]
 
 
 def _seen(root: Path) -> str:
@@ -150,6 +162,14 @@ def _paired(
         else:
             found.problems.append(f"{paths[0]}: no text. Write what is said in it into {stem[1]}.txt beside it.")
     _unpaired(sounds, texts, listed, found)
+
+
+def _named(root: Path, sounds: list[Path], named: apart.Found, found: Listing, speaker_folders: bool) -> None:
+    for path in sounds:
+        if path in named:
+            _add(root, path, *named[path], found, speaker_folders)
+        else:
+            found.problems.append(f"{path}: no text. Write what is said in it into {path.stem}.txt beside it.")
 
 
 def _add(

@@ -129,6 +129,62 @@ def test_deepspeech(mine: Path) -> None:
     assert texts(prepare_folder(mine)) == SAID
 
 
+# ---------------------------------------------------------------------------------------- texts apart from audio
+
+
+@pytest.mark.parametrize("name", ["{stem}", "{speaker}_{stem}"])
+def test_texts_in_a_tree_of_their_own(mine: Path, sound, name: str) -> None:
+    """As VCTK has it."""
+    for speaker in ("s1", "s2"):
+        for stem in "abc":
+            file = name.format(speaker=speaker, stem=stem)
+            sound(mine.parent / "apart" / "wav48" / speaker / f"{file}.wav")
+            text = mine.parent / "apart" / "txt" / speaker / f"{file}.txt"
+            text.parent.mkdir(parents=True, exist_ok=True)
+            text.write_text(f"{stem} of {speaker}")
+    for file in ("README.txt", "LICENSE.txt"):
+        (mine.parent / "apart" / file).write_text("of others")
+    found = cuts(prepare_folder(mine.parent / "apart"))
+    assert {name: cut.text for name, cut in found.items()} == {
+        f"wav48/{speaker}/{name.format(speaker=speaker, stem=stem)}": f"{stem} of {speaker}"
+        for speaker in ("s1", "s2")
+        for stem in "abc"
+    }
+    (mine.parent / "apart" / "txt" / "s1" / f"{name.format(speaker='s1', stem='a')}.txt").rename(
+        mine.parent / "apart" / "txt" / "s1" / "x.txt"
+    )
+    with pytest.raises(DataError, match=r"2 problems\n.*x\.txt: a text without audio of its name\. .*\n.*: no text\. "):
+        prepare_folder(mine.parent / "apart", "out")
+
+
+@pytest.mark.parametrize("sign", [" ", "\t", "|"])
+def test_lists_of_names_anywhere(mine: Path, sign: str) -> None:
+    """As AISHELL and Multilingual LibriSpeech have them."""
+    (mine / "docs").mkdir()
+    lines = [f"{stem}{sign}{text}\n" for stem, text in SAID.items()]
+    (mine / "docs" / "trans.txt").write_text("".join([*lines, f"e.wav{sign}five\n", f"f{sign}six\n"]))
+    assert texts(prepare_folder(mine)) == SAID | {"e": "five", "f": "six"}
+    (mine / "docs" / "trans.txt").write_text("".join([*lines, lines[0], f"z{sign}none\n"]))
+    with pytest.raises(DataError) as raised:
+        prepare_folder(mine, "out")
+    problems = [line.strip().removeprefix(f"{mine}/") for line in str(raised.value).splitlines()[1:-1]]
+    assert problems == [
+        "docs/trans.txt, line 6: no audio of 'z'. Put it there, or drop the line.",
+        f"docs/trans.txt, line 5: 'a' stands in {mine}/docs/trans.txt, line 1 too. Keep one.",
+        "wavs/e.wav: no text. Write what is said in it into e.txt beside it.",
+        "wavs/f.wav: no text. Write what is said in it into f.txt beside it.",
+    ]
+
+
+def test_a_text_of_another_folder_is_not_taken_for_a_missing_one(mine: Path) -> None:
+    for stem in "abcde":
+        (mine / "wavs" / f"{stem}.txt").write_text(stem)
+    (mine / "other").mkdir()
+    (mine / "other" / "f.txt").write_text("wrong")
+    with pytest.raises(DataError, match=r"2 problems\n.*wavs/f\.wav: no text.*\n.*other/f\.txt: a text without audio"):
+        prepare_folder(mine)
+
+
 # ---------------------------------------------------------------------------------------- kaldi
 
 
