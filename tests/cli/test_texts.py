@@ -76,7 +76,9 @@ def test_several_are_printed_one_after_the_other_or_kept_in_files(tree: Path, he
     assert "".join((tree / "kept" / f"run-{seed}.txt").read_text() for seed in (4, 5, 6)) == done.stdout
     listed = [json.loads(line) for line in (tree / "kept" / "texts.jsonl").read_text().splitlines()]
     assert [one["seed"] for one in listed] == [4, 5, 6]
-    here("generate", "run", "--tokens", 5, "--seed", 4, "--out", "kept")
+    other = here("generate", "run", "--tokens", 5, "--seed", 4, "--out", "kept", exit_code=4).stderr
+    assert "kept/run-4.txt: exists, and was generated with tokens 9 and not 5" in other
+    here("generate", "run", "--tokens", 9, "--seed", 4, "--out", tree / "kept")
     assert len((tree / "kept" / "texts.jsonl").read_text().splitlines()) == 3, "the same file stands there once"
     (tree / "kept" / "run-9.txt").write_text("mine")
     assert (
