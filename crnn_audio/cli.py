@@ -13,8 +13,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two spinning threads on b
 
 import typer
 
-from crnn_audio.console import report
-from crnn_audio.errors import CrnnAudioError, DataError
+from crnn_audio.console import discard, report, standard_streams
+from crnn_audio.errors import CrnnAudioError
 from crnn_audio.verbs import data, generation, models, recipes, speech, text, training
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
@@ -47,32 +47,17 @@ for name, verb in VERBS.items():
 
 def main() -> None:
     """Runs the command line: every error a person can act on is one message and an exit code."""
-    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # names of files may be any bytes
-    try:
+    with standard_streams():
         try:
-            app()
-        finally:
-            _flush()  # here, where a closed pipe can still be caught
-    except CrnnAudioError as error:
-        report(str(error))
-        sys.exit(error.exit_code)
-    except SystemExit as ending:
-        sys.exit(0 if isinstance(ending.__context__, BrokenPipeError) else ending.code)  # typer ends it with 1
-    except BrokenPipeError:
-        _close_stdout()
-        sys.exit(0)
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:  # whatever was the matter before, this is why
-        _close_stdout()
-        raise DataError(f"standard output cannot be written ({error.strerror}).") from None
-
-
-def _close_stdout() -> None:
-    """What is still to be written goes nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            try:
+                app()
+            finally:
+                sys.stdout.flush()  # here, where a closed pipe can still be caught
+        except CrnnAudioError as error:
+            report(str(error))
+            sys.exit(error.exit_code)
+        except SystemExit as ending:
+            sys.exit(0 if isinstance(ending.__context__, BrokenPipeError) else ending.code)  # typer ends it with 1
+        except BrokenPipeError:
+            discard(sys.stdout)
+            sys.exit(0)

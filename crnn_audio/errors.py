@@ -29,6 +29,12 @@ class DataError(CrnnAudioError):
     exit_code = 4
 
 
+class OutputError(CrnnAudioError):
+    """Standard output is closed, or what it leads to is full."""
+
+    exit_code = 4
+
+
 class RunError(CrnnAudioError):
     """A run directory is missing, unfinished, damaged, read-only or from a newer version."""
 

@@ -1,12 +1,16 @@
 """Messages that leave the terminal as it is, and the progress bar: a bar on a terminal, lines anywhere."""
 
+import errno
 import io
+import json
+import os
 
 import pytest
 from rich.console import Console
 
 from crnn_audio import console
 from crnn_audio.console import ProgressBar
+from crnn_audio.errors import OutputError
 
 
 @pytest.fixture
@@ -29,6 +33,50 @@ def screen(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> io.StringIO:
 def test_control_characters_are_written_out(capsys: pytest.CaptureFixture[str]) -> None:
     console.report("\x1b[2J\x07.wav: \x9b31m, \x7f and \0\r\n\tdas ist größer 日本")
     assert capsys.readouterr().err == "\\x1b[2J\\x07.wav: \\x9b31m, \\x7f and \\x00\\r\n\tdas ist größer 日本\n"
+
+
+HOSTILE = "\x1b]0;x\x07 \x9b2J \u202eab\u2066c\u200f\u061c \u2028 größer \u0645\u06cc\u200c\u062e 日本\t!\n"
+CLEANED = "\\x1b]0;x\\x07 \\x9b2J \\u202eab\\u2066c\\u200f\\u061c \\u2028 größer \u0645\u06cc\u200c\u062e 日本\t!\n"
+
+
+class Screen(io.StringIO):
+    """A terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Full(io.StringIO):
+    """A file on a full disk, or a pipe that nobody reads."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    def write(self, text: str = "") -> int:
+        raise OSError(self.number, os.strerror(self.number))
+
+    flush = write
+
+
+def test_controls_reach_no_terminal_and_a_file_gets_the_text_as_it_is() -> None:
+    terminal, file = Screen(), io.StringIO()
+    for stream in (terminal, file):
+        print(HOSTILE, end="", file=console.Stream(stream, required=True))
+    assert (terminal.getvalue(), file.getvalue()) == (CLEANED, HOSTILE)
+    console.Stream(terminal, required=True).controlling().write("\r\x1b[K")
+    assert terminal.getvalue().endswith("\r\x1b[K")
+    assert json.loads(console.as_json({"text": HOSTILE})) == {"text": HOSTILE}
+    assert not set(map(ord, console.as_json({"text": HOSTILE}))) & console.CONTROLS.keys()
+
+
+def test_what_cannot_be_written_is_an_error_of_results_alone() -> None:
+    with pytest.raises(OutputError, match=r"^standard output cannot be written \(No space left on device\)\.$"):
+        print("x", file=console.Stream(Full(errno.ENOSPC), required=True))
+    print("x", file=console.Stream(Full(errno.ENOSPC), required=False), flush=True)
+    for required in (True, False):
+        with pytest.raises(BrokenPipeError):
+            print("x", file=console.Stream(Full(errno.EPIPE), required=required))
 
 
 def test_on_one_line_line_breaks_are_written_out_too() -> None:
@@ -64,9 +112,14 @@ def test_names_are_shown_as_they_are(monkeypatch, clock) -> None:
         progress.show("job", 1, 2, "[red] 1 file", "[b]epoch 1")
         progress.bars.refresh()
         progress.print("a [line]")
+        progress.print("a\x1b[2J\u202e")
+        progress.show("job", 1, 2, "\x1b[31m", "ep\x9boch")
+        progress.bars.refresh()
     assert "[b]epoch 1" in shown.getvalue()
     assert "[red] 1 file" in shown.getvalue()
     assert "a [line]" in shown.getvalue()
+    for cleaned in ("a\\x1b[2J\\u202e", "\\x1b[31m", "ep\\x9boch"):
+        assert cleaned in shown.getvalue()
 
 
 def test_a_quiet_bar_shows_nothing(monkeypatch, clock) -> None:

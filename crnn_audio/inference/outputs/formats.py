@@ -1,33 +1,34 @@
 """A hypothesis in common file formats, one function a format."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePath
 from typing import Any
 
+from crnn_audio import console
 from crnn_audio.inference.outputs.captions import cues
 from crnn_audio.inference.outputs.spans import milliseconds, spans
 from crnn_audio.types import Hypothesis
 
 CHANNEL = "1"
 """CTM's name of the only channel: the channels of a recording are mixed."""
+CONTROLS = re.escape("".join(map(chr, console.CONTROLS)))
 VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def as_text(hypothesis: Hypothesis) -> str:
     """The transcript on one line."""
-    return f"{hypothesis.text}\n"
+    return f"{hypothesis.text.translate(console.ESCAPES)}\n"
 
 
 def as_json(hypothesis: Hypothesis) -> str:
     """One JSON object over several lines."""
-    return json.dumps(fields(hypothesis), ensure_ascii=False, indent=1) + "\n"
+    return console.as_json(fields(hypothesis), indent=1) + "\n"
 
 
 def as_jsonl(hypothesis: Hypothesis) -> str:
     """One JSON object on one line."""
-    return json.dumps(fields(hypothesis), ensure_ascii=False) + "\n"
+    return console.as_json(fields(hypothesis)) + "\n"
 
 
 def fields(hypothesis: Hypothesis) -> dict[str, Any]:
@@ -90,10 +91,10 @@ def as_ctm(hypothesis: Hypothesis, recording: str | None = None) -> str:
             percent-encoded.
     """
     name = recording or PurePath(hypothesis.path or "recording").stem
-    name = re.sub(r"[\s%]|^;", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
+    name = re.sub(rf"[\s%{CONTROLS}]|^;", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
     return "".join(
         f"{name} {CHANNEL} {span.start / 1000:.3f} {(span.end - span.start) / 1000:.3f} "
-        f"{'_'.join(span.text.split())} {span.confidence:.4f}\n"
+        f"{'_'.join(span.text.split()).translate(console.ESCAPES)} {span.confidence:.4f}\n"
         for span in spans(hypothesis)
     )
 

@@ -1,10 +1,10 @@
 """Writes results to standard output one after the other, each as soon as it is there."""
 
-import json
 from types import TracebackType
 from typing import Self, TextIO
 
-from crnn_audio.console import one_line
+from crnn_audio.console import as_json, one_line
+from crnn_audio.errors import OutputError
 from crnn_audio.inference.outputs.formats import FORMATS, as_ctm, fields
 from crnn_audio.types import Hypothesis
 
@@ -31,7 +31,7 @@ class Printer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.form == "json" and not isinstance(error, OSError):
+        if self.form == "json" and not isinstance(error, OSError | OutputError):
             self.stdout.write("\n]\n" if self.count else "[]\n")
 
     def put(self, hypothesis: Hypothesis, name: str) -> None:
@@ -42,7 +42,7 @@ class Printer:
 
     def _written(self, hypothesis: Hypothesis, name: str) -> str:
         if self.form == "json":
-            return (",\n" if self.count else "[\n") + json.dumps(fields(hypothesis), ensure_ascii=False, indent=1)
+            return (",\n" if self.count else "[\n") + as_json(fields(hypothesis), indent=1)
         if self.form == "ctm":
             return as_ctm(hypothesis, name)
         start = f"{one_line(str(hypothesis.path))}\t" if self.form == "text" and self.named else ""

@@ -1,6 +1,5 @@
 """Shows a stream: text that grows on a terminal, a line for each utterance in a file or pipe."""
 
-import json
 import shutil
 import signal
 import threading
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
+from crnn_audio import console
 from crnn_audio.audio import Blocks
 from crnn_audio.inference.outputs.formats import fields
 from crnn_audio.inference.speech.stream import Stream, StreamResult
@@ -51,15 +51,16 @@ class _Screen:
     """The terminal or file, and the text of the open utterance that it shows."""
 
     def __init__(self, stdout: TextIO, as_json: bool) -> None:
-        self.stdout = stdout
         self.as_json = as_json
         self.growing = stdout.isatty() and not as_json
+        self.stdout = stdout.controlling() if self.growing and isinstance(stdout, console.Stream) else stdout
         self.shown = ""
 
     def put(self, result: StreamResult) -> None:
         for final in result.finals:
-            line = json.dumps({"event": "final", **fields(final)}, ensure_ascii=False)
-            self.stdout.write("\r\x1b[K" * self.growing + (line if self.as_json else final.text) + "\n")
+            line = console.as_json({"event": "final", **fields(final)})
+            text = line if self.as_json else console.one_line(final.text) if self.growing else final.text
+            self.stdout.write("\r\x1b[K" * self.growing + text + "\n")
             self.shown = ""
         if result.text != self.shown:
             self.shown = result.text
@@ -75,8 +76,8 @@ class _Screen:
 def _partial(text: str, seconds: float, growing: bool, as_json: bool) -> str:
     if as_json:
         event = {"event": "partial", "text": text, "seconds": round(seconds, 3)}
-        return json.dumps(event, ensure_ascii=False) + "\n"
+        return console.as_json(event) + "\n"
     if not growing:
         return ""
     width = shutil.get_terminal_size().columns - 1
-    return "\r\x1b[K" + text[-width:]  # its end, in one row: a row that wraps could not be taken back
+    return "\r\x1b[K" + console.one_line(text)[-width:]  # its end, in one row: a row that wraps could not be taken back
