@@ -58,7 +58,7 @@ class Stream:
     def __init__(self, stream: Any, *, required: bool, cleaned: bool | None = None) -> None:
         self.stream = stream
         self.required = required
-        self.failed = ""
+        self.failed: Exception | None = None
         self.cleaned = stream.isatty() if cleaned is None else cleaned
 
     def write(self, text: str) -> int:
@@ -84,13 +84,13 @@ class Stream:
     def _checked(self) -> Iterator[None]:
         try:
             yield
-        except BrokenPipeError:  # the reader has had enough
-            raise
         except OSError as error:
             discard(self.stream)
-            self.failed = f"standard output cannot be written ({error.strerror})."
-        if self.failed and self.required:  # later writes too, for a caller may have caught the first error
-            raise OutputError(self.failed)
+            self.failed = OutputError(f"standard output cannot be written ({error.strerror}).")
+            if isinstance(error, BrokenPipeError):  # the reader has had enough
+                self.failed = error
+        if self.failed and (self.required or isinstance(self.failed, BrokenPipeError)):
+            raise type(self.failed)(*self.failed.args) from None  # again, as a caller may have caught the first one
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
