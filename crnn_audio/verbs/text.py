@@ -45,6 +45,8 @@ def ngram(
     for text in [*texts, *([to_score] if to_score else [])]:
         if text.num_blank:
             report(f"{text.path}: blank lines left out: {text.num_blank}.")
+        if text.unseen:
+            report(f"{text.path}: {text.unseen} removed.")
     model = ngrams.train(texts, order=order, unit=unit.value)
     if out:
         ngrams.write(model, out)

@@ -28,6 +28,13 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def test_invisible_characters_are_no_part_of_words(tree: Path, here: Here) -> None:
+    (tree / "hidden.txt").write_text("row\u200b row\nrow \ufeffrow\n", encoding="utf-8")
+    done = here("ngram", "hidden.txt", "--order", 2, "--out", "hidden.arpa")
+    assert done.stderr == "hidden.txt: 2 invisible characters (1 U+200B, 1 U+FEFF) in 1 text removed.\n"
+    assert done.stdout.splitlines()[0] == " 1-grams          4"
+
+
 def test_words(tree: Path, here: Here) -> None:
     done = here("ngram", "song.txt", "--order", 2, "--out", "models/song.arpa", "--score", "other.txt")
     model = arpa.read(tree / "models" / "song.arpa")

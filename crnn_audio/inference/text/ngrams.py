@@ -7,7 +7,7 @@ from typing import Literal
 
 from crnn_audio.corpora import texts
 from crnn_audio.errors import DataError
-from crnn_audio.text import arpa
+from crnn_audio.text import arpa, invisible
 from crnn_audio.text.ngram import Likelihood, NGram
 
 Unit = Literal["characters", "words"]
@@ -17,12 +17,13 @@ Unit = Literal["characters", "words"]
 class Text:
     """A file in sequences of tokens: of characters it is one running text, of words each line is a sentence.
 
-    `num_blank` lines held no words; they are no sentences.
+    `num_blank` lines held no words; they are no sentences. `unseen` names the invisible characters that were removed.
     """
 
     path: Path
     sequences: tuple[Sequence[str], ...]
     num_blank: int = 0
+    unseen: str = ""
 
 
 def read(path: Path, unit: Unit) -> Text:
@@ -31,11 +32,12 @@ def read(path: Path, unit: Unit) -> Text:
     Raises:
         DataError: the file cannot be read, is not in UTF-8 or holds no text.
     """
-    text = texts.read(path)
+    written = texts.read(path)
+    text, unseen = invisible.visible(written), invisible.removed([written])
     if unit == "characters":
-        return Text(path, (text,))
+        return Text(path, (text,), unseen=unseen)
     lines = [line.split() for line in text.removesuffix("\n").split("\n")]
-    return Text(path, tuple(line for line in lines if line), lines.count([]))
+    return Text(path, tuple(line for line in lines if line), lines.count([]), unseen)
 
 
 def train(sources: Sequence[Text], *, order: int, unit: Unit) -> NGram:
