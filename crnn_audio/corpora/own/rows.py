@@ -4,6 +4,7 @@ Columns are known by their names; without a header, paths by the files that are 
 """
 
 import os
+import unicodedata
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,8 +20,8 @@ PATH = (
     "path", "file", "audio", "filename", "wav", "file_name", "file_path", "filepath", "audio_path", "audio_file",
     "audio_filepath", "audio_filename", "wav_filename", "wav_path",
 )  # fmt: skip
-TEXT = ("text", "transcript", "sentence", "transcription")
-SPEAKER = ("speaker", "client_id", "speaker_id", "spk")
+TEXT = ("text", "transcript", "sentence", "transcription", "wrd", "utterance")
+SPEAKER = ("speaker", "client_id", "speaker_id", "spk", "spk_id")
 SPLIT = ("split", "subset", "set", "partition")
 START = ("start", "start_time", "begin", "offset")
 END = ("end", "end_time", "stop")
@@ -212,19 +213,12 @@ def _split(row: Row, column: str) -> str:
 def _located(folder: Path, name: str) -> Path:
     """The file that a path in a table means: as it stands or in a folder beside it, of Windows or without ending."""
     spellings = [name] if "\\" not in name else [name, name.replace("\\", "/")]
-    for spelling in spellings:
-        for beside in BESIDE:
-            if os.path.isfile(folder / beside / spelling):  # noqa: PTH113 - false where a name is too long
-                return folder / beside / spelling
-    return _by_stem(folder, name) or folder / name
-
-
-def _by_stem(folder: Path, name: str) -> Path | None:
-    """The file of a name without its ending, as LJSpeech lists them."""
-    if not name or Path(name).suffix.lower() in audio.SUFFIXES or "\0" in name:
-        return None
-    paths = (folder / beside / f"{name}{suffix}" for beside in BESIDE for suffix in sorted(audio.READABLE))
-    return next((path for path in paths if os.path.isfile(path)), None)  # noqa: PTH113
+    if not name.isascii():  # file systems of Apple take letters apart
+        spellings += [unicodedata.normalize(form, one) for form in ("NFC", "NFD") for one in spellings[:2]]
+    whole = not name or Path(name).suffix.lower() in audio.SUFFIXES
+    endings = ("",) if whole else ("", *sorted(audio.READABLE))  # LJSpeech lists names without
+    paths = (folder / beside / f"{one}{ending}" for ending in endings for one in spellings for beside in BESIDE)
+    return next((path for path in paths if os.path.isfile(path)), folder / name)  # noqa: PTH113 - false if too long
 
 
 def _times(row: Row, columns: Columns) -> tuple[float | None, float | None]:

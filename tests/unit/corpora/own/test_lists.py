@@ -1,6 +1,7 @@
 """Corpora as people have them: lists without a header, LJSpeech's, Common Voice's, NeMo's, DeepSpeech's and Kaldi's."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,18 @@ def test_faults_of_a_list_without_a_header(mine: Path) -> None:
         "2: its text is empty. Write what is said in it, or leave it out.",
         f"3: {mine}/z: no such file.",
     ]
+
+
+@pytest.mark.parametrize(("stored", "written"), [("NFC", "NFD"), ("NFD", "NFC")])
+@pytest.mark.parametrize("ending", [".wav", ""])
+def test_letters_that_are_taken_apart_in_one_place_alone(
+    mine: Path, sound, stored: str, written: str, ending: str
+) -> None:
+    sound(mine / "wavs" / unicodedata.normalize(stored, "é.wav"))
+    line = unicodedata.normalize(written, f"é{ending}") + "|été\n"
+    (mine / "list.txt").write_text(line, encoding="utf-8")
+    (cut,) = cuts(prepare_folder(mine / "list.txt")).values()
+    assert (cut.recording.path.name, cut.text) == (unicodedata.normalize(stored, "é.wav"), "été")
 
 
 # ---------------------------------------------------------------------------------------- releases
