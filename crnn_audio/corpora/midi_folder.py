@@ -23,7 +23,7 @@ KIND = "music"
 LICENCE = "Your own: whoever trains on a folder answers for what is in it"
 HOME = LOCAL
 NOT_FOR = "other music than that of the folder it learned from"
-SUFFIXES = tuple(suffix for suffix in files.FORMS if suffix != ".json")
+SUFFIXES = tuple(suffix for suffix in files.READ if suffix != ".json")
 """Of files that are read; a folder holds JSON for many reasons."""
 Fit = Callable[[Score], tuple[Score, list[str]]]
 KINDS: dict[str, tuple[Fit, Callable[[Score], np.ndarray]]] = {
@@ -118,10 +118,17 @@ def _add(found: FolderContents, path: Path, name: Path, kind: str) -> bool:
 
 def _pieces(path: Path, name: Path) -> list[tuple[str, Callable[[], ParsedScore]]]:
     """Of each piece in a file its place and what reads it; of tunes in ABC as they stand, each strain once."""
-    sources = abc.tune_sources(abc.text_of(read_bytes(path))) if path.suffix.lower() == ".abc" else []
+    sources = _sources(path) if path.suffix.lower() == ".abc" else []
     if len(sources) < 2:
         return [(name.as_posix(), partial(_tune, sources[0]) if sources else partial(files.load, path))]
     return [(f"{name.as_posix()}, tune {number}", partial(_tune, source)) for number, source in enumerate(sources, 1)]
+
+
+def _sources(path: Path) -> list[abc.Source]:
+    try:
+        return abc.tune_sources(abc.text_of(read_bytes(path)))
+    except (DataError, OSError):
+        return []  # whoever reads it as one piece reports the error
 
 
 def _tune(source: abc.Source) -> ParsedScore:

@@ -75,7 +75,9 @@ def load(folder: Path) -> list[Tune]:
     path = folder / TUNES
     text = files.read_text(path, DataError, advice=_anew(folder), missing=f"no such file. {_anew(folder)}")
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(
+        text.removesuffix("\n").split("\n") if text else [], 1
+    ):  # splitlines() would split at U+2028 too
         try:
             found.append(_tune(files.parse_json(line)))
         except (ValueError, TypeError, KeyError, DataError) as error:

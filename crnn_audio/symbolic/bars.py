@@ -1,5 +1,6 @@
 """The bars of a piece: where each begins and ends, by its time signatures and its pickup, in exact arithmetic."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -13,6 +14,8 @@ UNMEASURED = Fraction(4 * TICKS_PER_QUARTER)
 """Ticks of a bar where no time signature is known: those of four quarter notes."""
 LONGEST_BAR = 8 * TICKS_PER_QUARTER
 """Ticks of the longest bar on a grid."""
+LONGEST = 1_000_000 * TICKS_PER_QUARTER
+"""Ticks of a piece that is written in bars."""
 LONGEST_PICKUP = 64.0
 """Quarter notes that a pickup stays below."""
 
@@ -59,7 +62,7 @@ class Bars:
 
     def bar(self, index: int) -> Bar:
         """The bar of that index."""
-        place = max(place for place, one in enumerate(self.segments) if one.index <= index)
+        place = bisect_right(self.segments, index, key=lambda one: one.index) - 1
         segment, later = self.segments[place], self.segments[place + 1 : place + 2]
         start = segment.start + (index - segment.index) * segment.length
         end = min([round(start + segment.length), *(round(one.start) for one in later)])
@@ -67,7 +70,7 @@ class Bars:
 
     def at(self, tick: int) -> Bar:
         """The bar that a tick from 0 on lies in; a bar's last tick is the next one's first."""
-        segment = next(one for one in reversed(self.segments) if one.start <= tick)
+        segment = self.segments[bisect_right(self.segments, Fraction(tick), key=lambda one: one.start) - 1]
         return self.bar(segment.index + int((tick - segment.start) // segment.length))
 
     def until(self, tick: int) -> list[Bar]:
@@ -132,7 +135,12 @@ def notated_bars(score: Score, end: int) -> list[Bar]:
     """The bars that cover the ticks from 0 to `end`, the last one cut off there.
 
     What stands before a first time signature that begins later has none.
+
+    Raises:
+        DataError: the piece is longer than a million quarter notes.
     """
+    if end > LONGEST:
+        raise DataError(f"it lasts {end // TICKS_PER_QUARTER} quarter notes; at most {LONGEST // TICKS_PER_QUARTER}.")
     bars = _bars(score.time_signatures, score.pickup).until(end)
     return [replace(bar, end=min(bar.end, end)) for bar in bars]
 

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from crnn_audio.errors import DataError, writing
-from crnn_audio.files import dangling, parse_json, read_bytes, reason, write_bytes
+from crnn_audio.files import UTF_16, dangling, parse_json, read_bytes, reason, write_bytes
 from crnn_audio.symbolic.abc import from_abc, text_of, to_abc
 from crnn_audio.symbolic.differences import differences
 from crnn_audio.symbolic.midi import from_midi, to_midi
@@ -24,8 +24,12 @@ FORMS = {
     ".mxl": "MusicXML",
     ".json": "JSON",
 }
-"""Formats by the suffixes of file names."""
-_TUNE = re.compile(rb"^[XK]:", re.MULTILINE)
+"""Formats that are written, by the suffixes of file names."""
+READ = FORMS | {".kar": "MIDI", ".rmi": "MIDI", ".smf": "MIDI"}
+"""Formats that are read."""
+LARGEST = 64_000_000
+"""Bytes of a file."""
+_TUNE = re.compile(rb"(?:\A|[\r\n])[XK]:")
 
 
 def load(path: str | Path) -> ParsedScore:
@@ -36,14 +40,14 @@ def load(path: str | Path) -> ParsedScore:
     """
     path = Path(path)
     try:
-        content = read_bytes(path)
+        content = read_bytes(path, LARGEST)
     except OSError as error:
         raise DataError(f"{path}: {dangling(path) or f'cannot be read ({reason(error)})'}.") from None
     if not content.strip():
         raise DataError(f"{path}: the file is empty.")
-    form = _format(content) or FORMS.get(path.suffix.lower())
+    form = _format(content) or READ.get(path.suffix.lower())
     if form is None:
-        raise DataError(f"{path}: not music that can be read, which is {_known()}.")
+        raise DataError(f"{path}: not music that can be read, which is {_known(READ)}.")
     try:
         return _READERS[form](content)
     except DataError as error:
@@ -53,6 +57,8 @@ def load(path: str | Path) -> ParsedScore:
 def _format(content: bytes) -> str | None:
     """The format by the first bytes, or by a tune's fields."""
     start = content[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith((*UTF_16, b"<\0", b"\0<")):
+        start = start.removeprefix(UTF_16[0]).removeprefix(UTF_16[1]).replace(b"\0", b"")
     if start.startswith(b"MThd") or (start.startswith(b"RIFF") and start[8:12] == b"RMID"):
         return "MIDI"
     if start.startswith((b"<?xml", b"<!DOCTYPE score", b"<score", b"PK\x03\x04")):
@@ -62,8 +68,8 @@ def _format(content: bytes) -> str | None:
     return "ABC" if _TUNE.search(content) and b"\0" not in content else None
 
 
-def _known() -> str:
-    return "MIDI, ABC, MusicXML or JSON (" + ", ".join(FORMS) + ")"
+def _known(forms: Mapping[str, str]) -> str:
+    return "MIDI, ABC, MusicXML or JSON (" + ", ".join(forms) + ")"
 
 
 def save(score: Score, path: str | Path) -> tuple[str, ...]:
@@ -78,17 +84,18 @@ def save(score: Score, path: str | Path) -> tuple[str, ...]:
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix not in FORMS:
-        raise DataError(f"{path}: its name should say what to write: {_known()}.")
+        raise DataError(f"{path}: its name should say what to write: {_known(FORMS)}.")
     form = FORMS[suffix]
     if form != "JSON" and not score.notes:
         raise DataError(f"{path}: there are no notes to write. JSON alone holds a silent piece.")
     try:
         content = _WRITERS[suffix](score)
+        lost = differences(score, _READERS[form](content).score, form)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     with writing(path):
         write_bytes(path, content)
-    return tuple(differences(score, _READERS[form](content).score, form))
+    return tuple(lost)
 
 
 def _read_abc(content: bytes) -> ParsedScore:
@@ -107,7 +114,7 @@ def _write_abc(score: Score) -> bytes:
 
 
 def _write_json(score: Score) -> bytes:
-    return json.dumps(as_json(score), ensure_ascii=False, indent=1).encode("utf-8")
+    return json.dumps(as_json(score), ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
 
 
 _READERS: dict[str, Callable[[bytes], ParsedScore]] = {

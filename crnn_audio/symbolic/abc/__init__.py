@@ -5,6 +5,7 @@ are read in the order in which they are played; da capo and dal segno are not.
 """
 
 from crnn_audio.errors import DataError
+from crnn_audio.files import UTF_16
 from crnn_audio.symbolic.abc.book import Source, tune_sources
 from crnn_audio.symbolic.abc.tune import AbcTune, read_tune
 from crnn_audio.symbolic.abc.writer import to_abc
@@ -30,7 +31,9 @@ def from_abc(text: str) -> ParsedScore:
 
 
 def text_of(content: bytes) -> str:
-    """The text of a file: UTF-8, or else Latin-1 with Windows' own dots and quotation marks, as older ones are."""
+    """The text of a file: UTF-16 where it is marked so, UTF-8, or else Windows' Latin-1, as older collections are."""
+    if content.startswith(UTF_16):
+        return content.decode("utf-16", errors="replace")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -7,12 +7,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from crnn_audio.errors import DataError
-from crnn_audio.symbolic.abc.segments import Segment, addable
-
-MOST = 20_000
-"""Segments that a piece may have when it is played; more is a mistake."""
-MOST_TONES = 100_000
-"""Notes and chords that a piece may have when it is played."""
+from crnn_audio.symbolic.abc.segments import MOST, MOST_TONES, Segment, addable
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from fractions import Fraction
 
 from crnn_audio.errors import DataError
 
+MOST, MOST_TONES = 20_000, 100_000
+"""Segments, and notes and chords, that a voice may have when it is played; more is a mistake."""
 FINEST_BITS = 64
 """Of the number below the line in a sum of lengths; that of all the tuplets of music is far smaller."""
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc.book import plain
 from crnn_audio.symbolic.abc.fields import ALTERS, NO_KEY, KeyField
-from crnn_audio.symbolic.abc.segments import Segment, Tone, addable
+from crnn_audio.symbolic.abc.segments import MOST, MOST_TONES, Segment, Tone, addable
 from crnn_audio.symbolic.abc.tokens import IN_CHORD, factor, signs
 from crnn_audio.symbolic.keys import NATURAL
 from crnn_audio.symbolic.validation import HIGHEST
@@ -51,6 +51,7 @@ class Voice:
     signs: dict[str, str] = field(default_factory=dict)
     segments: list[Segment] = field(default_factory=list)
     _closed: Fraction = Fraction(0)  # the length of all segments but the open one
+    _tones: int = 0
     _place: Fraction = Fraction(0)  # in the open segment
     _altered: dict[_Name, int] = field(default_factory=dict)  # by the accidentals of this bar
     _last: Tone | None = None  # None after a rest, too
@@ -101,6 +102,8 @@ class Voice:
 
     def _open(self) -> None:
         self._closed += self.segments[-1].length if self.segments else 0
+        if len(self.segments) > MOST:
+            raise DataError(f"a voice of more than {MOST} bars.")
         self.segments.append(Segment(self.time_signature, self._signature()))
         self._place = Fraction(0)
 
@@ -197,6 +200,9 @@ class Voice:
         durations = {pitch: one for (_, pitch), one in notes if 0 <= pitch <= HIGHEST and one > 0}
         if len(durations) < len({pitch for (_, pitch), one in notes if one > 0}):
             self.remarks["Notes beyond MIDI's pitches left out."] += 1
+        self._tones += 1
+        if self._tones > MOST_TONES:
+            raise DataError(f"a voice of more than {MOST_TONES} notes.")
         tone = Tone(self._place, durations, fermata=self._fermata)
         self.segments[-1].tones.append(tone)
         self._last, self._last_length, self._spelled = tone, length, dict(name for name, _ in notes)

@@ -63,9 +63,15 @@ def parse(content: bytes) -> Events:
 
 def _unwrapped(content: bytes) -> bytes:
     """Without the RIFF wrapper that some Windows programs put around a MIDI file."""
-    if content[:4] == b"RIFF" and content[8:12] == b"RMID":
-        return content[max(content.find(b"MThd"), 0) :]
-    return content
+    if content[:4] != b"RIFF" or content[8:12] != b"RMID":
+        return content
+    place = 12
+    while place + 8 <= len(content):
+        kind, size = content[place : place + 4], int.from_bytes(content[place + 4 : place + 8], "little")
+        if kind == b"data":
+            return content[place + 8 :]  # its size is often wrong
+        place += 8 + size + size % 2
+    return content[max(content.find(b"MThd"), 0) :]
 
 
 def _chunks(content: bytes, place: int) -> Iterator[bytes]:

@@ -25,21 +25,21 @@ class Listed:
     program: int | None
 
 
-def read_stream(found: Any, listed: Mapping[str, Listed]) -> ParsedScore:
+def read_stream(found: Any, listed: Mapping[str, Listed], lost: Counter[str]) -> ParsedScore:
     """The piece that music21 has read; grace notes, drums and all that is no note are left out.
 
     Args:
         listed: by the parts' names within the file, such as P1.
+        lost: how many of which things are left out or changed already; more are counted here.
 
     Raises:
         DataError: there are no notes in it.
     """
-    lost: Counter[str] = Counter()
     whole = _as_played(found, lost)
     streams = [part.flatten() for part in whole.parts] or [whole.flatten()]
     read = [_part(part, flat, listed, lost) for part, flat in zip(whole.parts or [whole], streams, strict=True)]
     if not any(part.notes for part, _ in read):
-        raise DataError("there are no notes in it.")
+        raise DataError(" ".join(["there are no notes in it.", *_remarks(lost)]))
     measures = [one for one in (whole.parts or [whole])[0].getElementsByClass("Measure") if one.quarterLength]
     signatures, pickup = time_signatures_and_pickup(_changes(streams[0]), _lines(measures, streams[0]))
     score = Score(
@@ -79,16 +79,17 @@ def _part(part: Any, flat: Any, listed: Mapping[str, Listed], lost: Counter[str]
         if not hasattr(one, "pitches") or "Unpitched" in one.classes or "PercussionChord" in one.classes:
             lost["drums"] += 1
             continue
+        tones = [tone for tone in (one.notes if one.isChord else [one]) if 0 <= tone.pitch.ps <= HIGHEST]
+        lost["beyond"] += len(one.pitches) - len(tones)
+        if not tones:
+            continue
         start = Fraction(one.offset)
-        places = [
-            _placed(spans, going, start, start + Fraction(one.quarterLength), tone)
-            for tone in (one.notes if one.isChord else [one])
-        ]
+        places = [_placed(spans, going, start, start + Fraction(one.quarterLength), tone) for tone in tones]
         if any("Fermata" in expression.classes for expression in one.expressions):
             held.add(max(places, key=lambda place: spans[place]))  # of tones that go on the last one's
     notes = [_note(*span) for span in spans]
     instrument = part.getInstrument()
-    about = listed.get(instrument.partId, Listed(part.partName or "", None))
+    about = listed.get(instrument.partId, Listed(getattr(part, "partName", None) or "", None))
     program = (instrument.midiProgram or 0) if about.program is None else min(max(about.program, 0), HIGHEST)
     return Part(about.name, tuple(sorted(notes)), program), {notes[place].start for place in held}
 
@@ -159,6 +160,9 @@ def _remarks(lost: Counter[str]) -> Iterable[str]:
         "repeats": "Repeats that do not match were not played.",
         "grace notes": f"{plural(lost['grace notes'], 'grace note')} left out.",
         "drums": f"{plural(lost['drums'], 'note')} of drums left out: they have no pitch.",
+        "beyond": f"{plural(lost['beyond'], 'note')} beyond MIDI's pitches left out.",
+        "cue notes": f"{plural(lost['cue notes'], 'cue note')} left out: they show what others play.",
+        "quarter tones": f"{plural(lost['quarter tones'], 'note')} between two semitones rounded to the nearest.",
         "tempo": "Changes of tempo left out: the first holds.",
     }
     return [sentence for what, sentence in said.items() if lost[what]]

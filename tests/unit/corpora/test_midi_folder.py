@@ -9,6 +9,7 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.midi import to_midi
 from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from tests.events import chorale
+from tests.shared_cases import case
 from tests.unit.corpora.test_abc_tunes import JIG, REEL
 from tests.unit.corpora.test_tunes import melody
 
@@ -123,3 +124,14 @@ def test_without_a_root_a_folder_is_asked_for(tmp_path: Path, monkeypatch: pytes
     monkeypatch.delenv("CRNN_AUDIO_DATA", raising=False)
     with pytest.raises(DataError, match="give it as the corpus's root"):
         home.locate(midi_folder)
+
+
+def test_files_of_karaoke_and_windows_are_read() -> None:
+    folder = case("music_folder_suffixes")
+    assert [tune.id for tune in midi_folder.read(folder).tunes] == ["kar.kar", "riff.rmi", "running.mid"]
+
+
+def test_a_tune_book_that_cannot_be_read_is_a_problem(folder: Path) -> None:
+    (folder / "huge.abc").write_text("M:4/4\n" * 1001 + "\n" + JIG)
+    (problem,) = [one for one in midi_folder.read(folder).problems if one.startswith("huge.abc")]
+    assert problem == "huge.abc: 1001 lines before the first tune hold for all of them; there may be 1000."

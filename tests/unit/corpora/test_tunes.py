@@ -28,7 +28,7 @@ def melody(seed: int, shift: int = 0, pickup: float = 0.0, scale: float = 1.0, b
 
 FULL = Score(
     (Part("fiddle", (Note(0.0, 1 / 3, 60), Note(0.5, 0.25, 67)), 40), Part("bass", ())),
-    "Café “Ø”",
+    "Café “Ø”\u2028",
     tempo=97.5,
     time_signatures=(TimeSignature(0.0, 6, 8), TimeSignature(9.5, 9, 8)),
     keys=(Key(0.0, -2, "dorian"),),

@@ -126,7 +126,7 @@ def test_a_file_of_another_program() -> None:
     ("content", "message"),
     [
         (b"<?xml version='1.0'?><score-partwise><part", "not MusicXML that can be read"),
-        (b"<html><body>no music</body></html>", "not MusicXML|no notes"),
+        (b"<html><body>no music</body></html>", "not MusicXML: its outermost element is 'html'"),
         (document(measure(1, "")), "there are no notes in it"),
         (b"PK\x03\x04 and then rubbish", "packed MusicXML that is damaged"),
         (to_mxl(CHORALE)[:-200], "packed MusicXML that is damaged"),
