@@ -110,6 +110,14 @@ def _bounded(file: io.BufferedReader | gzip.GzipFile, limit: int, block: int = 2
     return content
 
 
+def read_content(path: Path, error: MakeError, *, advice: str = "") -> bytes:
+    """The content of a file; the arguments are those of `read_text`."""
+    try:
+        return read_bytes(path)
+    except OSError as problem:
+        raise error(_unreadable(path, problem, advice, "")) from None
+
+
 def read_text(
     path: Path,
     error: MakeError,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from crnn_audio import files
 from crnn_audio.corpora import tunes
 from crnn_audio.corpora.abc_tunes import melody, without_copies
 from crnn_audio.corpora.home import Progress, arriving
@@ -66,7 +67,7 @@ def read(path: Path) -> Tune:
     Raises:
         DataError: it cannot be read, or is no melody whose bars are all full.
     """
-    sources = abc.tune_sources(abc.text_of(path.read_bytes()))
+    sources = abc.tune_sources(abc.text_of(files.read_content(path, DataError)))
     if len(sources) != 1:
         raise DataError(f"its file holds {len(sources)} tunes")
     tune = abc.read_tune(sources[0], repeats=False)

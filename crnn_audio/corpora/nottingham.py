@@ -5,6 +5,7 @@ The tunes are read as they stand, each strain once and with its last ending. Set
 
 from pathlib import Path
 
+from crnn_audio import files
 from crnn_audio.corpora import download, tunes
 from crnn_audio.corpora.abc_tunes import melody, without_copies
 from crnn_audio.corpora.home import Progress, arriving
@@ -70,7 +71,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _sources(path: Path) -> list[tuple[int, abc.Source]]:
-    return list(enumerate(abc.tune_sources(abc.text_of(path.read_bytes())), 1))
+    return list(enumerate(abc.tune_sources(abc.text_of(files.read_content(path, DataError))), 1))
 
 
 def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) -> None:

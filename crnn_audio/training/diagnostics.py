@@ -45,7 +45,11 @@ class Log:
         """All whole lines, or those of one kind."""
         if not self.path.exists():
             return []
-        found = (_entry(line) for line in self.path.read_text(encoding="utf-8", errors="replace").splitlines())
+        try:
+            content = files.read_bytes(self.path).decode("utf-8", "replace")
+        except OSError as error:
+            raise runs.damaged(self.path, files.reason(error)) from None
+        found = (_entry(line) for line in content.splitlines())
         return [entry for entry in found if entry and event in (None, entry["event"])]
 
 

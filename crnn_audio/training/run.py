@@ -15,7 +15,7 @@ from crnn_audio import console, files, hardware, runs
 from crnn_audio.batching import loader
 from crnn_audio.config.schema import Recipe
 from crnn_audio.console import ProgressBar
-from crnn_audio.errors import enough_memory
+from crnn_audio.errors import RunError, enough_memory
 from crnn_audio.problems import Batches
 from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.runs import Run
@@ -135,6 +135,11 @@ def _trained(setup: Setup, ranks: Ranks, deadline: float | None, report: Report)
     if ranks.count > 1:
         report(f"{run.path}: {ranks.count} processes train together.")
     total = _total_steps(batches, options.max_epochs, ranks)
+    if progress.step > total or progress.epoch > options.max_epochs:
+        raise RunError(
+            f"{checkpoint_path}: the checkpoint is damaged (step {progress.step} of {total}, epoch {progress.epoch} of "
+            f"{options.max_epochs}). Delete it to train from the start."
+        )
     with _interruptible(report) as interrupted, _display(setup, total, options, progress, ranks) as display:
         progress = loop.train(
             task,

@@ -193,3 +193,49 @@ def test_what_is_wrong_with_json_is_said_with_its_place(tmp_path, content, messa
 def test_json_that_was_written_is_read(tmp_path) -> None:
     files.write_text(tmp_path / "a.json", '{"é": [1, 2.5, null]}')
     assert files.read_json(tmp_path / "a.json", DataError) == {"é": [1, 2.5, None]}
+
+
+READERS = {
+    "bytes": lambda path: files.read_content(path, ValueError),
+    "text": lambda path: files.read_text(path, ValueError),
+    "json": lambda path: files.read_json(path, ValueError),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("name", ["pipe", "device", "link to a device", "folder"])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, read, name) -> None:
+    path = tmp_path / "x"
+    if name == "pipe":
+        os.mkfifo(path)
+    elif name == "folder":
+        path.mkdir()
+    elif name == "device":
+        path = Path("/dev/zero")
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match=rf"^{path}: cannot be read \("):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["x", "x.gz"])
+def test_a_file_has_a_largest_size_unpacked_too(tmp_path, name) -> None:
+    content = b"a" * 3000
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert files.read_text(tmp_path / name, ValueError, limit=3000) == content.decode()
+    with pytest.raises(ValueError, match=r"cannot be read \(it holds more than 0\.003 MB\)"):
+        files.read_text(tmp_path / name, ValueError, limit=2999)
+
+
+def test_json_of_gigabytes_is_not_read(tmp_path) -> None:
+    (tmp_path / "x.json").touch()
+    os.truncate(tmp_path / "x.json", 3 * 2**30)
+    with pytest.raises(ValueError, match=r"x\.json: cannot be read \(it holds more than 67\.1 MB\)"):
+        files.read_json(tmp_path / "x.json", ValueError)
+
+
+@pytest.mark.parametrize("name", ["a" * 255, "a" * 238, "\u58f0" * 85, "\u00e9" * 127 + "a"])
+def test_a_name_of_any_legal_length_is_replaced(tmp_path, name) -> None:
+    for content in ("one", "two"):
+        files.write_text(tmp_path / name, content)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "two"}

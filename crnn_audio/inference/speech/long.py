@@ -89,30 +89,25 @@ def decode(recording: LongRecording, decoder: Decoder[Any]) -> Path:
     return path
 
 
-_lock = threading.Lock()
-_single_threaded: list[int] = []
-"""For each pass that runs on one thread now, the number of threads that torch had before the first of them."""
-
-
 @contextmanager
 def one_thread(device: torch.device) -> Iterator[None]:
     """On a CPU one thread computes a single sequence faster than two, which wait for each other at every frame.
 
-    A Python thread that begins while another is in here finds torch at one thread, so all restore what the first found.
+    torch sets the number for the Python thread that asks and for all that begin later. So a thread that ends at once
+    takes the second back, and whatever else the process computes meanwhile keeps its threads.
     """
-    if device.type != "cpu":
+    before = torch.get_num_threads()
+    if device.type != "cpu" or before == 1:
         yield
         return
-    with _lock:
-        before = _single_threaded[0] if _single_threaded else torch.get_num_threads()
-        _single_threaded.append(before)
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
+    others = threading.Thread(target=torch.set_num_threads, args=(before,))
+    others.start()
+    others.join()
     try:
         yield
     finally:
-        with _lock:
-            _single_threaded.pop()
-            torch.set_num_threads(before)
+        torch.set_num_threads(before)
 
 
 def log_probs_of(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:

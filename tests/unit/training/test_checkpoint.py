@@ -1,11 +1,14 @@
 """A checkpoint is replaced whole or not at all, and a damaged one is said to be."""
 
 import errno
+import json
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 from crnn_audio.errors import RunError
@@ -120,3 +123,84 @@ def test_weights_are_detached_copies_on_the_cpu() -> None:
     assert all(
         value.device.type == "cpu" and not value.requires_grad and value.is_contiguous() for value in kept.values()
     )
+
+
+def rewritten(path: Path, change) -> None:
+    """Changes the content, and leaves out the hash, as an earlier version did."""
+    with safe_open(path, framework="pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        header = json.loads(opened.metadata()["state"])
+    change(header, tensors)
+    save_file(tensors, path, {"state": json.dumps(header)})
+
+
+def test_a_checkpoint_of_an_earlier_version_has_no_hash(saved) -> None:
+    rewritten(saved, lambda header, tensors: None)
+    assert checkpoint.load(saved, *trained(0)).step == 2
+
+
+@pytest.mark.parametrize("place", [-1, -500, 400])
+def test_a_flipped_bit_is_damage(saved, place) -> None:
+    content = bytearray(saved.read_bytes())
+    content[place] ^= 1
+    saved.write_bytes(content)
+    with pytest.raises(RunError, match="the checkpoint is damaged"):
+        checkpoint.load(saved, *trained(0))
+    with pytest.raises(RunError, match="the checkpoint is damaged"):
+        checkpoint.load_carries(saved)
+
+
+def test_a_pipe_is_no_checkpoint(tmp_path) -> None:
+    os.mkfifo(tmp_path / "checkpoint.safetensors")
+    with pytest.raises(RunError, match="a pipe or a device, where a file is expected"):
+        checkpoint.load(tmp_path / "checkpoint.safetensors", *trained(0))
+
+
+WRONG = {
+    "step": ("2", -1, 1.5, None, True, [2], 1e400),
+    "epoch": ("0", -3),
+    "position": (-1, "x"),
+    "threads": (0, "two"),
+    "finished": (1, "no"),
+    "best_score": ("0.1", float("nan"), float("inf"), []),
+    "train_seconds": (-1.0, float("nan"), "9"),
+    "plateau_factor": (-0.5, 2.0, "1"),
+    "sums": ({"a": "b"}, {"a": float("nan")}, 3, None),
+    "other": (1,),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_what_is_no_progress_is_damage(saved, name, value) -> None:
+    rewritten(saved, lambda header, tensors: header["progress"].update({name: value}))
+    with pytest.raises(RunError, match="the checkpoint is damaged or of another model"):
+        checkpoint.load(saved, *trained(0))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda header, tensors: header["groups"][0].update(lr="0.1"),
+        lambda header, tensors: header["groups"][0].update(lr=-1.0),
+        lambda header, tensors: header["groups"][0].update(lr=float("nan")),
+        lambda header, tensors: header["groups"][0].update(betas=[0.9, 7.0]),
+        lambda header, tensors: header["groups"][0].update(params=[0, 3]),
+        lambda header, tensors: header["groups"].pop(),
+        lambda header, tensors: header.update(groups=3),
+        lambda header, tensors: header.update(scalars={"0": {"step": "x"}}),
+        lambda header, tensors: header.update(scalars={"99": {"step": 1}}),
+        lambda header, tensors: header.update(scalars=[]),
+        lambda header, tensors: tensors.update({"optimizer.0.exp_avg_sq": -torch.ones(4, 3)}),
+        lambda header, tensors: tensors.update({"optimizer.0.exp_avg": torch.ones(4, 4)}),
+        lambda header, tensors: tensors.update({"optimizer.x.exp_avg": torch.ones(4, 3)}),
+        lambda header, tensors: tensors.update({"optimizer.0.exp_avg": torch.full((4, 3), float("nan"))}),
+        lambda header, tensors: tensors.update({"average.0.weight": torch.ones(1, 3)}),
+        lambda header, tensors: tensors.pop("average.0.weight"),
+        lambda header, tensors: tensors.update({"model.0.weight": torch.ones(1, 3)}),
+        lambda header, tensors: tensors.update({"model.0.weight": torch.full((4, 3), float("inf"))}),
+    ],
+)
+def test_what_no_optimizer_comes_to_is_damage(saved, change) -> None:
+    rewritten(saved, change)
+    with pytest.raises(RunError, match="the checkpoint is damaged or of another model"):
+        checkpoint.load(saved, *trained(0))

@@ -82,6 +82,11 @@ def test_on_a_cpu_a_single_sequence_has_one_thread_and_torch_gets_the_others_bac
     try:
         with one_thread(torch.device("cpu")):
             assert torch.get_num_threads() == 1
+            with one_thread(torch.device("cpu")):
+                assert torch.get_num_threads() == 1
+            assert torch.get_num_threads() == 1
+            with ThreadPoolExecutor(1) as pool:
+                assert pool.submit(torch.get_num_threads).result(20) == 2, "a thread of another recording"
         assert torch.get_num_threads() == 2
         with one_thread(torch.device("meta")):
             assert torch.get_num_threads() == 2, "a device that computes by itself"
@@ -102,13 +107,15 @@ def test_two_recordings_at_once_leave_torch_its_threads() -> None:
 
     torch.set_num_threads(2)
     try:
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, ThreadPoolExecutor(1) as server:
             with one_thread(torch.device("cpu")):
+                assert server.submit(torch.get_num_threads).result(20) == 2
                 running = pool.submit(second)
                 assert second_runs.wait(20)
             assert torch.get_num_threads() == 2
             first_ended.set()
             assert running.result(20) == 2
+            assert server.submit(torch.get_num_threads).result(20) == 2, "it began while another had one thread"
         with ThreadPoolExecutor(1) as pool:
             assert pool.submit(torch.get_num_threads).result(20) == 2, "a thread that begins afterwards"
     finally:
