@@ -134,7 +134,9 @@ class Word:
 class Hypothesis:
     """The transcript of one recording of `seconds` length; confidence in [0, 1] is that of its least sure word.
 
-    `warning` reports that some of the recording is lost.
+    `warning` reports that some of the recording is lost, `remarks` what was done to its level and channels. `channel`
+    is the one that was recognised, from 1 on, where it is not the mix; `channels` are the transcripts of each, where
+    all were asked for: `text` then has a line of each, and `words` are those of all by time.
     """
 
     text: str
@@ -143,3 +145,6 @@ class Hypothesis:
     seconds: float
     path: str | None = None
     warning: str | None = None
+    remarks: tuple[str, ...] = ()
+    channel: int | None = None
+    channels: tuple["Hypothesis", ...] = ()

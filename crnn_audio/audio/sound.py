@@ -1,23 +1,19 @@
 """An open recording: decoded piece by piece, and checked against the length that its header states."""
 
-import io
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 
+from crnn_audio.audio.decoders import Damage, Decoder
+from crnn_audio.audio.levels import Adjustment, Levels, one_channel
+from crnn_audio.audio.opening import decoder_of
 from crnn_audio.audio.resampling import regrouped, resampled
 from crnn_audio.audio.source import Source, binary, name_of
-from crnn_audio.audio.truncation import fraction_present
 from crnn_audio.errors import DataError
 
-if TYPE_CHECKING:  # where it is used, it is imported, so that reading a recipe needs no libsndfile
-    import soundfile
-
-# What errors offer; soundfile reads more.
-FORMATS = "WAV, FLAC, Ogg (Vorbis or Opus) and MP3"
 BLOCK = 1 << 20
 """Numbers that are decoded at once."""
 UNKNOWN_LENGTH = (1 << 63) - 1
@@ -31,15 +27,20 @@ LOUDEST = 1e10
 class Loss:
     """A recording of which only the first `seconds` can be read; `expected` is the length in its header, if it has one.
 
-    `damage` is the decoder's message, where the file does not just end too early.
+    `damage` is the decoder's message, where the file does not just end too early. Where there is a `hole`, that many
+    seconds after the first `seconds` are silent, and what follows is at its time.
     """
 
     name: str
     seconds: float
     expected: float | None
     damage: str = ""
+    hole: float = 0.0
 
     def __str__(self) -> str:
+        if self.hole:
+            where = f"{self.hole:.2f} s from {self.seconds:.2f} s on are lost, and silent here"
+            return f"{self.name}: {self.damage}: {where}. Fetch it again."
         if self.expected is None and not self.damage:
             return f"{self.name}: cut short: it breaks off after {self.seconds:.2f} s. Fetch it again."
         of = "" if self.expected is None else f" of the {self.expected:.2f} s that its header states"
@@ -47,6 +48,7 @@ class Loss:
 
 
 OnLoss = Callable[[Loss], None]
+OnAdjustment = Callable[[Adjustment], None]
 
 
 def report_loss(loss: Loss, on_loss: OnLoss | None) -> None:
@@ -62,113 +64,134 @@ def report_loss(loss: Loss, on_loss: OnLoss | None) -> None:
 
 @dataclass(frozen=True)
 class Sound:
-    """An open audio file, and how many samples its header states; None where it only has no end."""
+    """An open recording; `channel` is the one that is read, from 0 on, or None for the mean of all."""
 
-    file: "soundfile.SoundFile"
+    decoder: Decoder
     name: str
-    expected: int | None
+    channel: int | None = None
 
     @property
     def sample_rate(self) -> int:
         """Samples per second."""
-        return int(self.file.samplerate)
+        return self.decoder.sample_rate
 
     @property
     def num_samples(self) -> int:
-        """In one channel; a damaged file may hold fewer."""
-        return int(self.file.frames)
+        """In one channel; a damaged file may hold fewer. Some formats are decoded to count them."""
+        return self.decoder.num_samples()
+
+    @property
+    def num_channels(self) -> int:
+        """All that there are."""
+        return self.decoder.num_channels
+
+    @property
+    def estimated_seconds(self) -> float:
+        """The length, as far as it is known without decoding."""
+        return self.decoder.estimated_seconds
+
+    @cached_property
+    def adjustment(self) -> Adjustment:
+        """What `blocks` does to it, by its levels from beginning to end, for which all of it is decoded."""
+        levels = self.levels()
+        for _ in self._finite(BLOCK, lambda loss: None, levels):
+            pass
+        return levels.adjustment()
+
+    def levels(self) -> Levels:
+        """What measures it, from nothing on."""
+        return Levels(self.num_channels, self.channel)
 
     def blocks(
-        self, seconds: float, sample_rate: int | None = None, on_loss: OnLoss | None = None
+        self,
+        seconds: float,
+        sample_rate: int | None = None,
+        on_loss: OnLoss | None = None,
+        *,
+        levels: Levels | None = None,
     ) -> Iterator[np.ndarray]:
-        """All of it from its beginning, mono and at `sample_rate`, in blocks of `seconds`, the last one shorter.
+        """All of it from its beginning, as one channel, adjusted, and at `sample_rate`, in blocks of `seconds`, the
+        last one shorter.
+
+        Args:
+            levels: what measures the sound that passes; nothing is decoded ahead then, and nothing is adjusted.
 
         Raises:
             DataError: some of it is lost and there is no `on_loss`, or it holds impossible samples.
         """
         rate = sample_rate or self.sample_rate
-        native = max(round(seconds * self.sample_rate), 1)
-        pieces = resampled(self._finite(native, on_loss), self.sample_rate, rate)
-        return regrouped(pieces, max(round(seconds * rate), 1))
+        adjustment = Adjustment() if levels else self.adjustment
+        channel = self.channel if adjustment.channel is None else adjustment.channel
+        pieces = self._finite(
+            max(round(seconds * self.sample_rate), 1), on_loss, levels or Levels(self.num_channels, channel)
+        )
+        resampled_pieces = resampled(map(adjustment.scaled, pieces), self.sample_rate, rate)
+        return regrouped(resampled_pieces, max(round(seconds * rate), 1))
 
-    def _finite(self, size: int, on_loss: OnLoss | None) -> Iterator[np.ndarray]:
+    def _finite(self, size: int, on_loss: OnLoss | None, levels: Levels) -> Iterator[np.ndarray]:
         position = 0
-        for piece in self.decoded(0, self.num_samples, on_loss, size=size):
-            refuse_impossible(piece, self.name, position)
+        for piece in self.decoded(0, None, on_loss, size=size):
+            refuse_impossible(one_channel(piece, levels.channel), self.name, position)
             position += len(piece)
-            yield piece
+            yield levels.mixed(piece)
 
     def decoded(
-        self, first: int, last: int, on_loss: OnLoss | None = None, *, size: int | None = None
+        self, first: int, last: int | None, on_loss: OnLoss | None = None, *, size: int | None = None
     ) -> Iterator[np.ndarray]:
-        """Samples `first` to `last` in mono pieces of `size` at most.
+        """Samples `first` to `last`, or to the end, in pieces (S, C) of `size` at most.
 
         Where `last` is the end, the expected end must be present too.
         """
-        size = min(size or BLOCK, max(BLOCK // self.file.channels, 1))
+        size = min(size or BLOCK, max(BLOCK // self.num_channels, 1), BLOCK if last is None else last - first)
         position, damage = first, ""
-        with _damage_named(self):
-            self.file.seek(first)
         # Piece by piece, since a damaged header may claim more than fits into memory.
-        while position < last and not damage:
-            piece, damage = self._next(min(size, last - position))
-            if not len(piece):
-                break
-            position += len(piece)
-            yield mono(piece)
+        try:
+            for piece in self.decoder.pieces(first, size):
+                wanted = piece if last is None else piece[: last - position]
+                position += len(wanted)
+                yield wanted
+                if position == last:
+                    break
+        except Damage as error:
+            damage = str(error)
+        kind = self.decoder.format.partition(" ")[0]
         if position == first:
-            raise DataError(f"{self.name}: damaged {self.file.format} audio; not one sample could be decoded.")
-        end = self.expected if last == self.num_samples else last
-        if end is None or position < end:
+            raise DataError(f"{self.name}: {damage or f'damaged {kind} audio; not one sample could be decoded'}.")
+        for begin, length in self.decoder.holes:
+            if begin + length > first:
+                hole = length / self.sample_rate
+                report_loss(Loss(self.name, begin / self.sample_rate, None, f"damaged {kind} audio", hole), on_loss)
+        is_to_end = last is None or last == self.num_samples
+        end = self.decoder.expected() if is_to_end else last
+        if damage or end is None or position < end:
             expected = None if end is None else end / self.sample_rate
             report_loss(Loss(self.name, position / self.sample_rate, expected, damage), on_loss)
 
-    def _next(self, count: int) -> tuple[np.ndarray, str]:
-        """The next samples, (S, channels), as far as they can be decoded, and the damage after them."""
-        import soundfile
-
-        out = np.full((count, self.file.channels), np.nan, dtype=np.float32)
-        try:
-            return self.file.read(out=out), ""
-        except soundfile.LibsndfileError as error:
-            # The number of decoded samples is not returned; a decoder that can fail writes no NaN.
-            decoded = int(np.isnan(out[:, 0]).argmax()) if np.isnan(out[:, 0]).any() else count
-            return out[:decoded], f"damaged {self.file.format} audio ({_reason(error)})"
-
 
 @contextmanager
-def opened(source: Source) -> Iterator[Sound]:
+def opened(source: Source, channel: int | None = None) -> Iterator[Sound]:
     """A path, "-" for standard input (read to its end), the bytes of a file, or a binary file object; what it holds
     decides its format, not its name.
 
-    Raises:
-        DataError: there is no such file, it is a folder, empty, unreadable, not audio or without samples.
-    """
-    import soundfile
+    Args:
+        channel: the one to read, from 0 on; by default the mean of all.
 
+    Raises:
+        DataError: there is no such file, it is a folder, empty, unreadable, not audio, without samples or without that
+            channel.
+    """
     name = name_of(source)
     with binary(source, name) as stream:
+        decoder = decoder_of(stream, name)
         try:
-            fraction = fraction_present(stream)
-        except OSError as error:  # of a disk
-            raise DataError(f"{name}: cannot be read ({error.strerror or error}).") from None
-        # A descriptor, where there is one: given a name, soundfile takes `x.raw` for headerless samples.
-        target = stream if isinstance(stream, io.BytesIO) else stream.fileno()
-        try:
-            file = soundfile.SoundFile(target, closefd=False)
-        except soundfile.LibsndfileError as error:
-            raise DataError(f"{name}: not audio that can be read ({_reason(error)}). Read are {FORMATS}.") from None
-        with file:
-            refuse_rate(int(file.samplerate), name)
-            _refuse_length(file, name)
-            yield Sound(file, name, _expected(file.frames, fraction))
-
-
-def _expected(num_samples: int, fraction: float) -> int | None:
-    if fraction == 1:
-        return num_samples
-    # At least one more: a piece of a sample may be there too.
-    return max(round(num_samples / fraction), num_samples + 1) if fraction else None
+            refuse_rate(decoder.sample_rate, name)
+            if channel is not None and channel >= decoder.num_channels:
+                count = "one channel" if decoder.num_channels == 1 else f"{decoder.num_channels} channels"
+                raise DataError(f"{name}: it has {count}, and no channel {channel + 1}.")
+            yield Sound(decoder, name, channel)
+        finally:
+            with suppress(OSError):
+                decoder.close()
 
 
 def refuse_rate(rate: int, name: str) -> None:
@@ -179,18 +202,6 @@ def refuse_rate(rate: int, name: str) -> None:
     """
     if rate < LOWEST_RATE:
         raise DataError(f"{name}: {rate} samples a second, fewer than the {LOWEST_RATE} that any sound needs.")
-
-
-def _refuse_length(file: "soundfile.SoundFile", name: str) -> None:
-    if file.frames == 0:
-        raise DataError(f"{name}: a header of {file.format} audio without a single sample.")
-    if file.frames == UNKNOWN_LENGTH:
-        raise DataError(f"{name}: its {file.format} header gives no length; write it to a file, not a pipe.")
-
-
-def mono(samples: np.ndarray) -> np.ndarray:
-    """The mean of the channels."""
-    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
 
 
 def refuse_impossible(waveform: np.ndarray, name: str, first: int) -> None:
@@ -206,17 +217,3 @@ def refuse_impossible(waveform: np.ndarray, name: str, first: int) -> None:
             f"{name}: {bad.size} of {waveform.size} samples are NaN, infinite or beyond {LOUDEST:g}, {where}. "
             "Write the file again, or leave it out."
         )
-
-
-@contextmanager
-def _damage_named(sound: Sound) -> Iterator[None]:
-    import soundfile
-
-    try:
-        yield
-    except soundfile.LibsndfileError as error:
-        raise DataError(f"{sound.name}: damaged {sound.file.format} audio ({_reason(error)}).") from None
-
-
-def _reason(error: "soundfile.LibsndfileError") -> str:
-    return str(error.error_string).removeprefix("Error : ").rstrip(".")

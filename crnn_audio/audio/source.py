@@ -5,6 +5,7 @@ import io
 import os
 import stat
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -33,6 +34,30 @@ class MemoryFile(io.BytesIO):
             return super().seek(offset, whence)
         except ValueError:
             return self.tell()
+
+
+@dataclass(frozen=True)
+class PipeContent:
+    """The content of a pipe, which can be read only once, kept: each `read` gives all of it."""
+
+    name: str
+    content: bytes
+
+    def read(self, size: int = -1, /) -> bytes:
+        """All of it."""
+        return self.content
+
+
+def rereadable(source: Source) -> Source:
+    """The same, or the content of a pipe or a file object, so that it can be read several times."""
+    is_path = isinstance(source, str | Path) and source != "-"
+    if isinstance(source, bytes | PipeContent) or (is_path and not files.endless(Path(str(source)))):
+        return source
+    try:
+        content = Path(str(source)).read_bytes() if is_path else _all_of(source)
+        return PipeContent(name_of(source), content)
+    except OSError:
+        return source  # reading it again gives the error
 
 
 def name_of(source: Source) -> str:

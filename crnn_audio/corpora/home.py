@@ -56,7 +56,7 @@ def sounds(folder: str | Path, sample_rate: int) -> tuple[np.ndarray, ...]:
     paths = sorted(path for path in place.rglob("*") if path.suffix.lower() in audio.READABLE and path.is_file())
     if not paths:
         raise DataError(f"{place}: holds no recordings (WAV, FLAC, Ogg, Opus, MP3 and the like).")
-    return tuple(audio.read(path, sample_rate)[0] for path in paths)
+    return tuple(audio.read(path, sample_rate, adjust=False)[0] for path in paths)
 
 
 def locate(corpus: Corpus, root: Path | None = None, progress: Progress | None = None) -> Path:

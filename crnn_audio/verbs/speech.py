@@ -2,6 +2,7 @@
 
 import sys
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,15 @@ class Format(StrEnum):
     tsv = "tsv"
     ctm = "ctm"
     textgrid = "textgrid"
+
+
+class Channels(StrEnum):
+    """Which channels of a recording are transcribed."""
+
+    mix = "mix"
+    each = "each"
+    left = "left"
+    right = "right"
 
 
 def _formats(listed: str) -> list[Format]:
@@ -51,6 +61,9 @@ def transcribe(
         Path | None,
         typer.Option(metavar="DIR", help="Plot spectrogram, posteriors and words of each recording as a PNG."),
     ] = None,
+    channels: Annotated[
+        Channels, typer.Option(help="Their mean, one of two, or each with a transcript of its own.")
+    ] = Channels.mix,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo recordings that are already done.")] = False,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or the last of training.")] = Weights.best,
     device: Device = "auto",
@@ -68,14 +81,15 @@ def transcribe(
     wanted = Outputs(
         tuple(dict.fromkeys(form.value for listed in forms or [[Format.text]] for form in listed)), out, plot
     )
-    if wrong := misuse(wanted, overwrite):
+    if wrong := misuse(wanted, overwrite, channels.value):
         report(wrong)
         raise typer.Exit(2)
     waiting = pending(files, wanted, overwrite=overwrite, model=_hash_of(model, weights) if wanted.home else "")
     if wrong := clash(waiting, wanted):
         report(wrong)
         raise typer.Exit(2)
-    if transcripts.run(waiting, wanted, lambda: _loaded(model, device, weights), report, sys.stdout):
+    load = partial(_loaded, model, device, weights)
+    if transcripts.run(waiting, wanted, load, report, sys.stdout, channels.value):
         raise typer.Exit(DataError.exit_code)
 
 
@@ -96,7 +110,7 @@ def stream(
 
     recognizer = _loaded(model, device)
     losses = list[audio.Loss]()
-    blocks = audio.blocks(source, seconds, raw_rate=rate, on_loss=losses.append)
+    blocks = audio.blocks(source, seconds, raw_rate=rate, on_loss=losses.append, on_warning=report)
     with recognizer.stream(blocks.sample_rate) as opened:
         show(opened, blocks, sys.stdout, as_json=as_json)
     for loss in losses:

@@ -1,24 +1,36 @@
 """A hypothesis in common file formats, one function a format."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import PurePath
 from typing import Any
 
 from crnn_audio import console
-from crnn_audio.inference.outputs.captions import cues
+from crnn_audio.inference.outputs.captions import Cue, cues
 from crnn_audio.inference.outputs.spans import milliseconds, spans
 from crnn_audio.types import Hypothesis
 
-CHANNEL = "1"
-"""CTM's name of the only channel: the channels of a recording are mixed."""
 CONTROLS = re.escape("".join(map(chr, console.CONTROLS)))
+TAB = "\t"
 VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
+def by_channel(hypothesis: Hypothesis) -> Sequence[Hypothesis]:
+    """The transcripts of its channels, or the only one."""
+    return hypothesis.channels or (hypothesis,)
+
+
+def _name(one: Hypothesis, hypothesis: Hypothesis) -> str:
+    """What a channel is called where all are given."""
+    return f"channel {one.channel}" if hypothesis.channels else ""
+
+
 def as_text(hypothesis: Hypothesis) -> str:
-    """The transcript on one line."""
-    return f"{hypothesis.text.translate(console.ESCAPES)}\n"
+    """The transcript on one line; of several channels a line each, after its name and a tab."""
+    return "".join(
+        f"{_name(one, hypothesis)}{TAB * bool(hypothesis.channels)}{one.text.translate(console.ESCAPES)}\n"
+        for one in by_channel(hypothesis)
+    )
 
 
 def as_json(hypothesis: Hypothesis) -> str:
@@ -33,9 +45,16 @@ def as_jsonl(hypothesis: Hypothesis) -> str:
 
 def fields(hypothesis: Hypothesis) -> dict[str, Any]:
     """The fields of the JSON formats; times in seconds, numbers to four places."""
+    about = {"path": hypothesis.path, "seconds": round(hypothesis.seconds, 4)}
+    if hypothesis.channels:
+        return {**about, "channels": [_transcript(one) for one in hypothesis.channels]}
+    return {**about, **_transcript(hypothesis)}
+
+
+def _transcript(hypothesis: Hypothesis) -> dict[str, Any]:
+    channel = {} if hypothesis.channel is None else {"channel": hypothesis.channel}
     return {
-        "path": hypothesis.path,
-        "seconds": round(hypothesis.seconds, 4),
+        **channel,
         "text": hypothesis.text,
         "confidence": round(hypothesis.confidence, 4),
         "words": [
@@ -50,19 +69,27 @@ def fields(hypothesis: Hypothesis) -> dict[str, Any]:
     }
 
 
+def _cues(hypothesis: Hypothesis) -> list[tuple[Cue, str]]:
+    """All cues by their time, each with the name of its channel."""
+    named = [(cue, _name(one, hypothesis)) for one in by_channel(hypothesis) for cue in cues(one)]
+    return sorted(named, key=lambda pair: pair[0].start)
+
+
 def as_srt(hypothesis: Hypothesis) -> str:
     """SubRip captions. The format knows no escapes, so an arrow in the text loses a dash, as in Whisper's files."""
     return "\n".join(
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_lines(cue.lines).replace('-->', '->')}"
-        for number, cue in enumerate(cues(hypothesis), start=1)
+        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n"
+        f"{f'[{name}] ' if name else ''}{_lines(cue.lines).replace('-->', '->')}"
+        for number, (cue, name) in enumerate(_cues(hypothesis), start=1)
     )
 
 
 def as_vtt(hypothesis: Hypothesis) -> str:
-    """WebVTT captions (W3C, "WebVTT: The Web Video Text Tracks Format"): &, < and > are escaped."""
+    """WebVTT captions (W3C, "WebVTT: The Web Video Text Tracks Format"); &, < and > escaped, channels as voices."""
     blocks = [
-        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_lines(cue.lines).translate(VTT_ESCAPES)}"
-        for cue in cues(hypothesis)
+        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n"
+        f"{f'<v {name}>' if name else ''}{_lines(cue.lines).translate(VTT_ESCAPES)}"
+        for cue, name in _cues(hypothesis)
     ]
     return "\n".join(["WEBVTT\n", *blocks])
 
@@ -78,13 +105,19 @@ def _clock(time: int, mark: str) -> str:
 
 
 def as_tsv(hypothesis: Hypothesis) -> str:
-    """A caption a row: start, end and text between tabs, times in whole milliseconds, as Whisper writes it."""
-    rows = [f"{cue.start}\t{cue.end}\t{' '.join(cue.lines)}\n" for cue in cues(hypothesis)]
-    return "".join(["start\tend\ttext\n", *rows])
+    """A caption a row: start, end and text between tabs, times in whole milliseconds, as Whisper writes it.
+
+    Where there are several channels, a fourth column has their names.
+    """
+    rows = [(f"{cue.start}", f"{cue.end}", " ".join(cue.lines), name) for cue, name in _cues(hypothesis)]
+    num_columns = 4 if hypothesis.channels else 3
+    return "".join(f"{TAB.join(row[:num_columns])}\n" for row in [("start", "end", "text", "channel"), *rows])
 
 
 def as_ctm(hypothesis: Hypothesis, recording: str | None = None) -> str:
     """NIST's time-marked conversation (SCTK, "infmts"): recording, channel, start, duration, word, confidence.
+
+    The channel of a mix is 1.
 
     Args:
         recording: its name; by default the file's, without folder and suffix. What would break a line is
@@ -93,37 +126,54 @@ def as_ctm(hypothesis: Hypothesis, recording: str | None = None) -> str:
     name = recording or PurePath(hypothesis.path or "recording").stem
     name = re.sub(rf"[\s%{CONTROLS}]|^;", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
     return "".join(
-        f"{name} {CHANNEL} {span.start / 1000:.3f} {(span.end - span.start) / 1000:.3f} "
+        f"{name} {one.channel or 1} {span.start / 1000:.3f} {(span.end - span.start) / 1000:.3f} "
         f"{'_'.join(span.text.split()).translate(console.ESCAPES)} {span.confidence:.4f}\n"
-        for span in spans(hypothesis)
+        for one in by_channel(hypothesis)
+        for span in spans(one)
     )
 
 
 def as_textgrid(hypothesis: Hypothesis) -> str:
-    """Praat's TextGrid in its long text form: one tier of words that fills the whole recording."""
-    intervals = list(_intervals(hypothesis))
-    end = intervals[-1][1]
+    """Praat's TextGrid in its long text form: a tier of words for each channel, which fills the whole recording."""
+    channels = by_channel(hypothesis)
+    last = max(_end(one) for one in channels)
+    tiers = [list(_intervals(one, last)) for one in channels]
+    end = tiers[0][-1][1]
+    items = [
+        _tier(number, _name(one, hypothesis) or "words", intervals)
+        for number, (one, intervals) in enumerate(zip(channels, tiers, strict=True), start=1)
+    ]
+    return (
+        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0 \nxmax = {end} \n'
+        f"tiers? <exists> \nsize = {len(items)} \nitem []: \n{''.join(items)}"
+    )
+
+
+def _tier(number: int, name: str, intervals: Sequence[tuple[float, float, str]]) -> str:
     rows = [
         f"        intervals [{number}]:\n            xmin = {start} \n            xmax = {stop} \n"
         f'            text = "{text.replace(chr(34), chr(34) * 2)}" \n'
         for number, (start, stop, text) in enumerate(intervals, start=1)
     ]
     return (
-        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0 \nxmax = {end} \n'
-        "tiers? <exists> \nsize = 1 \nitem []: \n    item [1]:\n"
-        '        class = "IntervalTier" \n        name = "words" \n'
-        f"        xmin = 0 \n        xmax = {end} \n        intervals: size = {len(rows)} \n{''.join(rows)}"
+        f'    item [{number}]:\n        class = "IntervalTier" \n        name = "{name}" \n'
+        f"        xmin = 0 \n        xmax = {intervals[-1][1]} \n"
+        f"        intervals: size = {len(rows)} \n{''.join(rows)}"
     )
 
 
-def _intervals(hypothesis: Hypothesis) -> Iterator[tuple[float, float, str]]:
-    """Start and end in seconds, and text, of every interval; empty text for silence."""
+def _end(hypothesis: Hypothesis) -> int:
+    """Milliseconds, with the last word."""
     found = spans(hypothesis)
+    return max(milliseconds(hypothesis.seconds), found[-1].end if found else 1)
+
+
+def _intervals(hypothesis: Hypothesis, last: int) -> Iterator[tuple[float, float, str]]:
+    """Start and end in seconds, and text, of every interval up to `last` milliseconds; empty text for silence."""
     exact = milliseconds(hypothesis.seconds)
-    last = max(exact, found[-1].end if found else 1)
     end = round(hypothesis.seconds if last == exact else last / 1000, 6)
     free = 0
-    for span in found:
+    for span in spans(hypothesis):
         if span.start > free:
             yield free / 1000, span.start / 1000, ""
         yield span.start / 1000, end if span.end == last else span.end / 1000, span.text

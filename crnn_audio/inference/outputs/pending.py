@@ -50,10 +50,12 @@ class Pending:
     problems: tuple[DataError, ...] = ()
 
 
-def misuse(outputs: Outputs, overwrite: bool) -> str | None:
+def misuse(outputs: Outputs, overwrite: bool, channels: str = "mix") -> str | None:
     """Why these options contradict each other, if they do."""
     if outputs.out is None and len(outputs.formats) > 1:
         return "Several formats at once need --out DIR, a folder for their files."
+    if outputs.plots is not None and channels == "each":
+        return "--plot shows one channel; choose --channels mix, left or right."
     if outputs.home is None and overwrite:
         return "--overwrite replaces the files in --out DIR or --plot DIR; add one of them."
     return None

@@ -46,4 +46,5 @@ class Printer:
         if self.form == "ctm":
             return as_ctm(hypothesis, name)
         start = f"{one_line(str(hypothesis.path))}\t" if self.form == "text" and self.named else ""
-        return start + FORMATS[self.form](hypothesis)
+        lines = FORMATS[self.form](hypothesis).removesuffix("\n").split("\n")
+        return "".join(f"{start}{line}\n" for line in lines)

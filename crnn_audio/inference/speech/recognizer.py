@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from crnn_audio import audio
-from crnn_audio.audio import Loss, Sound, Source
+from crnn_audio.audio import Adjustment, Loss, Sound, Source
 from crnn_audio.batching.loader import pad_waveforms
 from crnn_audio.batching.plan import Batch, in_order
 from crnn_audio.decoding.ctc import Greedy
@@ -22,6 +22,7 @@ from crnn_audio.decoding.decoder import Path as TokenPath
 from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
 from crnn_audio.inference.speech import long, plots
+from crnn_audio.inference.speech.channels import Channels, OneChannel, separate
 from crnn_audio.inference.speech.plots import Evidence
 from crnn_audio.inference.speech.stream import Endpoint, Stream
 from crnn_audio.runs import Run
@@ -38,9 +39,10 @@ SHORT = 30.0
 class Read:
     """A short recording, and what of it could not be read."""
 
-    source: Source
+    recording: OneChannel
     waveform: np.ndarray
     losses: list[Loss]
+    remarks: tuple[str, ...]
 
 
 class Recognizer:
@@ -54,29 +56,31 @@ class Recognizer:
         self.sample_rate = task.front_end.sample_rate
 
     @overload
-    def transcribe(self, source: Source) -> Hypothesis: ...
+    def transcribe(self, source: Source, channels: Channels = "mix") -> Hypothesis: ...
 
     @overload
-    def transcribe(self, source: list[Source]) -> list[Hypothesis]: ...
+    def transcribe(self, source: list[Source], channels: Channels = "mix") -> list[Hypothesis]: ...
 
-    def transcribe(self, source: Source | list[Source]) -> Hypothesis | list[Hypothesis]:
+    def transcribe(self, source: Source | list[Source], channels: Channels = "mix") -> Hypothesis | list[Hypothesis]:
         """The transcript of a recording of any length, or of each of several, in their order.
 
-        A file that was cut short or damaged is transcribed as far as it can be read; its `warning` says so.
+        A file that was cut short or damaged is transcribed as far as it can be read; its `warning` says so. `remarks`
+        say what was done to what is very quiet, in the range of integers, or cancelled by its channels.
 
         Args:
             source: a path, "-" for standard input, the bytes of a file or an open one; any format, rate and channel
-                count that soundfile reads.
+                count that soundfile reads, or PyAV where the extra `media` is installed.
+            channels: "mix" for the mean of all, "left" or "right" for one, "each" for the transcripts of all.
 
         Raises:
-            DataError: a recording cannot be read, or is too short to hold a frame.
+            DataError: a recording cannot be read, has no such channel, or is too short to hold a frame.
         """
         if isinstance(source, list):
-            return [_or_raise(result) for result in self.transcribe_each(source)]
-        return _or_raise(self.transcribe_each([source])[0])
+            return [_or_raise(result) for result in self.transcribe_each(source, channels=channels)]
+        return _or_raise(self.transcribe_each([source], channels=channels)[0])
 
     def transcribe_each(
-        self, sources: Sequence[Source], progress: Callable[[int], None] | None = None
+        self, sources: Sequence[Source], progress: Callable[[int], None] | None = None, channels: Channels = "mix"
     ) -> list[Hypothesis | DataError]:
         """As `transcribe`, but a recording that cannot be read gives its error in place of a hypothesis.
 
@@ -84,14 +88,14 @@ class Recognizer:
             progress: called after each recording with the number that are done.
         """
         results: dict[int, Hypothesis | DataError] = {}
-        for index, result in self.as_completed(sources):
+        for index, result in self.as_completed(sources, channels=channels):
             results[index] = result
             if progress:
                 progress(len(results))
         return [results[index] for index in range(len(sources))]
 
     def as_completed(
-        self, sources: Sequence[Source], within: long.Progress | None = None
+        self, sources: Sequence[Source], within: long.Progress | None = None, channels: Channels = "mix"
     ) -> Iterator[tuple[int, Hypothesis | DataError]]:
         """As `transcribe_each`, but yields each result, with its recording's position, as soon as it is there.
 
@@ -100,70 +104,89 @@ class Recognizer:
         Args:
             within: called now and then with the seconds that are done of the current long recording.
         """
-        seconds = [expected_seconds(source) for source in sources]
+        return separate(sources, channels, lambda recordings: self._completed(recordings, within))
+
+    def _completed(
+        self, recordings: Sequence[OneChannel], within: long.Progress | None
+    ) -> Iterator[tuple[int, Hypothesis | DataError]]:
+        seconds = [expected_seconds(one.source) for one in recordings]
         for index, length in enumerate(seconds):
             if length > SHORT:
-                yield index, self._transcribe_file(sources[index], within)
+                yield index, self._transcribe_file(recordings[index], within)
         for planned in _batches(seconds):
-            yield from self._transcribe_batch(planned, sources)
+            yield from self._transcribe_batch(planned, recordings)
 
-    def _transcribe_file(self, source: Source, within: long.Progress | None) -> Hypothesis | DataError:
+    def _transcribe_file(self, recording: OneChannel, within: long.Progress | None) -> Hypothesis | DataError:
         try:
-            with audio.opened(source) as sound:
-                return self._transcribe(sound, source, within)
+            with audio.opened(recording.source, recording.channel) as sound:
+                return self._transcribe(sound, recording, within)
         except DataError as error:
             return error
 
-    def _transcribe(self, sound: Sound, source: Source, within: long.Progress | None = None) -> Hypothesis:
+    def _transcribe(self, sound: Sound, recording: OneChannel, within: long.Progress | None = None) -> Hypothesis:
         losses = list[Loss]()
-        if sound.num_samples <= SHORT * sound.sample_rate:
+        remarks = sound.adjustment.remarks
+        if sound.estimated_seconds <= SHORT:
             waveform = np.concatenate(list(sound.blocks(SHORT, self.sample_rate, losses.append)))
-            self._require_a_frame(len(waveform), source)
-            return next(self._decode([Read(source, waveform, losses)]))
-        recording = long.LongRecording(self.task, sound, losses.append, within)
-        path = long.decode(recording, self.decoder)
-        self._require_a_frame(recording.num_samples, source)
-        return self._with_source(path, recording.num_samples, source, losses)
+            self._require_a_frame(len(waveform), recording)
+            return next(self._decode([Read(recording, waveform, losses, remarks)]))
+        features = long.LongRecording(self.task, sound, losses.append, within)
+        path = long.decode(features, self.decoder)
+        self._require_a_frame(features.num_samples, recording)
+        return self._with_source(path, features.num_samples, recording, losses, remarks)
 
     def _transcribe_batch(
-        self, planned: Batch, sources: Sequence[Source]
+        self, planned: Batch, recordings: Sequence[OneChannel]
     ) -> Iterator[tuple[int, Hypothesis | DataError]]:
         """A batch of short recordings."""
         readable: dict[int, Read] = {}
         for entry in planned:
             try:
-                readable[entry.index] = self._read(sources[entry.index])
+                readable[entry.index] = self._read(recordings[entry.index])
             except DataError as error:
                 yield entry.index, error
         if readable:
             yield from zip(readable, self._decode(list(readable.values())), strict=True)
 
-    def _read(self, source: Source) -> Read:
-        losses = list[Loss]()
-        waveform, _ = audio.read(source, self.sample_rate, on_loss=losses.append)
-        self._require_a_frame(len(waveform), source)
-        return Read(source, waveform, losses)
+    def _read(self, recording: OneChannel) -> Read:
+        losses, adjusted = list[Loss](), list[Adjustment]()
+        waveform, _ = audio.read(
+            recording.source,
+            self.sample_rate,
+            channel=recording.channel,
+            on_loss=losses.append,
+            on_adjustment=adjusted.append,
+        )
+        self._require_a_frame(len(waveform), recording)
+        return Read(recording, waveform, losses, adjusted[0].remarks if adjusted else ())
 
     @torch.inference_mode()
     def _decode(self, batch: Sequence[Read]) -> Iterator[Hypothesis]:
         encoded = self.task(self._on_device([one.waveform for one in batch]))
         for one, path in zip(batch, self.decoder.decode(encoded.frames, encoded.lengths), strict=True):
-            yield self._with_source(path, len(one.waveform), one.source, one.losses)
+            yield self._with_source(path, len(one.waveform), one.recording, one.losses, one.remarks)
 
     def _on_device(self, waveforms: Sequence[np.ndarray]) -> AudioBatch:
         padded = pad_waveforms(waveforms, self.sample_rate)
         return AudioBatch(padded.waveforms.to(self.device), padded.lengths.to(self.device), self.sample_rate)
 
-    def _require_a_frame(self, num_samples: int, source: Source) -> None:
+    def _require_a_frame(self, num_samples: int, recording: OneChannel) -> None:
         num_frames = self.task.front_end.num_frames(num_samples)
         if int(self.task.model.output_lengths(torch.tensor([num_frames]))) == 0:
             milliseconds = 1000 * num_samples / self.sample_rate
-            raise DataError(f"{audio.name_of(source)}: {milliseconds:.2f} ms is too short to hold any speech.")
+            raise DataError(f"{recording.name}: {milliseconds:.2f} ms is too short to hold any speech.")
 
-    def _with_source(self, path: TokenPath, num_samples: int, source: Source, losses: list[Loss]) -> Hypothesis:
-        name = str(source) if isinstance(source, str | Path) else None
-        warning = str(losses[0]) if losses else None
-        return replace(self.hypothesis(path, num_samples / self.sample_rate), path=name, warning=warning)
+    def _with_source(
+        self, path: TokenPath, num_samples: int, recording: OneChannel, losses: list[Loss], remarks: tuple[str, ...]
+    ) -> Hypothesis:
+        source, channel = recording.source, recording.channel
+        return replace(
+            self.hypothesis(path, num_samples / self.sample_rate),
+            path=str(source) if isinstance(source, str | Path) else None,
+            warning=" ".join(map(str, losses)) or None,
+            remarks=tuple(f"{recording.name}: {remark}." for remark in remarks),
+            channel=None if channel is None else channel + 1,
+        )
 
     def hypothesis(self, path: TokenPath, seconds: float) -> Hypothesis:
         """The words of a decoded path of a recording of `seconds`, with times and confidences."""
@@ -182,10 +205,13 @@ class Recognizer:
             DataError: as `transcribe`.
             OSError: the picture cannot be written.
         """
-        with audio.opened(source) as sound:
-            hypothesis = hypothesis or self._transcribe(sound, source)
-            beginning = next(sound.blocks(plots.MAX_SECONDS, self.sample_rate, lambda loss: None))
-        self._require_a_frame(len(beginning), source)
+        channel = hypothesis.channel - 1 if hypothesis and hypothesis.channel else None
+        recording = OneChannel(source, channel)
+        with audio.opened(source, channel) as sound:
+            hypothesis = hypothesis or self._transcribe(sound, recording)
+            levels = None if hypothesis.remarks else sound.levels()  # nothing was adjusted: the beginning is enough
+            beginning = next(sound.blocks(plots.MAX_SECONDS, self.sample_rate, lambda loss: None, levels=levels))
+        self._require_a_frame(len(beginning), recording)
         plots.save(Path(path), self._evidence(beginning), hypothesis)
         return hypothesis
 
@@ -232,7 +258,7 @@ def expected_seconds(source: Source) -> float:
     there = isinstance(source, str | Path) and os.path.isfile(source)  # noqa: PTH113 - Path's raises where it may not look
     if there or isinstance(source, bytes):
         try:
-            return audio.inspect(source).seconds
+            return audio.estimated_seconds(source)
         except DataError:
             return 0.0
     return BATCH_SECONDS

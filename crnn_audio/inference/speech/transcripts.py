@@ -4,8 +4,6 @@ An error with one recording or file is reported, and the others go on. After an 
 rest.
 """
 
-import os
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -19,6 +17,7 @@ from crnn_audio.inference.outputs.formats import FORMATS, as_ctm
 from crnn_audio.inference.outputs.names import Input
 from crnn_audio.inference.outputs.pending import PICTURE, Outputs, Pending
 from crnn_audio.inference.outputs.printer import Printer
+from crnn_audio.inference.speech.channels import Channels
 from crnn_audio.inference.speech.progress import TranscriptionProgress
 from crnn_audio.inference.speech.recognizer import Recognizer, expected_seconds
 from crnn_audio.types import Hypothesis
@@ -37,7 +36,12 @@ class Done:
 
 
 def run(
-    pending: Pending, outputs: Outputs, load: Callable[[], Recognizer], report: Callable[[str], None], stdout: TextIO
+    pending: Pending,
+    outputs: Outputs,
+    load: Callable[[], Recognizer],
+    report: Callable[[str], None],
+    stdout: TextIO,
+    channels: Channels = "mix",
 ) -> int:
     """Transcribes what is pending, writes the files, prints the results and reports errors; the number of errors.
 
@@ -56,7 +60,7 @@ def run(
     try:
         with printer, progress:
             if recognizer:
-                transcribe(recognizer, pending.inputs, outputs, results.add, progress)
+                transcribe(recognizer, pending.inputs, outputs, results.add, progress, channels)
     except KeyboardInterrupt:
         if outputs.out:
             report("Stopped. Finished results are kept; the same command does the rest.")
@@ -79,10 +83,11 @@ class _Results:
         if done.hypothesis and self.printer.form:
             with self.progress.bar.aside():
                 self.printer.put(done.hypothesis, done.input.name)
-        if done.hypothesis and done.hypothesis.warning:
-            self.num_lost += 1
-            with self.progress.bar.aside():
-                self.report(one_line(done.hypothesis.warning))
+        if done.hypothesis:
+            self.num_lost += done.hypothesis.warning is not None
+            for message in filter(None, (done.hypothesis.warning, *done.hypothesis.remarks)):
+                with self.progress.bar.aside():
+                    self.report(one_line(message))
         if done.error:
             with self.progress.bar.aside():
                 self.fail(done.error)
@@ -107,6 +112,7 @@ def transcribe(
     outputs: Outputs,
     done: Callable[[Done], None],
     progress: TranscriptionProgress,
+    channels: Channels = "mix",
 ) -> None:
     """Transcribes recordings and writes their files, each as soon as its batch is done.
 
@@ -114,11 +120,11 @@ def transcribe(
         done: called for every recording in their order, as early as that allows; on an interruption, for all finished.
     """
     for chunk in _chunks(inputs):
-        sources = [_rereadable(one.path) if outputs.plots else one.path for one in chunk]
+        sources = [audio.rereadable(one.path) if outputs.plots else one.path for one in chunk]
         finished: dict[int, Done] = {}
         reported = 0
         try:
-            for index, result in recognizer.as_completed(sources, progress.within):
+            for index, result in recognizer.as_completed(sources, progress.within, channels):
                 finished[index] = _written(recognizer, sources[index], chunk[index], result, outputs)
                 progress.finished(0.0 if isinstance(result, DataError) else result.seconds)
                 while reported in finished:
@@ -140,27 +146,6 @@ def _chunks(inputs: Sequence[Input]) -> Iterator[list[Input]]:
             chunk, seconds = [], 0.0
     if chunk:
         yield chunk
-
-
-@dataclass(frozen=True)
-class PipeContent:
-    """The content of a pipe, which can be read only once, kept for the picture: each `read` gives all of it."""
-
-    name: str
-    content: bytes
-
-    def read(self, size: int = -1, /) -> bytes:
-        """All of it."""
-        return self.content
-
-
-def _rereadable(path: str) -> Source:
-    if path != "-" and (os.path.isfile(path) or not os.path.exists(path)):  # noqa: PTH110, PTH113
-        return path
-    try:
-        return PipeContent(audio.name_of(path), sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes())
-    except OSError:
-        return path  # reading it again gives the error
 
 
 def _written(

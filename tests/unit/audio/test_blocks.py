@@ -82,8 +82,7 @@ def test_blocks_of_a_file_joined_are_the_file(
     assert all(piece.dtype == np.float32 and piece.ndim == 1 for piece in pieces)
     assert {len(piece) for piece in pieces[:-1]} <= {round(seconds * rate)}
     assert len(pieces) == -(-len(whole) // round(seconds * rate))
-    rounding = 2**-22 if container == "MP3" else 0  # its decoder is let go and taken up again between blocks
-    np.testing.assert_allclose(np.concatenate(pieces), whole, rtol=0, atol=rounding)
+    np.testing.assert_array_equal(np.concatenate(pieces), whole)
 
 
 def test_a_block_is_read_when_it_is_asked_for(tmp_path: Path) -> None:
@@ -232,11 +231,13 @@ def broken(begin: int, value: bytes) -> bytes:
         (wav(noise(100))[:36], "a WAV header without samples"),
         (wav(noise(100))[:42], "a WAV header without samples"),
         (wav(noise(100))[:14], "a WAV header without samples"),
-        (broken(8, b"AVI "), "begins with b'RIFF'"),
+        (broken(8, b"AVI "), "damaged AVI .* A pipe must hold 16-bit WAV or PCM; give other formats as files"),
         (broken(0, b"RIFX"), "begins with b'RIFX'"),
-        (b"fLaC" + bytes(100), "begins with b'fLaC'. A pipe must hold 16-bit WAV or PCM; give other formats as files"),
-        (b"OggS" + bytes(100), "begins with b'OggS'"),
-        (b"ID3\x04" + bytes(100), "begins with b'ID3"),
+        (broken(8, b"WEBP"), "begins with b'RIFF'. A pipe must hold 16-bit WAV or PCM; give other formats as files"),
+        (b"fLaC" + bytes(100), "damaged FLAC"),
+        (b"OggS" + bytes(100), "damaged Ogg"),
+        (b"ID3\x04" + bytes(100), "damaged MP3"),
+        (b"\0\0\0\x18ftypM4A " + bytes(100), "damaged M4A"),
     ],
 )
 def test_a_pipe_with_something_else_says_so_at_once(piped, content: bytes, message: str) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import os
-import struct
 import subprocess
 import sys
 import threading
@@ -210,15 +209,13 @@ def test_a_damaged_flac_is_refused(tmp_path):
         audio.read(path)
 
 
-@pytest.mark.parametrize("claimed", [0, 2**36 - 1])
-def test_a_flac_header_with_an_impossible_length_is_refused(tmp_path, claimed):
+def test_a_flac_header_with_an_impossible_length_is_refused(tmp_path):
     path = tmp_path / "odd.flac"
     soundfile.write(path, np.zeros(RATE), RATE)
     content = bytearray(path.read_bytes())
-    content[21] = (content[21] & 0xF0) | (claimed >> 32)  # STREAMINFO's 36 bits of total samples
-    content[22:26] = struct.pack(">I", claimed & 0xFFFFFFFF)
+    content[21:26] = bytes([content[21] & 0xF0 | 0xF]) + b"\xff" * 4  # STREAMINFO's 36 bits of total samples
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"odd\.flac: (damaged|its FLAC header gives no length)"):
+    with pytest.raises(DataError, match=r"odd\.flac: cut short: 1\.00 s of the 4294967\.\d* s that its header states"):
         audio.read(path)
 
 
@@ -228,7 +225,7 @@ def test_a_broken_disk_is_one_clear_line(tmp_path, monkeypatch):
 
     path = tmp_path / "a.wav"
     path.write_bytes(wav_bytes(np.zeros(RATE, np.float32)))
-    monkeypatch.setattr("crnn_audio.audio.sound.fraction_present", broken)
+    monkeypatch.setattr("crnn_audio.audio.opening.sections", broken)
     for use in (audio.read, audio.inspect):
         with pytest.raises(DataError, match=r"a\.wav: cannot be read \(Input/output error\)\.$"):
             use(path)

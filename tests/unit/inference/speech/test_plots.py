@@ -8,7 +8,7 @@ import soundfile
 from matplotlib import image
 
 from crnn_audio import files
-from crnn_audio.audio import Sound
+from crnn_audio.audio.decoders import SoundFile
 from crnn_audio.inference.speech import plots
 from crnn_audio.inference.speech.plots import Evidence
 from crnn_audio.types import Hypothesis
@@ -109,8 +109,8 @@ def test_of_a_long_recording_the_beginning_alone_is_read(recognizer, tmp_path: P
     assert result.warning
     plotted: list[Evidence] = []
     decoded: list[int] = []
-    decode = Sound._next
-    monkeypatch.setattr(Sound, "_next", lambda sound, count: decoded.append(count) or decode(sound, count))
+    decode = SoundFile._next
+    monkeypatch.setattr(SoundFile, "_next", lambda sound, count: decoded.append(count) or decode(sound, count))
     monkeypatch.setattr(plots, "save", lambda path, seen, result: plotted.append(seen))
     monkeypatch.setattr(plots, "MAX_SECONDS", 2.0)
     assert recognizer.plot(path, tmp_path / "x.png", result) == result

@@ -118,7 +118,7 @@ def transcribed(recognizer: Recognizer, chosen: Sequence[Alignment]) -> list[Hyp
         probs = torch.zeros(len(lengths), int(lengths.max()) + 2, len(task.vocabulary))
         probs[:, :, task.vocabulary.encode("a")[0]] = 1.0
         for row, length in enumerate(lengths.tolist()):
-            said = chosen[round(float(audio.waveforms[row, 0]) * 1000) - 1].frames
+            said = chosen[round(float(audio.waveforms[row, 0]) * 10) - 1].frames
             assert length == len(said)
             for frame, (token, prob) in enumerate(said):
                 probs[row, frame] = (1 - prob) / (len(task.vocabulary) - 1)
@@ -129,7 +129,7 @@ def transcribed(recognizer: Recognizer, chosen: Sequence[Alignment]) -> list[Hyp
         patch.setattr(task, "forward", forward)
         paths = [Path(folder) / f"{index}.wav" for index in range(len(chosen))]
         for index, (path, one) in enumerate(zip(paths, chosen, strict=True)):
-            soundfile.write(path, np.full(one.samples, (index + 1) / 1000), RATE, subtype="FLOAT")
+            soundfile.write(path, np.full(one.samples, (index + 1) / 10), RATE, subtype="FLOAT")
         return recognizer.transcribe(paths)
 
 
