@@ -5,7 +5,7 @@ Decoding a corpus takes long, so results are cached by each file's size and time
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class AudioStats:
 
     `peak` and `loudness` (RMS) are in decibels of full scale, `clipped` is a fraction of the samples, `gap` the seconds
     of the longest run of exact zeros, `digest` the same for the same samples, `course` the loudness of equal slices in
-    decibels.
+    decibels. `adjustments` say what reading does to its level and channels, after which all but `peak` are taken.
     """
 
     peak: float
@@ -48,6 +48,7 @@ class AudioStats:
     gap: float
     digest: str
     course: tuple[float, ...]
+    adjustments: tuple[str, ...] = ()
 
 
 def measure_cuts(
@@ -76,21 +77,27 @@ def measure_cuts(
 
 def _cached(entry: Any, marks: list[int] | None) -> AudioStats | None:
     try:
-        then, (peak, loudness, clipped, gap, digest, course) = entry
+        then, (peak, loudness, clipped, gap, digest, course, adjustments) = entry
         if marks is None or then != marks:
             return None
-        return AudioStats(peak, loudness, clipped, gap, digest, tuple(course))
+        return AudioStats(peak, loudness, clipped, gap, digest, tuple(course), tuple(adjustments))
     except (TypeError, ValueError):
         return None
 
 
 def _measured(cut: Cut) -> AudioStats | None:
     start, duration = (0.0, None) if cut.is_whole else (cut.start, cut.duration)
+    adjusted = list[audio.Adjustment]()
     try:
-        waveform, sample_rate = audio.read(cut.recording.path, start=start, duration=duration)
+        waveform, sample_rate = audio.read(
+            cut.recording.path, start=start, duration=duration, on_adjustment=adjusted.append
+        )
     except DataError:
         return None  # `checks.unreadable` reports why
-    return measure(waveform, sample_rate)
+    stats = measure(waveform, sample_rate)
+    for one in adjusted:
+        stats = replace(stats, peak=round(one.peak, 2), adjustments=one.remarks)
+    return stats
 
 
 def measure(waveform: np.ndarray, sample_rate: int) -> AudioStats:

@@ -34,14 +34,37 @@ class Finding:
         return f"cut {self.cut_id!r}: {self.problem}"
 
 
+class Adjusted:
+    """Collects the cuts of files whose level or channels are changed when they are read, and how."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, str] = {}
+
+    def __call__(self, cut: Cut, how: str) -> None:
+        """One more."""
+        self.found[cut.id] = how
+
+    def lines(self) -> tuple[str, ...]:
+        """A line that counts them and describes the first; none where there are none."""
+        if not self.found:
+            return ()
+        cut_id, how = next(iter(self.found.items()))
+        count = "1 recording is" if len(self.found) == 1 else f"{len(self.found)} recordings are"
+        return (f"{count} adjusted when read, such as {cut_id!r}: {how}.",)
+
+
 def unreadable(
-    cuts: Sequence[Cut], cache: Path | None = None, progress: Callable[[int, int], None] | None = None
+    cuts: Sequence[Cut],
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    on_adjusted: Adjusted | None = None,
 ) -> list[Finding]:
     """Cuts whose audio is missing, damaged, silent throughout or shorter than in the manifest; decodes every file.
 
     Args:
         cache: a JSON file that remembers results between calls; made where it is missing.
         progress: called with how many of how many files are done.
+        on_adjusted: called with each cut of a file whose level or channels are changed when it is read, and how.
     """
     known = remembered(cache)
     findings = []
@@ -49,22 +72,26 @@ def unreadable(
         path = cut.recording.path
         marks = stamp(cut.recording)
         entry = known.get(str(path))
-        if not isinstance(entry, list) or marks is None or entry[:-1] != marks:
-            entry = [*(marks or []), _problem(cut)]
+        if not isinstance(entry, list) or marks is None or entry[:-2] != marks:
+            adjusted = list[audio.Adjustment]()
+            problem = _problem(cut, adjusted.append)
+            entry = [*(marks or []), "; ".join(remark for one in adjusted for remark in one.remarks), problem]
             known[str(path)] = entry
         if entry[-1]:
             findings.append(Finding(cut.id, str(entry[-1])))
+        elif entry[-2] and on_adjusted:
+            on_adjusted(cut, str(entry[-2]))
         if progress:
             progress(index + 1, len(cuts))
     remember(cache, known)
     return findings
 
 
-def _problem(cut: Cut) -> str | None:
+def _problem(cut: Cut, on_adjustment: audio.OnAdjustment) -> str | None:
     if files.endless(cut.recording.path):
         return f"{cut.recording.path}: {files.ENDLESS}."
     try:
-        waveform, sample_rate = audio.read(cut.recording.path)
+        waveform, sample_rate = audio.read(cut.recording.path, on_adjustment=on_adjustment)
     except DataError as error:
         return str(error)
     expected, found = cut.recording.duration, len(waveform) / sample_rate

@@ -8,8 +8,6 @@ from crnn_audio.batching.audio_stats import SILENCE_DB, AudioStats
 from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.manifests import Cut
 
-QUIET_DB = -45.0
-"""A peak below this is hardly any sound."""
 CLIPPED_FRACTION = 0.001
 GAP_SECONDS = 0.5
 FASTEST, SLOWEST = 35.0, 1.0
@@ -31,11 +29,11 @@ def silent(cuts: Sequence[Cut], stats: Mapping[str, AudioStats]) -> list[Finding
     return [Finding(cut.id, advice) for cut in _among(cuts, stats, lambda one: one.peak == SILENCE_DB)]
 
 
-def quiet(cuts: Sequence[Cut], stats: Mapping[str, AudioStats]) -> list[Finding]:
-    """Cuts with hardly any sound."""
+def adjusted(cuts: Sequence[Cut], stats: Mapping[str, AudioStats]) -> list[Finding]:
+    """Cuts whose level or channels are changed when they are read, or should be: quiet, scaled, cancelled."""
     return [
-        Finding(cut.id, f"hardly any sound: its peak is {stats[cut.id].peak:.0f} dB. Listen to it; record it louder.")
-        for cut in _among(cuts, stats, lambda one: SILENCE_DB < one.peak < QUIET_DB)
+        Finding(cut.id, f"{'; '.join(stats[cut.id].adjustments)}. Listen to it; record it again if you can.")
+        for cut in _among(cuts, stats, lambda one: bool(one.adjustments))
     ]
 
 

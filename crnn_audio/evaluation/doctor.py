@@ -197,7 +197,7 @@ def _issues(kind: str, split: str, findings: Sequence[Finding], is_error: bool =
     return (Issue(kind, split, finding.cut_id, finding.problem, is_error) for finding in findings)
 
 
-SOUNDS = {"silent": quality.silent, "quiet": quality.quiet, "gap": quality.gaps, "clipped": quality.clipped}
+SOUNDS = {"silent": quality.silent, "level": quality.adjusted, "gap": quality.gaps, "clipped": quality.clipped}
 
 
 def _warnings(recipe: RecognitionRecipe, splits: Splits, tokens: Vocabulary, stats: Stats) -> Iterator[Issue]:

@@ -87,12 +87,15 @@ def data(recipe: Recipe, progress: Progress | None = None) -> Data:
         if not found.get("dev"):
             raise DataError(f"{recipe.data.name}: has no dev, which data.dev_as_train would train on. Leave that out.")
         found["train"] = found["train"] + found["dev"]
+    adjusted = checks.Adjusted()
     if progress:  # decoded here, where it shows: `usable_cuts` reads the findings from the cache
-        checks.unreadable(found["train"], checks.cache_of(recipe.data.corpus), partial(progress, "checking train"))
+        watched = partial(progress, "checking train")
+        checks.unreadable(found["train"], checks.cache_of(recipe.data.corpus), watched, adjusted)
     items = {name: [_spelled(recipe, cut) for cut in cuts] for name, cuts in found.items()}
     unseen = invisible.removed(cut.text for cuts in found.values() for cut in cuts)
-    remarks = (f"{recipe.data.name}: {unseen} removed.",) if unseen else ()
-    return Data(items, ("test",) if recipe.data.dev_as_train else ("dev", "test"), remarks)
+    remarks = [f"{unseen} removed."] if unseen else []
+    remarks = [f"{recipe.data.name}: {remark}" for remark in (*remarks, *adjusted.lines())]
+    return Data(items, ("test",) if recipe.data.dev_as_train else ("dev", "test"), tuple(remarks))
 
 
 def _spelled(recipe: Recipe, cut: Cut) -> Cut:
@@ -305,9 +308,9 @@ def _row(one: Scores) -> str:
 def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspection:
     """Decodes every recording once, and names the cuts that cannot be used."""
     rows = list[Mapping[str, Any]]()
-    cache = checks.cache_of(name)
+    cache, adjusted = checks.cache_of(name), checks.Adjusted()
     for split, found in CORPORA[name].read_splits(folder).items():
         watched = progress and partial(progress, f"checking {split}")
-        findings = [*checks.unreadable(found, cache, watched), *checks.empty(found)]
+        findings = [*checks.unreadable(found, cache, watched, adjusted), *checks.empty(found)]
         rows.append({"split": split, **speech.figures_of(found), "unusable": [str(one) for one in findings]})
-    return Inspection(tuple(rows))
+    return Inspection(tuple(rows), remarks=adjusted.lines())

@@ -73,7 +73,7 @@ def transcribe(
     With several files, each line of text begins with the file's name. A file that cannot be read is reported on
     standard error, the others are transcribed, and the exit code is 4. A file that was cut short or damaged is
     transcribed as far as it can be read, with a warning. With --out, recordings whose results exist, are up to date and
-    come from this model are skipped, so an interrupted command can be repeated.
+    come from this model and these channels are skipped, so an interrupted command can be repeated.
     """
     from crnn_audio.inference.outputs.pending import Outputs, clash, misuse, pending
     from crnn_audio.inference.speech import transcripts
@@ -84,7 +84,8 @@ def transcribe(
     if wrong := misuse(wanted, overwrite, channels.value):
         report(wrong)
         raise typer.Exit(2)
-    waiting = pending(files, wanted, overwrite=overwrite, model=_hash_of(model, weights) if wanted.home else "")
+    maker = _hash_of(model, weights) + (f" {channels}" if channels != Channels.mix else "") if wanted.home else ""
+    waiting = pending(files, wanted, overwrite=overwrite, model=maker)
     if wrong := clash(waiting, wanted):
         report(wrong)
         raise typer.Exit(2)

@@ -173,11 +173,13 @@ def _checked(found: Listing, progress: Progress | None) -> Listing:
     """Decodes every file; cuts that cannot be used become problems."""
     cuts = [entry.cut for entry in found.entries]
     report = progress and partial(progress, "checking")
-    findings = checks.unreadable(cuts, checks.cache_of("manifests"), report) + checks.empty(cuts)
+    adjusted = checks.Adjusted()
+    findings = checks.unreadable(cuts, checks.cache_of("manifests"), report, adjusted) + checks.empty(cuts)
     bad = {finding.cut_id: finding.problem for finding in findings}
     problems = [f"{entry.where}: {bad[entry.cut.id]}" for entry in found.entries if entry.cut.id in bad]
     entries = [entry for entry in found.entries if entry.cut.id not in bad]
-    return replace(found, entries=entries, problems=found.problems + problems)
+    notes = [*found.notes, *adjusted.lines()]
+    return replace(found, entries=entries, problems=found.problems + problems, notes=notes)
 
 
 def _feasible(found: Listing, findings: Sequence[Finding], leave_out: bool) -> Listing:

@@ -51,7 +51,8 @@ def run(
     """
     recognizer = load() if pending.inputs else None
     if pending.num_stale:
-        report(f"{outputs.home}: {pending.num_stale} of the recordings were done by another model and are done anew.")
+        stale = f"{pending.num_stale} of the recordings were done by another model or with other channels"
+        report(f"{outputs.home}: {stale}, and are done anew.")
     progress = TranscriptionProgress(len(pending.inputs), sum(expected_seconds(one.path) for one in pending.inputs))
     printer = Printer("" if outputs.out else outputs.formats[0], stdout, named=len(pending.inputs) > 1)
     results = _Results(report, printer, progress)

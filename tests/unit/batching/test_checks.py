@@ -60,7 +60,7 @@ def test_what_was_found_is_remembered_until_the_file_changes(tmp_path, monkeypat
     bad.recording.path.write_bytes(b"garbage")
     read = []
     original = audio.read
-    monkeypatch.setattr(audio, "read", lambda path, *rest: read.append(Path(path).stem) or original(path, *rest))
+    monkeypatch.setattr(audio, "read", lambda path, **rest: read.append(Path(path).stem) or original(path, **rest))
     first = checks.unreadable([fine, bad], cache)
     assert read == ["a", "b"]
     assert checks.unreadable([fine, bad], cache) == first

@@ -29,13 +29,17 @@ def found(findings) -> list[str]:
 def test_sound_that_is_hardly_there_clipped_or_broken_off() -> None:
     cuts = [cut(id) for id in ("fine", "none", "faint", "loud", "gap", "unread")]
     figures = stats(
-        fine={}, none={"peak": SILENCE_DB, "gap": 1.0}, faint={"peak": -50.2}, loud={"clipped": 0.012}, gap={"gap": 0.6}
+        fine={},
+        none={"peak": SILENCE_DB, "gap": 1.0},
+        faint={"peak": -50.2, "adjustments": ("very quiet (peak -50 dB); raised to -10 dB",)},
+        loud={"clipped": 0.012},
+        gap={"gap": 0.6},
     )
     assert found(quality.silent(cuts, figures)) == [
         "cut 'none': digital silence from start to end. Record it again or drop it."
     ]
-    assert found(quality.quiet(cuts, figures)) == [
-        "cut 'faint': hardly any sound: its peak is -50 dB. Listen to it; record it louder."
+    assert found(quality.adjusted(cuts, figures)) == [
+        "cut 'faint': very quiet (peak -50 dB); raised to -10 dB. Listen to it; record it again if you can."
     ]
     (clipped,) = found(quality.clipped(cuts, figures))
     assert clipped.startswith("cut 'loud': clipped: 1.2 % of its samples")

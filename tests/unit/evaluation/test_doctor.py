@@ -126,7 +126,7 @@ def test_each_oddity_is_found_where_it_is(root) -> None:
     changed(root, "train", train7=lambda cut: replace(cut, text=cut.text + " Q"))
     diagnosis = check(recipe(root))
     assert reported(diagnosis) == {
-        ("quiet", "train", "train0", False), ("clipped", "train", "train1", False), ("gap", "train", "train2", False),
+        ("level", "train", "train0", False), ("clipped", "train", "train1", False), ("gap", "train", "train2", False),
         ("copy", "dev", "dev0", True), ("unknown", "dev", "dev1", False), ("shared speaker", "dev", "dev2", False),
         ("shared id", "dev", "train5", False), ("pace", "dev", "dev4", False), ("shared text", "dev", "dev5", False),
         ("rare", "train", "train7", False), ("infeasible", "dev", "dev4", False),

@@ -131,7 +131,7 @@ def test_audio_that_cannot_be_used(tmp_path, put) -> None:
     assert "bad.wav: empty (0 bytes)" in problems(tmp_path)
     (tmp_path / "bad.wav").rename(tmp_path / "bad.m4a")
     (tmp_path / "bad.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
-    assert "bad.m4a: not audio that can be read" in problems(tmp_path)
+    assert "bad.m4a: damaged M4A (" in problems(tmp_path)
 
 
 def test_a_name_in_another_encoding(tmp_path, put) -> None:
