@@ -81,6 +81,10 @@ def test_cuts_too_short_for_their_texts_are_noted_and_may_be_left_out(cli, mine:
     assert sum(int(line.split()[1]) for line in done.stdout.splitlines()) == 23
     done = cli("prepare", "folder", "all", "--out", "again", "--leave-out", cwd=tmp_path)
     assert "Left out 1:\n" in done.stderr, "of manifests too"
+    for path in mine.glob("*.flac"):
+        path.write_bytes(b"")
+    done = cli("prepare", "folder", mine, "--out", "none", "--leave-out", cwd=tmp_path, exit_code=4)
+    assert done.stderr.endswith("Not one recording can be used. Nothing was written.\n")
 
 
 def test_a_known_corpus_becomes_manifests_too(cli, tiny: Path, tmp_path: Path) -> None:

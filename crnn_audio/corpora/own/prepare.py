@@ -60,7 +60,8 @@ def prepare_folder(
     folder = Path(out) if out is not None else Path("data/own") / _name(source)
     _refuse_foreign(folder, source)
     found = _checked(_found(source, resplit, speaker_folders).without_duplicates(), progress)
-    found = _feasible(found, infeasible([entry.cut for entry in found.entries]), leave_out)
+    if found.entries:
+        found = _feasible(found, infeasible([entry.cut for entry in found.entries]), leave_out)
     if found.problems and not leave_out:
         advice = "Correct them, or add --leave-out to go on without what they name. Nothing was written."
         raise DataError(_problem_list(source, found.problems, advice))
