@@ -180,6 +180,14 @@ def test_a_name_in_latin_1_and_a_riff_wrapper() -> None:
     assert from_midi(b"RIFF\x40\0\0\0RMIDdata\x38\0\0\0" + named).score == from_midi(named).score
 
 
+def test_of_a_riff_file_the_chunk_of_data_is_read() -> None:
+    words = b"LIST\x16\0\0\0INFOINAM\x09\0\0\0MThd song\0"
+    tune = messages([on(60), off(60, 480), on(62), off(62, 480)])
+    wrapped = b"RIFF\x80\0\0\0RMID" + words + b"data\x2c\0\0\0" + tune
+    assert spans(wrapped) == spans(tune) == [(0, 1, 60), (1, 2, 62)]
+    assert spans((case("music_riff_info_names_mthd") / "riff_info.rmi").read_bytes()) == [(0, 1, 60), (1, 2, 62)]
+
+
 def test_a_release_ends_the_earlier_strike() -> None:
     read = from_midi(messages([on(60), on(60, 100), off(60, 100), off(60, 100)])).score
     assert read.parts[0].notes == (Note(0.0, 200 / 480, 60), Note(100 / 480, 200 / 480, 60))
