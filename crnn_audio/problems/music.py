@@ -301,14 +301,18 @@ def _defaults(recipe: Recipe) -> str:
 
 
 def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspection:
-    """Counts pieces and notes of each split."""
+    """Counts pieces and notes of each split; of a folder of files as melodies, with what is left out and changed."""
+    if name == midi_folder.NAME:
+        found = midi_folder.read(folder)
+        splits, remarks = tunes.split(found.tunes), [*found.problems, *filter(None, [found.summary])]
+    else:
+        splits, remarks = CORPORA[name].read_splits(folder), []
     rows = tuple(
-        {"split": split, "pieces": len(found), "notes": sum(len(tune.score.notes) for tune in found)}
-        for split, found in CORPORA[name].read_splits(folder).items()
+        {"split": split, "pieces": len(chosen), "notes": sum(len(tune.score.notes) for tune in chosen)}
+        for split, chosen in splits.items()
     )
     left_out = tunes.left_out(folder) if (folder / tunes.LEFT_OUT).exists() else {}
-    if not left_out:
-        return Inspection(rows)
-    first, reason = next(iter(left_out.items()))
-    said = f"Left out {len(left_out)}, each with its reason in {tunes.LEFT_OUT}; {first}: {reason}."
-    return Inspection(rows, remarks=(said,))
+    if left_out:
+        first, reason = next(iter(left_out.items()))
+        remarks.append(f"Left out {len(left_out)}, each with its reason in {tunes.LEFT_OUT}; {first}: {reason}.")
+    return Inspection(rows, remarks=tuple(remarks))

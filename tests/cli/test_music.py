@@ -273,6 +273,7 @@ def test_a_folder_of_files_is_trained_on_and_bad_ones_are_named(tree: Path, here
         "optim: {max_epochs: 1}\ndevice: cpu\nthreads: 1\n",
         encoding="utf-8",
     )
+    assert "1 of 13 pieces were changed" in here("prepare", "midi_folder", "--root", "mine").stderr
     done = here("train", "mine.yaml", "--out", "own")
     assert "own: finished" in done.stdout
     assert "mine: broken.mid: " in done.stderr

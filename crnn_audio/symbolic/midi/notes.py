@@ -113,6 +113,8 @@ def _released(stretch: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 def _restruck(stretch: Sequence[tuple[int, int]], end: int, lost: Counter[str]) -> Iterator[tuple[int, int]]:
     begun: int | None = None
     for tick, what in stretch:
+        if what == STRIKE and tick == begun:
+            continue  # the same note twice, with one release
         if begun is not None:
             yield begun, tick
             lost["restruck"] += what == STRIKE

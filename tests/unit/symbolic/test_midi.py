@@ -218,6 +218,11 @@ def test_a_note_that_is_struck_again_ends_there_where_releases_are_missing() -> 
     assert found.remarks == ("2 notes struck again before an end: made to end there.",)
 
 
+def test_a_note_that_is_struck_twice_at_once_with_one_release_is_one_note() -> None:
+    assert spans(messages([on(60), on(60), off(60, 480), end(480)])) == [(0, 1, 60)]
+    assert spans(messages([on(60), on(60), off(60, 480), off(60), end(480)])) == [(0, 1, 60)] * 2
+
+
 @pytest.mark.parametrize("number", [120, 123, 124, 127])
 def test_what_silences_a_channel_ends_its_notes(number: int) -> None:
     content = messages([on(60), on(64), on(67, channel=1), control(number, 480), off(67, 480, channel=1), end(480)])
