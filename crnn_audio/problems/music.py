@@ -302,11 +302,14 @@ def _defaults(recipe: Recipe) -> str:
 
 def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspection:
     """Counts pieces and notes of each split; of a folder of files as melodies, with what is left out and changed."""
+    splits: Mapping[str, Sequence[Tune]]
+    remarks = list[str]()
     if name == midi_folder.NAME:
         found = midi_folder.read(folder)
-        splits, remarks = tunes.split(found.tunes), [*found.problems, *filter(None, [found.summary])]
+        splits = tunes.split(found.tunes)
+        remarks += [*found.problems, *filter(None, [found.summary])]
     else:
-        splits, remarks = CORPORA[name].read_splits(folder), []
+        splits = CORPORA[name].read_splits(folder)
     rows = tuple(
         {"split": split, "pieces": len(chosen), "notes": sum(len(tune.score.notes) for tune in chosen)}
         for split, chosen in splits.items()
