@@ -99,7 +99,7 @@ def read(music: Music) -> ParsedScore:
 
 def _is_words(music: Music) -> bool:
     """Whether it is note names, and not a file."""
-    return isinstance(music, str) and not is_file(music) and Path(music).suffix.lower() not in files.FORMS
+    return isinstance(music, str) and not is_file(music) and Path(music).suffix.lower() not in files.READ
 
 
 def opening_of(
