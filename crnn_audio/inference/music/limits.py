@@ -7,7 +7,7 @@ from crnn_audio.inference.music.prompts import Opening
 from crnn_audio.tasks.music_generation import GeneratedRows, Request
 
 LONGEST = 4096
-"""Rows after which a piece ends in any case."""
+"""Rows after which a piece ends where no number of tokens is requested."""
 
 
 def check(data: MusicData, opening: Opening, quarters: float | None, max_rows: int) -> None:
@@ -16,15 +16,15 @@ def check(data: MusicData, opening: Opening, quarters: float | None, max_rows: i
     Raises:
         DataError: it would be too long, or its primer is as long as all of it.
     """
-    bar, given = opening.about.time_signatures[0].bar, len(opening.rows)
-    if quarters is not None and encoding.fewest_rows(data, quarters, bar) >= LONGEST:
+    bar, given, longest = opening.about.time_signatures[0].bar, len(opening.rows), max(LONGEST, max_rows)
+    if quarters is not None and encoding.fewest_rows(data, quarters, bar) >= longest:
         raise DataError(
-            f"a piece of {quarters:g} quarters has more than the {LONGEST - 1} rows of tokens that are generated at "
+            f"a piece of {quarters:g} quarters has more than the {longest - 1} rows of tokens that are generated at "
             "most. Ask for a shorter one."
         )
-    if given >= LONGEST:
+    if given >= longest:
         raise DataError(
-            f"the primer lasts {opening.quarters:g} quarters, which are {given} rows of tokens; {LONGEST - 1} are "
+            f"the primer lasts {opening.quarters:g} quarters, which are {given} rows of tokens; {longest - 1} are "
             "generated at most. Cut it."
         )
     if given and quarters is not None and opening.quarters >= quarters:
@@ -43,7 +43,5 @@ def cut(request: Request, made: GeneratedRows, end: float) -> list[str]:
     """A remark where a piece, which ends at that quarter note, had to end before it was as long as requested."""
     if request.quarters is None or made.ended or len(made.rows) < LONGEST or end >= request.quarters:
         return []
-    return [
-        f"seed {request.seed}: cut after {LONGEST} rows of tokens, at quarter {end:g} of {request.quarters:g}: no more "
-        "are generated"
-    ]
+    rows = f"cut after {len(made.rows)} rows of tokens, the most that are generated"
+    return [f"seed {request.seed}: {rows}, at quarter {end:g} of {request.quarters:g}"]
