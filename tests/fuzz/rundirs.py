@@ -1,5 +1,6 @@
 """Run directories gone wrong: weights, recipe, vocabulary, statistics, notes or checkpoint."""
 
+import hashlib
 import json
 import struct
 from pathlib import Path
@@ -21,7 +22,16 @@ def spoil(rng: Draw, run: Path, *, names: tuple[str, ...]) -> str:
         return path.name
     content = path.read_bytes()
     path.write_bytes(damaged(rng, content) if rng.random() < 0.4 else _changed(rng, path.name, content))
+    if path.name == "best.safetensors" and rng.random() < 0.5:
+        _hashed_anew(run, path)
     return path.name
+
+
+def _hashed_anew(run: Path, path: Path) -> None:
+    """What is checked behind the hash."""
+    header = json.loads((run / "run.json").read_bytes())
+    header["sha256"] = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()}
+    (run / "run.json").write_text(json.dumps(header))
 
 
 def _changed(rng: Draw, name: str, content: bytes) -> bytes:
