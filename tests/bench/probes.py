@@ -59,17 +59,24 @@ SMALL_WITH_DEV = ("tiny/lstm", "folk_tunes/lstm")
 ENDS_EARLY = ("tiny/lstm",)
 """Recipes that end before so many steps: these get ten epochs, and one evaluation at their end."""
 SOPRANO = "D5 D5 B4 C5 D5 C5 B4 A4:2 B4 B4 A4 G4 C5 B4 A4 G4:2"
+EVERY_TOKEN = {"temperature": "1", "top_p": "1"}
 MUSIC = {  # eight pieces of each model: how they are asked for
     "chorales": {
-        "plain": {"num": "5", "seed": "100", "bars": "6"},
-        "asked": {"num": "1", "seed": "7", "bars": "4", "condition": "key=D", "temperature": "0.8"},
-        "primer": {"num": "1", "seed": "11", "bars": "6", "primer": "G4+D4+B3+G2:2 A4+D4+C4+F#2:2"},
-        "kept": {"num": "1", "seed": "13", "keep": f"soprano={SOPRANO}"},
+        "plain": {"num": "5", "seed": "100", "bars": "6", **EVERY_TOKEN},
+        "asked": {"num": "1", "seed": "7", "bars": "4", "condition": "key=D", "temperature": "0.8", "top_p": "1"},
+        "primer": {"num": "1", "seed": "11", "bars": "6", "primer": "G4+D4+B3+G2:2 A4+D4+C4+F#2:2", **EVERY_TOKEN},
+        "kept": {"num": "1", "seed": "13", "keep": f"soprano={SOPRANO}", "condition": "key=G", **EVERY_TOKEN},
     },
     "folk_tunes": {
-        "plain": {"num": "5", "seed": "200"},
-        "asked": {"num": "2", "seed": "31", "condition": "key=G", "temperature": "0.8"},
-        "primer": {"num": "1", "seed": "17", "bars": "8", "primer": "G4:0.5 B4:0.5 D5:0.5 B4:0.5 A4:0.5 C5:0.5 E5"},
+        "plain": {"num": "5", "seed": "200", **EVERY_TOKEN},
+        "asked": {"num": "2", "seed": "31", "condition": "key=G", "temperature": "0.8", "top_p": "1"},
+        "primer": {
+            "num": "1",
+            "seed": "17",
+            "bars": "8",
+            "primer": "G4:0.5 B4:0.5 D5:0.5 B4:0.5 A4:0.5 C5:0.5 E5",
+            **EVERY_TOKEN,
+        },
     },
 }
 GOLDEN = HERE.parent / "golden"

@@ -25,6 +25,7 @@ class Spelling:
     keep: str = "--keep"
     condition: str = "--condition"
     temperature: str = "--temperature"
+    top_p: str = "--top-p"
     split: str = "--split"
     device: str = "--device"
     json: str = "--json"
