@@ -113,10 +113,16 @@ class Conditions:
         return {name: value for name, value in condition.items() if self.knows(name, value)}
 
     def spelled(self, asked: Mapping[str, str]) -> dict[str, str]:
-        """The same as this model spells them, such as pickup 1 for 1.0; what it does not know stays as it is."""
+        """The same as this model spells them, such as pickup 1 for 1.0; what it does not know stays as it is.
+
+        Raises:
+            DataError: one is there twice, spelled otherwise.
+        """
         found = dict[str, str]()
         for given, value in asked.items():
             name = next((one for one in self.values if one == given.strip().lower()), given)
+            if name in found:
+                raise DataError(f"condition {given}={value}: {name} is given twice.")
             spellings = (one for one in _spellings(name, value.strip()) if self.knows(name, one))
             spelled = next(spellings, value)
             found[name] = str(parse_key(spelled)) if name == "key" and self.knows(name, spelled) else spelled

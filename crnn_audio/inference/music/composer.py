@@ -177,6 +177,8 @@ class Composer:
         prompt.check(num)
         known = self.conditions
         condition = known.spelled(prompt.condition)
+        if prompt.bars is not None and (asked := condition.get("bars", str(prompt.bars))) != str(prompt.bars):
+            raise DataError(f"bars: {prompt.bars}, and {asked} by the condition bars={asked}. Leave out one of them.")
         seeds = range(sampling.seed, sampling.seed + num)
         fixed = None
         if prompt.keep:

@@ -60,9 +60,6 @@ class Prompt:
         for name, count in {"bars": self.bars, "seconds": self.seconds, "tokens": self.tokens, "num": num}.items():
             if count is not None and not 0 < count < 1e6:
                 raise DataError(f"{name}: should be above 0 and below a million (found {count:g}).")
-        asked = self.condition.get("bars")
-        if self.bars is not None and asked is not None and asked.strip() != str(self.bars):
-            raise DataError(f"bars: {self.bars}, and {asked} by the condition bars={asked}. Leave out one of them.")
         if self.keep and (self.primer is not None or self.bars is not None or self.seconds is not None):
             raise DataError("a fixed voice decides how a piece begins and ends; leave out primer, bars and seconds.")
 

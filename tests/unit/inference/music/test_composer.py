@@ -74,6 +74,10 @@ def test_so_many_bars(composer: Composer) -> None:
         assert 8 < piece.score.end <= 12
 
 
+def test_bars_and_the_condition_bars_may_agree(composer: Composer) -> None:
+    assert composer.generate(bars=2, condition={"bars": "2.0"}).score.end <= 8
+
+
 def test_so_many_seconds(composer: Composer) -> None:
     piece = composer.generate(seconds=6.0)
     assert 4 < piece.score.seconds <= 7.5
@@ -235,6 +239,7 @@ def test_a_rest_at_the_end_of_a_file_is_left_out_with_a_word(one: Composer, tmp_
         ({"primer": "G4 " + "R:64 " * 400}, "the primer lasts 25601 quarters, which are .* 4095 are generated at most"),
         ({"bars": 100_000}, "a piece of 400000 quarters has more than the 4095 rows"),
         ({"bars": 16, "condition": {"bars": "8"}}, "bars: 16, and 8 by the condition bars=8"),
+        ({"condition": {"key": "G", "Key": "Ab"}}, "condition Key=Ab: key is given twice"),
     ],
 )
 def test_lengths_that_cannot_be_are_refused_at_once(composer: Composer, options: dict, message: str) -> None:
