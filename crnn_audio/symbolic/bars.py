@@ -14,8 +14,8 @@ UNMEASURED = Fraction(4 * TICKS_PER_QUARTER)
 """Ticks of a bar where no time signature is known: those of four quarter notes."""
 LONGEST_BAR = 8 * TICKS_PER_QUARTER
 """Ticks of the longest bar on a grid."""
-LONGEST = 1_000_000 * TICKS_PER_QUARTER
-"""Ticks of a piece that is written in bars."""
+MOST_BARS = 20_000
+"""Of a piece that is written in notation."""
 LONGEST_PICKUP = 64.0
 """Quarter notes that a pickup stays below."""
 
@@ -137,12 +137,12 @@ def notated_bars(score: Score, end: int) -> list[Bar]:
     What stands before a first time signature that begins later has none.
 
     Raises:
-        DataError: the piece is longer than a million quarter notes.
+        DataError: there are more than 20,000.
     """
-    if end > LONGEST:
-        raise DataError(f"it lasts {end // TICKS_PER_QUARTER} quarter notes; at most {LONGEST // TICKS_PER_QUARTER}.")
-    bars = _bars(score.time_signatures, score.pickup).until(end)
-    return [replace(bar, end=min(bar.end, end)) for bar in bars]
+    bars = _bars(score.time_signatures, score.pickup)
+    if bars.at(end).index > MOST_BARS:
+        raise DataError(f"it lasts {end / TICKS_PER_QUARTER:g} quarter notes, more than {MOST_BARS} bars.")
+    return [replace(bar, end=min(bar.end, end)) for bar in bars.until(end)]
 
 
 def _bars(time_signatures: Iterable[TimeSignature], pickup: float) -> Bars:

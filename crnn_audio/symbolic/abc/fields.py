@@ -131,8 +131,16 @@ def moves(text: str) -> bool:
     return bool({"octave", "transpose"} & _settings(text).keys() or _CLEF.search(text))
 
 
-def is_percussion(text: str) -> bool:
-    """Whether the clef of a V: or K: field is that of drums, whose notes have no pitch."""
+def sounding_remarks(text: str) -> Iterator[str]:
+    """What of a V: or K: field would change how its notes sound, and does not."""
+    if _is_percussion(text):
+        yield "A clef is that of drums (perc): its notes were read as notes of a pitch."
+    for name in ("score", "shift", "sound"):
+        if name in _settings(text):
+            yield f"{name}= was passed over: the notes are read as they are written."
+
+
+def _is_percussion(text: str) -> bool:
     return _settings(text).get("clef", "").startswith("perc") or bool(re.search(r"\bperc\b", _SETTING.sub("", text)))
 
 

@@ -127,12 +127,12 @@ class _Tune:
             case "L":
                 target.unit = abc_fields.unit(text)
             case "K":
-                self._clef(text)
+                self.remarks.update(abc_fields.sounding_remarks(text))
                 self._key(text)
             case "Q":
                 self._tempo(text)
             case "V":
-                self._clef(text.partition(" ")[2])
+                self.remarks.update(abc_fields.sounding_remarks(text.partition(" ")[2]))
                 self._voice_field(text, headed)
             case "P" if headed:
                 self._part(text)
@@ -148,10 +148,6 @@ class _Tune:
                 self.remarks["Lines of symbols (s:) left out."] += 1
             case "w" | "W":
                 self.remarks["The words were left out."] += 1
-
-    def _clef(self, text: str) -> None:
-        if abc_fields.is_percussion(text):
-            self.remarks["A clef is that of drums (perc): its notes were read as notes of a pitch."] += 1
 
     def _key(self, text: str) -> None:
         target = self.current or self.head

@@ -73,7 +73,9 @@ def _unpacked(content: bytes) -> bytes:
     except DataError:
         raise
     except Exception as error:  # zipfile lets whatever its parts raise pass
-        raise DataError(f"packed MusicXML that is damaged ({error}). Fetch it anew.") from None
+        raise DataError(
+            f"packed MusicXML that is damaged ({str(error) or type(error).__name__}). Fetch it anew."
+        ) from None
 
 
 def _score_of(archive: zipfile.ZipFile) -> zipfile.ZipInfo | None:

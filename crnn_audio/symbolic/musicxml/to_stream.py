@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from crnn_audio.errors import DataError
 from crnn_audio.symbolic.bars import Bar, bar_length, notated_bars
 from crnn_audio.symbolic.keys import spelled
+from crnn_audio.symbolic.musicxml.document import MOST_MEASURES
 from crnn_audio.symbolic.musicxml.library import music21
 from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 from crnn_audio.symbolic.slicing import Slice, shapes, slices
@@ -30,6 +32,8 @@ def stream_of(score: Score) -> Any:
     score = _expressible(score)
     end = max([ticks(score.end), 1, *(ticks(chord.start) + TICKS_PER_QUARTER for chord in score.chords)])
     grid = notated_bars(score, end)
+    if len(grid) > MOST_MEASURES:
+        raise DataError(f"{len(grid)} bars; in MusicXML there may be {MOST_MEASURES}, which take music21 minutes.")
     whole = music21().stream.Score()
     whole.metadata = music21().metadata.Metadata(title=score.title, composer="")
     for number, part in enumerate(score.parts, start=1):

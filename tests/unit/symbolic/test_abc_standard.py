@@ -103,6 +103,7 @@ def test_what_is_in_quotation_marks_is_no_field() -> None:
         ("E flat", "'flat' in the key K:E flat was not understood."),
         ("perc", "A clef is that of drums (perc): its notes were read as notes of a pitch."),
         ("C clef=perc", "A clef is that of drums (perc): its notes were read as notes of a pitch."),
+        ("C shift=CD", "shift= was passed over: the notes are read as they are written."),
         ("Efoo", "'Efoo' in the key K:Efoo was not understood."),
     ],
 )

@@ -149,3 +149,9 @@ def test_time_signatures_that_change_nothing_are_not_needed() -> None:
     assert needed_time_signatures([first, late], 1.0) == (first, late)
     last = TimeSignature(0.0, 2, 4)
     assert needed_time_signatures([first, last], 0.0) == (last,), "the last of those that begin together"
+
+
+def test_more_bars_than_any_music_are_refused() -> None:
+    piece = Score((Part("", (Note(90_000.0, 1.0, 60),)),))
+    with pytest.raises(DataError, match=r"it lasts 90001 quarter notes, more than 20000 bars"):
+        notated_bars(piece, ticks(piece.end))

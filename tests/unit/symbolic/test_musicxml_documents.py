@@ -11,7 +11,7 @@ import pytest
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import files
-from crnn_audio.symbolic.midi import from_midi
+from crnn_audio.symbolic.midi import from_midi, to_midi
 from crnn_audio.symbolic.musicxml import from_musicxml, to_musicxml, to_mxl
 from crnn_audio.symbolic.score import Chord, Note, Part, Score
 from tests.shared_cases import case
@@ -193,6 +193,10 @@ def test_what_cannot_be_read_back_is_not_written(tmp_path: Path, monkeypatch: py
 
 
 def test_midi_in_riff() -> None:
+    content = to_midi(Score((Part("", (Note(0.0, 1.0, 60),)),)))
+    about = b"LIST" + (14).to_bytes(4, "little") + b"INFOINAM" + b"\0\0\0\0MT" + b"odd " + b"\5\0\0\0MThd!\0"
+    wrapped = b"RIFF\0\0\0\0RMID" + about + b"data" + len(content).to_bytes(4, "little") + content
+    assert from_midi(wrapped).score == from_midi(b"RIFF\0\0\0\0RMID" + content).score == from_midi(content).score
     riff = case("music_riff_info_names_mthd") / "riff_info.rmi"
     assert [(one.start, one.pitch) for one in files.load(riff).score.notes] == [(0.0, 60), (1.0, 62)]
 
