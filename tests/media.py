@@ -16,6 +16,7 @@ def encoded(
     *,
     bit_rate: int | None = None,
     source_rate: int = RATE,
+    options: dict[str, str] | None = None,
     video: bool = False,
     delay: float = 0.0,
 ) -> bytes:
@@ -26,7 +27,7 @@ def encoded(
         pictures = output.add_stream("mpeg4", rate=5, width=16, height=16, pix_fmt="yuv420p") if video else None
         if samples is not None:
             layout = "mono" if samples.shape[1] == 1 else "stereo"
-            stream = output.add_stream(codec, rate=rate, layout=layout)
+            stream = output.add_stream(codec, rate=rate, layout=layout, options=options or {})
             if bit_rate:
                 stream.bit_rate = bit_rate
         if pictures:

@@ -4,9 +4,12 @@ Nothing is changed in ordinary recordings. Measured on AN4 (recipes/LOG.md): a p
 errors, one of -30 dB seven times as many, and below -40 dB nothing is recognised.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+
+from crnn_audio.audio.rounding import without_noise
 
 RAISED_BELOW = -30.0
 """Decibels of full scale; a recording whose peak is lower is raised. AN4's quietest has -29.3."""
@@ -28,18 +31,22 @@ class Adjustment:
     Args:
         channel: which one stands for the mix, from 0 on; None for the mix.
         gain: what samples are multiplied by.
+        step: of the integers that a quiet recording was rounded to, whose noise is taken out; 0 for nothing.
         peak: decibels of full scale before that, but after integers were scaled; -200 for digital silence.
         remarks: sentences about it, without the recording's name; none where nothing is done.
     """
 
     channel: int | None = None
     gain: float = 1.0
+    step: float = 0.0
     peak: float = 0.0
     remarks: tuple[str, ...] = ()
 
-    def scaled(self, waveform: np.ndarray) -> np.ndarray:
-        """The waveform, multiplied; the same array where there is nothing to do."""
-        return waveform if self.gain == 1 else waveform * np.float32(self.gain)
+    def scaled(self, pieces: Iterable[np.ndarray], sample_rate: int) -> Iterator[np.ndarray]:
+        """The waveform, piece by piece; the same arrays where there is nothing to do."""
+        if self.step:
+            pieces = without_noise(pieces, self.step, sample_rate)
+        return iter(pieces) if self.gain == 1 else (piece * np.float32(self.gain) for piece in pieces)
 
 
 class Levels:
@@ -47,9 +54,11 @@ class Levels:
 
     Args:
         channel: the only one that counts, from 0 on; None for the mix.
+        step: of the integers that samples were rounded to; 0 where that is too fine to matter.
     """
 
-    def __init__(self, num_channels: int, channel: int | None = None) -> None:
+    def __init__(self, num_channels: int, channel: int | None = None, step: float = 0.0) -> None:
+        self.step = step
         self.channel = channel
         self.num_channels = num_channels
         self.count = 0
@@ -83,10 +92,12 @@ class Levels:
         level = decibels(peak / scale)
         if SILENT_BELOW <= level < RAISED_BELOW:
             remarks.append(f"very quiet (peak {level:.0f} dB); raised to {RAISED_TO:.0f} dB")
-            return Adjustment(channel, 10 ** ((RAISED_TO - level) / 20) / scale, level, tuple(remarks))
+            is_mix = self.channel is None and channel is None
+            step = self.step / (self.num_channels**0.5 if is_mix else 1)  # the noise of channels is averaged
+            return Adjustment(channel, 10 ** ((RAISED_TO - level) / 20) / scale, step, level, tuple(remarks))
         if peak > 0 and level < SILENT_BELOW:
             remarks.append(f"hardly any sound (peak {level:.0f} dB); record it louder")
-        return Adjustment(channel, 1 / scale, level, tuple(remarks))
+        return Adjustment(channel, 1 / scale, 0.0, level, tuple(remarks))
 
     def warnings(self) -> tuple[str, ...]:
         """As the remarks of an adjustment, for a stream, which cannot be changed after it has passed."""

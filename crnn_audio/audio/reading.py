@@ -96,7 +96,8 @@ def read(
             if adjustment.channel is not None:
                 pieces = sound.decoded(first, last, lambda loss: None)
                 waveform = np.concatenate([one_channel(piece, adjustment.channel) for piece in pieces])
-            waveform = adjustment.scaled(waveform)
+            if adjustment.gain != 1:
+                waveform = np.concatenate(list(adjustment.scaled([waveform], sound.sample_rate)))
             if on_adjustment and adjustment.remarks:
                 on_adjustment(adjustment)
     if sample_rate is None:

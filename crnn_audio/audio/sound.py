@@ -11,6 +11,7 @@ from crnn_audio.audio.decoders import Damage, Decoder
 from crnn_audio.audio.levels import Adjustment, Levels, one_channel
 from crnn_audio.audio.opening import decoder_of
 from crnn_audio.audio.resampling import regrouped, resampled
+from crnn_audio.audio.rounding import step_of
 from crnn_audio.audio.source import Source, binary, name_of
 from crnn_audio.errors import DataError
 
@@ -100,7 +101,7 @@ class Sound:
 
     def levels(self) -> Levels:
         """What measures it, from nothing on."""
-        return Levels(self.num_channels, self.channel)
+        return Levels(self.num_channels, self.channel, step_of(self.decoder.format))
 
     def blocks(
         self,
@@ -125,8 +126,8 @@ class Sound:
         pieces = self._finite(
             max(round(seconds * self.sample_rate), 1), on_loss, levels or Levels(self.num_channels, channel)
         )
-        resampled_pieces = resampled(map(adjustment.scaled, pieces), self.sample_rate, rate)
-        return regrouped(resampled_pieces, max(round(seconds * rate), 1))
+        adjusted = adjustment.scaled(pieces, self.sample_rate)
+        return regrouped(resampled(adjusted, self.sample_rate, rate), max(round(seconds * rate), 1))
 
     def _finite(self, size: int, on_loss: OnLoss | None, levels: Levels) -> Iterator[np.ndarray]:
         position = 0

@@ -123,3 +123,31 @@ def test_no_such_model_is_exit_code_5(cli) -> None:
 def test_no_such_device(cli) -> None:
     done = cli("transcribe", "run", "a.wav", "--device", "tpu", exit_code=3)
     assert "should be 'auto', 'cpu' or 'cuda' (found 'tpu')" in done.stderr
+
+
+def test_each_channel_is_a_line_and_what_was_adjusted_is_said(cli, tiny: Path, tmp_path: Path) -> None:
+    path = next(iter(recordings(tiny)))
+    samples, rate = soundfile.read(path)
+    soundfile.write(tmp_path / "call.wav", np.stack([samples, -0.9 * samples], axis=1), rate, subtype="FLOAT")
+    soundfile.write(tmp_path / "quiet.wav", samples * 0.001, rate, subtype="FLOAT")
+    said = cli("transcribe", "run", path).stdout.strip()
+    mixed = cli("transcribe", "run", tmp_path / "call.wav", tmp_path / "quiet.wav")
+    assert mixed.stdout == f"{tmp_path}/call.wav\t{said}\n{tmp_path}/quiet.wav\t{said}\n"
+    first, second = mixed.stderr.splitlines()
+    assert first == f"{tmp_path}/call.wav: the channels cancel each other; channel 1, the strongest, is used."
+    assert second.startswith(f"{tmp_path}/quiet.wav: very quiet (peak -")
+    each = cli("transcribe", "run", tmp_path / "call.wav", "--channels", "each", "--out", tmp_path / "out")
+    assert "1 transcribed" in each.stderr
+    assert (tmp_path / "out" / "call.txt").read_text() == f"channel 1\t{said}\nchannel 2\t{said}\n"
+    again = cli("transcribe", "run", tmp_path / "call.wav", "--channels", "left", "--out", tmp_path / "out")
+    assert "were done by another model or with other channels" in again.stderr
+    assert (tmp_path / "out" / "call.txt").read_text() == f"{said}\n"
+    cli("transcribe", "run", path, "--channels", "each", "--plot", tmp_path / "pictures", exit_code=2)
+
+
+def test_a_stream_of_a_quiet_recording_warns(cli, live: Path, tiny: Path, tmp_path: Path) -> None:
+    samples, rate = soundfile.read(next(iter(recordings(tiny))))
+    soundfile.write(tmp_path / "quiet.wav", samples * 0.001, rate, subtype="FLOAT")
+    warned = cli("stream", live, tmp_path / "quiet.wav").stderr
+    assert warned.startswith(f"{tmp_path}/quiet.wav: very quiet (peak -")
+    assert "a stream is not raised here" in warned

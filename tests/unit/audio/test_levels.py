@@ -102,6 +102,27 @@ def test_a_stream_stays_as_it_is_and_warns_once(tmp_path: Path, gains: list[floa
     assert word in warnings[0]
 
 
+@pytest.mark.parametrize("encoding", ["PCM_16", "PCM_24", "FLOAT"])
+def test_a_quiet_recording_in_coarse_integers_loses_most_of_their_noise(encoding: str) -> None:
+    time = np.arange(2 * RATE) / RATE
+    tone = (np.sin(2 * np.pi * 440 * time) + np.sin(2 * np.pi * 577 * time)) / 2 * 10 ** (-50 / 20)
+    content = wav(tone, encoding)
+    found, _ = read(content)
+    assert len(found) == 2 * RATE
+    gain = float(found @ tone / (tone @ tone))
+    assert gain == pytest.approx(100, rel=0.05)
+    noise = (found / gain - tone)[2000:-2000].std()
+    assert noise < (0.6 * 2**-15 / 12**0.5 if encoding == "PCM_16" else 2**-22)
+    with audio.opened(content) as sound:
+        for seconds in (0.001, 0.3, 5.0):
+            np.testing.assert_allclose(np.concatenate(list(sound.blocks(seconds))), found, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("samples", [1, 5, 300])
+def test_a_very_short_quiet_recording_keeps_its_length(samples: int) -> None:
+    assert len(read(wav(SPEECH[:samples] * 0.001, "PCM_16"))[0]) == samples
+
+
 @pytest.mark.parametrize("channel", [0, 1])
 def test_one_channel_can_be_read_alone(channel: int) -> None:
     stereo = np.stack([SPEECH, SPEECH[::-1]], axis=1)

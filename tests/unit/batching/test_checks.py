@@ -149,3 +149,17 @@ def test_one_in_a_hundred_is_tolerated_and_no_more() -> None:
         checks.refuse_if_many(found, 1, "corpus")
     assert str(raised.value).count("\n") == 11
     assert str(raised.value).endswith("...")
+
+
+def test_what_is_adjusted_is_counted_with_the_first_and_remembered(tmp_path) -> None:
+    cuts = [cut(tmp_path, name) for name in "abc"]
+    for one in cuts[1:]:
+        soundfile.write(one.recording.path, np.full(one.recording.num_samples, 0.003), RATE)
+    cache = tmp_path / "checked.json"
+    for _ in range(2):
+        adjusted = checks.Adjusted()
+        assert checks.unreadable(cuts, cache, on_adjusted=adjusted) == []
+        assert adjusted.lines() == (
+            "2 recordings are adjusted when read, such as 'b': very quiet (peak -50 dB); raised to -10 dB.",
+        )
+    assert checks.Adjusted().lines() == ()
