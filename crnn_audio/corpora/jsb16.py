@@ -24,12 +24,11 @@ NAME = "jsb16"
 KIND = "music"
 LICENCE = "Bach's music is in the public domain; the encodings state no licence, and are neither copied nor shipped"
 HOME = "https://github.com/czhuang/JSB-Chorales-dataset"
-FILES = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d/"
+FILES = "https://raw.githubusercontent.com/czhuang/JSB-Chorales-dataset/"
+COMMIT = "9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d"
 NOT_FOR = "anything but four voices in Bach's manner: repeated notes, bars, words, dynamics or tempo"
 PLAIN, ARRAYS = "Jsb16thSeparated.json", "Jsb16thSeparated.npz"
 """Either will do: lists of [soprano, alto, tenor, bass], silence -1; or arrays, silence NaN."""
-DIGEST = "sha256:79294cc374f9252e95ef4b703161524c1c53dc1f712c236f00f1c1f5d54af5a7"
-"""Of the lists."""
 LARGEST = 1 << 23
 """Bytes of a split, unpacked; the largest has half a million."""
 SPLITS = {"train": "train", "dev": "valid", "test": "test"}
@@ -133,7 +132,8 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = FILES)
         DataError: it cannot be reached, is cut short, damaged, or not the collection; `folder` is then not there.
     """
     with arriving(folder) as partial:
-        download.fetch(home + PLAIN, partial / PLAIN, "jsb16", progress, digest=DIGEST)
+        address = f"{home}{COMMIT}/{PLAIN}"
+        download.fetch(address, partial / PLAIN, "jsb16", progress)
         counts = {split: len(found) for split, found in pitches(partial).items()}
         if counts != EXPECTED:
-            raise DataError(f"{home + PLAIN}: {counts} pieces, where the collection has {EXPECTED}.")
+            raise DataError(f"{address}: {counts} pieces, where the collection has {EXPECTED}.")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.corpora import CORPORA, alice, an4, download, jsb16, mini_librispeech, piano_rolls
+from crnn_audio.corpora import CORPORA, alice, an4, download, mini_librispeech, piano_rolls
 from crnn_audio.corpora.home import arriving
 from crnn_audio.errors import DataError
 
@@ -150,7 +150,6 @@ def test_a_damaged_archive_is_one_message(tmp_path: Path, content: bytes) -> Non
         (mini_librispeech, "train-clean-5.tar.gz", mini_librispeech.DIGESTS["train-clean-5"]),
         (piano_rolls, "JSB_Chorales.mat", piano_rolls.DIGESTS["jsb"]),
         (alice, alice.FILE, alice.DIGEST),
-        (jsb16, jsb16.PLAIN, jsb16.DIGEST),
     ],
 )
 def test_another_file_than_was_pinned_is_never_opened(

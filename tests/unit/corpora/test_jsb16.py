@@ -26,7 +26,7 @@ ROWS = [[72, 67, 60, 48], [72, 65, -1, 48], [71, 65, 62, 43]]
 def published(folder: Path, pieces: Any = None, **others: Any) -> Path:
     """The JSON file, with the same pieces in every split unless others are given."""
     content = dict.fromkeys(jsb16.SPLITS.values(), [ROWS, ROWS[:2]] if pieces is None else pieces) | others
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / jsb16.PLAIN).write_text(json.dumps(content), encoding="utf-8")
     return folder
 
@@ -226,15 +226,14 @@ def test_an_archive_cut_anywhere_or_with_bytes_changed_gives_one_message_or_the_
 # ---------------------------------------------------------------------------------------- found, or fetched
 
 
-@pytest.mark.usefixtures("unpinned")
 def test_it_is_downloaded_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = published(tmp_path / "home").as_uri() + "/"
+    home = published(tmp_path / "home" / jsb16.COMMIT).parent.as_uri() + "/"
     with pytest.raises(DataError, match=r"\{'train': 2, 'dev': 2, 'test': 2\} pieces, where the collection has"):
         jsb16.obtain(tmp_path / "jsb16", home=home)
     assert not (tmp_path / "jsb16").exists()
     monkeypatch.setattr(jsb16, "EXPECTED", dict.fromkeys(jsb16.SPLITS, 2))
     jsb16.obtain(tmp_path / "jsb16", home=home)
-    assert rows_of(tmp_path / "jsb16") == rows_of(tmp_path / "home")
+    assert rows_of(tmp_path / "jsb16") == rows_of(tmp_path / "home" / jsb16.COMMIT)
     with pytest.raises(DataError, match="cannot be downloaded"):
         jsb16.obtain(tmp_path / "other", home=(tmp_path / "nowhere").as_uri() + "/")
 
