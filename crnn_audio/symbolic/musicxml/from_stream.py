@@ -12,7 +12,7 @@ from crnn_audio.symbolic.keys import needed_keys
 from crnn_audio.symbolic.parsed import ParsedScore, plural
 from crnn_audio.symbolic.score import MODES, Chord, Key, Note, Part, Score
 from crnn_audio.symbolic.ticks import nearest_tick, quarters
-from crnn_audio.symbolic.validation import HIGHEST, TEMPI
+from crnn_audio.symbolic.validation import HIGHEST, TEMPI, validate
 
 _MODES = {"ionian": "major", "aeolian": "minor"}
 
@@ -33,7 +33,7 @@ def read_stream(found: Any, listed: Mapping[str, Listed], lost: Counter[str]) ->
         lost: how many of which things are left out or changed already; more are counted here.
 
     Raises:
-        DataError: there are no notes in it.
+        DataError: there are no notes in it, or some before the beginning.
     """
     whole = _as_played(found, lost)
     streams = [part.flatten() for part in whole.parts] or [whole.flatten()]
@@ -52,6 +52,7 @@ def read_stream(found: Any, listed: Mapping[str, Listed], lost: Counter[str]) ->
         chords=tuple(sorted({_chord(one) for flat in streams for one in flat.getElementsByClass("ChordSymbol")})),
         fermatas=tuple(sorted({start for _, starts in read for start in starts})),
     )
+    validate(score)  # a <forward> of a negative length leads before the beginning
     return ParsedScore(score, tuple(_remarks(lost)), float(max(flat.highestTime for flat in streams)))
 
 

@@ -110,6 +110,7 @@ def test_encodings_as_declared(encoding: str, title: str, tmp_path: Path) -> Non
         (b'<?xml version="1.0" encoding="punycode"?><a/>', "it is not in the encoding 'punycode', as it says"),
         (b"<score-partwise><part-list/></score-partwise>", "there are no parts in it"),
         (b"<score-partwise><part id='P1'/></score-partwise>", "there are no notes in it"),
+        (score("<forward><duration>-8</duration></forward>", note()).encode(), "begins at quarter -2"),
         (b"<opus/>", "not MusicXML: its outermost element is 'opus', not 'score-partwise'"),
         (b"<!DOCTYPE a [<!ENTITY b 'cc'>]><a>&b;</a>", "it declares entities, which MusicXML has none of"),
     ],
