@@ -17,6 +17,10 @@ if TYPE_CHECKING:  # where it is used, it is imported, so that reading a recipe 
     import soundfile
 
 
+LARGEST_RATIO = 50
+"""Of the sample rates of joined files; a damaged header may make hours of a second."""
+
+
 class Damage(Exception):
     """What a decoder says of sound that it cannot decode; what came before is good."""
 
@@ -174,7 +178,7 @@ class SoundFile:
 
 
 class Chain:
-    """Decoders in a row, at the rate and with the channels of the first, and silence in place of what is damaged.
+    """Decoders in a row, at the rate of the first, mixed if their channels differ, and silence for what is damaged.
 
     Args:
         gaps: samples of silence before each decoder.
@@ -186,7 +190,8 @@ class Chain:
         self.gaps = gaps
         self.breaks_off = breaks_off
         self.sample_rate = decoders[0].sample_rate
-        self.num_channels = max(one.num_channels for one in decoders)
+        counts = {one.num_channels for one in decoders}
+        self.num_channels = counts.pop() if len(counts) == 1 else 1
         self.format = decoders[0].format
         self.holes: list[tuple[int, int]] = []
 
@@ -236,10 +241,15 @@ class Chain:
             raise damage
 
     def _alike(self, one: Decoder, size: int) -> Iterator[np.ndarray]:
-        if one.num_channels == self.num_channels and one.sample_rate == self.sample_rate:
-            yield from one.pieces(0, size)
+        pieces = one.pieces(0, size)
+        if one.num_channels != self.num_channels:
+            pieces = (piece.mean(axis=1, keepdims=True) for piece in pieces)
+        if one.sample_rate == self.sample_rate:
+            yield from pieces
             return
-        mixed = (piece.mean(axis=1) for piece in one.pieces(0, size))
+        if not 1 / LARGEST_RATIO < one.sample_rate / self.sample_rate < LARGEST_RATIO:
+            raise Damage(f"damaged {one.format} audio (a sample rate of {one.sample_rate} after {self.sample_rate})")
+        mixed = (piece.mean(axis=1) for piece in pieces)
         for piece in resampled(mixed, one.sample_rate, self.sample_rate):
             yield np.repeat(piece[:, None], self.num_channels, axis=1)
 

@@ -140,9 +140,16 @@ class Media:
                 origin = self._origin(time) if origin is None else origin
                 yield from self._silence(round((time - origin) * self.sample_rate) - self._position)
             self._damage = ""
-            for converted in resampler.resample(frame):
-                self._position += converted.samples
-                yield converted.to_ndarray().T
+            for piece in self._converted(resampler, frame):
+                self._position += len(piece)
+                yield piece
+
+    def _converted(self, resampler: Any, frame: "AudioFrame") -> list[np.ndarray]:
+        try:
+            return [converted.to_ndarray().T for converted in resampler.resample(frame)]
+        except _errors() as error:
+            self._damage = f"damaged {self.kind.name} audio ({_reason(error)})"
+            return []
 
     def _silence(self, gap: int) -> Iterator[np.ndarray]:
         """So many samples, if that is a gap and not the rounding of time stamps; it is a hole if packets failed."""

@@ -186,10 +186,11 @@ def _is_confirmed(content: Any, position: int, frame: Frame) -> bool:
 
 
 def _tag_at(content: Any, position: int, frame: Frame) -> bytes:
-    """The frame, if it holds a Xing or VBRI tag in place of sound."""
+    """The frame, if it holds a Xing or VBRI tag in place of sound, and all of that."""
     begin = position + frame.tag_offset
     has_tag = content[begin : begin + 4] in TAGS or content[position + 36 : position + 40] == b"VBRI"
-    return bytes(content[position : position + frame.num_bytes]) if has_tag and frame.kind[1] == 3 else b""
+    tag = bytes(content[position : position + frame.num_bytes]) if has_tag and frame.kind[1] == 3 else b""
+    return tag if len(tag) == frame.num_bytes >= frame.tag_offset + 12 else b""
 
 
 def after_tags(content: Any, position: int) -> int:

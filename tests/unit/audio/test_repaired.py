@@ -251,3 +251,23 @@ def test_tags_and_junk_around_the_frames_of_an_mp3_are_no_damage() -> None:
     found, losses = read(content + tag + content)
     assert (len(found), losses) == (2 * len(whole), [])
     assert read(content + b"some junk at the end")[1] == []
+
+
+SEEDS = [*JOINED, ("WAV", "GSM610"), ("AIFF", "PCM_16"), ("CAF", "PCM_16"), ("W64", "PCM_16")]
+
+
+@pytest.mark.parametrize(("container", "encoding"), SEEDS)
+def test_damaged_headers_are_read_or_refused_in_a_line(container: str, encoding: str) -> None:
+    content = encoded(tone(seconds=0.3), container, encoding)
+    content = content + content
+    random = np.random.default_rng(0)
+    for _ in range(80):
+        mutated = bytearray(content)
+        for place in random.integers(0, min(random.choice([64, 300, 2000]), len(content)), random.integers(1, 6)):
+            mutated[place] = random.choice([0, 1, 127, 128, 255, random.integers(256)])
+        cut = bytes(mutated[: random.integers(1, len(mutated))]) if random.random() < 0.3 else bytes(mutated)
+        for use in (read, audio.inspect):
+            try:
+                use(cut)
+            except DataError as error:
+                assert "\n" not in str(error)  # noqa: PT017
