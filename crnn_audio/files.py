@@ -21,7 +21,7 @@ from typing import Any
 ENDLESS = "a pipe or a device, where a file is expected"
 LARGEST = 2**31
 """Bytes of a file that is read at once, and of what is unpacked from it, where no less is stated."""
-LARGEST_JSON = 2**26
+LARGEST_JSON = 2**25
 """Bytes of a JSON file, whose values take some twenty times as much memory."""
 NAME_BYTES = 255
 """The longest name of a file on most systems."""
