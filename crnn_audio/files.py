@@ -93,10 +93,15 @@ def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
         OSError: it cannot be read, is no file, or is larger.
     """
     with opened(path) as file:
-        return _bounded(file, limit, os.fstat(file.fileno()).st_size + 1)
+        return bounded(file, limit, os.fstat(file.fileno()).st_size + 1)
 
 
-def _bounded(file: io.BufferedReader | gzip.GzipFile, limit: int, block: int = 2**20) -> bytes:
+def bounded(file: Any, limit: int, block: int = 2**20) -> bytes:
+    """All of an open file of at most `limit` bytes.
+
+    Raises:
+        OSError: it cannot be read, or is larger.
+    """
     pieces, count = list[bytes](), 0
     try:
         while count <= limit and (piece := file.read(min(block, limit + 1))):
@@ -191,7 +196,7 @@ def _decoded(path: Path, encoding: str, limit: int) -> str:
     content = read_bytes(path, limit)
     if path.suffix.lower() == ".gz":
         with gzip.open(io.BytesIO(content)) as packed:
-            content = _bounded(packed, limit)
+            content = bounded(packed, limit)
     try:
         return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
     except MemoryError:

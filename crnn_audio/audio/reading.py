@@ -1,5 +1,6 @@
 """Recordings read at once or block by block, and the facts in their headers."""
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from crnn_audio.audio.levels import Levels, one_channel
 from crnn_audio.audio.pipes import piped
 from crnn_audio.audio.resampling import resample
 from crnn_audio.audio.sound import OnAdjustment, OnLoss, Sound, opened, refuse_impossible
-from crnn_audio.audio.source import Source, name_of
+from crnn_audio.audio.source import Source, name_of, open_sound
 from crnn_audio.errors import DataError
 
 WARN_SECONDS = 30.0
@@ -156,13 +157,20 @@ def blocks(
     """
     name = name_of(source)
     if source == "-" or Path(source).is_fifo():
-        stream = sys.stdin.buffer if source == "-" else Path(source).open("rb")  # noqa: SIM115 - it is read on
+        stream = sys.stdin.buffer if source == "-" else _buffered(Path(source), name)
         rate, num_channels, pieces = piped(stream, name, seconds, raw_rate, on_loss)
         levels = Levels(num_channels)
         return Blocks(rate, _watched(map(levels.mixed, pieces), levels, rate, name, on_warning))
     with opened(source) as sound:
         rate, levels = sound.sample_rate, sound.levels()
     return Blocks(rate, _watched(_file_blocks(source, seconds, levels, on_loss), levels, rate, name, on_warning))
+
+
+def _buffered(pipe: Path, name: str) -> io.BufferedReader:
+    try:
+        return io.BufferedReader(open_sound(pipe))
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror or error}).") from None
 
 
 def _file_blocks(source: str | Path, seconds: float, levels: Levels, on_loss: OnLoss | None) -> Iterator[np.ndarray]:

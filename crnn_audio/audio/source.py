@@ -5,6 +5,8 @@ import io
 import os
 import stat
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -23,6 +25,12 @@ class Readable(Protocol):
 
 Source: TypeAlias = str | Path | bytes | Readable
 Binary: TypeAlias = io.FileIO | io.BytesIO
+
+
+LARGEST_PIPE = 2**32
+"""Bytes of a pipe that are kept."""
+WRITER_SECONDS = 10.0
+"""How long a pipe may be without anybody who writes into it."""
 
 
 class MemoryFile(io.BytesIO):
@@ -54,7 +62,10 @@ def rereadable(source: Source) -> Source:
     if isinstance(source, bytes | PipeContent) or (is_path and not files.endless(Path(str(source)))):
         return source
     try:
-        content = Path(str(source)).read_bytes() if is_path else _all_of(source)
+        if is_path:
+            with open_sound(Path(str(source))) as pipe:
+                return PipeContent(name_of(source), files.bounded(pipe, LARGEST_PIPE))
+        content = _all_of(source)
         return PipeContent(name_of(source), content)
     except OSError:
         return source  # reading it again gives the error
@@ -88,12 +99,42 @@ def binary(source: Source, name: str) -> Binary:
 
 
 def _all_of(source: str | Path | Readable) -> bytes:
-    return sys.stdin.buffer.read() if isinstance(source, str | Path) else source.read()
+    if isinstance(source, str | Path):
+        return files.bounded(sys.stdin.buffer, LARGEST_PIPE)
+    return source.read()
+
+
+def open_sound(path: Path) -> io.FileIO:
+    """A file or a pipe, unbuffered. A device is refused, and a pipe that nobody writes to after some seconds.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        raise OSError("a device, where a recording is expected")
+    return io.FileIO(_opened_pipe(path), "rb") if stat.S_ISFIFO(mode) else path.open("rb", 0)
+
+
+def _opened_pipe(path: Path) -> int:
+    """The system opens a pipe once somebody writes into it; after a while we do it, so as to give up."""
+    handles = list[int]()
+    opening = threading.Thread(target=lambda: handles.append(os.open(path, os.O_RDONLY)), daemon=True)
+    opening.start()
+    opening.join(WRITER_SECONDS)
+    if not handles:
+        with suppress(OSError):
+            os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+        opening.join(1)
+        for handle in handles:
+            os.close(handle)
+        raise OSError(f"a pipe into which nobody has written for {WRITER_SECONDS:g} s")
+    return handles[0]
 
 
 def _opened_path(path: Path) -> Binary:
     try:
-        stream = path.open("rb", 0)
+        stream = open_sound(path)
     except FileNotFoundError:
         raise DataError(f"{path}: {files.dangling(path) or f'no such file{_nearest(path)}'}.") from None
     except IsADirectoryError:
@@ -101,7 +142,7 @@ def _opened_path(path: Path) -> Binary:
     status = os.fstat(stream.fileno())
     if not stat.S_ISREG(status.st_mode):  # a pipe cannot be rewound, as decoders need
         with stream:
-            return MemoryFile(stream.read())
+            return MemoryFile(files.bounded(stream, LARGEST_PIPE))
     if status.st_size == 0:
         stream.close()
         raise DataError(f"{path}: empty (0 bytes).")

@@ -10,9 +10,9 @@ import jiwer
 import numpy as np
 import pytest
 import soundfile
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from crnn_audio import hardware
+from crnn_audio import hardware, runs
 from crnn_audio.batching import manifests
 from crnn_audio.evaluation import tables
 
@@ -135,7 +135,7 @@ def silenced(tree: Path, seed: int) -> None:
     recipe.write_text(recipe.read_text().replace("seed: 1\n", f"seed: {seed}\n"))
     weights = load_file(tree / "run2" / "best.safetensors")
     weights["head.linear.bias"][0] += 1000
-    save_file(weights, tree / "run2" / "best.safetensors")
+    runs.open_run(tree / "run2").save_weights("best", weights)
 
 
 def test_recorded_rows_of_one_seed_and_of_two(cli, tree: Path) -> None:

@@ -1,5 +1,6 @@
 """Reading sound: every format, rate and channel count, every source, and every way a file can be unusable."""
 
+import contextlib
 import io
 import os
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import soundfile
 
 from crnn_audio import audio
+from crnn_audio.audio import source as sources
 from crnn_audio.errors import DataError
 
 RATE = 16000
@@ -257,3 +259,32 @@ def test_a_link_to_nowhere_is_named_and_not_its_own_suggestion(tmp_path) -> None
     (tmp_path / "call.wav").symlink_to("gone.wav")
     with pytest.raises(DataError, match=r"call\.wav: a link to gone\.wav, which does not exist\.$"):
         audio.read(tmp_path / "call.wav", 16000)
+
+
+@pytest.mark.parametrize("read", [lambda path: audio.read(path, 16000), lambda path: list(audio.blocks(path))])
+def test_a_device_and_a_pipe_without_a_writer_are_refused(tmp_path, monkeypatch, read) -> None:
+    monkeypatch.setattr(sources, "WRITER_SECONDS", 0.2)
+    monkeypatch.setattr(sources, "LARGEST_PIPE", 10_000)
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(
+        DataError, match=r"pipe\.wav: cannot be read \(a pipe into which nobody has written for 0\.2 s\)"
+    ):
+        read(tmp_path / "pipe.wav")
+    with pytest.raises(DataError, match=r"/dev/zero: cannot be read \(a device, where a recording is expected\)"):
+        read("/dev/zero")
+
+
+def test_a_pipe_without_an_end_is_given_up(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sources, "LARGEST_PIPE", 10_000)
+    os.mkfifo(tmp_path / "pipe.wav")
+    writer = threading.Thread(target=lambda: _written(tmp_path / "pipe.wav"), daemon=True)
+    writer.start()
+    with pytest.raises(DataError, match=r"pipe\.wav: cannot be read \(it holds more than 0\.01 MB\)"):
+        audio.read(tmp_path / "pipe.wav", 16000)
+    writer.join(10)
+
+
+def _written(pipe) -> None:
+    with contextlib.suppress(BrokenPipeError), pipe.open("wb", 0) as file:
+        while file.write(bytes(1000)):
+            pass
