@@ -5,7 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from crnn_audio.audio import mpeg
-from crnn_audio.audio.decoders import Chain, Decoder, SoundFile, reason
+from crnn_audio.audio.chain import Chain
+from crnn_audio.audio.decoders import Decoder, SoundFile, reason
 from crnn_audio.audio.kinds import HEAD, Kind, kind_of
 from crnn_audio.audio.media import Media
 from crnn_audio.audio.sections import joined, sections
