@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from crnn_audio import runs
 from crnn_audio.batching import manifests
 from tests import trainings
 from tests.fuzz import sounds
@@ -39,17 +40,17 @@ def grounds(tmp_path_factory: pytest.TempPathFactory) -> Grounds:
         recipe = trainings.small(corpus, {"optim.max_epochs": 1, "data.batch_seconds": 5.0, **changes})
         trainings.quietly(recipe, folder / name, minutes=minutes)
     for name in ("run", "live"):
-        _sharpen(folder / name / "best.safetensors")
+        _sharpen(folder / name)
     soundfile.write(folder / "good.wav", sounds.beep(), sounds.RATE)
     return Grounds(corpus, *(folder / name for name in ("manifests", "run", "live", "begun", "good.wav")))
 
 
-def _sharpen(path: Path) -> None:
+def _sharpen(run: Path) -> None:
     """Lets a model that has hardly learned anything say something."""
-    weights = load_file(path)
+    weights = load_file(run / "best.safetensors")
     (name,) = (name for name in weights if name.startswith("head") and name.endswith("weight"))
     weights[name] = weights[name] * 40 + 0 * torch.rand(1)
-    save_file(weights, path)
+    runs.open_run(run).save_weights("best", weights)
 
 
 @pytest.fixture
