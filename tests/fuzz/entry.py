@@ -66,7 +66,7 @@ class Program:
         self.monkeypatch.setattr(sys, "argv", ["crnn-audio", *words])
         self.monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         self.capfd.readouterr()
-        with warnings.catch_warnings(record=True) as warned, _bounded_memory(), _bounded_time():
+        with warnings.catch_warnings(record=True) as warned, bounded_memory(), _bounded_time():
             warnings.simplefilter("default")
             code = _exit_code()
         outcome = Outcome(words, code, *self.capfd.readouterr())
@@ -99,7 +99,7 @@ def _hangs(number: int, frame: FrameType | None) -> NoReturn:
 
 
 @contextmanager
-def _bounded_memory() -> Iterator[None]:
+def bounded_memory() -> Iterator[None]:
     """Whoever asks for much more memory than there was gets an error in place of the whole machine; on Linux."""
     if not STATUS.exists():
         yield

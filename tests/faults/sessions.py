@@ -1,0 +1,244 @@
+"""Calls of every verb in one folder, as small as can be: what is watched, and then disturbed."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import numpy as np
+import pytest
+import soundfile
+
+from crnn_audio import cli
+from crnn_audio.symbolic import files as scores
+from tests import events, texts, trainings
+from tests.faults.injection import Watch, stream, watched
+from tests.fuzz.entry import SECONDS, bounded_memory
+
+SPEECH = {**trainings.SMALL, "data": {"corpus": "manifests", "root": "corpus", "batch_seconds": 5.0, "workers": 0}}
+LIVE = {**SPEECH, "model": json.loads(json.dumps(SPEECH["model"]))}
+LIVE["model"]["recurrent"] |= {"bidirectional": False, "look_ahead": 2}
+ONE_EPOCH = {"optim": {"lr": 3e-3, "max_epochs": 1}, "device": "cpu", "threads": 1}
+RECIPES = {
+    "speech": SPEECH | ONE_EPOCH,
+    "live": LIVE | ONE_EPOCH,
+    "music": events.SMALL["chorale"]
+    | {"data": {"corpus": "chorales", "representation": "chorale", "batch_size": 8}}
+    | ONE_EPOCH,
+    "text": texts.SMALL
+    | {"data": {"corpus": "text_file", "root": "text.txt", "batch_size": 4, "bptt": 16}}
+    | ONE_EPOCH,
+}
+
+SESSIONS: dict[str, tuple[str, ...]] = {
+    "recipes": ("recipes",),
+    "recipes as JSON": ("recipes", "--json"),
+    "show": ("show", "recipes/tiny/speech.yaml"),
+    "show a run": ("show", "speech"),
+    "show its use": ("show", "speech", "--usage", "mine/a.wav"),
+    "show the schema": ("show", "--json-schema"),
+    "prepare": ("prepare", "folder", "mine", "--out", "out/prepared"),
+    "prepare a table": ("prepare", "folder", "table.csv", "--out", "out/prepared", "--json"),
+    "prepare cuts": ("prepare", "folder", "corpus/train.jsonl", "--out", "out/prepared"),
+    "prepare scores": ("prepare", "chorales"),
+    "doctor": ("doctor", "corpus", "--plot", "out/durations.png"),
+    "doctor as JSON": ("doctor", "recipes/tiny/speech.yaml", "--json"),
+    "train": ("train", "recipes/tiny/speech.yaml", "--out", "out/run"),
+    "train on": ("train", "recipes/tiny/speech.yaml", "--out", "begun"),
+    "train music": ("train", "recipes/tiny/music.yaml", "--out", "out/run"),
+    "train text": ("train", "recipes/tiny/text.yaml", "--out", "out/run"),
+    "evaluate": ("evaluate", "speech", "--split", "dev", "--record"),
+    "evaluate in noise": ("evaluate", "speech", "--split", "dev", "--noise", "mine", "--json"),
+    "evaluate music": ("evaluate", "music", "--json"),
+    "publish": ("publish", "speech", "--out", "out/small"),
+    "transcribe": ("transcribe", "speech", "mine", "corpus/dev-0.wav"),
+    "transcribe into files": ("transcribe", "speech", "mine", "--out", "out", "--format", "text,json", "--plot", "out"),
+    "transcribe again": ("transcribe", "speech", "mine", "--out", "texts"),
+    "transcribe a pipe": ("transcribe", "speech", "-", "--format", "json", "--plot", "out"),
+    "stream": ("stream", "live", "mine/a.wav"),
+    "stream as JSON": ("stream", "live", "-", "--json"),
+    "generate": ("generate", "music", "--out", "out", "--keep", "soprano=opening.mid"),
+    "generate MusicXML": (
+        "generate",
+        "music",
+        "--out",
+        "out",
+        "--bars",
+        "2",
+        "--format",
+        "musicxml",
+        "--primer",
+        "opening.mxl",
+    ),
+    "generate again": ("generate", "music", "--out", "pieces", "--bars", "2", "--seed", "1"),
+    "generate a text": ("generate", "text", "--tokens", "9"),
+    "generate texts": ("generate", "text", "--out", "out", "--num", "2", "--json", "--tokens", "9"),
+    "score": ("score", "music", "opening.mid"),
+    "score MusicXML": ("score", "music", "opening.mxl", "--json"),
+    "score a text": ("score", "text", "text.txt"),
+    "next": ("next", "text", "the "),
+    "next as JSON": ("next", "text", "the ", "--json"),
+    "ngram": ("ngram", "text.txt", "--order", "2", "--out", "out/text.arpa", "--score", "text.txt"),
+    "ngram as JSON": ("ngram", "text.txt", "--order", "2", "--score", "text.txt", "--json"),
+}
+"""By name, the words after the program's."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a call ended; `mishap` is what no call may end with: a traceback, or no end."""
+
+    code: int
+    stdout: str
+    stderr: str
+    mishap: str = ""
+
+    def __str__(self) -> str:
+        return f"exit code {self.code}\n{self.stdout[-800:]}\n{self.stderr[-800:]}\n{self.mishap[-3000:]}"
+
+
+def build(folder: Path) -> None:
+    """The folder that sessions work in: recipes, corpora, recordings, a piece, a text, and trained runs."""
+    trainings.corpus(folder / "corpus", train=4, dev=2)
+    for name, fields in RECIPES.items():
+        path = folder / "recipes" / "tiny" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"# A test. Not measured yet.\n{json.dumps(fields)}", encoding="utf-8")
+    (folder / "README.md").write_text("<!-- results -->\n<!-- end of results -->\n")
+    events.folder(folder / "data" / "chorales", "chorale")
+    texts.file(folder / "text.txt", 1000)
+    (folder / "mine").mkdir()
+    rows = ["path,text"]
+    for number, name in enumerate("abc"):
+        sound = 0.3 * np.sin(np.arange(6000) * (0.2 + 0.1 * number))
+        soundfile.write(folder / "mine" / f"{name}.wav", sound, 8000, subtype="PCM_16")
+        (folder / "mine" / f"{name}.txt").write_text(f"text {name}")
+        rows.append(f"mine/{name}.wav,text {name}")
+    (folder / "table.csv").write_text("\n".join(rows))
+    scores.save(events.chorale(50), folder / "opening.mid")
+    scores.save(events.chorale(50), folder / "opening.mxl")
+    with changed_to(folder):
+        for name in RECIPES:
+            done = call(("train", f"recipes/tiny/{name}.yaml", "--out", name), Watch())
+            assert done.code == 0, done
+        for words in (
+            ("train", "recipes/tiny/speech.yaml", "--out", "begun", "--minutes", "0"),
+            ("transcribe", "speech", "mine/a.wav", "--out", "texts"),
+            ("generate", "music", "--out", "pieces", "--bars", "2"),
+        ):
+            assert (done := call(words, Watch())).code == 0, done
+
+
+def call(words: tuple[str, ...], watch: Watch) -> Ending:
+    """The program with these words, in this process and folder."""
+    (out, stdout), (err, stderr) = stream(watch, "stdout"), stream(watch, "stderr")
+    before = sys.argv, sys.stdin, sys.stdout, sys.stderr
+    given = Path("mine/a.wav").read_bytes() if "-" in words else b""
+    code, mishap = 0, ""
+    with bounded_memory(), _bounded_time(), watched(watch):
+        sys.argv, sys.stdin = ["crnn-audio", *words], io.TextIOWrapper(io.BytesIO(given))
+        sys.stdout, sys.stderr = stdout, stderr
+        try:
+            cli.main()
+        except SystemExit as ending:
+            code = ending.code if isinstance(ending.code, int) else 0
+        except BaseException:
+            code, mishap = 1, traceback.format_exc()
+        finally:
+            sys.argv, sys.stdin, sys.stdout, sys.stderr = before
+    for raw in (out, err):
+        os.close(raw.null)
+    if "Traceback" in (said := err.text() + out.text()):
+        mishap = mishap or said
+    return Ending(code, out.text(), err.text(), mishap)
+
+
+@contextmanager
+def changed_to(folder: Path) -> Iterator[None]:
+    """In that folder, without corpora elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("CRNN_AUDIO_DATA", raising=False)
+        yield
+
+
+@contextmanager
+def fresh(built: Path, folder: Path) -> Iterator[Path]:
+    """A copy of the folder that sessions work in, for one of them."""
+    shutil.copytree(built, folder)
+    with changed_to(folder):
+        yield folder
+    shutil.rmtree(folder)
+
+
+class Hangs(BaseException):
+    """No end within the time that is given."""
+
+
+@contextmanager
+def _bounded_time() -> Iterator[None]:
+    """By the clock too: who waits for something for ever computes nothing."""
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise Hangs(f"it hangs: {SECONDS} s")
+
+    handlers = {number: signal.signal(number, end) for number in (signal.SIGPROF, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, 6 * SECONDS)  # a machine may be busy
+    try:
+        yield
+    finally:
+        for timer in (signal.ITIMER_PROF, signal.ITIMER_REAL):
+            signal.setitimer(timer, 0)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, links and pipes left out."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.is_symlink()
+    }
+
+
+def halves(before: dict[str, bytes], after: dict[str, bytes], whole: dict[str, bytes]) -> list[str]:
+    """The files that are neither as they were before nor as an undisturbed session leaves them, nor whole otherwise."""
+    return [
+        name
+        for name, content in after.items()
+        if content not in (before.get(name), whole.get(name)) and not _is_whole(name, content)
+    ]
+
+
+def _is_whole(name: str, content: bytes) -> bool:
+    suffix = Path(name).suffix
+    if suffix == ".partial":
+        return False
+    if suffix == ".png":
+        return content.startswith(b"\x89PNG") and content.endswith(b"IEND\xaeB`\x82")
+    if suffix in (".json", ".jsonl"):
+        return _parses(content.splitlines() if suffix == ".jsonl" else [content])
+    if suffix == ".safetensors":
+        size = int.from_bytes(content[:8], "little")
+        header: dict[str, Any] = json.loads(content[8 : 8 + size])
+        ends = [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
+        return len(content) == 8 + size + max(ends)
+    return (suffix in (".yaml", ".md") and content.endswith(b"\n")) or "tfevents" in name  # TensorBoard adds to its own
+
+
+def _parses(texts: list[bytes]) -> bool:
+    try:
+        return isinstance([json.loads(text) for text in texts], list)
+    except ValueError:
+        return False

@@ -1,0 +1,102 @@
+"""Whichever call to the system fails: no traceback, no waiting, nothing half-written, and the same command goes on.
+
+The places are found in the source (`places.py`), those that a session reaches are watched (`injection.py`), and each
+then fails in a session that reaches it: a reading one with an I/O error, a writing one with a full disk.
+`CRNN_AUDIO_FUZZ=1000` lets every way to each place fail, in every session.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crnn_audio import cli
+from tests.faults.injection import READ, WRITE, Point, Watch
+from tests.faults.places import places
+from tests.faults.reasons import NOT_REACHED
+from tests.faults.sessions import SESSIONS, Ending, build, call, fresh, halves, snapshot
+from tests.fuzz.entry import CODES
+
+EVERYWHERE = int(os.environ.get("CRNN_AUDIO_FUZZ", "0")) >= 1000
+
+
+class Recorded:
+    """How each session ends undisturbed, what it leaves, and what it reaches."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.built = folder / "built"
+        self.built.mkdir()
+        build(self.built)
+        self.before = snapshot(self.built)
+        self.watches: dict[str, Watch] = {}
+        self.endings: dict[str, Ending] = {}
+        self.after: dict[str, dict[str, bytes]] = {}
+        for name, words in SESSIONS.items():
+            self.watches[name] = Watch()
+            with fresh(self.built, folder / "undisturbed") as place:
+                self.endings[name] = call(words, self.watches[name])
+                self.after[name] = snapshot(place)
+
+    def chosen(self) -> Iterator[tuple[str, Point]]:
+        """Enough points for every place that is reached; or all of them."""
+        covered = set[tuple[str, str]]()
+        for name, watch in self.watches.items():
+            for point in watch.points:
+                new = {(point.kind, key) for key in point.chain} - covered
+                if new or EVERYWHERE:
+                    covered |= new
+                    yield name, point
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    return Recorded(tmp_path_factory.mktemp("faults"))
+
+
+def test_every_verb_has_a_session_and_none_fails_undisturbed(recorded: Recorded) -> None:
+    assert {words[0] for words in SESSIONS.values()} == set(cli.VERBS)
+    assert {name: str(one) for name, one in recorded.endings.items() if one.code} == {}
+
+
+def test_every_place_is_reached_or_listed_with_a_reason(recorded: Recorded) -> None:
+    """And whatever is reached is a place: the names of `places.py` are all there are."""
+    outside = {one for watch in recorded.watches.values() for one in watch.outside}
+    assert outside == set()
+    reached = {key for watch in recorded.watches.values() for point in watch.points for key in point.chain}
+    found = {place.key for place in places()}
+    missing = {key for key in found - reached if not any(key.startswith(one) for one in NOT_REACHED)}
+    assert missing == set(), "let a session of tests/faults/sessions.py reach it, or say in reasons.py why none does"
+    stale = {one for one in NOT_REACHED if not any(key.startswith(one) for key in found - reached)}
+    assert stale == set(), "reached, or not there any more: take it out of reasons.py"
+
+
+@pytest.mark.slow
+def test_a_call_that_fails_is_a_message_and_leaves_nothing_half_done(recorded: Recorded) -> None:
+    wrong = [one for name, point in recorded.chosen() for one in _disturbed(recorded, name, point)]
+    assert not wrong, "\n\n".join([f"{len(wrong)} faults", *wrong])
+
+
+def _disturbed(recorded: Recorded, name: str, point: Point) -> Iterator[str]:
+    watch = Watch(point)
+    with fresh(recorded.built, recorded.folder / "disturbed") as place:
+        ended = call(SESSIONS[name], watch)
+        left = snapshot(place)
+        label = f"{name}: {point}\n{ended}"
+        if not watch.failed:
+            yield f"{label}\nwas not reached a second time"
+        if ended.mishap or ended.code not in CODES:
+            yield f"{label}\na traceback, or no end"
+        if ended.code and not ended.stderr and point.function != "stderr":
+            yield f"{label}\nnothing is said"
+        if ended.code == 0 and point.kind == READ and _differs(ended, recorded.endings[name]):
+            yield f"{label}\nother results, and nothing is said"
+        if found := halves(recorded.before, left, recorded.after[name]):
+            yield f"{label}\nhalf-written: {found}"
+        if point.kind == WRITE and ended.code and (again := call(SESSIONS[name], Watch())).code:
+            yield f"{label}\nthe same command does not go on: {again}"
+
+
+def _differs(one: Ending, other: Ending) -> bool:
+    return one.stdout != other.stdout and one.stderr == other.stderr
