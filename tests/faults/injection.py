@@ -22,6 +22,7 @@ import soundfile
 from matplotlib.figure import Figure
 
 from tests.faults.places import PACKAGE, places, within
+from tests.trainings import die
 
 READ, WRITE, REMOVE = "read", "write", "remove"
 PICTURE = b"\x89PNG" + bytes(100) + b"IEND\xaeB`\x82"
@@ -42,11 +43,16 @@ class Point:
 
 @dataclass
 class Watch:
-    """What was reached, in order; and the point that fails, from its first time on: a full disk stays full."""
+    """What was reached, in order; and the point that fails, from its first time on: a full disk stays full.
+
+    `read` are the files that were; where it is `fatal`, the point is where the process is killed.
+    """
 
     failing: Point | None = None
     points: dict[Point, Path | None] = field(default_factory=dict)
     outside: set[str] = field(default_factory=set)
+    read: dict[str, None] = field(default_factory=dict)
+    fatal: bool = False
     failed: bool = False
 
     def reach(self, kind: str, function: str, path: object = None) -> None:
@@ -68,7 +74,11 @@ class Watch:
         self.points.setdefault(point, Path(os.fsdecode(path)) if isinstance(path, str | bytes | Path) else None)
         if not _keys(frames[0]) and _is_direct(frames[0]):
             self.outside.add(f"{frames[0].f_code.co_filename}:{frames[0].f_lineno} {function}")
+        if kind == READ and function != "scandir" and isinstance(path, str | Path):
+            self.read.setdefault(os.path.relpath(path))
         if point == self.failing:
+            if self.fatal:
+                die()
             self.failed = True
             return True
         return self.failed and self.failing is not None and _medium(point) == _medium(self.failing) is not None
@@ -133,6 +143,20 @@ class _File(io.FileIO):
             super().write(memoryview(content)[: len(content) // 2])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return super().write(content)
+
+
+class Input(io.RawIOBase):
+    """Standard input whose reads are watched."""
+
+    def __init__(self, watch: Watch, content: bytes) -> None:
+        self.watch, self.held = watch, io.BytesIO(content)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        self.watch.reach(READ, "stdin")
+        return self.held.readinto(buffer)
 
 
 class _Stream(io.RawIOBase):

@@ -21,7 +21,7 @@ import soundfile
 from crnn_audio import cli
 from crnn_audio.symbolic import files as scores
 from tests import events, texts, trainings
-from tests.faults.injection import Watch, stream, watched
+from tests.faults.injection import Input, Watch, stream, watched
 from tests.fuzz.entry import SECONDS, bounded_memory
 
 SPEECH = {**trainings.SMALL, "data": {"corpus": "manifests", "root": "corpus", "batch_seconds": 5.0, "workers": 0}}
@@ -80,6 +80,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
         "opening.mxl",
     ),
     "generate again": ("generate", "music", "--out", "pieces", "--bars", "2", "--seed", "1"),
+    "generate sound": ("generate", "music", "--out", "out", "--bars", "2", "--wav"),
     "generate a text": ("generate", "text", "--tokens", "9"),
     "generate texts": ("generate", "text", "--out", "out", "--num", "2", "--json", "--tokens", "9"),
     "score": ("score", "music", "opening.mid"),
@@ -145,7 +146,7 @@ def call(words: tuple[str, ...], watch: Watch) -> Ending:
     given = Path("mine/a.wav").read_bytes() if "-" in words else b""
     code, mishap = 0, ""
     with bounded_memory(), _bounded_time(), watched(watch):
-        sys.argv, sys.stdin = ["crnn-audio", *words], io.TextIOWrapper(io.BytesIO(given))
+        sys.argv, sys.stdin = ["crnn-audio", *words], io.TextIOWrapper(io.BufferedReader(Input(watch, given)))
         sys.stdout, sys.stderr = stdout, stderr
         try:
             cli.main()
@@ -193,7 +194,7 @@ def _bounded_time() -> Iterator[None]:
 
     handlers = {number: signal.signal(number, end) for number in (signal.SIGPROF, signal.SIGALRM)}
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
-    signal.setitimer(signal.ITIMER_REAL, 6 * SECONDS)  # a machine may be busy
+    signal.setitimer(signal.ITIMER_REAL, 3 * SECONDS)  # a machine may be busy
     try:
         yield
     finally:
@@ -227,6 +228,8 @@ def _is_whole(name: str, content: bytes) -> bool:
         return False
     if suffix == ".png":
         return content.startswith(b"\x89PNG") and content.endswith(b"IEND\xaeB`\x82")
+    if name.endswith("log.jsonl"):  # half a line at its end is forgotten when the training goes on
+        return True
     if suffix in (".json", ".jsonl"):
         return _parses(content.splitlines() if suffix == ".jsonl" else [content])
     if suffix == ".safetensors":

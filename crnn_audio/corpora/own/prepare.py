@@ -243,9 +243,9 @@ def write_manifests(splits: Splits, folder: Path, source: Path, **facts: object)
     mark = {"source": str(source.resolve()), "cuts": {split: len(cuts) for split, cuts in splits.items()}, **facts}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        files.write_text(folder / MARK, json.dumps(mark, indent=1) + "\n")  # first, so that the same call may go on
         for split, cuts in splits.items():
             manifest = folder / f"{split}.jsonl"
             manifests.save(cuts, manifest) if cuts else manifest.unlink(missing_ok=True)
-        files.write_text(folder / MARK, json.dumps(mark, indent=1) + "\n")
     except OSError as error:
         raise DataError(f"{folder}: cannot be written ({error.strerror or error}).") from None
