@@ -40,8 +40,8 @@ transcribe: setup ## transcribe recordings (RUN=, FILES="a.wav b.flac")
 test: setup ## run the tests (TESTS=tests/unit; CRNN_AUDIO_DATA=folder of corpora)
 	$(BIN)/python -m pytest -n 2 -q $(TESTS)
 
-fuzz: setup ## feed a thousand damaged files to the program (CASES=20000)
-	CRNN_AUDIO_FUZZ=$(CASES) $(BIN)/python -m pytest -n 2 -q tests/fuzz
+fuzz: setup ## feed a thousand damaged inputs of each kind to the program, and let every call to the system fail (CASES=10000)
+	CRNN_AUDIO_FUZZ=$(CASES) $(BIN)/python -m pytest -n 2 -q tests/fuzz tests/faults
 
 lint: setup ## check style
 	$(BIN)/ruff check

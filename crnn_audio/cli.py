@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two spinning threads on b
 import typer
 
 from crnn_audio.console import discard, report, standard_streams
-from crnn_audio.errors import CrnnAudioError
+from crnn_audio.errors import CrnnAudioError, DataError
 from crnn_audio.verbs import data, generation, models, recipes, speech, text, training
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
@@ -61,3 +61,6 @@ def main() -> None:
         except BrokenPipeError:
             discard(sys.stdout)
             sys.exit(0)
+        except OSError as error:  # of a folder or a disk, where no place knows more of it
+            report(f"{error.filename or 'a file'}: {error.strerror or error}. See to it, and repeat the command.")
+            sys.exit(DataError.exit_code)

@@ -65,7 +65,7 @@ def findings_by_kind(recipe: Recipe, chosen: Sequence[Cut], vocabulary: Vocabula
     ready, sound = cuts(recipe, chosen, vocabulary), front_end(recipe.features)
     front = parts.conv_front(recipe.model, sound.num_features)
     fastest, slowest = max(recipe.augment.speed), min(recipe.augment.speed)
-    samples = torch.tensor([ready.num_samples(index, fastest) for index in range(len(chosen))])
+    samples = torch.tensor([ready.num_samples(index, fastest) for index in range(len(chosen))], dtype=torch.long)
     frames: Tensor = front.output_lengths(sound.num_frames(samples))
     stride = front.receptive_field.stride
     return {

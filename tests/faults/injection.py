@@ -236,10 +236,11 @@ def _opener(watch: Watch) -> Callable[..., Any]:
     plain = io.open
 
     def opened(file: Any, mode: str = "r", buffering: int = -1, *rest: Any, **options: Any) -> Any:
-        if not isinstance(file, str | bytes | Path) or not any(_frames(sys._getframe(1))):
+        if not isinstance(file, str | bytes | Path | int) or not any(_frames(sys._getframe(1))):
             return plain(file, mode, buffering, *rest, **options)
         watch.reach(WRITE if set(mode) & set("wax+") else READ, "open", file)
-        raw = type("File", (_File,), {"watch": watch})(file, mode.replace("b", "").replace("t", ""))
+        kept = {"closefd": options.pop("closefd", True)}
+        raw = type("File", (_File,), {"watch": watch})(file, mode.replace("b", "").replace("t", ""), **kept)
         if buffering == 0:
             return raw
         buffered = (io.BufferedRandom if "+" in mode else io.BufferedReader if "r" in mode else io.BufferedWriter)(raw)

@@ -73,7 +73,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
         "--out",
         "out",
         "--bars",
-        "2",
+        "4",
         "--format",
         "musicxml",
         "--primer",

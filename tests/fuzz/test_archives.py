@@ -44,7 +44,7 @@ def summed(content: bytes) -> bytes:
     return bytes(blocks)
 
 
-@cases(0.25)
+@cases("archives", 1)
 def test_a_damaged_archive(seed: int, tmp_path: Path) -> None:
     rng = draw("archive", seed)
     content = made(rng)

@@ -1,7 +1,8 @@
 """Whatever a file holds, the program ends soon, with a result or with what is wrong: no traceback, no silent skip.
 
-`make fuzz` tries a thousand cases, every other run of the tests the first of each kind, 200 in all. A case is repeated
-by its name: `pytest "tests/fuzz/test_fuzz.py::test_a_damaged_recording[17]"`.
+`make fuzz` tries a thousand cases of each of seven kinds (sounds, scores, texts, recipes, run directories, archives,
+out folders), and of the lists of recordings; every other run of the tests the first of each. A case is repeated by
+its name: `pytest "tests/fuzz/test_fuzz.py::test_a_damaged_recording[17]"`.
 """
 
 import json
@@ -21,10 +22,20 @@ from tests.fuzz.conftest import Grounds
 from tests.fuzz.entry import Outcome, Program
 from tests.fuzz.mutations import Draw, draw
 
-CASES = int(os.environ.get("CRNN_AUDIO_FUZZ", "200"))
+CASES = int(os.environ.get("CRNN_AUDIO_FUZZ", "25"))
+KINDS = ("sounds", "lists", "scores", "texts", "recipes", "run directories", "archives", "out folders")
+shares: dict[str, float] = dict.fromkeys(KINDS, 0.0)
 
 
-def cases(share: float) -> pytest.MarkDecorator:
+def test_each_kind_is_tried_as_often_as_it_is_asked_for() -> None:
+    from tests.fuzz import test_archives, test_generation, test_scores  # noqa: F401 - they have their shares
+
+    assert shares == dict.fromkeys(KINDS, pytest.approx(1))
+
+
+def cases(kind: str, share: float) -> pytest.MarkDecorator:
+    """This share of the cases of a kind."""
+    shares[kind] += share
     return pytest.mark.parametrize("seed", range(round(CASES * share)))
 
 
@@ -44,7 +55,7 @@ NAMES = (
 TEXTS = (b"four", b"four\n", b"", b"\xff", b"\0", b"\xef\xbb\xbfvier", b" \n ")
 
 
-@cases(0.25)
+@cases("sounds", 0.7)
 def test_a_damaged_recording(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("recording", seed)
     path = _recording(rng, tmp_path, sounds.mutated)
@@ -60,7 +71,7 @@ def test_a_damaged_recording(seed: int, grounds: Grounds, program: Program, tmp_
         assert outcome.names(path), outcome
 
 
-@cases(0.04)
+@cases("sounds", 0.1)
 def test_a_recording_cut_short(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("cut short", seed)
     path = _recording(rng, tmp_path, sounds.truncated)
@@ -71,7 +82,7 @@ def test_a_recording_cut_short(seed: int, grounds: Grounds, program: Program, tm
     assert result["seconds"] < sounds.LONG / sounds.RATE, outcome
 
 
-@cases(0.03)
+@cases("sounds", 0.1)
 def test_a_damaged_recording_in_a_folder(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("folder", seed)
     folder = tmp_path / "mine"
@@ -88,7 +99,7 @@ def test_a_damaged_recording_in_a_folder(seed: int, grounds: Grounds, program: P
     assert sum(one["cuts"] for one in outcome.objects()) + _left_out(outcome) == 4, outcome
 
 
-@cases(0.04)
+@cases("sounds", 0.1)
 def test_a_damaged_recording_as_a_stream(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("stream", seed)
     if rng.random() < 0.5:
@@ -120,7 +131,7 @@ def _left_out(outcome: Outcome) -> int:
 # ------------------------------------------------------------------------------------------------ manifests and tables
 
 
-@cases(0.1)
+@cases("lists", 0.35)
 def test_a_damaged_manifest(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("manifest", seed)
     folder = _manifests(rng, grounds, tmp_path, "train")
@@ -135,7 +146,7 @@ def test_a_damaged_manifest(seed: int, grounds: Grounds, program: Program, tmp_p
         assert outcome.names(folder / "train.jsonl", folder), outcome
 
 
-@cases(0.04)
+@cases("lists", 0.15)
 def test_a_damaged_manifest_of_lhotse(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("lhotse", seed)
     folder = _manifests(rng, grounds, tmp_path, "train")
@@ -151,7 +162,7 @@ def test_a_damaged_manifest_of_lhotse(seed: int, grounds: Grounds, program: Prog
         assert sum(one["cuts"] for one in outcome.objects()) + _left_out(outcome) >= _lines(path), outcome
 
 
-@cases(0.04)
+@cases("lists", 0.15)
 def test_a_damaged_manifest_in_use(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("in use", seed)
     split = rng.choice(("train", "dev"))
@@ -183,7 +194,7 @@ def _lines(path: Path) -> int:
     return sum(bool(line.strip()) for line in path.read_bytes().decode("utf-8-sig", "replace").split("\n"))
 
 
-@cases(0.1)
+@cases("lists", 0.35)
 def test_a_damaged_table(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("table", seed)
     folder = tmp_path / "mine"
@@ -224,7 +235,7 @@ def _missing(text: str, names: list[str], out: Path, said: str) -> list[str]:
 # ------------------------------------------------------------------------------------------------ recipes
 
 
-@cases(0.16)
+@cases("recipes", 0.8)
 def test_a_damaged_recipe(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("recipe", seed)
     path = tmp_path / "recipe.yaml"
@@ -239,7 +250,7 @@ def test_a_damaged_recipe(seed: int, grounds: Grounds, program: Program, tmp_pat
         assert outcome.names(path.name, grounds.corpus, "override", "features: ", "Out of memory"), outcome
 
 
-@cases(0.04)
+@cases("recipes", 0.2)
 def test_a_damaged_recipe_in_use(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("recipe in use", seed)
     path = tmp_path / "recipe.yaml"
@@ -275,7 +286,7 @@ def _written(path: Path, text: str) -> Path:
 KNOWN = ("best.safetensors", "best.safetensors", "vocabulary.json", "recipe.yaml", "statistics.json", "run.json")
 
 
-@cases(0.12)
+@cases("run directories", 0.7)
 def test_a_damaged_run(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("run", seed)
     run = tmp_path / "run"
@@ -290,7 +301,21 @@ def test_a_damaged_run(seed: int, grounds: Grounds, program: Program, tmp_path: 
     assert outcome.code == 0 or outcome.names(run, grounds.good), outcome
 
 
-@cases(0.04)
+@cases("run directories", 0.1)
+def test_wrong_weights_are_never_accepted(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
+    rng = draw("weights", seed)
+    run = tmp_path / "run"
+    shutil.copytree(grounds.run, run)
+    rundirs.spoil(rng, run, names=("best.safetensors",))
+    path = run / "best.safetensors"
+    if not path.exists():
+        return  # and the last weights are those that it has
+    outcome = program("transcribe", run, grounds.good)
+    whole = path.is_file() and path.read_bytes() == (grounds.run / path.name).read_bytes()
+    assert (outcome.code, outcome.stdout != "") == ((0, True) if whole else (5, False)), outcome
+
+
+@cases("run directories", 0.2)
 def test_a_damaged_run_goes_on(seed: int, grounds: Grounds, program: Program, tmp_path: Path) -> None:
     rng = draw("goes on", seed)
     run = tmp_path / "run"

@@ -16,7 +16,7 @@ pytest.importorskip("music21")
 SECONDS = 20
 
 
-@cases(0.15)
+@cases("scores", 0.5)
 @pytest.mark.filterwarnings("error")
 def test_a_damaged_score(seed: int, tmp_path: Path) -> None:
     suffix, content = scores.made(draw("score", seed))
