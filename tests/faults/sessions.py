@@ -50,6 +50,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "prepare a table": ("prepare", "folder", "table.csv", "--out", "out/prepared", "--json"),
     "prepare cuts": ("prepare", "folder", "corpus/train.jsonl", "--out", "out/prepared"),
     "prepare scores": ("prepare", "chorales"),
+    "prepare scores of one's own": ("prepare", "midi_folder", "--root", "pieces"),
     "doctor": ("doctor", "corpus", "--plot", "out/durations.png"),
     "doctor as JSON": ("doctor", "recipes/tiny/speech.yaml", "--json"),
     "train": ("train", "recipes/tiny/speech.yaml", "--out", "out/run"),
