@@ -177,8 +177,9 @@ def _opened(target: Target) -> "soundfile.SoundFile":
     # A descriptor, where there is one: given a name, soundfile takes `x.raw` for headerless samples.
     target.seek(0)
     file = target.fileno() if isinstance(target, io.FileIO) else target
+    in_order = _in_order()
     with _libmpg123_silenced("MP3"):
-        return _in_order()(file, closefd=False)
+        return in_order(file, closefd=False)
 
 
 @cache

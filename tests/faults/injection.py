@@ -214,7 +214,7 @@ def watched(watch: Watch) -> Iterator[None]:
         patch.setattr(subprocess, "run", _before(watch, READ, "run", lambda *words, **options: git))
         patch.setattr(Figure, "savefig", lambda figure, path, **options: Path(path).write_bytes(PICTURE))
         patch.setattr(np, "memmap", _before(watch, READ, "memmap", np.memmap))
-        patch.setattr(soundfile, "SoundFile", _before(watch, READ, "SoundFile", soundfile.SoundFile))
+        patch.setattr(soundfile.SoundFile, "__init__", _of_instance(watch, "SoundFile", soundfile.SoundFile.__init__))
         patch.setattr(soundfile, "write", _on_full_disk(watch, "soundfile.write", soundfile.write))
         libraries = {
             safetensors.torch.load_file: _before(watch, READ, "load_file", safetensors.torch.load_file),
@@ -255,6 +255,16 @@ def _before(watch: Watch, kind: str, name: str, plain: Callable[..., Any]) -> Ca
         return plain(*arguments, **options)
 
     return called
+
+
+def _of_instance(watch: Watch, name: str, plain: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that reads, which subclasses have too."""
+
+    def begun(self: object, *arguments: Any, **options: Any) -> None:
+        watch.reach(READ, name, arguments[0] if arguments else None)
+        plain(self, *arguments, **options)
+
+    return begun
 
 
 def _os_open(watch: Watch) -> Callable[..., int]:

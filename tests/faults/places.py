@@ -16,8 +16,8 @@ METHODS = frozenset(
     "open read readline readlines readinto read_text read_bytes write write_text write_bytes writelines iterdir glob "
     "rglob walk scandir listdir mkdir makedirs rmdir rmtree unlink remove rename replace touch symlink_to hardlink_to "
     "mkstemp mkdtemp fsync ftruncate truncate dup2 memmap load loadtxt fromfile tofile savez savez_compressed savefig "
-    "save_file load_file safe_open SoundFile urlopen run Popen extract extractall extractfile ZipFile GzipFile "
-    "copyfile copyfileobj copytree move loadmat savemat flush print".split()
+    "save_file load_file safe_open SoundFile in_order urlopen run Popen extract extractall extractfile ZipFile "
+    "GzipFile copyfile copyfileobj copytree move loadmat savemat flush print".split()
 )
 """Names of functions and methods of Python and of libraries that reach a file, a stream or another process."""
 
