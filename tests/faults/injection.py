@@ -10,8 +10,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import numpy as np
@@ -99,11 +100,16 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _keys(frame: FrameType) -> list[str]:
-    positions = list(frame.f_code.co_positions())[frame.f_lasti // 2]
-    if None in positions:
+    return _keys_at(frame.f_code, frame.f_lasti)
+
+
+@cache
+def _keys_at(code: CodeType, instruction: int) -> list[str]:
+    span = list(code.co_positions())[instruction // 2]
+    if None in span:
         return []
-    file = Path(frame.f_code.co_filename).relative_to(PACKAGE).as_posix()
-    return within(file, positions)  # type: ignore[arg-type]
+    file = Path(code.co_filename).relative_to(PACKAGE).as_posix()
+    return within(file, span)  # type: ignore[arg-type]
 
 
 CARRIERS = frozenset("pathlib shutil tempfile contextlib glob os zipfile gzip codecs".split())
@@ -222,14 +228,10 @@ def watched(watch: Watch) -> Iterator[None]:
             safetensors.torch.save_file: _on_full_disk(watch, "save_file", safetensors.torch.save_file),
         }
         for module in [one for name, one in sys.modules.items() if name.startswith("crnn_audio.")]:
-            for name, value in list(vars(module).items()):
-                if callable(value) and _hashable(value) and value in libraries:
-                    patch.setattr(module, name, libraries[value])
+            for plain, replaced in libraries.items():
+                if getattr(module, plain.__name__, None) is plain:
+                    patch.setattr(module, plain.__name__, replaced)
         yield
-
-
-def _hashable(value: object) -> bool:
-    return getattr(type(value), "__hash__", None) is not None
 
 
 def _opener(watch: Watch) -> Callable[..., Any]:

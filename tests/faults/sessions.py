@@ -157,6 +157,8 @@ def call(words: tuple[str, ...], watch: Watch) -> Ending:
             code, mishap = 1, traceback.format_exc()
         finally:
             sys.argv, sys.stdin, sys.stdout, sys.stderr = before
+            for text in (stdout, stderr):
+                text.flush()  # now, and not when it is collected
     for raw in (out, err):
         os.close(raw.null)
     if "Traceback" in (said := err.text() + out.text()):
@@ -174,12 +176,34 @@ def changed_to(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def fresh(built: Path, folder: Path) -> Iterator[Path]:
-    """A copy of the folder that sessions work in, for one of them."""
-    shutil.copytree(built, folder)
-    with changed_to(folder):
-        yield folder
-    shutil.rmtree(folder)
+def fresh(built: Path) -> Iterator[Path]:
+    """A copy of the folder that sessions work in, for one of them at a time."""
+    place = built.parent / "place"
+    if not place.exists():
+        shutil.copytree(built, place)
+    with changed_to(place):
+        yield place
+    _restore(place, built)
+
+
+def _restore(place: Path, built: Path) -> None:
+    """Makes one folder what the other is, files' times included; most files are what they were."""
+    for path in sorted(place.rglob("*"), reverse=True):
+        whole = built / path.relative_to(place)
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir() if not whole.exists() else None
+        elif not path.is_file() or path.is_symlink() or not whole.exists() or _differ(path, whole):
+            path.unlink()
+    for whole in sorted(built.rglob("*")):
+        path = place / whole.relative_to(built)
+        if whole.is_dir():
+            path.mkdir(exist_ok=True)
+        elif not path.exists():
+            shutil.copy2(whole, path)
+
+
+def _differ(one: Path, other: Path) -> bool:
+    return one.stat().st_mtime_ns != other.stat().st_mtime_ns or one.read_bytes() != other.read_bytes()
 
 
 class Hangs(BaseException):
