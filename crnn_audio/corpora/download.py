@@ -13,6 +13,8 @@ import tarfile
 import urllib.request
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path, PurePosixPath
 
 from crnn_audio.corpora.home import Progress
@@ -24,6 +26,19 @@ MOST_BYTES = 1 << 34
 """Of an archive, unpacked; and of a download."""
 LARGEST_HEADER = 1 << 22
 COMMIT = re.compile(r"/[0-9a-f]{40}[/.]")
+RECORD = "SHA256SUMS"
+"""What was downloaded without a pin, in a corpus's folder."""
+_unverified_accepted = ContextVar("unverified_accepted", default=False)
+
+
+@contextmanager
+def accepting_unverified() -> Iterator[None]:
+    """Within this, what has no pin is downloaded all the same; what has one is still compared with it."""
+    token = _unverified_accepted.set(True)
+    try:
+        yield
+    finally:
+        _unverified_accepted.reset(token)
 
 
 def fetch(address: str, path: Path, what: str, progress: Progress | None = None, *, digest: str = "") -> None:
@@ -31,13 +46,18 @@ def fetch(address: str, path: Path, what: str, progress: Progress | None = None,
 
     Args:
         digest: "sha256:..." or, where a publisher has no other, "md5:..."; may be left out where the address names a
-            commit.
+            commit. Without either, a download that is accepted is recorded in SHA256SUMS beside `path`.
 
     Raises:
-        DataError: it cannot be reached, is not as pinned, or the connection broke off before its end.
+        DataError: nothing pins it and that is not accepted, it cannot be reached, is not as pinned, or the connection
+            broke off before its end.
     """
-    if not digest and not COMMIT.search(address):
-        raise DataError(f"{address}: no digest of it is known, so that it cannot be checked. It is not downloaded.")
+    pinned = bool(digest or COMMIT.search(address))
+    if not pinned and not _unverified_accepted.get():
+        raise DataError(
+            f"{address}: no digest of it is known, so that it cannot be checked. It is not downloaded. If you trust "
+            f"it, `crnn-audio prepare CORPUS --accept-unverified` does, and records its SHA-256 in {RECORD}."
+        )
     name, _, expected = (digest or "sha256:").partition(":")
     hashed, received = hashlib.new(name, usedforsecurity=False), 0
     with path.open("wb") as file:
@@ -49,6 +69,9 @@ def fetch(address: str, path: Path, what: str, progress: Progress | None = None,
                 raise DataError(f"{address}: more than {MOST_BYTES:,} bytes, which no corpus has. It was stopped.")
             if progress:
                 progress(f"downloading {what}", received, total)
+    if not pinned:
+        with (path.parent / RECORD).open("a", encoding="utf-8") as record:
+            record.write(f"{hashed.hexdigest()}  {address}\n")
     if expected:
         verify(address, f"{name}:{hashed.hexdigest()}", digest)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,9 @@ def prepare(
     ] = False,
     resplit: Annotated[bool, typer.Option("--resplit", help="Make new splits, even if the data has some.")] = False,
     leave_out: Annotated[bool, typer.Option("--leave-out", help="Leave out what cannot be used, and list it.")] = False,
+    accept_unverified: Annotated[
+        bool, typer.Option("--accept-unverified", help="Download what cannot be checked, and record its SHA-256.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Download and check a corpus, or make one of your own.
@@ -38,10 +42,12 @@ def prepare(
         report("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
         raise typer.Exit(2)
     from crnn_audio.console import ProgressBar
+    from crnn_audio.corpora.download import accepting_unverified
 
     with ProgressBar() as progress:
         if path is None:
-            _prepare_corpus(corpus, root, out, as_json, progress)
+            with accepting_unverified() if accept_unverified else nullcontext():
+                _prepare_corpus(corpus, root, out, as_json, progress)
         else:
             _prepare_folder(path, out, (speaker_folders, resplit, leave_out), as_json, progress)
 

@@ -1,6 +1,7 @@
 """What is fetched is what was pinned, and an archive brings regular files into its folder and nothing else."""
 
 import gzip
+import hashlib
 import http.server
 import io
 import os
@@ -174,6 +175,22 @@ def test_the_pins_are_those_of_the_real_files(corpus: Callable[[str], Path], nam
 def test_what_is_not_pinned_is_not_downloaded(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no digest of it is known"):
         download.fetch("https://example.org/main/x.tar.gz", tmp_path / "x", "x")
+
+
+def test_what_is_not_pinned_is_accepted_on_demand_and_recorded(tmp_path: Path) -> None:
+    (tmp_path / "there.txt").write_bytes(b"text")
+    address = (tmp_path / "there.txt").as_uri()
+    (tmp_path / "corpus").mkdir()
+    with pytest.raises(DataError, match="`crnn-audio prepare CORPUS --accept-unverified` does, and records its SHA"):
+        download.fetch(address, tmp_path / "corpus" / "x", "x")
+    with download.accepting_unverified():
+        download.fetch(address, tmp_path / "corpus" / "x", "x")
+        with pytest.raises(DataError, match="damaged on the way, or replaced"):
+            download.fetch(address, tmp_path / "corpus" / "y", "y", digest="sha256:00")
+    found = hashlib.sha256(b"text").hexdigest()
+    assert (tmp_path / "corpus" / "SHA256SUMS").read_text() == f"{found}  {address}\n"
+    with pytest.raises(DataError, match="no digest of it is known"):
+        download.fetch(address, tmp_path / "corpus" / "z", "z")
 
 
 def test_every_download_is_encrypted() -> None:
