@@ -14,7 +14,7 @@ from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.music import encoding, limits, outputs
 from crnn_audio.inference.music.fixed_voices import fixed_voices
-from crnn_audio.inference.music.prompts import Music, Opening, Prompt, opening_of
+from crnn_audio.inference.music.prompts import Music, Opening, Prompt, of_file, opening_of
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import files as scores
 from crnn_audio.symbolic import plotting, render
@@ -180,27 +180,14 @@ class Composer:
         if prompt.bars is not None and (asked := condition.get("bars", str(prompt.bars))) != str(prompt.bars):
             raise DataError(f"bars: {prompt.bars}, and {asked} by the condition bars={asked}. Leave out one of them.")
         seeds = range(sampling.seed, sampling.seed + num)
-        fixed = None
-        if prompt.keep:
-            opening, fixed = fixed_voices(self.data, prompt.keep, condition, known, limits.LONGEST)
-            openings = [opening] * num
-        elif prompt.primer is not None:
-            openings = [opening_of(self.data, prompt.primer, condition, known, bars=prompt.bars)] * num
-        else:
-            openings = [
-                opening_of(self.data, None, condition, known, bars=prompt.bars, seed=seed, tempo=self.defaults.tempo)
-                for seed in seeds
+        with of_file(*prompt.keep.values(), prompt.primer):
+            requests, openings = self._requests(prompt, condition, seeds)
+            sampled = [
+                piece
+                for at in range(0, num, BATCH_SIZE)
+                for piece in generate(self.task, self.representation, requests[at : at + BATCH_SIZE], sampling)
             ]
-        requests = [
-            replace(self._request(opening, fixed, prompt), seed=seed)
-            for opening, seed in zip(openings, seeds, strict=True)
-        ]
-        sampled = [
-            piece
-            for at in range(0, num, BATCH_SIZE)
-            for piece in generate(self.task, self.representation, requests[at : at + BATCH_SIZE], sampling)
-        ]
-        return [self._generated(*one, sampling) for one in zip(openings, requests, sampled, strict=True)]
+            return [self._generated(*one, sampling) for one in zip(openings, requests, sampled, strict=True)]
 
     def output_files(
         self,
@@ -218,6 +205,23 @@ class Composer:
             DataError: they cannot be written there, or not in that format.
         """
         return outputs.output_files(out, name, seeds, settings, form=format, wav=wav)
+
+    def _requests(
+        self, prompt: Prompt, condition: dict[str, str], seeds: Sequence[int]
+    ) -> tuple[list[Request], list[Opening]]:
+        known, fixed = self.conditions, None
+        if prompt.keep:
+            opening, fixed = fixed_voices(self.data, prompt.keep, condition, known, limits.LONGEST)
+            openings = [opening] * len(seeds)
+        elif prompt.primer is not None:
+            openings = [opening_of(self.data, prompt.primer, condition, known, bars=prompt.bars)] * len(seeds)
+        else:
+            openings = [
+                opening_of(self.data, None, condition, known, bars=prompt.bars, seed=seed, tempo=self.defaults.tempo)
+                for seed in seeds
+            ]
+        pairs = zip(openings, seeds, strict=True)
+        return [replace(self._request(opening, fixed, prompt), seed=seed) for opening, seed in pairs], openings
 
     def _request(self, opening: Opening, fixed: Rows | None, prompt: Prompt) -> Request:
         about, width = opening.about, len(self.representation.COLUMNS)
@@ -261,7 +265,8 @@ class Composer:
         Raises:
             DataError: it cannot be read, or its representation cannot hold it.
         """
-        opening = opening_of(self.data, piece, {}, self.conditions, whole=True)
+        with of_file(piece):
+            opening = opening_of(self.data, piece, {}, self.conditions, whole=True)
         columns = self.representation.COLUMNS
         if unknown := [name for name in given if name not in columns]:
             raise DataError(f"{unknown[0]!r} is no column of this model; it has {', '.join(columns)}.")

@@ -1,6 +1,7 @@
 """What a piece is generated from, as tokens and conditions, with remarks on what could not be represented."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -92,6 +93,18 @@ def read(music: Music) -> ParsedScore:
     if isinstance(music, Score):
         return ParsedScore(music)
     return note_names.read(str(music)) if _is_words(music) else files.load(music)
+
+
+@contextmanager
+def of_file(*music: Music | None) -> Iterator[None]:
+    """Names the file, if it is one, of a piece or prompt where an error of its music does not."""
+    try:
+        yield
+    except DataError as error:
+        named = [str(one) for one in music if isinstance(one, str | Path) and is_file(one)]
+        if len(named) != 1 or named[0] in str(error):
+            raise
+        raise DataError(f"{named[0]}: {error}") from None
 
 
 def _is_words(music: Music) -> bool:

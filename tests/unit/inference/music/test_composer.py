@@ -1,5 +1,6 @@
 """A composer writes what is asked for, keeps what it is given, and says how likely a piece is."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -16,7 +17,7 @@ from crnn_audio.inference.music import encoding
 from crnn_audio.inference.music.composer import Composer
 from crnn_audio.inference.music.prompts import Prompt
 from crnn_audio.metrics.cadences import endings
-from crnn_audio.symbolic import chorale_tokens
+from crnn_audio.symbolic import chorale_tokens, files
 from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from crnn_audio.training.run import train
 from tests import events as made
@@ -252,6 +253,13 @@ def test_a_primer_of_weeks_is_refused_at_once(composer: Composer) -> None:
         composer.generate(primer=Score((Part("a", (Note(559_240.0, 1, 67),)),)))
     with pytest.raises(DataError, match="a piece lasts 20000 at most"):
         composer.generate(primer=case("music_primer_beyond_4096_rows") / "huge_delta.mid", bars=4)
+
+
+def test_what_is_wrong_with_a_piece_names_its_file(composer: Composer, tmp_path: Path) -> None:
+    files.save(Score((Part("a", (Note(30_000.0, 1, 67),)),), title="Étude"), tmp_path / "long.mid")
+    for ask in (composer.score, lambda path: composer.generate(primer=path)):
+        with pytest.raises(DataError, match=f"^{re.escape(str(tmp_path / 'long.mid'))}: .*lasts 30001 quarter notes"):
+            ask(tmp_path / "long.mid")
 
 
 def test_conditions_that_replace_a_primers_own_are_said(one: Composer) -> None:
