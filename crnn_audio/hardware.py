@@ -82,13 +82,21 @@ def precision(device: torch.device, asked: str) -> tuple[str, str | None]:
 
 
 def processor() -> str:
-    """The CPU's name in short, such as "AMD EPYC 7763"; its architecture where the system tells no name."""
+    """The CPU's name in short, such as "AMD EPYC 7763"; its architecture where the system tells no name.
+
+    A name without a number, as virtual machines have, is followed by both of the vendor's numbers: "Intel Xeon (family
+    6, model 207)".
+    """
     try:
-        found = re.search(r"^model name\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        about = Path("/proc/cpuinfo").read_text()
+        told = dict(re.findall(r"^(model name|cpu family|model)[ \t]*:[ \t]*(.*)$", about, re.MULTILINE))
     except OSError:
-        found = None
-    name = found[1] if found else platform.processor() or platform.machine()
-    return " ".join(re.sub(r"\((R|TM)\)|@.*|\d+-Core|\b(CPU|Processor)\b", " ", name, flags=re.IGNORECASE).split())
+        told = {}
+    name = told.get("model name") or platform.processor() or platform.machine()
+    short = " ".join(re.sub(r"\((R|TM)\)|@.*|\d+-Core|\b(CPU|Processor)\b", " ", name, flags=re.IGNORECASE).split())
+    if any(letter.isdigit() for letter in short) or not {"cpu family", "model"} <= told.keys():
+        return short
+    return f"{short} (family {told['cpu family']}, model {told['model']})"
 
 
 def _lack_of_bf16(device: torch.device) -> str | None:

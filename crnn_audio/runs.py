@@ -30,7 +30,7 @@ from crnn_audio.console import report
 from crnn_audio.errors import DAMAGED, RunError
 
 FORMAT = 2
-TEXTS = ("state", "recipe", "command", "commit", "device", "processor", "precision", "weights")
+TEXTS = ("state", "recipe", "command", "commit", "device", "processor", "precision", "torch", "weights")
 NUMBERS = ("steps", "epochs", "best_epoch", "threads", "processes", "train_seconds", "best_dev")
 """What run.json says, where it says it, by type."""
 MAKING = "making"

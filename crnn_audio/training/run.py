@@ -223,6 +223,7 @@ def _finish(setup: Setup, average: optim.AveragedWeights | None, progress: Progr
             device=device_name(next(task.model.parameters()).device),
             processor=hardware.processor(),
             precision="bf16" if task.mixed else "float32",
+            torch=torch.__version__,
         )
 
 

@@ -106,12 +106,13 @@ def test_a_gpu_is_asked_for_units_and_not_for_emulation(monkeypatch: pytest.Monk
     [
         ("AMD EPYC 7763 64-Core Processor", "AMD EPYC 7763"),
         ("Intel(R) Xeon(R) Platinum 8481C CPU @ 2.70GHz", "Intel Xeon Platinum 8481C"),
-        ("Intel(R) Xeon(R) Processor", "Intel Xeon"),
+        ("Intel(R) Xeon(R) Processor", "Intel Xeon (family 6, model 207)"),
         ("11th Gen Intel(R) Core(TM) i7-1165G7 @ 2.80GHz", "11th Gen Intel Core i7-1165G7"),
     ],
 )
 def test_the_name_of_a_processor(monkeypatch: pytest.MonkeyPatch, said: str, name: str) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda *_: f"processor\t: 0\nmodel name\t: {said}\nflags\t\t: fpu\n")
+    about = f"processor\t: 0\ncpu family\t: 6\nmodel\t\t: 207\nmodel name\t: {said}\nflags\t\t: fpu\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_: about)
     assert hardware.processor() == name
 
 
