@@ -47,6 +47,9 @@ class RecognitionData(Data):
     dev_as_train: bool = False
     """Train on the dev split too, to retrain with settings chosen on dev. Nothing is evaluated; the last weights are
     the result."""
+    fold: Count | None = None
+    """Test on this fold of a corpus that has folds, such as the speakers of fsdd; the next one is dev, the others are
+    train. Default: the corpus's own splits."""
     batch_seconds: Positive = 60.0
     """Padded seconds per batch (one optimiser step), over all devices and accumulation parts together."""
     first_epoch: Literal["shuffled", "short_first"] = "short_first"

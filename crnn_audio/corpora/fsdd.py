@@ -2,7 +2,7 @@
 
 The official test split is each speaker's takes 0 to 4 of a digit. There is no official dev split: takes 5 to 9 are held
 out of train. So dev asks what test asks, which is new takes of voices that are known; a held-out speaker would ask
-another question, and take a sixth of the training data.
+another question, and take a sixth of the training data. That question has its own splits: six folds, a speaker each.
 """
 
 import re
@@ -42,14 +42,34 @@ def read_splits(folder: Path) -> dict[str, list[Cut]]:
     Raises:
         DataError: it is not 3,000 recordings of such names, or one cannot be read.
     """
+    splits: dict[str, list[Cut]] = {split: [] for split in EXPECTED}
+    for split, cut in _cuts(folder):
+        splits[split].append(cut)
+    return splits
+
+
+def read_folds(folder: Path) -> list[list[Cut]]:
+    """All 500 recordings of each speaker, in alphabetical order of their names.
+
+    Raises:
+        DataError: as `read_splits`.
+    """
+    speakers: dict[str | None, list[Cut]] = {}
+    for _, cut in _cuts(folder):
+        speakers.setdefault(cut.speaker, []).append(cut)
+    return [speakers[speaker] for speaker in sorted(filter(None, speakers))]
+
+
+def _cuts(folder: Path) -> list[tuple[str, Cut]]:
+    """Each recording as a cut, after its official split."""
     recordings = [(path, _named(path)) for path in _recordings(folder)]
     _refuse_incomplete(folder, [named for _, named in recordings])
-    splits: dict[str, list[Cut]] = {split: [] for split in EXPECTED}
+    found = []
     for path, (split, speaker, text) in recordings:
         info = audio.inspect(path)
         recording = Recording(path.stem, path, info.sample_rate, info.num_samples, info.num_channels)
-        splits[split].append(whole(recording, text, speaker))
-    return splits
+        found.append((split, whole(recording, text, speaker)))
+    return found
 
 
 def _recordings(folder: Path) -> list[Path]:

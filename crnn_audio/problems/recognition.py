@@ -15,7 +15,7 @@ from crnn_audio.batching.manifests import Cut
 from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe as AnyRecipe
-from crnn_audio.corpora import CORPORA
+from crnn_audio.corpora import CORPORA, folds
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.errors import DataError, RunError
@@ -82,7 +82,7 @@ def reads(recipe: AnyRecipe) -> TypeGuard[Recipe]:
 def data(recipe: Recipe, progress: Progress | None = None) -> Data:
     """The corpus's cuts, their transcripts normalised as the task says."""
     corpus, folder = parts.located(recipe, progress)
-    found = dict(corpus.read_splits(folder))
+    found = dict(folds.read_splits(corpus, folder, recipe.data.fold))
     if recipe.data.dev_as_train:
         if not found.get("dev"):
             raise DataError(f"{recipe.data.name}: has no dev, which data.dev_as_train would train on. Leave that out.")
@@ -204,7 +204,7 @@ def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cu
 
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:
     """Another corpus is not trained on, and its texts are normalised in the case that the model writes."""
-    return ["data.dev_as_train=false", f"task.case={case_of(recipe, assets.vocabulary)}"]
+    return ["data.dev_as_train=false", "data.fold=null", f"task.case={case_of(recipe, assets.vocabulary)}"]
 
 
 def case_of(recipe: Recipe, vocabulary: Vocabulary) -> str:

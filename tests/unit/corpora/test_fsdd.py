@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from crnn_audio.corpora import fsdd
+from crnn_audio.corpora import an4, folds, fsdd
 from crnn_audio.errors import DataError
 
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
@@ -48,6 +48,29 @@ def test_takes_decide_the_split(home) -> None:
     (cut,) = [cut for cut in splits["test"] if cut.id == "7_theo_3"]
     assert (cut.text, cut.speaker, cut.recording.sample_rate, cut.is_whole) == ("seven", "theo", 8000, True)
     assert {cut.speaker for cut in splits["dev"]} == set(SPEAKERS), "dev hears every speaker, as test does"
+
+
+def test_a_fold_is_a_speaker(home) -> None:
+    folds = fsdd.read_folds(home)
+    assert [{cut.speaker for cut in fold} for fold in folds] == [{speaker} for speaker in SPEAKERS]
+    assert [len(fold) for fold in folds] == [500] * 6
+    assert len({cut.id for fold in folds for cut in fold}) == 3000
+
+
+@pytest.mark.parametrize(("fold", "test", "dev"), [(1, "george", "jackson"), (6, "yweweler", "george")])
+def test_the_fold_that_is_asked_for_is_test_and_the_next_one_dev(home, fold, test, dev) -> None:
+    splits = folds.read_splits(fsdd, home, fold)
+    assert [{cut.speaker for cut in splits[name]} for name in ("test", "dev")] == [{test}, {dev}]
+    assert {cut.speaker for cut in splits["train"]} == set(SPEAKERS) - {test, dev}
+    assert sum(map(len, splits.values())) == 3000
+
+
+def test_a_fold_that_is_not_there_is_an_error(home) -> None:
+    assert folds.read_splits(fsdd, home, None) == fsdd.read_splits(home)
+    with pytest.raises(DataError, match=r"^fsdd: has folds 1 to 6, so there is no data\.fold 7\.$"):
+        folds.read_splits(fsdd, home, 7)
+    with pytest.raises(DataError, match=r"^an4: has no folds\. Leave data\.fold out"):
+        folds.read_splits(an4, home, 1)
 
 
 def test_converted_copies_are_read(tmp_path) -> None:

@@ -105,7 +105,7 @@ def test_another_corpus_is_transcribed_and_a_wrong_name_is_reported(recognizer, 
 def test_another_corpus_is_spelled_in_the_case_that_the_model_writes(tmp_path, letters, asked, case) -> None:
     recipe = trainings.small(tmp_path, {"task.case": asked, "data.dev_as_train": True})
     assets = Assets(Vocabulary.build([letters], "characters"), None)
-    assert recognition.transfer(recipe, assets) == ["data.dev_as_train=false", f"task.case={case}"]
+    assert recognition.transfer(recipe, assets) == ["data.dev_as_train=false", "data.fold=null", f"task.case={case}"]
 
 
 def test_without_test_dev_is_taken_if_it_was_not_trained_on() -> None:

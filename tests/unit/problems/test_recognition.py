@@ -304,7 +304,7 @@ def test_numbers_of_assets_survive_to_the_last_bit(root, tmp_path) -> None:
 def test_another_corpus_is_spelled_in_the_case_that_the_model_writes(root, case, tokens, expected) -> None:
     recipe = trainings.small(root, {"task.case": case})
     found = recognition.transfer(recipe, Assets(Vocabulary.build([tokens], "characters"), None))
-    assert found == ["data.dev_as_train=false", f"task.case={expected}"]
+    assert found == ["data.dev_as_train=false", "data.fold=null", f"task.case={expected}"]
 
 
 def test_a_corpus_without_dev_cannot_train_on_it(tmp_path) -> None:
