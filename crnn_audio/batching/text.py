@@ -13,6 +13,8 @@ from crnn_audio.types import SequenceBatch
 
 CHUNK = 512
 """Tokens of a running text, or windows, that are evaluated at once."""
+WINDOW, WINDOWS = 256, 32
+"""Tokens of a window that knows nothing of the text before it but one token, and such windows side by side."""
 
 
 @dataclass(frozen=True)
@@ -91,3 +93,14 @@ def running(tokens: Int[np.ndarray, " T"], context_length: int) -> Iterator[Sequ
             continue
         inputs = np.concatenate([tokens[at - 1 : at] if at else [0], tokens[at : end - 1]])
         yield _batch([inputs], [tokens[at:end]], [np.ones(end - at)], [Span(0, at, end - at)])
+
+
+def windows(tokens: Int[np.ndarray, " T"], size: int) -> Iterator[SequenceBatch]:
+    """A whole text once, for evaluation, in windows of `size` tokens side by side, each given the token before it."""
+    inputs, starts = np.concatenate([[0], tokens[:-1]]), range(0, len(tokens), size)
+    spans = [Span(number, start, min(size, len(tokens) - start)) for number, start in enumerate(starts)]
+    for at in range(0, len(spans), WINDOWS):
+        rows = spans[at : at + WINDOWS]
+        targets = [tokens[row.start : row.start + row.length] for row in rows]
+        before = [inputs[row.start : row.start + row.length] for row in rows]
+        yield _batch(before, targets, [np.ones(row.length) for row in rows], rows)

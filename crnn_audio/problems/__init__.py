@@ -213,6 +213,9 @@ class Problem(Protocol):
     def transfer(self, recipe: Any, assets: Any) -> list[str]:
         """The overrides with which a recipe reads another corpus than the one that its model was trained on."""
 
+    def inputs(self, recipe: Any) -> str:
+        """What the network reads, in a phrase, for the tables of results: "fbank, 80 bins"."""
+
     def opened(self, run: "Run", recipe: Any, assets: Any, task: Any) -> Any:
         """What `load` gives people."""
 

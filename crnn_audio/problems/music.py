@@ -258,6 +258,11 @@ def transfer(recipe: Recipe, assets: Assets) -> list[str]:
     return []
 
 
+def inputs(recipe: Recipe) -> str:
+    """What the network reads."""
+    return f"{recipe.data.representation}, copy context"
+
+
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Composer:
     """What `load` returns."""
     return Composer(run, task, recipe.data, assets.conditions, recipe.generation)

@@ -215,6 +215,11 @@ def case_of(recipe: Recipe, vocabulary: Vocabulary) -> str:
     return "upper" if letters.isupper() else "lower"
 
 
+def inputs(recipe: Recipe) -> str:
+    """What the network reads."""
+    return speech.inputs(recipe.features)
+
+
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Recognition) -> Recognizer:
     """What `load` returns."""
     return Recognizer(run, task)

@@ -27,6 +27,10 @@ Recipe = RollsRecipe
 Assets = parts.NoAssets
 METRIC = "nats_per_frame"
 HEADS: dict[str, Callable[..., KeysHead]] = {"sigmoid": SigmoidHead, "nade": NadeHead}
+BY_PIECE, BY_WINDOW = f"{METRIC}_by_piece", f"{METRIC}_by_window"
+"""Other definitions of the metric, for comparison with figures that are defined so."""
+WINDOW = 200
+"""Frames of a window; Zakovskis et al. (2021) take so many."""
 BATCH_SIZE = 32
 """Pieces that are scored side by side."""
 
@@ -78,11 +82,21 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
 
 
 def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Piece], options: ScoreOptions) -> Scores:
-    """Predicts whole pieces, each from a state of zero; beside them, two baselines that need no network."""
+    """Predicts whole pieces, each from a state of zero; beside them, two baselines that need no network.
+
+    The metric is the mean over all frames, as Bai, Kolter and Koltun (2018) have it. Outside training the other
+    definitions stand beside it: the mean over pieces of each piece's mean, and that over windows.
+    """
     pieces = tuple(_scored(task, recipe, items))
     count = sum(piece.count for piece in pieces)
     value = sum(piece.nats for piece in pieces) / count
-    details, figures = [f"{value:.3f} nats a frame"], dict[str, Any]()
+    metrics, details, figures = {METRIC: value}, [f"{value:.3f} nats a frame"], dict[str, Any]()
+    if options.epoch is None:
+        metrics |= {BY_PIECE: _mean(pieces), BY_WINDOW: _mean(tuple(_scored(task, recipe, tuple(_windows(items)))))}
+        details.append(
+            f"by other definitions: {metrics[BY_PIECE]:.3f} as the mean over pieces; {metrics[BY_WINDOW]:.3f} as the "
+            f"mean over windows of {WINDOW} frames, without silent frames, each from a state of zero"
+        )
     if options.training:
         rolls_by = [[piece.roll for piece in split] for split in (options.training, items)]
         figures = {
@@ -94,7 +108,7 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Pie
             "whether it did in the frame before"
         )
     return Scores(
-        metrics={METRIC: value},
+        metrics=metrics,
         loss=value,
         counts=f"{len(pieces)} pieces, {count} frames predicted",
         details=tuple(details),
@@ -113,9 +127,27 @@ def _scored(task: Prediction, recipe: Recipe, items: Sequence[Piece]) -> Iterato
             yield parts.ScoredPiece("frame", piece_id, nats, length)
 
 
+def _mean(pieces: Sequence[parts.ScoredPiece]) -> float:
+    """The mean over pieces of each one's mean; 0 if there is none."""
+    return sum(piece.nats / piece.count for piece in pieces) / max(len(pieces), 1)
+
+
+def _windows(items: Sequence[Piece]) -> Iterator[Piece]:
+    """The pieces without silent frames, in windows that each predict up to WINDOW frames."""
+    for piece in items:
+        roll = piece.roll[piece.roll.any(axis=1)]
+        for start in range(0, len(roll) - 1, WINDOW):
+            yield Piece(f"{piece.id}:{start}", roll[start : start + WINDOW + 1])
+
+
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:
     """Nothing: rolls are rolls."""
     return []
+
+
+def inputs(recipe: Recipe) -> str:
+    """What the network reads."""
+    return "frames, copy context" if recipe.data.copy_context else "frames"
 
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Predictor:

@@ -35,6 +35,11 @@ def front_end(features: Features) -> FrontEnd:
     return FRONT_ENDS[features.kind](**features.model_dump(exclude={"kind", "normalize"}))
 
 
+def inputs(features: Features) -> str:
+    """The features in a phrase: "fbank, 80 bins"."""
+    return f"{features.kind}, {front_end(features).num_features} bins"
+
+
 def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
     """Features to normalised features; "global" needs the training split's statistics."""
     if kind == "global":

@@ -12,7 +12,7 @@ from jaxtyping import Int
 from crnn_audio import files
 from crnn_audio.batching import plan
 from crnn_audio.batching.sequence import SequenceFeed, Sequences
-from crnn_audio.batching.text import Segments, Windows
+from crnn_audio.batching.text import WINDOW, Segments, Windows, windows
 from crnn_audio.config.text import TextRecipe
 from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
@@ -36,6 +36,8 @@ from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
 Recipe = TextRecipe
 METRIC = "nats_per_character"
+BY_WINDOW = f"{METRIC}_by_window"
+"""Another definition of the metric, for comparison with figures that are defined so."""
 PRIMER_TOKENS = 10
 """Of a sample, where the context has no length of its own."""
 
@@ -155,9 +157,15 @@ class TextSample:
 def scores(task: Prediction, recipe: Recipe, assets: Assets, items: str, options: ScoreOptions) -> Scores:
     """Predicts a whole text from a state of zero at its beginning; beside it, n-gram models of the training text.
 
-    Its nats are divided by its characters, which are those of words, too.
+    Its nats are divided by its characters, which are those of words, too. Outside training those of windows that each
+    begin with a state of zero stand beside them, as nanoGPT evaluates.
     """
     found = likelihood(task, assets.vocabulary, items)
+    metrics, details = {METRIC: found.nats_per_character}, found.lines()
+    if options.epoch is None and not task.context_length:
+        tokens = encoding.encode(items, assets.vocabulary)
+        metrics[BY_WINDOW] = text_generation.window_nats(task, windows(tokens, WINDOW)) / len(found.text)
+        details.append(f"{metrics[BY_WINDOW]:.4f} in windows of {WINDOW} {recipe.task.unit}, each from a state of zero")
     sample = None
     if options.epoch is not None:
         sample = _sample(task, recipe, assets, encoding.encode(items, assets.vocabulary), options.epoch)
@@ -165,12 +173,11 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: str, options
     if options.training:
         nats = baselines.ngram_nats(*(encoding.known(text, assets.vocabulary) for text in (options.training, items)))
         ngrams = {baselines.ORDERS[order]: total / len(found.text) for order, total in nats.items()}
-    details = found.lines()
     if ngrams:
         listed = ", ".join(f"{name} {nats:.4f}" for name, nats in ngrams.items())
         details.append(f"baselines, in nats a character: {listed}")
     return Scores(
-        metrics={METRIC: found.nats_per_character},
+        metrics=metrics,
         loss=found.nats_per_token,
         counts=found.counts,
         details=tuple(details),
@@ -193,6 +200,12 @@ def _sample(task: Prediction, recipe: Recipe, assets: Assets, dev: Int[np.ndarra
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:
     """Nothing: another text is normalised in the same way."""
     return []
+
+
+def inputs(recipe: Recipe) -> str:
+    """What the network reads."""
+    length = recipe.data.context_length
+    return f"{recipe.task.unit}, {length} at a time" if length else recipe.task.unit
 
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> LanguageModel:

@@ -70,3 +70,11 @@ def token_nats(task: Prediction, batches: Iterable[SequenceBatch]) -> Float[np.n
         losses, carry = task.losses(batch.to(_device(task)), carry)
         found.append(losses[batch.weights > 0].double().cpu().numpy())
     return np.concatenate([np.zeros(0), *found])
+
+
+@torch.inference_mode()
+def window_nats(task: Prediction, batches: Iterable[SequenceBatch]) -> float:
+    """The nats of a text of whose windows each begins with a state of zero; they come from `batching.text.windows`."""
+    task.eval()
+    losses = (task.losses(batch.to(_device(task)))[0].double().sum() for batch in batches)
+    return float(sum(losses, start=torch.zeros((), dtype=torch.float64, device=_device(task))))

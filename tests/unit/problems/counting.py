@@ -141,6 +141,10 @@ def transfer(recipe: Recipe, assets: Assets) -> list[str]:
     return []
 
 
+def inputs(recipe: Recipe) -> str:
+    return "energies"
+
+
 def opened(run: Any, recipe: Recipe, assets: Assets, task: Counting) -> Counter:
     return Counter(run, task)
 

@@ -76,7 +76,25 @@ def test_a_split_is_scored_as_a_loop_would_do_it(rows: int, monkeypatch: pytest.
     means = [wanted[name] / (length - 1) for name, length in zip(NAMES, LENGTHS, strict=True)]
     assert abs(found.value - sum(means) / len(means)) > 0.01, "a mean of means would pass"
     assert abs(found.value - sum(wanted.values()) / (63 * len(LENGTHS))) > 0.01, "a mean over padding would pass"
+    assert found.metrics["nats_per_frame_by_piece"] == pytest.approx(sum(means) / len(means), rel=1e-5)
     assert (found.metric, found.empty_rate, found.examples) == ("nats_per_frame", 0.0, ())
+
+
+def test_windows_have_no_silent_frames_and_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problem, "WINDOW", 10)
+    task, recipe = lstm(), rolls.small("nowhere")
+    silence = np.zeros((3, 88), dtype=bool)
+    sounding = [tune(7, 26), tune(8, 10), tune(9, 1)]  # of 26 frames 10, 10 and 5 are predicted; of one none is
+    assert all(roll.any(axis=1).all() for roll in sounding)
+    items = [Piece(str(n), np.concatenate([silence, roll, silence])) for n, roll in enumerate(sounding)]
+    found = problem.scores(task, recipe, problem.Assets(), items, ScoreOptions())
+    parts_of = [sounding[0][:11], sounding[0][10:21], sounding[0][20:26], sounding[1]]
+    means = [by_hand(task, part) / (len(part) - 1) for part in parts_of]
+    assert found.metrics["nats_per_frame_by_window"] == pytest.approx(sum(means) / 4, rel=1e-5)
+    assert f"{sum(means) / 4:.3f} as the mean over windows of 10 frames" in found.details[1]
+    assert list(problem.scores(task, recipe, problem.Assets(), items, ScoreOptions(epoch=1)).metrics) == [
+        "nats_per_frame"
+    ], "training computes what chooses, and nothing else"
 
 
 def test_in_float64_it_is_the_loop_to_the_ninth_digit() -> None:

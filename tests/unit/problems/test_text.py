@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from crnn_audio.batching.text import running
 from crnn_audio.inference.text.language_model import TextLikelihood
@@ -29,6 +30,28 @@ def test_nats_are_summed_and_divided_once(tmp_path: Path) -> None:
     beside = text.scores(task, recipe, assets, dev, ScoreOptions(training=data.items["train"]))
     assert set(beside.figures["baselines"]) == {"unigram", "bigram", "trigram"}
     assert beside.value == found.value
+
+
+def test_windows_begin_with_a_state_of_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text, "WINDOW", 16)
+    recipe = made.small(made.file(tmp_path / "text.txt"))
+    data = text.data(recipe)
+    assets = text.assets(recipe, data)
+    task, dev = text.task(recipe, assets), data.items["dev"]
+    found = text.scores(task, recipe, assets, dev, ScoreOptions())
+    tokens = encoding.encode(dev, assets.vocabulary)
+    assert len(tokens) > 40
+    assert len(tokens) % 16
+    nats = 0.0
+    for start in range(0, len(tokens), 16):
+        before = [tokens[start - 1] if start else 0, *tokens[start : start + 15]]
+        carry = None
+        for token, following in zip(before, tokens[start : start + 16], strict=False):
+            log_probs, carry = task.step(torch.tensor([[[token]]]), carry)
+            nats -= log_probs[0, 0, following - 1].item()
+    assert found.metrics["nats_per_character_by_window"] == pytest.approx(nats / len(dev), rel=1e-5)
+    assert found.metrics["nats_per_character_by_window"] != pytest.approx(found.value, rel=1e-5)
+    assert "nats_per_character_by_window" not in text.scores(task, recipe, assets, dev, ScoreOptions(epoch=1)).metrics
 
 
 def test_a_sample_depends_on_seed_and_epoch_alone(tmp_path: Path) -> None:
