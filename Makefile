@@ -8,6 +8,7 @@ SAMPLE  ?= $(firstword $(sort $(wildcard data/tiny/*.wav data/tiny/*.flac data/t
 TESTS   ?= tests
 CASES   ?= 1000
 NUM     ?= 1
+SEED    ?= 1
 
 BIN        := .venv/bin
 CRNN_AUDIO := $(BIN)/crnn-audio
@@ -18,7 +19,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train transcribe generate test fuzz lint types layers bench wheel-test clean
+.PHONY: help setup train transcribe generate row table test fuzz lint types layers bench wheel-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -36,6 +37,12 @@ generate: setup ## write music or text (RUN=, OUT=folder, NUM=10, SET="--conditi
 transcribe: setup ## transcribe recordings (RUN=, FILES="a.wav b.flac")
 	$(if $(FILES),,$(error Say what to transcribe: make transcribe RUN=$(RUN) FILES="a.wav b.flac"))
 	$(CRNN_AUDIO) transcribe $(RUN) $(FILES)
+
+row: setup ## make a row of results again and print it beside the recorded one (RECIPE=, SEED=, SET="--fold 2")
+	$(BIN)/python -m tests.bench.rows $(RECIPE) --seed $(SEED) $(SET)
+
+table: setup ## write recipes/README.md and the tables of README.md anew from the results.json files
+	$(BIN)/python -m tests.bench.rows --table
 
 test: setup ## run the tests (TESTS=tests/unit; CRNN_AUDIO_DATA=folder of corpora)
 	$(BIN)/python -m pytest -n 2 -q $(TESTS)

@@ -89,14 +89,14 @@ def processor() -> str:
     """
     try:
         about = Path("/proc/cpuinfo").read_text()
-        told = dict(re.findall(r"^(model name|cpu family|model)[ \t]*:[ \t]*(.*)$", about, re.MULTILINE))
+        fields = dict(re.findall(r"^(model name|cpu family|model)[ \t]*:[ \t]*(.*)$", about, re.MULTILINE))
     except OSError:
-        told = {}
-    name = told.get("model name") or platform.processor() or platform.machine()
+        fields = {}
+    name = fields.get("model name") or platform.processor() or platform.machine()
     short = " ".join(re.sub(r"\((R|TM)\)|@.*|\d+-Core|\b(CPU|Processor)\b", " ", name, flags=re.IGNORECASE).split())
-    if any(letter.isdigit() for letter in short) or not {"cpu family", "model"} <= told.keys():
+    if any(letter.isdigit() for letter in short) or not {"cpu family", "model"} <= fields.keys():
         return short
-    return f"{short} (family {told['cpu family']}, model {told['model']})"
+    return f"{short} (family {fields['cpu family']}, model {fields['model']})"
 
 
 def _lack_of_bf16(device: torch.device) -> str | None:

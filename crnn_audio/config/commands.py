@@ -27,9 +27,11 @@ def portable(recipe: Recipe) -> Recipe:
 
 
 def portable_command(typed: str, recipe: Recipe) -> str:
-    """The command that trained a recipe, changed in the same way."""
-    words = []
+    """The command that trained a recipe, changed in the same way; of a run elsewhere only the name is left."""
+    words = list[str]()
     for word in shlex.split(typed):
+        if words[-1:] == ["--out"] and Path(from_here(word)).is_absolute():
+            word = Path(word).name
         field, _, value = word.partition("=")
         if field != "data.root" or recipe.data.corpus == "manifests":
             words.append(f"init={Path(value).name}" if field == "init" else from_here(word))

@@ -7,6 +7,7 @@ recipe and `recipes/README.md` are written anew from the rows.
 import hashlib
 import json
 import statistics
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,18 +15,18 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.config.schema import Recipe
 from crnn_audio.errors import DataError, RecipeError, RunError
-from crnn_audio.evaluation import tables
+from crnn_audio.evaluation import reproduce, tables
 from crnn_audio.evaluation.evaluate import Model
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems import load_recipe
 from crnn_audio.problems.restore import restore
 
-PER_RUN = {"data": {"root", "dev_as_train"}, "device": True, "threads": True, "seed": True}
-"""What may differ between runs of one recipe; runs that were trained on dev as well have a row of their own."""
 
-
-def record(model: Model, scores: Scores, command: str) -> Path:
+def record(model: Model, scores: Scores, weights: str) -> Path:
     """Adds a run's scores to the rows of its recipe, replacing those of the same seed; writes the tables anew.
+
+    Runs that were trained on dev as well have a row of their own, and so have those that were tested fold by fold.
+    `weights` are those that were scored: "best" or "last".
 
     Raises:
         RunError: the run was not trained by a recipe of this checkout, or not to its end, or with other settings.
@@ -34,7 +35,7 @@ def record(model: Model, scores: Scores, command: str) -> Path:
     path = recipe.parent / "results.json"
     rows = _rows(path) if path.exists() else []
     for metric, value in scores.metrics.items():
-        _update(rows, _row(model, recipe, scores.split, metric, value, command))
+        _update(rows, _row(model, recipe, scores.split, metric, value, weights))
     files.write_text(path, json.dumps(rows, indent=1) + "\n")
     write_tables(recipe.parent.parent)
     return path
@@ -53,38 +54,45 @@ def recordable(model: Model) -> Path:
     if not isinstance(name, str) or not _is_own(Path(name)):
         raise RunError(f"{run.path}: trained from {name!r}, which is no recipe under recipes/ of this folder.")
     try:
-        asked = load_recipe(name).model_dump(exclude=PER_RUN)  # type: ignore[arg-type]
+        asked = _settings(load_recipe(name))
     except RecipeError as error:
         raise RunError(f"{run.path}: its recipe cannot be read any more. {error}") from None
-    if asked != restore(run).recipe.model_dump(exclude=PER_RUN):
+    if asked != _settings(restore(run).recipe) | {"precision": asked["precision"]}:
         raise RunError(
             f"{run.path}: was trained with other settings than {name} has; a row stands for the recipe as it is."
         )
     return Path(name)
 
 
-def _row(model: Model, recipe: Path, split: str, metric: str, value: float, command: str) -> dict[str, Any]:
-    run, facts, trained = model.run, model.run.facts, restore(model.run).recipe
+def _row(model: Model, recipe: Path, split: str, metric: str, value: float, weights: str) -> dict[str, Any]:
+    restored, facts = restore(model.run), model.run.facts
+    trained, asked = restored.recipe, load_recipe(recipe)
+    precision = facts.get("precision") or trained.precision
+    fold = getattr(trained.data, "fold", None)
     return {
         "recipe": str(recipe),
-        "settings": _digest(trained),
-        "trained_on": "train+dev" if run.recipe["data"].get("dev_as_train") else "train",
+        "settings": digest(asked),
+        "trained_on": "train+dev" if getattr(trained.data, "dev_as_train", False) else "train",
         "split": split,
         "metric": metric,
         "head": model.task.model.head.NAME,
-        "cell": run.recipe["model"]["recurrent"]["cell"],
+        "cell": trained.model.recurrent.cell,
+        "input": restored.problem.inputs(trained),
         "seeds": [trained.seed],
+        **({"folds": [fold]} if fold else {}),
         "values": [value],
         "mean": value,
         "sd": 0.0,
         "parameters": model.task.model.num_parameters,
         "steps": facts.get("steps"),
         "train_seconds": facts.get("train_seconds"),
-        "command": f"{facts.get('command')} && {command}",
+        "commands": [reproduce.commands(recipe, asked, trained, precision, split, weights)],
         "commit": facts.get("commit"),
         "dirty": facts.get("dirty"),
         "device": facts.get("device"),
-        "processor": facts.get("processor"),
+        "cpu": facts.get("processor"),
+        "precision": precision,
+        "torch": facts.get("torch"),
         "threads": facts.get("threads"),
         "date": datetime.now(UTC).date().isoformat(),
     }
@@ -101,26 +109,37 @@ def _is_own(path: Path) -> bool:
     return found.is_file() and found.parent.parent == Path("recipes").resolve()
 
 
-def _digest(recipe: Recipe) -> str:
+def digest(recipe: Recipe) -> str:
     """Tells two versions of a recipe apart; what may differ between its runs does not count."""
-    settings = json.dumps(recipe.model_dump(exclude=PER_RUN, exclude_defaults=True), sort_keys=True)  # type: ignore[arg-type]
+    settings = json.dumps(_settings(recipe, exclude_defaults=True), sort_keys=True)
     return hashlib.blake2b(settings.encode(), digest_size=6).hexdigest()
 
 
+def _settings(recipe: Recipe, *, exclude_defaults: bool = False) -> dict[str, Any]:
+    return recipe.model_dump(exclude=reproduce.OTHER_VERSION, exclude_defaults=exclude_defaults)
+
+
 def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
-    """Gathers seeds in one row; rows from before the recipe was edited say nothing of it and go."""
+    """Gathers seeds and folds in one row; rows from before the recipe was edited say nothing of it and go."""
     rows[:] = [row for row in rows if row["recipe"] != new["recipe"] or row["settings"] == new["settings"]]
     same = [row for row in rows if tables.identity(row) == tables.identity(new)]
     for row in same:
         rows.remove(row)
-        known = dict(zip(row["seeds"], row["values"], strict=True)) | dict(
-            zip(new["seeds"], new["values"], strict=True)
-        )
-        new["seeds"], new["values"] = list(known), list(known.values())
+        runs = {seed_and_fold: found for old in (row, new) for seed_and_fold, *found in _runs(old)}
+        new["seeds"] = [seed for seed, _ in runs]
+        if "folds" in new:
+            new["folds"] = [fold for _, fold in runs]
+        new["values"], new["commands"] = [value for value, _ in runs.values()], [one for _, one in runs.values()]
         new["mean"] = statistics.fmean(new["values"])
-        new["sd"] = statistics.stdev(new["values"]) if len(known) > 1 else 0.0
+        new["sd"] = statistics.stdev(new["values"]) if len(runs) > 1 else 0.0
     rows.append(new)
     rows.sort(key=tables.identity)
+
+
+def _runs(row: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int | None], float, str]]:
+    """Seed and fold, value and command of each run of a row."""
+    folds = row.get("folds") or [None] * len(row["seeds"])
+    yield from zip(zip(row["seeds"], folds, strict=True), row["values"], row["commands"], strict=True)
 
 
 def write_tables(folder: Path) -> None:
@@ -129,11 +148,12 @@ def write_tables(folder: Path) -> None:
     cells = folder / "cells.json"
     measured = _json(cells) if cells.exists() else None
     written = [_json(path) for path in sorted(folder.glob("*/written.json"))]
-    files.write_text(folder / "README.md", tables.readme(rows, measured, written))
-    document, published = folder.parent / "README.md", folder / "published.json"
-    if document.exists() and published.exists():
-        text = files.read_text(document, DataError)
-        files.write_text(document, tables.with_results(text, rows, _json(published)))
+    beside = folder / "published.json"
+    published = _json(beside) if beside.exists() else None
+    files.write_text(folder / "README.md", tables.readme(rows, published, measured, written))
+    document = folder.parent / "README.md"
+    if document.exists() and published:
+        files.write_text(document, tables.with_results(files.read_text(document, DataError), rows, published))
     for name in sorted({row["recipe"] for row in rows}):
         path = folder.parent / name
         if path.is_file():

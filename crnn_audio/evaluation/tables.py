@@ -1,87 +1,172 @@
-"""Scores as people read them: the tables of `recipes/README.md` and the first line of a recipe.
+"""Scores as people read them: the tables of `recipes/README.md`, that of the README, and the first line of a recipe.
 
-Everything comes from rows of `results.json`, `cells.json` and `written.json`; nothing is typed by hand.
+Everything comes from `results.json`, `published.json`, `cells.json` and `written.json`; nothing is typed by hand.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from crnn_audio.metrics.scores import UNITS
 
-TABLE_HEAD = "| recipe | trained on | split | WER % | CER % | seeds | parameters | minutes | device | commit |"
-MUSIC_HEAD = "| recipe | cell | head | split | {unit} | seeds | parameters | minutes | device | commit |"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Section:
+    """The rows of a metric, and the other metrics that stand beside it in its table, by their headings."""
+
+    metric: str
+    title: str
+    about: str
+    heading: str
+    beside: Mapping[str, str]
+
+
+SPEECH = """\
+How many words are wrong, in per cent of the words that were said: greedy decoding, without a language model. CER is the
+same of characters. Of a corpus with folds each fold is test once, and the row is their mean."""
+ROLLS = """\
+How badly the next frame is predicted: the binary cross-entropies of its 88 keys summed, in nats, the mean over all
+frames but the first of each piece (Bai, Kolter and Koltun 2018); at the epoch that is best on dev. With the head
+`sigmoid` each key is predicted independently, with `joint` given the keys below it in its frame. A copy context is what
+followed the longest earlier match of the piece's end: a memory that other models of this table do without. Beside it
+the mean over pieces of each piece's mean, and the mean over windows of 200 frames without the silent ones, each from a
+state of zero (Zakovskis et al. 2021)."""
+NOTES = """\
+How badly the next tokens are predicted: the nats of all predicted tokens of a piece, none of which is fixed, over its
+notes and rests (melodies) or its voices times sixteenths (chorales), in its own key. `jsb16` has a term for each
+sixteenth and voice, soprano to bass, silence being one of the classes; the end of a piece does not count."""
+TEXTS = """\
+How badly the last tenth of a text is predicted, read as one running text: its nats over its characters. So for words
+too, whose case and spaces are not predicted, and of those outside the vocabulary only that they are. Beside it the same
+text in windows of 256 tokens, each from a state of zero."""
+SECTIONS = (
+    Section("wer", "Speech", SPEECH, "WER %", {"cer": "CER %"}),
+    Section(
+        "nats_per_frame",
+        "Piano rolls",
+        ROLLS,
+        "nats a frame",
+        {"nats_per_frame_by_piece": "mean over pieces", "nats_per_frame_by_window": "mean over windows"},
+    ),
+    Section("nats_per_note", "Notes", NOTES, "nats a note", {}),
+    Section(
+        "nats_per_character",
+        "Characters and words",
+        TEXTS,
+        "nats a character",
+        {"nats_per_character_by_window": "in windows"},
+    ),
+)
 README_INTRO = """# Recipes
 
-Generated from the `results.json` files by `crnn-audio evaluate RUN --record`; nothing here is typed. WER and CER are
-per cent, greedy, without a language model; several seeds give mean and standard deviation. Minutes are those of
-training one seed; where the device is `cpu` alone, its processor was not noted. Failed experiments are in
-[LOG.md](LOG.md).
-"""
-ROLLS_INTRO = """## Piano rolls
-
-Frame negative log-likelihood of piano rolls: the binary cross-entropies of the 88 keys summed, in nats, over all frames
-but the first of each piece; at the epoch that is best on dev. With the head `sigmoid` each key is predicted
-independently, with `joint` given the keys below it in its frame. Recipes named `recall` (and `nade` of Nottingham) also
-read what followed the longest earlier match of the piece's end. Lower is better.
-"""
-NOTES_INTRO = """## Notes
-
-Negative log-likelihood in nats of all predicted tokens of a piece, none of which is fixed, over its notes and rests
-(melodies) or its voices times sixteenths (chorales), in its own key. Lower is better.
-
-`jsb16` has a term for each sixteenth and voice, soprano to bass, silence being one of the classes; the end of a piece
-does not count. Music Transformer's figure is taken to be the mean over such tokens, too. Coconet takes the voices of a
-sixteenth in a random order, averages the probabilities of several orders, and lets silence cost nothing.
-"""
-TEXTS_INTRO = """## Characters and words
-
-Negative log-likelihood in nats of the last tenth of a text, read as one running text, over its characters. So for words
-too, whose case and spaces are not predicted, and of those outside the vocabulary only that they are. Lower is better.
+Every figure here was measured, and is written by `crnn-audio evaluate RUN --record` into the `results.json` beside its
+recipe, with the command of each seed; nothing is typed. `make row RECIPE=recipes/jsb/lstm.yaml SEED=1` trains and
+evaluates a row again and says how far it is from the recorded one; `make table` writes this page from the rows. Lower
+is better. The figure that counts of a recipe is bold: its score on test, or on dev where test was not read. Several
+seeds give mean and standard deviation. Minutes are by the clock for one seed, some beside other work; where the device
+is `cpu` alone, its processor was not noted. Failed experiments are in [LOG.md](LOG.md).
 """
 WRITTEN_INTRO = """## Generated music
 
 Pieces with consecutive seeds, none selected, beside as many dev pieces that training did not see; each is generated
 under the conditions of one of these (key, metre, bars)."""
-INTROS = {"nats_per_frame": ROLLS_INTRO, "nats_per_note": NOTES_INTRO, "nats_per_character": TEXTS_INTRO}
-"""The text above the table of a metric."""
 
 
-def identity(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def identity(row: Row) -> tuple[str, str, str, str, bool]:
     """What distinguishes a row from the others."""
-    return row["recipe"], row["trained_on"], row["split"], row["metric"]
+    return row["recipe"], row["trained_on"], row["split"], row["metric"], "folds" in row
 
 
 def readme(
-    rows: list[dict[str, Any]], cells: Mapping[str, Any] | None = None, written: Sequence[Mapping[str, Any]] = ()
+    rows: Sequence[Row],
+    published: Row | None = None,
+    cells: Mapping[str, Any] | None = None,
+    written: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """The tables of all rows; what each cell costs and what models of music generate, if that was measured."""
-    lines = [README_INTRO, TABLE_HEAD, "|---|---|---|--:|--:|--:|--:|--:|---|---|"]
-    for row in (row for row in rows if row["metric"] == "wer"):
-        counterpart = [other for other in rows if identity(other) == (*identity(row)[:3], "cer")]
-        name = row["recipe"].removeprefix("recipes/")
-        lines.append(
-            f"| [{name}]({name}) | {row['trained_on']} | {row['split']} | {_rate(row)} "
-            f"| {_rate(counterpart[0]) if counterpart else ''} | {len(row['seeds'])} | {row['parameters']:,} "
-            f"| {row['train_seconds'] / 60:.0f} | {_device(row)} | {row['commit']} |"
-        )
-    for metric, intro in INTROS.items():
-        lines += _music_rows([row for row in rows if row["metric"] == metric], intro, UNITS[metric])
-    lines += ["", *cell_table(cells)] if cells else []
-    lines += ["", WRITTEN_INTRO, *(line for one in written for line in _written(one))] if written else []
-    return "\n".join(lines) + "\n"
+    """The tables of all rows; beside them published figures, what each cell costs and what models of music generate."""
+    lines = [README_INTRO]
+    if published:
+        lines += ["## Beside published figures", "", *beside_published(rows, published, ""), ""]
+    for section in SECTIONS:
+        lines += _section([row for row in rows if row["metric"] == section.metric], rows, section)
+    lines += [*cell_table(cells), ""] if cells else []
+    lines += [WRITTEN_INTRO, *(line for one in written for line in _written(one))] if written else []
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _music_rows(rows: list[dict[str, Any]], intro: str, unit: str) -> list[str]:
-    if not rows:
+def _section(main: Sequence[Row], rows: Sequence[Row], section: Section) -> list[str]:
+    if not main:
         return []
-    lines = ["", intro, MUSIC_HEAD.format(unit=unit), "|---|---|---|---|--:|--:|--:|--:|---|---|"]
-    for row in rows:
+    words = ["recipe", "cell", "head", "input", "trained on", "split"]
+    numbers = [section.heading, *section.beside.values(), "seeds", "parameters", "minutes"]
+    lines = [f"## {section.title}", "", section.about, ""]
+    lines += [_cells([*words, *numbers, "device", "commit"]), "|---" * 6 + "|--:" * len(numbers) + "|---|---|"]
+    for row in main:
         name = row["recipe"].removeprefix("recipes/")
-        lines.append(
-            f"| [{name}]({name}) | {row['cell']} | {row['head']} | {row['split']} | {_rate(row)} | {len(row['seeds'])} "
-            f"| {row['parameters']:,} | {row['train_seconds'] / 60:.1f} | {_device(row)} | {row['commit']} |"
-        )
-    return lines
+        beside = [_beside(row, rows, metric) for metric in section.beside]
+        rate = f"**{_rate(row)}**" if row is _main_row(row["recipe"], main) else _rate(row)
+        minutes = f"{row['train_seconds'] / 60:.{0 if row['train_seconds'] >= 600 else 1}f}"
+        split = f"each of {len(set(row['folds']))} folds" if "folds" in row else row["split"]
+        about = [f"[{name}]({name})", row["cell"], row["head"], row["input"], row["trained_on"], split]
+        size = [len(set(row["seeds"])), f"{row['parameters']:,}", minutes, _device(row), row["commit"]]
+        lines.append(_cells([*about, rate, *beside, *size]))
+    return [*lines, ""]
+
+
+def _cells(words: Sequence[object]) -> str:
+    return f"| {' | '.join(map(str, words))} |"
+
+
+def _beside(row: Row, rows: Sequence[Row], metric: str) -> str:
+    found = [one for one in rows if identity(one) == (*identity(row)[:3], metric, identity(row)[4])]
+    return _rate(found[0]) if found else ""
+
+
+def _main_row(recipe: str, rows: Sequence[Row]) -> Row:
+    """On test if it was read, by its corpus's own splits if there are such, trained on all if it was."""
+    own = [row for row in rows if row["recipe"] == recipe]
+    return min(own, key=lambda row: (row["split"] != "test", "folds" in row, row["trained_on"] == "train"))
+
+
+def beside_published(rows: Sequence[Row], published: Row, base: str) -> list[str]:
+    """Our figures beside those of others: with their source, the difference, and what is not alike; then footnotes.
+
+    `base` is the way from the page to the recipes.
+    """
+    lines = ["| task | split | here | published | difference | source, and what differs |", "|---|---|--:|--:|--:|---|"]
+    for one in published["figures"]:
+        for row in _matching(rows, one):
+            unit = UNITS.get(row["metric"], f"% {row['metric'].upper()}")
+            name = f"[{one['task']}]({base}{row['recipe'].removeprefix('recipes/')})"
+            about = "; ".join(filter(None, (one["source"], one["differs"])))
+            said = [name, one["split"], f"**{_rate(row)}** {unit}", one["published"], _difference(row, one), about]
+            lines.append(_cells(said))
+    notes = []
+    for one in published["footnotes"]:
+        found = {f"here{number}": _rate(row) for number, row in enumerate(_rows_of(rows, one), 1)}
+        if len(found) == len(one["rows"]):
+            notes += ["", one["text"].format(**found)]
+    return lines + notes
+
+
+def _rows_of(rows: Sequence[Row], footnote: Row) -> list[Row]:
+    return [row for one in footnote["rows"] for row in _matching(rows, one)]
+
+
+def _matching(rows: Sequence[Row], wanted: Row) -> list[Row]:
+    names = [name for name in ("recipe", "trained_on", "split", "metric") if name in wanted]
+    return [row for row in rows if "folds" not in row and all(row[name] == wanted[name] for name in names)]
+
+
+def _difference(row: Row, one: Row) -> str:
+    try:
+        published = float(one["published"])
+    except ValueError:  # a bound, or none
+        return ""
+    factor, digits = _scale(row)
+    return f"{factor * row['mean'] - published:+.{digits}f}"
 
 
 def cell_table(found: Mapping[str, Any]) -> list[str]:
@@ -122,15 +207,16 @@ def _written(found: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
+def with_first_line(text: str, rows: Sequence[Row]) -> str:
     """A recipe whose first line ends with what was measured, on test if it was read."""
     first, _, rest = text.partition("\n")
     described = first.split(" Measured:")[0].split(" Not measured")[0]
-    scored = [row for row in rows if row["metric"] != "cer"]
-    row = min(scored, key=lambda row: (row["split"] != "test", row["trained_on"] == "train"))
+    metrics = [section.metric for section in SECTIONS]
+    row = _main_row(rows[0]["recipe"], [row for row in rows if row["metric"] in metrics])
     metric = row["metric"]
     figures = f"{row['split']} " + (f"{_rate(row)} {UNITS[metric]}" if metric in UNITS else f"WER {_rate(row)} %")
-    seeds = "1 seed" if len(row["seeds"]) == 1 else f"{len(row['seeds'])} seeds"
+    num_seeds = len(set(row["seeds"]))
+    seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
     seconds = row["train_seconds"]
     time = f"{seconds:.0f} seconds"
     if seconds >= 60:
@@ -138,36 +224,33 @@ def with_first_line(text: str, rows: list[dict[str, Any]]) -> str:
     return f"{described} Measured: {figures} ({seeds}), {time} on {_device(row)}.\n{rest}"
 
 
-def _rate(row: dict[str, Any]) -> str:
-    factor, digits = (1, 3) if row["metric"] in UNITS else (100, 2)
-    spread = f" ± {factor * row['sd']:.{digits}f}" if len(row["seeds"]) > 1 else ""
+def _rate(row: Row) -> str:
+    factor, digits = _scale(row)
+    spread = f" ± {factor * row['sd']:.{digits}f}" if len(row["values"]) > 1 else ""
     return f"{factor * row['mean']:.{digits}f}{spread}"
 
 
-def _device(row: Mapping[str, Any]) -> str:
+def _scale(row: Row) -> tuple[int, int]:
+    """What a figure is multiplied by for people, and its decimals."""
+    return (1, 3) if row["metric"] in UNITS else (100, 2)
+
+
+def _device(row: Row) -> str:
     """The GPU, or the processor and its threads; "cpu" where a run from before it was noted stands behind a figure."""
     if row["device"] != "cpu":
         return str(row["device"])
     threads = row["threads"]
-    return f"{row.get('processor') or 'cpu'}, {threads} thread{'s' if threads != 1 else ''}"
+    return f"{row.get('cpu') or 'cpu'}, {threads} thread{'s' if threads != 1 else ''}"
 
 
 RESULTS = ("<!-- results: written by `crnn-audio evaluate RUN --record` -->", "<!-- end of results -->")
 """Between these lines of a document stands the table of results beside published figures."""
 
 
-def with_results(document: str, rows: Sequence[dict[str, Any]], published: Sequence[Mapping[str, str]]) -> str:
+def with_results(document: str, rows: Sequence[Row], published: Row) -> str:
     """A document whose table of results is made anew; one without the two marks stays as it is."""
     before, begin, rest = document.partition(RESULTS[0])
     _, end, after = rest.partition(RESULTS[1])
     if not end:
         return document
-    lines = ["| task | split | here | published | |", "|---|---|--:|--:|---|"]
-    for one in published:
-        of_recipe = [row for row in rows if all(row[name] == one[name] for name in ("recipe", "split", "metric"))]
-        for row in of_recipe:
-            unit = UNITS.get(row["metric"], f"% {row['metric'].upper()}")
-            about = "; ".join(filter(None, (one["source"], one["note"])))
-            name = f"[{one['task']}]({one['recipe']})"
-            lines.append(f"| {name} | {row['split']} | {_rate(row)} {unit} | {one['published']} | {about} |")
-    return "\n".join([before + begin, *lines, end + after])
+    return "\n".join([before + begin, *beside_published(rows, published, "recipes/"), end + after])

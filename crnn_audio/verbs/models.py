@@ -41,7 +41,6 @@ def evaluate(
     if record and (distorted or corpus):
         report("--record is for the model's own corpus as it is: leave out --noise, --reverberation and --corpus.")
         raise typer.Exit(2)
-    from crnn_audio.config import commands
     from crnn_audio.console import ProgressBar
     from crnn_audio.evaluation.evaluate import evaluate
     from crnn_audio.evaluation.results import record as write
@@ -59,8 +58,7 @@ def evaluate(
     if split is None and scores.split != "test" and not corpus:
         report(f"{scores.corpus} has no test split; this is {scores.split}, by which training chose the weights.")
     if record:  # before anything is printed into a pipe that may be closed
-        command = commands.command(["evaluate", model, "--split", scores.split, "--weights", weights.value])
-        report(f"Recorded in {write(opened, scores, command)}.")
+        report(f"Recorded in {write(opened, scores, weights.value)}.")
     print(json.dumps(scores.as_json()) if as_json else "\n".join(scores.lines(model, worst)))
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import statistics
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import pytest
 from crnn_audio.batching import manifests
 from crnn_audio.config.load import dump
 from crnn_audio.config.recognition import RecognitionRecipe
-from crnn_audio.evaluation import tables
+from crnn_audio.evaluation import results, tables
 from crnn_audio.evaluation.show import show
+from crnn_audio.metrics.scores import UNITS
 from crnn_audio.problems import load_recipe, recognition
+from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.problems.restore import load as load_run
 from crnn_audio.training.run import train
 from tests.loading import loads
@@ -21,10 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
 ROWS = [row for path in (ROOT / "recipes").glob("*/results.json") for row in json.loads(path.read_text())]
 FIELDS = (
-    "recipe settings trained_on split metric head cell seeds values mean sd parameters steps train_seconds "
-    "command commit dirty device processor threads date"
+    "recipe settings trained_on split metric head cell input seeds values mean sd parameters steps train_seconds "
+    "commands commit dirty device cpu precision torch threads date"
 ).split()
-METRICS = {"wer", "cer", "accuracy", "nats_per_frame", "nats_per_note", "nats_per_character"}
+METRICS = {"wer", "cer", *UNITS}
 LEARNED_LOSS = 0.1
 """Nats a token, where an utterance is known by heart; an untrained model starts above 3."""
 
@@ -142,23 +146,58 @@ def test_the_table_is_what_was_measured() -> None:
         cells = page.with_name("cells.json")
         measured = json.loads(cells.read_text()) if cells.exists() else None
         written = [json.loads(file.read_text()) for file in sorted((ROOT / "recipes").glob("*/written.json"))]
-        assert page.read_text(encoding="utf-8") == tables.readme(ordered, measured, written)
+        published = json.loads(page.with_name("published.json").read_text())
+        assert page.read_text(encoding="utf-8") == tables.readme(ordered, published, measured, written)
+        front = (ROOT / "README.md").read_text(encoding="utf-8")
+        assert tables.with_results(front, ordered, published) == front
         assert all((page.parent / one["picture"]).is_file() for one in written)
         assert (ROOT / "recipes" / "LOG.md").exists(), "the page points to it"
 
 
 def test_rows_have_all_fields_and_add_up() -> None:
     for row in ROWS:
-        assert list(row) == FIELDS
+        assert [field for field in row if field != "folds"] == FIELDS
         assert row["metric"] in METRICS
         assert ROOT / row["recipe"] in RECIPES
-        assert len(set(row["seeds"])) == len(row["seeds"]) == len(row["values"]) > 0
+        runs = list(zip(row["seeds"], row.get("folds") or row["seeds"], strict=True))
+        assert len(set(runs)) == len(runs) == len(row["values"]) == len(row["commands"]) > 0
         assert row["mean"] == pytest.approx(statistics.fmean(row["values"]))
         assert row["sd"] == pytest.approx(statistics.stdev(row["values"]) if len(row["values"]) > 1 else 0)
         most = 100 if row["metric"].startswith("nats") else 2
         assert all(0 <= value < most for value in row["values"]), "a fraction, not per cent; or nats"
         assert row["cell"] == load_recipe(ROOT / row["recipe"]).model.recurrent.cell
-    names = [(row["recipe"], row["trained_on"], row["split"], row["metric"]) for row in ROWS]
+    names = [tables.identity(row) for row in ROWS]
     assert len(set(names)) == len(names)
-    versions = {(row["recipe"], row["settings"]) for row in ROWS}
-    assert len(versions) == len({name for name, _ in versions}), "rows of two versions of one recipe"
+
+
+def test_rows_are_of_the_recipes_as_they_are() -> None:
+    for row in ROWS:
+        recipe = LOADED[ROOT / row["recipe"]]
+        assert row["settings"] == results.digest(recipe), "the recipe was edited since"
+        assert row["input"] == PROBLEMS[recipe.task.kind].inputs(recipe)
+
+
+def test_each_command_trains_its_seed_and_evaluates_what_it_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    folders: dict[str, object] = {}
+    for row in ROWS:
+        folds = row.get("folds") or [None] * len(row["seeds"])
+        for seed, fold, command in zip(row["seeds"], folds, row["commands"], strict=True):
+            train, evaluate = map(shlex.split, command.split(" && "))
+            assert (train[:3], train[-2]) == (["crnn-audio", "train", row["recipe"]], "--out")
+            recipe = load_recipe(row["recipe"], *train[3:-2])  # every change is one that the recipe takes
+            assert (recipe.seed, recipe.precision) == (seed, row["precision"])
+            assert getattr(recipe.data, "fold", None) == fold
+            assert row["trained_on"] == ("train+dev" if getattr(recipe.data, "dev_as_train", False) else "train")
+            assert recipe.threads in (0, row["threads"])
+            assert evaluate[:4] == ["crnn-audio", "evaluate", train[-1], "--split"]
+            assert (evaluate[4], evaluate[5], len(evaluate)) == (row["split"], "--weights", 7)
+            assert evaluate[6] == ("last" if row["trained_on"] == "train+dev" else "best")
+            assert not Path(train[-1]).is_absolute()
+            same = (row["recipe"], row["trained_on"], seed, fold)
+            assert folders.setdefault(train[-1], same) == same, "two trainings in one folder"
+
+
+def test_no_row_has_a_path_of_a_machine() -> None:
+    for path in (ROOT / "recipes").rglob("*.json"):
+        assert not re.search(r"""["'= ]/\w""", path.read_text(encoding="utf-8")), path

@@ -31,6 +31,7 @@ def row(seed: int = 1, value: float = 0.069, **others: object) -> dict:
         "metric": "wer",
         "head": "ctc",
         "cell": "lstm",
+        "input": "fbank, 80 bins",
         "seeds": [seed],
         "values": [value],
         "mean": value,
@@ -38,11 +39,13 @@ def row(seed: int = 1, value: float = 0.069, **others: object) -> dict:
         "parameters": 4429662,
         "steps": 5400,
         "train_seconds": 3180.4,
-        "command": "crnn-audio train recipes/an4/bilstm.yaml && crnn-audio evaluate runs/an4-bilstm",
+        "commands": [f"crnn-audio train recipes/an4/bilstm.yaml seed={seed} && crnn-audio evaluate runs/an4-bilstm"],
         "commit": "0123456789ab",
         "dirty": False,
         "device": "cpu",
-        "processor": None,
+        "cpu": None,
+        "precision": "float32",
+        "torch": "2.11.0",
         "threads": 1,
         "date": "2026-11-21",
         **others,
@@ -62,6 +65,7 @@ def test_seeds_gather_in_one_row() -> None:
     assert (found["seeds"], found["values"]) == ([1, 2, 3], values)
     assert found["mean"] == pytest.approx(0.07)
     assert found["sd"] == pytest.approx(0.01)
+    assert ["seed=1" in found["commands"][0], "seed=3" in found["commands"][2]] == [True, True]
     assert list(found) == list(row())
 
 
@@ -71,6 +75,19 @@ def test_the_same_seed_is_replaced_and_the_rest_is_the_newest() -> None:
     assert found["sd"] == pytest.approx(statistics.stdev([0.05, 0.08]))
     assert (found["commit"], found["steps"]) == ("ba9876543210", 6000)
     assert merged(row(1, 0.07), row(1, 0.05)) == [row(1, 0.05)]
+
+
+def test_folds_gather_in_a_row_of_their_own() -> None:
+    folds = [row(1, value, folds=[fold]) for fold, value in ((1, 0.1), (2, 0.2), (3, 0.6))]
+    official, found = merged(row(1, 0.01), *folds)
+    assert official == row(1, 0.01)
+    assert (found["seeds"], found["folds"], found["values"]) == ([1, 1, 1], [1, 2, 3], [0.1, 0.2, 0.6])
+    assert found["mean"] == pytest.approx(0.3)
+    (again,) = merged(*folds, row(1, 0.3, folds=[2]), row(2, 0.5, folds=[2]))
+    assert list(zip(again["seeds"], again["folds"], again["values"], strict=True)) == [
+        (1, 1, 0.1), (1, 2, 0.3), (1, 3, 0.6), (2, 2, 0.5),
+    ]  # fmt: skip
+    assert len(again["commands"]) == 4
 
 
 def test_rows_of_other_settings_are_replaced_and_not_merged() -> None:
@@ -87,13 +104,13 @@ def test_settings_are_the_same_exactly_when_the_recipe_is() -> None:
     text = "data: {corpus: an4}\n"
     same = [
         [],
-        ["data.root=elsewhere", "data.dev_as_train=true", "device=cuda:1", "threads=3", "seed=9"],
+        ["data.root=elsewhere", "data.dev_as_train=true", "data.fold=2", "device=cuda:1", "threads=3", "seed=9"],
         ["optim.lr=0.001"],
     ]
     other = [["optim.lr=0.002"], ["data.corpus=spoken_digits"], ["model.conv.0.channels=8"], ["data.batch_seconds=1"]]
-    (digest,) = {results._digest(loads(text, overrides)) for overrides in same}
+    (digest,) = {results.digest(loads(text, overrides)) for overrides in same}
     assert re.fullmatch("[0-9a-f]{12}", digest)
-    assert len({results._digest(loads(text, overrides)) for overrides in other} | {digest}) == len(other) + 1
+    assert len({results.digest(loads(text, overrides)) for overrides in other} | {digest}) == len(other) + 1
 
 
 def test_other_splits_metrics_and_recipes_have_rows_of_their_own_in_order() -> None:
@@ -137,7 +154,7 @@ def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, m
         return Recognizer(run, recognizer.task)
 
     def recorded(**facts: object) -> None:
-        results.record(run_with(**facts), errors, "crnn-audio evaluate run")
+        results.record(run_with(**facts), errors, "best")
 
     for facts, said in (
         ({"state": "training", "recipe": "recipes/tiny/small.yaml"}, "only a finished run"),
@@ -182,6 +199,23 @@ def test_the_table_is_the_one_that_was_checked() -> None:
     assert tables.readme(rows()) == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
 
 
+def test_published_figures_stand_beside_ours_and_footnotes_below() -> None:
+    recipe, cer = "recipes/an4/bilstm.yaml", {"recipe": "recipes/an4/bilstm.yaml", "metric": "cer"}
+    ours = {"recipe": recipe, "split": "test", "metric": "wer", "task": "AN4"}
+    theirs = {"source": "ESPnet", "differs": "other data"}
+    figures = [("train", "7.6"), ("train", "at most 8"), ("train+dev", "7.6")]
+    published = {
+        "figures": [ours | theirs | {"trained_on": trained, "published": figure} for trained, figure in figures],
+        "footnotes": [{"rows": [cer | {"split": split}], "text": split + ": {here1}."} for split in ("test", "dev")],
+    }
+    assert tables.beside_published(rows(), published, "recipes/")[2:] == [
+        "| [AN4](recipes/an4/bilstm.yaml) | test | **7.00 ± 1.00** % WER | 7.6 | -0.60 | ESPnet; other data |",
+        "| [AN4](recipes/an4/bilstm.yaml) | test | **7.00 ± 1.00** % WER | at most 8 |  | ESPnet; other data |",
+        "",
+        "test: 3.10.",
+    ]
+
+
 @pytest.mark.parametrize("ending", [" Not measured yet.", " Not measured.", " Measured: test WER 9.90 %, by hand."])
 def test_the_first_line_of_a_recipe(ending: str) -> None:
     an4, digits = rows()[:-1], rows()[-1:]
@@ -193,10 +227,12 @@ def test_the_first_line_of_a_recipe(ending: str) -> None:
     assert tables.with_first_line(text, digits).partition("\n")[0] == (
         "# AN4, characters, CTC. Measured: test WER 0.92 % (1 seed), 2 minutes on NVIDIA H200."
     )
-    named = tables.with_first_line(text, [row(1, 0.07, processor="AMD EPYC 7763")])
+    named = tables.with_first_line(text, [row(1, 0.07, cpu="AMD EPYC 7763")])
     assert "53 minutes on AMD EPYC 7763, 1 thread." in named
     both = [row(1, 0.09, split="dev", train_seconds=60.0, threads=2), *an4]
     assert tables.with_first_line(text, both) == once, "test stands for itself"
+    folds = [row(1, 0.01, folds=[1]), *an4]
+    assert tables.with_first_line(text, folds) == once, "the corpus's own test stands before its folds"
     dev = tables.with_first_line(text, both[:1])
     assert "Measured: dev WER 9.00 % (1 seed), 1 minute on cpu, 2 threads." in dev
 
@@ -213,21 +249,30 @@ def test_damaged_results_are_named(tmp_path: Path, content: str) -> None:
 
 
 def roll_row(seed: int, value: float, **others: object) -> dict:
-    fixed = {"recipe": "recipes/jsb/gru.yaml", "metric": "nats_per_frame", "head": "sigmoid", "cell": "gru"}
+    fixed = {
+        "recipe": "recipes/jsb/gru.yaml",
+        "metric": "nats_per_frame",
+        "head": "sigmoid",
+        "cell": "gru",
+        "input": "frames",
+    }
     return row(seed, value, **(fixed | {"parameters": 298_000, "train_seconds": 45.4} | others))
 
 
 def test_rows_of_rolls_have_a_table_of_their_own() -> None:
     tcn = {"recipe": "recipes/jsb/tcn.yaml", "cell": "tcn", "head": "joint"}
-    of_rolls = merged(roll_row(1, 8.43), roll_row(2, 8.37), roll_row(1, 8.2749, **tcn))
+    by_piece = roll_row(1, 8.5, metric="nats_per_frame_by_piece")
+    of_rolls = merged(roll_row(1, 8.43), roll_row(2, 8.37), by_piece, roll_row(1, 8.2749, **tcn))
     speech, _, table = tables.readme([*rows(), *of_rolls]).partition("\n## Piano rolls\n")
     assert speech == (GOLDEN / "recipes_readme.md").read_text(encoding="utf-8")
-    ending = "| 298,000 | 0.8 | cpu, 1 thread | 0123456789ab |"
+    ending = "298,000 | 0.8 | cpu, 1 thread | 0123456789ab |"
+    head = "| recipe | cell | head | input | trained on | split | nats a frame | mean over pieces | mean over windows |"
     assert table.splitlines()[-4:] == [
-        "| recipe | cell | head | split | nats a frame | seeds | parameters | minutes | device | commit |",
-        "|---|---|---|---|--:|--:|--:|--:|---|---|",
-        f"| [jsb/gru.yaml](jsb/gru.yaml) | gru | sigmoid | test | 8.400 ± 0.042 | 2 {ending}",
-        f"| [jsb/tcn.yaml](jsb/tcn.yaml) | tcn | joint | test | 8.275 | 1 {ending}",
+        f"{head} seeds | parameters | minutes | device | commit |",
+        "|---|---|---|---|---|---|--:|--:|--:|--:|--:|--:|---|---|",
+        "| [jsb/gru.yaml](jsb/gru.yaml) | gru | sigmoid | frames | train | test | **8.400 ± 0.042** | 8.500 |  | 2 "
+        f"| {ending}",
+        f"| [jsb/tcn.yaml](jsb/tcn.yaml) | tcn | joint | frames | train | test | **8.275** |  |  | 1 | {ending}",
     ]
     assert tables.readme(of_rolls).endswith(table)
 
@@ -253,18 +298,28 @@ def test_a_run_of_rolls_is_recorded(kind: str, head: str, tmp_path: Path, monkey
     Path("recipes/jsb/small.yaml").write_text(f"# Small. Not measured yet.\n{dump(recipe)}")
     for seed, value in ((1, 8.5), (2, 8.3)):
         facts = {"state": "finished", "train_seconds": 30.0, "threads": 1, "device": "cpu", "steps": 9}
-        facts |= {"recipe": "recipes/jsb/small.yaml", "command": "crnn-audio train recipes/jsb/small.yaml"}
+        facts |= {"recipe": "recipes/jsb/small.yaml", "command": f"crnn-audio train {tmp_path}/x.yaml --out {tmp_path}"}
+        facts |= {"processor": "AMD EPYC 7763", "torch": "2.11.0", "precision": "float32"}
         seeded = recipe.model_copy(update={"seed": seed})
         run = run_of(seeded, tmp_path / "run", facts=facts)
         predictor = Predictor(run, problem.task(seeded, problem.Assets()), copy_context=False)
         found = Scores({"nats_per_frame": value}, value, "5 pieces", corpus="piano_rolls/jsb", split="test")
-        results.record(predictor, found, "crnn-audio evaluate run")
+        results.record(predictor, found, "best")
     (only,) = json.loads(Path("recipes/jsb/results.json").read_text())
     assert list(only) == list(row())
     assert (only["metric"], only["head"], only["cell"]) == ("nats_per_frame", head, "lstm")
     assert (only["seeds"], only["values"], only["trained_on"]) == ([1, 2], [8.5, 8.3], "train")
-    assert only["command"] == "crnn-audio train recipes/jsb/small.yaml && crnn-audio evaluate run"
+    assert only["commands"] == [
+        f"crnn-audio train recipes/jsb/small.yaml{changes} --out runs/jsb-small-{seed} && crnn-audio evaluate "
+        f"runs/jsb-small-{seed} --split test --weights best"
+        for seed, changes in ((1, ""), (2, " seed=2"))
+    ]
+    assert (only["cpu"], only["torch"], only["precision"]) == ("AMD EPYC 7763", "2.11.0", "float32")
+    written = [path for path in Path().rglob("*") if path.suffix in (".json", ".md", ".yaml") and path.is_file()]
+    assert not any(str(tmp_path) in path.read_text() for path in written if path.parts[0] == "recipes")
     assert only["parameters"] == predictor.task.model.num_parameters
     assert Path("recipes/README.md").read_text() == tables.readme([only])
     first = Path("recipes/jsb/small.yaml").read_text().partition("\n")[0]
-    assert first == "# Small. Measured: test 8.400 ± 0.141 nats a frame (2 seeds), 30 seconds on cpu, 1 thread."
+    assert (
+        first == "# Small. Measured: test 8.400 ± 0.141 nats a frame (2 seeds), 30 seconds on AMD EPYC 7763, 1 thread."
+    )
