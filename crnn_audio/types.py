@@ -109,6 +109,37 @@ class SequenceBatch:
 
 
 @dataclass(frozen=True)
+class PairBatch:
+    """Pairs of token sequences; the targets without the end, which is the token 0."""
+
+    sources: Int[Tensor, "B T"]
+    source_lengths: Int[Tensor, " B"]
+    targets: Int[Tensor, "B L"]
+    target_lengths: Int[Tensor, " B"]
+    cut_ids: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Losses that count: target tokens and ends."""
+        return int(self.target_lengths.sum()) + len(self.cut_ids)
+
+    @property
+    def amount(self) -> float:
+        """Target tokens and ends."""
+        return float(self.size)
+
+    @property
+    def padded_amount(self) -> float:
+        """The same with padding."""
+        return float(len(self.cut_ids) * (self.targets.shape[1] + 1))
+
+    def to(self, device: torch.device) -> "PairBatch":
+        """The same on a device."""
+        names = ("sources", "source_lengths", "targets", "target_lengths")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+
+
+@dataclass(frozen=True)
 class Encoded:
     """Frames out of a part of the model and how many of them are real; of a whole `Crnn`, the head's outputs.
 

@@ -7,6 +7,7 @@ from crnn_audio.corpora import (
     alice,
     an4,
     chorales,
+    cmudict,
     folk_tunes,
     fsdd,
     jsb16,
@@ -15,8 +16,12 @@ from crnn_audio.corpora import (
     midi_folder,
     mini_librispeech,
     nottingham,
+    pairs,
     piano_rolls,
+    scan,
+    sigmorphon_g2p,
     spoken_digits,
+    tatoeba_eng_fra,
     text_file,
     tinyshakespeare,
 )
@@ -27,6 +32,7 @@ _ALL: tuple[Corpus, ...] = (
     piano_rolls,
     chorales, folk_tunes, nottingham, jsb16, midi_folder,
     tinyshakespeare, alice, text_file,
+    sigmorphon_g2p, cmudict, scan, tatoeba_eng_fra, pairs,
 )  # fmt: skip
 
 CORPORA: dict[str, Corpus] = {corpus.NAME: corpus for corpus in _ALL}

@@ -17,6 +17,7 @@ from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.rolls import RollsRecipe
 from crnn_audio.config.schema import Kinds, Recipe
 from crnn_audio.config.text import TextRecipe
+from crnn_audio.config.transduction import TransductionRecipe
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +34,7 @@ RECIPES: Kinds = {
     "rolls": RollsRecipe,
     "music": MusicRecipe,
     "text": TextRecipe,
+    "transduction": TransductionRecipe,
 }
 """The recipe class of each problem, by its `task.kind`."""
 

@@ -1,10 +1,11 @@
 """The problems by their `task.kind`. A new kind of recipe is one module beside this one, and a line here."""
 
-from crnn_audio.problems import Problem, music, recognition, rolls, text
+from crnn_audio.problems import Problem, music, recognition, rolls, text, transduction
 
 PROBLEMS: dict[str, Problem] = {
     "recognition": recognition,
     "rolls": rolls,
     "music": music,
     "text": text,
+    "transduction": transduction,
 }

@@ -1,0 +1,111 @@
+"""Your own pairs of texts: a folder of train.tsv, dev.tsv and test.tsv (or .tsv.gz), a source, a tab and a target a line.
+
+`crnn-audio prepare pairs FILE --out FOLDER` makes such a folder of one table. A source that stands in several lines has
+several right targets.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from crnn_audio.corpora.home import LOCAL, Progress
+from crnn_audio.errors import DataError
+
+NAME = "pairs"
+KIND = "transduction"
+LICENCE = "as you say"
+HOME = LOCAL
+NOT_FOR = "Anything that differs from the pairs that it learned from."
+SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A source and what it may become: one target, or several that are all right."""
+
+    id: str
+    source: str
+    targets: tuple[str, ...]
+
+
+def read_splits(folder: Path) -> dict[str, list[Pair]]:
+    """The pairs by split; there may be no test.
+
+    Raises:
+        DataError: train or dev is missing, or a line holds no pair.
+    """
+    found = {}
+    for split in SPLITS:
+        path = next(
+            (folder / f"{split}{end}" for end in (".tsv", ".tsv.gz") if (folder / f"{split}{end}").is_file()), None
+        )
+        if path:
+            found[split] = gathered(table(path), split)
+        elif split != "test":
+            raise DataError(
+                f"{folder}: no {split}.tsv. A folder of pairs holds train.tsv and dev.tsv, and test.tsv if it has one."
+            )
+    return found
+
+
+def obtain(folder: Path, progress: Progress | None = None) -> None:
+    """Your own files are nowhere to be had.
+
+    Raises:
+        DataError: always.
+    """
+    raise DataError(
+        f"{folder}: no such folder. Name yours with data.root, or make one with `crnn-audio prepare pairs`."
+    )
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The numbered lines of a UTF-8 file, compressed or not, without empty ones.
+
+    Raises:
+        DataError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8-sig")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8-sig") as file
+        ):
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, line.rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not UTF-8. Save it as UTF-8.") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read ({error}).") from None
+
+
+def table(path: Path) -> Iterator[tuple[str, str]]:
+    """The pairs of a table: a source, a tab and a target a line; further columns are not read.
+
+    Raises:
+        DataError: a line has no tab, an empty source or an empty target.
+    """
+    for number, line in lines(path):
+        source, tab, rest = line.partition("\t")
+        target = rest.partition("\t")[0]
+        if not tab:
+            raise DataError(f"{path}, line {number}: no tab between a source and a target, but {line[:60]!r}.")
+        if not source.strip() or not target.strip():
+            what = "target" if source.strip() else "source"
+            raise DataError(
+                f"{path}, line {number}: a pair without a {what}: {line[:60]!r}. Remove the line, or fill it."
+            )
+        yield source, target
+
+
+def gathered(found: Iterable[tuple[str, str]], name: str) -> list[Pair]:
+    """Pairs with all targets of a source together, in order of their first line."""
+    targets: dict[str, list[str]] = {}
+    for source, target in found:
+        known = targets.setdefault(source, [])
+        if target not in known:
+            known.append(target)
+    return [Pair(f"{name}-{number}", source, tuple(known)) for number, (source, known) in enumerate(targets.items(), 1)]

@@ -1,0 +1,173 @@
+"""Beam search of a decoder that writes token by token: batched, with scores that do not favour short hypotheses.
+
+A hypothesis ends with the token 0, where the end is among the best continuations of all. Its score is its
+log-probability over a length penalty, and a coverage penalty for frames of the source that it hardly looked at (Wu et
+al. 2016). A search ends when as many hypotheses are finished as the beam is wide, when no unfinished one can overtake
+them, and at the latest after `max_lengths` tokens, where the end is forced: never in an endless loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+END, UNKNOWN_ID = 0, 1
+
+
+class Selectable(Protocol):
+    """The state of a decoder, a row a hypothesis."""
+
+    coverage: Float[Tensor, "N U"]
+    lengths: Int[Tensor, " N"]
+
+    def select(self, rows: Int[Tensor, " M"]) -> "Selectable":
+        """The states of these rows."""
+
+
+S = TypeVar("S", bound=Selectable)
+Step = Callable[[Int[Tensor, " N"], S], tuple[Float[Tensor, "N V"], S]]
+"""Tokens that were written last, 0 before the first, and the state to log-probabilities of the next ones."""
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """How a sequence is searched for.
+
+    Args:
+        beam: hypotheses that are kept side by side; 1 is greedy.
+        nbest: hypotheses that are returned, at most `beam`.
+        length_penalty: alpha of ((5 + length) / 6) ** alpha, the end counted; 0 compares log-probabilities as they are.
+        coverage_penalty: beta of the sum over frames of log(min(their weights summed, 1)); 0 for none.
+    """
+
+    beam: int = 1
+    nbest: int = 1
+    length_penalty: float = 0.6
+    coverage_penalty: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.beam < 1 or not 1 <= self.nbest <= self.beam:
+            raise ValueError(f"beam must be 1 or more, and nbest from 1 to beam (found {self.beam} and {self.nbest})")
+        if self.length_penalty < 0 or self.coverage_penalty < 0:
+            raise ValueError("length_penalty and coverage_penalty must be 0 or more")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A finished hypothesis: its tokens without the end, their log-probability with it, and the score of both."""
+
+    tokens: tuple[int, ...]
+    log_prob: float
+    score: float
+
+
+@torch.inference_mode()
+def search(step: Step[S], state: S, max_lengths: Int[Tensor, " B"], options: SearchOptions) -> list[list[Candidate]]:
+    """The best hypotheses of each row of `state`, the best first: `nbest`, or as many as there are."""
+    rows, device = len(max_lengths), max_lengths.device
+    live = _Live.begin(rows, options.beam, device)
+    state = state.select(torch.arange(rows, device=device).repeat_interleave(options.beam))  # type: ignore[assignment]
+    done = _Done.begin(rows, options.beam, device)
+    for length in range(1, int(max_lengths.max()) + 2):
+        log_probs, state = step(live.last.reshape(-1), state)
+        log_probs = log_probs.reshape(rows, options.beam, -1).double()
+        total = live.log_probs.unsqueeze(-1) + log_probs
+        total[..., UNKNOWN_ID] = -torch.inf
+        total[..., 1:][length > max_lengths] = -torch.inf
+        worst = total.reshape(rows, -1).topk(options.beam, dim=1).values[:, -1:]
+        ends = total[..., END].masked_fill(total[..., END] < worst, -torch.inf)
+        done.add(live, ends, length, _coverage(state, ends.shape, options), options)
+        total[..., END] = -torch.inf
+        live, parents = live.extended(total)
+        if done.is_final(live, max_lengths, options).all():
+            break
+        state = state.select(parents)  # type: ignore[assignment]
+    return done.candidates(options.nbest)
+
+
+def _coverage(state: Selectable, shape: torch.Size, options: SearchOptions) -> Float[Tensor, "B K"]:
+    """The coverage penalty of each hypothesis, 0 or below."""
+    if not options.coverage_penalty:
+        return torch.zeros(shape, dtype=torch.float64, device=state.coverage.device)
+    inside = torch.arange(state.coverage.shape[1], device=state.coverage.device) < state.lengths.unsqueeze(1)
+    logs = state.coverage.double().clamp(min=1e-9, max=1.0).log().where(inside, 0.0)
+    return options.coverage_penalty * logs.sum(dim=1).reshape(shape)
+
+
+def _penalty(length: Tensor | int, options: SearchOptions) -> Tensor | float:
+    return ((5.0 + length) / 6.0) ** options.length_penalty
+
+
+@dataclass
+class _Live:
+    """Unfinished hypotheses of each row: their tokens and log-probabilities, -inf where there is none."""
+
+    tokens: Int[Tensor, "B K L"]
+    log_probs: Float[Tensor, "B K"]
+
+    @classmethod
+    def begin(cls, rows: int, beam: int, device: torch.device) -> "_Live":
+        log_probs = torch.full((rows, beam), -torch.inf, dtype=torch.float64, device=device)
+        log_probs[:, 0] = 0.0
+        return cls(torch.zeros(rows, beam, 0, dtype=torch.long, device=device), log_probs)
+
+    @property
+    def last(self) -> Int[Tensor, "B K"]:
+        return self.tokens[..., -1] if self.tokens.shape[2] else self.tokens.new_zeros(self.tokens.shape[:2])
+
+    def extended(self, total: Float[Tensor, "B K V"]) -> "tuple[_Live, Int[Tensor, ' N']]":
+        """The best continuations, and the row of the state that each comes from."""
+        rows, beam, num_tokens = total.shape
+        log_probs, places = total.reshape(rows, -1).topk(beam, dim=1)
+        parents, tokens = places // num_tokens, places % num_tokens
+        kept = self.tokens.gather(1, parents.unsqueeze(-1).expand(-1, -1, self.tokens.shape[2]))
+        offsets = torch.arange(rows, device=total.device).unsqueeze(1) * beam
+        return _Live(torch.cat([kept, tokens.unsqueeze(-1)], dim=2), log_probs), (parents + offsets).reshape(-1)
+
+
+@dataclass
+class _Done:
+    """The best finished hypotheses of each row, the best first; a score of -inf where there is none yet."""
+
+    scores: Float[Tensor, "B K"]
+    log_probs: Float[Tensor, "B K"]
+    lengths: Int[Tensor, "B K"]
+    tokens: Int[Tensor, "B K L"]
+
+    @classmethod
+    def begin(cls, rows: int, beam: int, device: torch.device) -> "_Done":
+        nothing = torch.full((rows, beam), -torch.inf, dtype=torch.float64, device=device)
+        lengths = torch.zeros(rows, beam, dtype=torch.long, device=device)
+        return cls(nothing, nothing, lengths, torch.zeros(rows, beam, 0, dtype=torch.long, device=device))
+
+    def add(
+        self, live: _Live, log_probs: Float[Tensor, "B K"], length: int, coverage: Tensor, options: SearchOptions
+    ) -> None:
+        """Takes the hypotheses that end here, where they are among the best."""
+        scores = torch.cat([self.scores, log_probs / _penalty(length, options) + coverage], dim=1)
+        beam = self.scores.shape[1]
+        self.scores, places = scores.topk(beam, dim=1)
+        self.log_probs = torch.cat([self.log_probs, log_probs], dim=1).gather(1, places)
+        ends = torch.full_like(self.lengths, length - 1)
+        self.lengths = torch.cat([self.lengths, ends], dim=1).gather(1, places)
+        widened = torch.nn.functional.pad(self.tokens, (0, live.tokens.shape[2] - self.tokens.shape[2]))
+        both = torch.cat([widened, live.tokens], dim=1)
+        self.tokens = both.gather(1, places.unsqueeze(-1).expand(-1, -1, both.shape[2]))
+
+    def is_final(self, live: _Live, max_lengths: Int[Tensor, " B"], options: SearchOptions) -> Tensor:
+        """Whether the beam is full, or nothing unfinished can come among the `nbest`: at best it costs nothing more."""
+        best = live.log_probs[:, 0] / _penalty(max_lengths.double() + 1, options)
+        full = self.scores[:, -1] > -torch.inf
+        return full | (self.scores[:, options.nbest - 1] >= best)
+
+    def candidates(self, nbest: int) -> list[list[Candidate]]:
+        found = []
+        for scores, log_probs, lengths, tokens in zip(
+            self.scores.tolist(), self.log_probs.tolist(), self.lengths.tolist(), self.tokens.tolist(), strict=True
+        ):
+            kept = [place for place in range(min(nbest, len(scores))) if scores[place] > -torch.inf]
+            found.append([Candidate(tuple(tokens[k][: lengths[k]]), log_probs[k], scores[k]) for k in kept])
+        return found
