@@ -15,7 +15,7 @@ import typer
 
 from crnn_audio.console import discard, report, standard_streams
 from crnn_audio.errors import CrnnAudioError, DataError
-from crnn_audio.verbs import data, generation, models, recipes, speech, text, training
+from crnn_audio.verbs import data, generation, models, recipes, speech, text, training, translation
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "recipes": recipes.list_recipes,
@@ -27,6 +27,7 @@ VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "publish": models.publish,
     "transcribe": speech.transcribe,
     "stream": speech.stream,
+    "translate": translation.translate,
     "generate": generation.generate,
     "score": generation.score,
     "next": generation.next_tokens,

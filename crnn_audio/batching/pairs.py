@@ -1,4 +1,4 @@
-"""Pairs of token sequences in batches of like lengths; the plan is that of cuts, with tokens in the place of seconds."""
+"""Pairs of token sequences in batches of like lengths; the plan is that of cuts, with tokens in place of seconds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -21,7 +21,7 @@ def from_here(word: str) -> str:
 
 def portable(recipe: Recipe) -> Recipe:
     """A recipe to publish: without the folder of a known corpus, and of the run that it starts from only the name."""
-    root = from_here(recipe.data.root) if recipe.data.root and recipe.data.corpus == "manifests" else None
+    root = from_here(recipe.data.root) if recipe.data.root and _is_own(recipe) else None
     init = Path(recipe.init).name if recipe.init else None
     return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": root}), "init": init})
 
@@ -33,6 +33,13 @@ def portable_command(typed: str, recipe: Recipe) -> str:
         if words[-1:] == ["--out"] and Path(from_here(word)).is_absolute():
             word = Path(word).name
         field, _, value = word.partition("=")
-        if field != "data.root" or recipe.data.corpus == "manifests":
+        if field != "data.root" or _is_own(recipe):
             words.append(f"init={Path(value).name}" if field == "init" else from_here(word))
     return shlex.join(words)
+
+
+def _is_own(recipe: Recipe) -> bool:
+    """Whether its data are files of somebody's own, which are nowhere else."""
+    from crnn_audio.corpora import CORPORA, home  # here, so that importing this needs no NumPy
+
+    return CORPORA[recipe.data.corpus].HOME == home.LOCAL

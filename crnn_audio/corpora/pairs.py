@@ -1,4 +1,4 @@
-"""Your own pairs of texts: a folder of train.tsv, dev.tsv and test.tsv (or .tsv.gz), a source, a tab and a target a line.
+"""Your own pairs of texts: a folder of train.tsv, dev.tsv and test.tsv (or .tsv.gz): source, tab, target in a line.
 
 `crnn-audio prepare pairs FILE --out FOLDER` makes such a folder of one table. A source that stands in several lines has
 several right targets.

@@ -1,8 +1,8 @@
 """SCAN: commands such as "jump twice and walk left", and the actions that they mean (Lake and Baroni 2018).
 
 `data.collection` names an official split: "simple" (at random), "length" (longer actions in test), "addprim_jump" or
-"addprim_turn_left" (a verb that train shows by itself alone). There is no official dev: a tenth of train, by the hash of
-the command, is held out.
+"addprim_turn_left" (a verb that train shows by itself alone). There is no official dev: a tenth of train, by the hash
+of the command, is held out.
 """
 
 import zlib

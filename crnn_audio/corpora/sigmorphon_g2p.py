@@ -13,10 +13,16 @@ from crnn_audio.errors import DataError
 
 NAME = "sigmorphon_g2p"
 KIND = "transduction"
-LICENCE = "CC BY-SA 3.0 (Wiktionary's authors, through WikiPron and SIGMORPHON 2021): attribution, and the same licence on adapted data"
+LICENCE = (
+    "CC BY-SA 3.0 (Wiktionary's authors, through WikiPron and SIGMORPHON 2021): attribution, and the same licence on "
+    "adapted data"
+)
 COMMIT = "821bcdece5a47820872215969f275004b0abe80c"
 HOME = f"https://raw.githubusercontent.com/sigmorphon/2021-task1/{COMMIT}/data/"
-NOT_FOR = "Names, numerals, abbreviations and words of other languages; and it gives a word one pronunciation, whatever the sentence."
+NOT_FOR = (
+    "Names, numerals, abbreviations and words of other languages; and it gives a word one pronunciation, whatever the "
+    "sentence."
+)
 LANGUAGES = {
     "high": ("eng_us",),
     "medium": ("arm_e", "bul", "dut", "fre", "geo", "hbs_latn", "hun", "jpn_hira", "kor", "vie_hanoi"),

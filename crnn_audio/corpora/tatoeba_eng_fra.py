@@ -1,8 +1,8 @@
 """Tatoeba: 143,000 pairs of an English and a French sentence, most of them short.
 
-From the file that manythings.org makes for Anki. There is no official split: that of an English sentence is by its CRC-32
-modulo 100 (0 test, 1 dev, else train), so that none stands in two of them. All French sentences of an English one are
-right.
+From the file that manythings.org makes for Anki. There is no official split: that of an English sentence is by its
+CRC-32 modulo 100 (0 test, 1 dev, else train), so that none stands in two of them. All French sentences of an English
+one are right.
 """
 
 import zipfile

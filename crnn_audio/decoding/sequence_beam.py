@@ -8,7 +8,7 @@ them, and at the latest after `max_lengths` tokens, where the end is forced: nev
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -17,13 +17,19 @@ from torch import Tensor
 END, UNKNOWN_ID = 0, 1
 
 
+@runtime_checkable
 class Selectable(Protocol):
     """The state of a decoder, a row a hypothesis."""
 
-    coverage: Float[Tensor, "N U"]
-    lengths: Int[Tensor, " N"]
+    @property
+    def coverage(self) -> Float[Tensor, "N U"]:
+        """The sum of the weights of each frame of the source."""
 
-    def select(self, rows: Int[Tensor, " M"]) -> "Selectable":
+    @property
+    def lengths(self) -> Int[Tensor, " N"]:
+        """Frames of the source."""
+
+    def select(self, rows: Int[Tensor, " M"]) -> Self:
         """The states of these rows."""
 
 
@@ -69,7 +75,7 @@ def search(step: Step[S], state: S, max_lengths: Int[Tensor, " B"], options: Sea
     """The best hypotheses of each row of `state`, the best first: `nbest`, or as many as there are."""
     rows, device = len(max_lengths), max_lengths.device
     live = _Live.begin(rows, options.beam, device)
-    state = state.select(torch.arange(rows, device=device).repeat_interleave(options.beam))  # type: ignore[assignment]
+    state = state.select(torch.arange(rows, device=device).repeat_interleave(options.beam))
     done = _Done.begin(rows, options.beam, device)
     for length in range(1, int(max_lengths.max()) + 2):
         log_probs, state = step(live.last.reshape(-1), state)
@@ -82,9 +88,11 @@ def search(step: Step[S], state: S, max_lengths: Int[Tensor, " B"], options: Sea
         done.add(live, ends, length, _coverage(state, ends.shape, options), options)
         total[..., END] = -torch.inf
         live, parents = live.extended(total)
-        if done.is_final(live, max_lengths, options).all():
+        final = done.is_final(live, max_lengths, options)
+        if final.all():
             break
-        state = state.select(parents)  # type: ignore[assignment]
+        live.log_probs[final] = -torch.inf  # a row that is done takes no more, whatever others still need
+        state = state.select(parents)
     return done.candidates(options.nbest)
 
 

@@ -1,7 +1,7 @@
 """A trained model that turns one text into another: words into sounds, sentences into another language."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -35,8 +35,8 @@ class Alternative:
 class Translated:
     """What a source became: `nbest` has alternatives, the best first, the best of which is `text`.
 
-    `attention` says how much each target token, and the end after them, looked at each source token; its rows sum to 1. A
-    model with a fixed context has none. `tokens` are the source's and the target's.
+    `attention` says how much each target token, and the end after them, looked at each source token; its rows sum to 1.
+    A model with a fixed context has none. `tokens` are the source's and the target's.
     """
 
     source: str
@@ -90,32 +90,33 @@ class Transducer:
         while texts := list(islice(waiting, BATCH_SIZE)):
             yield from self._translated(texts, search or self.search)
 
-    @torch.inference_mode()
     def _translated(self, texts: Sequence[str], search: SearchOptions) -> Iterator[Translated]:
-        usable, problem = list[TokenPair](), None
-        for text in texts:
-            problem = self._problem(text)
-            if problem:
-                break
-            usable.append(TokenPair(text, tuple(self.source.encode(text)), ()))
-        if usable:
-            batch = batched(usable).to(next(self.task.parameters()).device)
-            found = self.task.search(batch, search)
-            best = [TokenPair(pair.id, pair.source, one[0].tokens) for pair, one in zip(usable, found, strict=True)]
-            _, weights = self.task.log_probs(batched(best).to(batch.sources.device))
-            attends = self.task.model.head.attention is not None
-            for pair, candidates, looked in zip(best, found, weights.float().cpu().numpy(), strict=True):
-                seen = looked[: len(pair.target) + 1, : len(pair.source)] if attends else None
-                yield self._result(pair, candidates, seen)
-        if problem:
-            raise DataError(problem)
+        problems = [self.problem(text) for text in texts]
+        usable = problems.index(next(filter(None, problems))) if any(problems) else len(texts)
+        yield from self._results(texts[:usable], search) if usable else ()
+        if usable < len(texts):
+            raise DataError(f"{texts[usable][:40]!r} {problems[usable]}")
 
-    def _problem(self, text: str) -> str | None:
+    @torch.inference_mode()
+    def _results(self, texts: Sequence[str], search: SearchOptions) -> list[Translated]:
+        pairs = [TokenPair(text, tuple(self.source.encode(text)), ()) for text in texts]
+        batch = batched(pairs).to(next(self.task.parameters()).device)
+        found = self.task.search(batch, search)
+        best = [replace(pair, target=one[0].tokens) for pair, one in zip(pairs, found, strict=True)]
+        weights = self.task.log_probs(batched(best).to(batch.sources.device))[1].float().cpu().numpy()
+        attends = self.task.model.head.attention is not None
+        return [
+            self._result(pair, candidates, seen[: len(pair.target) + 1, : len(pair.source)] if attends else None)
+            for pair, candidates, seen in zip(best, found, weights, strict=True)
+        ]
+
+    def problem(self, text: str) -> str | None:
+        """Why a text cannot be translated; None if it can."""
         size = len(self.source.split(text))
         if not size:
-            return "an empty text has no translation. Leave empty lines out."
+            return "is empty, so there is nothing to translate."
         if size > LONGEST:
-            return f"{text[:40]!r}...: {size:,} {self.source.kind}, where a source has at most {LONGEST:,}. Cut it."
+            return f"has {size:,} {self.source.kind}, where a source has at most {LONGEST:,}. Cut it."
         return None
 
     def _result(self, pair: TokenPair, found: Sequence[Candidate], attention: np.ndarray | None) -> Translated:

@@ -63,11 +63,13 @@ class Attention(nn.Module):
                 before = before + one[:, 0].to(before.dtype)
                 found.append(one)
             weights = torch.cat(found, dim=1)
-        return weights.to(memory.dtype) @ memory, weights
+        context: Tensor = weights.to(memory.dtype) @ memory
+        return context, weights
 
     def _energies(self, queries: Float[Tensor, "B L A"], keys: Float[Tensor, "B T A"]) -> Float[Tensor, "B L T"]:
         if self.energy is None:
-            return queries @ keys.transpose(1, 2) / keys.shape[-1] ** 0.5
+            compared: Tensor = queries @ keys.transpose(1, 2) / keys.shape[-1] ** 0.5
+            return compared
         energies: Tensor = self.energy(torch.tanh(queries.unsqueeze(2) + keys.unsqueeze(1)))
         return energies.squeeze(-1)
 

@@ -6,9 +6,9 @@
     outputs   (B, L, V)   log-probabilities of the target; its id 0 is the end
 
 The decoder's recurrent layers begin in a state made of the encoder's last states. With attention each of their outputs
-then looks at the memory (Luong et al. 2015: no input feeding, so that all steps of a training sequence run in one kernel).
-Without it the last states are all that the decoder knows, a fixed context that is also an input of every step (Cho et
-al. 2014).
+then looks at the memory (Luong et al. 2015: no input feeding, so that all steps of a training sequence run in one
+kernel). Without it the last states are all that the decoder knows, a fixed context that is also an input of every step
+(Cho et al. 2014).
 """
 
 from dataclasses import dataclass, replace
@@ -18,6 +18,7 @@ from jaxtyping import Float, Int, Num
 from torch import Tensor, nn
 
 from crnn_audio.models.attention import Attention
+from crnn_audio.models.cells import STATES
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.recurrent import TCN, Recurrent
 from crnn_audio.models.tokens import TokenFront
@@ -39,7 +40,7 @@ class Memory(nn.Module):
 
 @dataclass(frozen=True)
 class DecoderState:
-    """Where a decoder is in each row: what it looks at, the state of its layers, and the sum of its weights until now."""
+    """Where a decoder is in each row: what it looks at, the state of its layers, the sum of its weights until now."""
 
     memory: Float[Tensor, "B U M"]
     keys: Float[Tensor, "B U A"]
@@ -97,7 +98,7 @@ class Decoder(nn.Module):
             dropout=dropout,
         )
         self.attention = None if fixed else Attention(hidden_size, memory_size, attention, attention_size)
-        num_states = 0 if cell == TCN else sum(layer.forwards.num_states for layer in self.recurrent.layers)  # type: ignore[union-attr]
+        num_states = 0 if cell == TCN else STATES[cell] * num_layers
         self.initial = nn.Linear(memory_size, num_states * hidden_size) if num_states else None
         self.dropout = nn.Dropout(dropout)
         self.combine = nn.Linear(hidden_size + (0 if fixed else memory_size), hidden_size)

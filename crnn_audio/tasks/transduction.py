@@ -1,8 +1,8 @@
-"""From one sequence to another, learned by teacher forcing: each target token given the source and the targets before it.
+"""From one sequence to another, learned by teacher forcing: each target token given the source and those before it.
 
-The loss is the negative log-likelihood of the targets and their ends in nats, optionally smoothed (Szegedy et al. 2016).
-With scheduled sampling (Bengio et al. 2015) some inputs are what the model itself would have written, in two passes
-(Mihaylova and Martins 2019), so that all steps still run at once.
+The loss is the negative log-likelihood of the targets and their ends in nats, optionally smoothed (Szegedy et al.
+2016). With scheduled sampling (Bengio et al. 2015) some inputs are what the model itself would have written, in two
+passes (Mihaylova and Martins 2019), so that all steps still run at once.
 """
 
 import torch
