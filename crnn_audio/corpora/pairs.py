@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from crnn_audio import files
 from crnn_audio.corpora.home import LOCAL, Progress
 from crnn_audio.errors import DataError
 
@@ -48,6 +49,35 @@ def read_splits(folder: Path) -> dict[str, list[Pair]]:
                 f"{folder}: no {split}.tsv. A folder of pairs holds train.tsv and dev.tsv, and test.tsv if it has one."
             )
     return found
+
+
+def split(path: Path, folder: Path) -> dict[str, list[Pair]]:
+    """Makes train.tsv, dev.tsv and test.tsv in `folder` of one table: a source's split is by its CRC-32 modulo 10.
+
+    0 is test, 1 dev, all else train: no source stands in two of them, and a table that has grown is split the same way.
+
+    Raises:
+        DataError: the table cannot be read, is too short for a dev split, or `folder` holds other splits.
+    """
+    found = gathered(table(path), path.name.partition(".")[0])
+    splits: dict[str, list[Pair]] = {name: [] for name in SPLITS}
+    for pair in found:
+        splits[{0: "test", 1: "dev"}.get(zlib.crc32(pair.source.encode()) % 10, "train")].append(pair)
+    if not splits["dev"] or not splits["train"]:
+        raise DataError(
+            f"{path}: {len(found)} sources are too few to hold a tenth of them out. Write the splits yourself."
+        )
+    for name, pairs in splits.items():
+        text = "".join(f"{pair.source}\t{target}\n" for pair in pairs for target in pair.targets)
+        out = folder / f"{name}.tsv"
+        if out.exists() and files.read_text(out, DataError) != text:
+            raise DataError(f"{out}: holds other pairs. Choose another --out, or remove it.")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            files.write_text(out, text)
+        except OSError as error:
+            raise DataError(f"{out}: cannot be written ({error.strerror}). Choose another --out.") from None
+    return splits
 
 
 def obtain(folder: Path, progress: Progress | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from crnn_audio.errors import DataError
 from crnn_audio.metrics.error_rate import ErrorCounts, character_errors, interval, word_errors
@@ -100,12 +101,13 @@ def translation(pairs: Sequence[ScoredPair]) -> Translation:
         DataError: sacrebleu is not installed.
     """
     try:
-        from sacrebleu.metrics import BLEU, CHRF
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
     except ImportError:
         raise DataError("BLEU and chrF need the package sacrebleu: pip install 'crnn_audio[translation]'.") from None
     most = max(len(pair.targets) for pair in pairs)
     hypotheses = [pair.hypothesis for pair in pairs]
-    references = [[pair.targets[n] if n < len(pair.targets) else None for pair in pairs] for n in range(most)]
+    references: Any = [[pair.targets[n] if n < len(pair.targets) else None for pair in pairs] for n in range(most)]
     bleu, chrf = BLEU(), CHRF()
     found = bleu.corpus_score(hypotheses, references), chrf.corpus_score(hypotheses, references)
     return Translation(found[0].score, found[1].score, f"{bleu.get_signature()} {chrf.get_signature()}")

@@ -16,7 +16,8 @@ from crnn_audio.verbs.arguments import Json, Overrides, Root
 def prepare(
     corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A corpus such as an4, or the word 'folder'.")],
     path: Annotated[
-        Path | None, typer.Argument(metavar="PATH", help="After `folder`: recordings, a table or Lhotse cuts.")
+        Path | None,
+        typer.Argument(metavar="PATH", help="After `folder`: recordings, a table or cuts. After `pairs`: a table."),
     ] = None,
     root: Root = None,
     out: Annotated[
@@ -36,9 +37,10 @@ def prepare(
 
     Every file is decoded once; cuts that cannot be used are listed with the reason. `prepare folder PATH` takes audio
     with a text of the same name beside it, a table (.tsv, .csv, .jsonl, lines of path|text) of paths and texts, a
-    release of Common Voice, a data folder of Kaldi, or Lhotse cuts.
+    release of Common Voice, a data folder of Kaldi, or Lhotse cuts. `prepare pairs FILE` splits a table of texts: a
+    source, a tab and a target in a line.
     """
-    if (corpus == "folder") != (path is not None):
+    if (corpus == "folder" and path is None) or (corpus not in ("folder", "pairs") and path is not None):
         report("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
         raise typer.Exit(2)
     from crnn_audio.console import ProgressBar
@@ -48,6 +50,8 @@ def prepare(
         if path is None:
             with accepting_unverified() if accept_unverified else nullcontext():
                 _prepare_corpus(corpus, root, out, as_json, progress)
+        elif corpus == "pairs":
+            _prepare_pairs(path, out, as_json)
         else:
             _prepare_folder(path, out, (speaker_folders, resplit, leave_out), as_json, progress)
 
@@ -79,6 +83,17 @@ def _cell(name: str, value: Any) -> str:
     if isinstance(value, str):
         return f"{value:10}"
     return f"{60 * value:9,.1f} minutes" if name == "hours" else f"{value:9,} {name}"
+
+
+def _prepare_pairs(path: Path, out: Path | None, as_json: bool) -> None:
+    from crnn_audio.config import commands
+    from crnn_audio.corpora import pairs
+
+    folder = out or Path("data", "own", path.name.partition(".")[0])
+    for split, found in pairs.split(path, folder).items():
+        _print_row({"split": split, "sources": len(found), "targets": sum(len(one.targets) for one in found)}, as_json)
+    train = ["train", "pairs/attention", f"data.root={folder}", "--out", f"runs/{folder.name}"]
+    report(f"The splits are in {folder}. Next:\n  {commands.command(train)}")
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:

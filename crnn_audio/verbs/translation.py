@@ -33,9 +33,9 @@ def translate(
     as_json: Json = False,
     device: Device = "auto",
 ) -> None:
-    """Turn each line of text into another: spellings into sounds, sentences into another language.
+    """Turn texts into others, line by line.
 
-    Prints a line for each, an empty one where a line is empty or too long; with --nbest several, each with its source
+    Spellings become sounds, sentences those of another language. Prints a line for each, an empty one where a line is empty or too long; with --nbest several, each with its source
     and its log-probability, separated by tabs.
     """
     from dataclasses import replace

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-VERBS = "recipes show prepare doctor train evaluate publish transcribe stream translate generate score next ngram".split()
+VERBS = (
+    "recipes show prepare doctor train evaluate publish transcribe stream translate generate score next ngram"
+).split()
 HEAVY = {"torch", "torchaudio", "librosa", "soxr", "soundfile", "matplotlib", "scipy", "jiwer", "safetensors"}
 
 

@@ -1,5 +1,6 @@
 """What the README and the guides show is run, as a reader does: their Python, their commands, their recipes."""
 
+import json
 import re
 import shlex
 import shutil
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import warm
+from tests import transductions, warm
 from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,6 +38,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(ROOT / "data" / "tiny", folder / "data" / "tiny")
     shutil.copy(ROOT / "data" / "README.md", folder / "data" / "README.md")
     trained = run(folder, "train", "tiny/lstm", "--out", "runs/spoken_digits-bilstm")
+    assert trained.returncode == 0, trained.stderr
+    pairs = transductions.folder(folder / "pairs")
+    shutil.copy(pairs / "train.tsv", folder / "table.tsv")
+    (folder / "words.txt").write_text("fiets\nhuis\n")
+    (folder / "pairs.yaml").write_text(json.dumps(transductions.SMALL | {"data": {"corpus": "pairs", "root": "pairs"}}))
+    trained = run(folder, "train", "pairs.yaml", "optim.max_epochs=1", "--out", "runs/dut")
     assert trained.returncode == 0, trained.stderr
     return folder
 
