@@ -35,8 +35,8 @@ def translate(
 ) -> None:
     """Turn texts into others, line by line.
 
-    Spellings become sounds, sentences those of another language. Prints a line for each, an empty one where a line is empty or too long; with --nbest several, each with its source
-    and its log-probability, separated by tabs.
+    Spellings become sounds, sentences those of another language. Prints a line for each, an empty one where a line is
+    empty or too long; with --nbest several, each with its source and its log-probability, separated by tabs.
     """
     from dataclasses import replace
 

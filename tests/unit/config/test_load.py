@@ -119,7 +119,7 @@ MISTAKES = {
     "features: {kind: [1]}": "features.kind: input should be 'fbank', 'log_mel', 'mfcc' or 'mel' (found [1])",
     "features: {num_mels: 3}": "features: kind is missing; it should be 'fbank', 'log_mel', 'mfcc' or 'mel'",
     "task: {kind: recogniton}": (
-        "task.kind: input should be 'recognition', 'rolls', 'music' or 'text' (found 'recogniton'); "
+        "task.kind: input should be 'recognition', 'rolls', 'music', 'text' or 'transduction' (found 'recogniton'); "
         "did you mean 'recognition'?"
     ),
     "optim: {schedule: one_cicle}": (
