@@ -3,7 +3,7 @@
 import json
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,10 +33,14 @@ def show(
         str | None,
         typer.Option(metavar="RECORDING", help="Print the commands that use a run directory, and nothing else."),
     ] = None,
+    gradients: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Plot as this PNG how far each cell remembers.")
+    ] = None,
 ) -> None:
     """Print a recipe in full, with the size of its model.
 
-    Every default is filled in; nothing is trained.
+    Every default is filled in; nothing is trained. With --gradients, prints and plots instead how much the gradient of
+    an output shrinks or grows with the lag of an input: of each cell before training, of a run directory after it too.
     """
     from crnn_audio.config import load as config
     from crnn_audio.problems import RECIPES, load_recipe
@@ -55,7 +59,23 @@ def show(
         for words in PROBLEMS[resolved.task.kind].usage(resolved, recipe, usage):
             print(shlex.join(words))
         return
+    if gradients is not None:
+        _gradients(resolved, recipe if path != recipe else None, gradients)
+        return
     from crnn_audio.evaluation.show import show
 
     print(config.dump(resolved))
     print("\n".join(f"# {line}" for line in show(resolved).lines))
+
+
+def _gradients(recipe: Any, run: str | None, path: Path) -> None:
+    from crnn_audio.evaluation import gradients
+
+    found = gradients.of_recipe(recipe)
+    if run is not None:
+        from crnn_audio.problems.restore import load
+
+        found[f"{recipe.model.recurrent.cell}, trained"] = gradients.of_model(load(run, device="cpu").task)
+    print("\n".join(gradients.lines(found)))
+    gradients.save(path, found, recipe.optim.clip_norm)
+    report(f"Plotted in {path}.")
