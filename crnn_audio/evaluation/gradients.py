@@ -68,7 +68,7 @@ def _norm(layers: nn.Module) -> float:
 
 def of_recipe(recipe: Recipe) -> dict[str, Gradients]:
     """Of each cell with a recipe's other settings, before training."""
-    settings: dict[str, Any] = recipe.model.recurrent.model_dump()  # type: ignore[attr-defined]  # of every problem
+    settings: dict[str, Any] = recipe.model.recurrent.model_dump()
     size = settings["hidden_size"]
     found = {}
     for cell in KINDS:
