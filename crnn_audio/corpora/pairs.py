@@ -4,7 +4,6 @@
 several right targets.
 """
 
-import gzip
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -97,19 +96,9 @@ def lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         DataError: it cannot be read, or is not UTF-8.
     """
-    try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8-sig")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8-sig") as file
-        ):
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    yield number, line.rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: is not UTF-8. Save it as UTF-8.") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read ({error}).") from None
+    for number, line in enumerate(files.read_text(path, DataError).split("\n"), 1):
+        if line.strip():
+            yield number, line.removesuffix("\r")
 
 
 def table(path: Path) -> Iterator[tuple[str, str]]:

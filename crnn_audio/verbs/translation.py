@@ -1,12 +1,13 @@
 """Texts into other texts."""
 
+import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -17,6 +18,7 @@ from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights, Wei
 
 BATCH = 64
 """Lines that are read before the first of them is printed."""
+LONGEST_LINE = 1_000_000
 
 
 def translate(
@@ -82,20 +84,24 @@ def _shown(found: Any, nbest: int, as_json: bool) -> list[str]:
     return [f"{found.source}\t{one.text}\t{one.log_prob:.4f}" for one in found.nbest]
 
 
-def _opened(given: str) -> AbstractContextManager[Iterable[str]]:
+def _opened(given: str) -> AbstractContextManager[TextIO]:
     if given == "-":
         return nullcontext(sys.stdin)
-    return Path(given).open(encoding="utf-8-sig") if is_file(given) else nullcontext([given])
+    return Path(given).open(encoding="utf-8-sig") if is_file(given) else nullcontext(io.StringIO(given))
 
 
-def _lines(file: Iterable[str], name: str) -> Iterator[str]:
+def _lines(file: TextIO, name: str) -> Iterator[str]:
     """The lines of a file, read as they come.
 
     Raises:
-        DataError: it is not UTF-8.
+        DataError: it is not UTF-8, or has no lines.
     """
+    shown, number = "standard input" if name == "-" else name, 0
     try:
-        for line in file:
+        while line := file.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                raise DataError(f"{shown}, line {number}: more than {LONGEST_LINE:,} characters. Cut it into lines.")
             yield line.rstrip("\r\n")
     except UnicodeDecodeError:
-        raise DataError(f"{'standard input' if name == '-' else name}: is not UTF-8.") from None
+        raise DataError(f"{shown}: is not UTF-8.") from None

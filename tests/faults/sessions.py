@@ -20,7 +20,7 @@ import soundfile
 
 from crnn_audio import cli
 from crnn_audio.symbolic import files as scores
-from tests import events, texts, trainings
+from tests import events, texts, trainings, transductions
 from tests.faults.injection import Input, Watch, stream, watched
 from tests.fuzz.entry import SECONDS, bounded_memory
 
@@ -37,6 +37,7 @@ RECIPES = {
     "text": texts.SMALL
     | {"data": {"corpus": "text_file", "root": "text.txt", "batch_size": 4, "bptt": 16}}
     | ONE_EPOCH,
+    "pairs": transductions.SMALL | {"data": {"corpus": "pairs", "root": "pairs"}} | ONE_EPOCH,
 }
 
 SESSIONS: dict[str, tuple[str, ...]] = {
@@ -46,17 +47,20 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "show a run": ("show", "speech"),
     "show its use": ("show", "speech", "--usage", "mine/a.wav"),
     "show the schema": ("show", "--json-schema"),
+    "show gradients": ("show", "recipes/tiny/speech.yaml", "--gradients", "out.png"),
     "prepare": ("prepare", "folder", "mine", "--out", "out/prepared"),
     "prepare a table": ("prepare", "folder", "table.csv", "--out", "out/prepared", "--json"),
     "prepare cuts": ("prepare", "folder", "corpus/train.jsonl", "--out", "out/prepared"),
     "prepare scores": ("prepare", "chorales"),
     "prepare scores of one's own": ("prepare", "midi_folder", "--root", "pieces"),
+    "prepare pairs": ("prepare", "pairs", "pairs/train.tsv", "--out", "out/pairs"),
     "doctor": ("doctor", "corpus", "--plot", "out/durations.png"),
     "doctor as JSON": ("doctor", "recipes/tiny/speech.yaml", "--json"),
     "train": ("train", "recipes/tiny/speech.yaml", "--out", "out/run"),
     "train on": ("train", "recipes/tiny/speech.yaml", "--out", "begun"),
     "train music": ("train", "recipes/tiny/music.yaml", "--out", "out/run"),
     "train text": ("train", "recipes/tiny/text.yaml", "--out", "out/run"),
+    "train on pairs": ("train", "recipes/tiny/pairs.yaml", "--out", "out/run"),
     "evaluate": ("evaluate", "speech", "--split", "dev", "--record"),
     "evaluate in noise": ("evaluate", "speech", "--split", "dev", "--noise", "mine", "--json"),
     "evaluate music": ("evaluate", "music", "--json"),
@@ -67,6 +71,8 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "transcribe a pipe": ("transcribe", "speech", "-", "--format", "json", "--plot", "out"),
     "stream": ("stream", "live", "mine/a.wav"),
     "stream as JSON": ("stream", "live", "-", "--json"),
+    "translate": ("translate", "pairs-run", "pairs/dev.tsv", "--plot", "out"),
+    "translate a pipe": ("translate", "pairs-run", "-", "--json"),
     "generate": ("generate", "music", "--out", "out", "--keep", "soprano=opening.mid"),
     "generate MusicXML": (
         "generate",
@@ -118,6 +124,7 @@ def build(folder: Path) -> None:
     (folder / "README.md").write_text("<!-- results -->\n<!-- end of results -->\n")
     events.folder(folder / "data" / "chorales", "chorale")
     texts.file(folder / "text.txt", 1000)
+    transductions.folder(folder / "pairs", 40, 6, 6)
     (folder / "mine").mkdir()
     rows = ["path,text"]
     for number, name in enumerate("abc"):
@@ -130,7 +137,8 @@ def build(folder: Path) -> None:
     scores.save(events.chorale(50), folder / "opening.mxl")
     with changed_to(folder):
         for name in RECIPES:
-            done = call(("train", f"recipes/tiny/{name}.yaml", "--out", name), Watch())
+            run = "pairs-run" if name == "pairs" else name
+            done = call(("train", f"recipes/tiny/{name}.yaml", "--out", run), Watch())
             assert done.code == 0, done
         for words in (
             ("train", "recipes/tiny/speech.yaml", "--out", "begun", "--minutes", "0"),
@@ -144,7 +152,7 @@ def call(words: tuple[str, ...], watch: Watch) -> Ending:
     """The program with these words, in this process and folder."""
     (out, stdout), (err, stderr) = stream(watch, "stdout"), stream(watch, "stderr")
     before = sys.argv, sys.stdin, sys.stdout, sys.stderr
-    given = Path("mine/a.wav").read_bytes() if "-" in words else b""
+    given = Path("pairs/dev.tsv" if "translate" in words else "mine/a.wav").read_bytes() if "-" in words else b""
     code, mishap = 0, ""
     with bounded_memory(), _bounded_time(), watched(watch):
         sys.argv, sys.stdin = ["crnn-audio", *words], io.TextIOWrapper(io.BufferedReader(Input(watch, given)))

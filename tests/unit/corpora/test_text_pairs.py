@@ -101,8 +101,8 @@ def test_own_pairs_may_be_compressed_and_have_no_test(tmp_path: Path) -> None:
         "dev": [pairs.Pair("dev-1", "e", ("f",))],
     }
     (tmp_path / "dev.tsv").write_bytes(b"e\t\xff\n")
-    with pytest.raises(DataError, match=r"dev\.tsv: is not UTF-8"):
+    with pytest.raises(DataError, match=r"dev\.tsv.*UTF-8"):
         pairs.read_splits(tmp_path)
     (tmp_path / "train.tsv.gz").write_bytes(b"no archive")
-    with pytest.raises(DataError, match=r"train\.tsv\.gz: cannot be read"):
+    with pytest.raises(DataError, match=r"train\.tsv\.gz"):
         pairs.read_splits(tmp_path)
