@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -84,13 +84,13 @@ def _shown(found: Any, nbest: int, as_json: bool) -> list[str]:
     return [f"{found.source}\t{one.text}\t{one.log_prob:.4f}" for one in found.nbest]
 
 
-def _opened(given: str) -> AbstractContextManager[TextIO]:
+def _opened(given: str) -> AbstractContextManager[io.TextIOBase]:
     if given == "-":
-        return nullcontext(sys.stdin)
+        return nullcontext(cast(io.TextIOBase, sys.stdin))
     return Path(given).open(encoding="utf-8-sig") if is_file(given) else nullcontext(io.StringIO(given))
 
 
-def _lines(file: TextIO, name: str) -> Iterator[str]:
+def _lines(file: io.TextIOBase, name: str) -> Iterator[str]:
     """The lines of a file, read as they come.
 
     Raises:
