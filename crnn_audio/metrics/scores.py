@@ -9,11 +9,11 @@ import numpy as np
 
 UNITS = {
     "nats_per_frame": "nats a frame",
-    "nats_per_frame_by_piece": "nats a frame, mean over pieces",
-    "nats_per_frame_by_window": "nats a frame, mean over windows",
+    "nats_per_frame_by_piece": "nats a frame over pieces",
+    "nats_per_frame_by_window": "nats a frame over windows",
     "nats_per_note": "nats a note",
     "nats_per_character": "nats a character",
-    "nats_per_character_by_window": "nats a character, in windows",
+    "nats_per_character_by_window": "nats a character in windows",
 }
 """What a metric is counted in, where it is not a rate of errors."""
 

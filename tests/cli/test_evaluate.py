@@ -18,8 +18,8 @@ from crnn_audio.evaluation import tables
 
 FIELDS = ["run", "split", "wer", "cer", "words", "substitutions", "deletions", "insertions", "interval"]
 ROW = (
-    "recipe settings trained_on split metric head cell seeds values mean sd parameters steps train_seconds "
-    "command commit dirty device processor threads date"
+    "recipe settings trained_on split metric head cell input seeds values mean sd parameters steps train_seconds "
+    "commands commit dirty device cpu precision torch threads date"
 ).split()
 
 
@@ -148,8 +148,10 @@ def test_recorded_rows_of_one_seed_and_of_two(cli, tree: Path) -> None:
         assert (row["recipe"], row["head"], row["cell"]) == ("recipes/tiny/lstm.yaml", "ctc", "lstm")
         assert (row["seeds"], row["values"], row["mean"], row["sd"]) == ([1], [found[metric]], found[metric], 0)
         assert (row["steps"], row["train_seconds"]) == (facts["steps"], facts["train_seconds"])
-        assert row["command"].startswith("crnn-audio train recipes/tiny/lstm.yaml --out run data.root=")
-        assert row["command"].endswith(" && crnn-audio evaluate run --split train --weights best")
+        assert row["commands"] == [
+            "crnn-audio train recipes/tiny/lstm.yaml --out runs/tiny-lstm-1 && crnn-audio evaluate runs/tiny-lstm-1 "
+            "--split train --weights best"
+        ]
         assert (row["device"], row["threads"]) == ("cpu", 1)
 
     of_one_seed = rows(tree)["train", "wer"]
@@ -169,7 +171,8 @@ def test_recorded_rows_of_one_seed_and_of_two(cli, tree: Path) -> None:
     cell = f"{100 * row['mean']:.2f} ± {100 * row['sd']:.2f}"
     table = (tree / "recipes" / "README.md").read_text(encoding="utf-8")
     assert table == tables.readme(json.loads((tree / "recipes" / "tiny" / "results.json").read_text()))
-    assert f"| [tiny/lstm.yaml](tiny/lstm.yaml) | train | train | {cell} | " in table
+    about = "[tiny/lstm.yaml](tiny/lstm.yaml) | lstm | ctc | fbank, 40 bins | train | train"
+    assert f"| {about} | **{cell}** | " in table
     first, rest = (tree / "recipes" / "tiny" / "lstm.yaml").read_text(encoding="utf-8").split("\n", 1)
     seconds = facts["train_seconds"]
     time = f"{seconds:.0f} seconds" if seconds < 60 else f"{seconds / 60:.0f} minutes"

@@ -8,10 +8,12 @@ import pytest
 from scipy.io import savemat
 
 from crnn_audio.evaluation import tables
+from crnn_audio.metrics.scores import worded
 from tests import rolls
 from tests.cli.conftest import Here, program
 from tests.rolls import cells, tune
 
+METRICS = ["nats_per_frame", "nats_per_frame_by_piece", "nats_per_frame_by_window"]
 FIRST_LINE = "# Chords that go up and down. Not measured yet."
 RECIPE = f"{FIRST_LINE}\n" + json.dumps(
     rolls.SMALL
@@ -53,7 +55,7 @@ def tree(workshop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_a_trained_run_is_evaluated(here: Here) -> None:
     found = json.loads(here("evaluate", "run", "--json").stdout)
     assert list(found) == [
-        "run", "corpus", "split", "nats_per_frame", "independent_key", "key_markov", "pieces", "frames"
+        "run", "corpus", "split", *METRICS, "independent_key", "key_markov", "pieces", "frames"
     ]  # fmt: skip
     assert (found["run"], found["corpus"], found["split"]) == ("run", "piano_rolls/jsb", "test")
     assert (found["pieces"], found["frames"]) == (5, sum(19 + 3 * one for one in range(5)))
@@ -63,7 +65,9 @@ def test_a_trained_run_is_evaluated(here: Here) -> None:
         f"run on piano_rolls/jsb test: 5 pieces, {found['frames']} frames predicted",
         f"  {found['nats_per_frame']:.3f} nats a frame",
     ]
-    assert len(shown) == 4
+    by_piece, by_window = (found[metric] for metric in METRICS[1:])
+    assert shown[2].startswith(f"  by other definitions: {by_piece:.3f} as the mean over pieces; {by_window:.3f} as")
+    assert len(shown) == 5
     dev = json.loads(here("evaluate", "run", "--split", "dev", "--json").stdout)
     facts = json.loads(Path("run/run.json").read_text())
     assert dev["nats_per_frame"] == pytest.approx(facts["best_dev"], rel=1e-6)
@@ -86,13 +90,16 @@ def test_a_score_is_recorded_in_row_table_and_first_line(tree: Path, here: Here)
     done = here("evaluate", "run", "--record", "--json")
     found = json.loads(done.stdout)
     assert done.stderr == "Recorded in recipes/jsb/results.json.\n"
-    (row,) = json.loads((tree / "recipes" / "jsb" / "results.json").read_text(encoding="utf-8"))
+    rows = json.loads((tree / "recipes" / "jsb" / "results.json").read_text(encoding="utf-8"))
+    assert [row["metric"] for row in rows] == METRICS
+    row = rows[0]
     assert (row["metric"], row["head"], row["cell"]) == ("nats_per_frame", "sigmoid", "lstm")
     assert (row["seeds"], row["values"], row["split"]) == ([1], [found["nats_per_frame"]], "test")
-    assert row["command"] == (
-        "crnn-audio train recipes/jsb/small.yaml --out run && crnn-audio evaluate run --split test --weights best"
-    )
-    assert (tree / "recipes" / "README.md").read_text(encoding="utf-8") == tables.readme([row])
+    assert row["commands"] == [
+        "crnn-audio train recipes/jsb/small.yaml --out runs/jsb-small-1 && crnn-audio evaluate runs/jsb-small-1 "
+        "--split test --weights best"
+    ]
+    assert (tree / "recipes" / "README.md").read_text(encoding="utf-8") == tables.readme(rows)
     first = (tree / "recipes" / "jsb" / "small.yaml").read_text(encoding="utf-8").partition("\n")[0]
     measured = f"Measured: test {found['nats_per_frame']:.3f} nats a frame (1 seed), "
     assert first.startswith(f"# Chords that go up and down. {measured}")
@@ -206,7 +213,8 @@ def test_published_with_a_card(tree: Path, here: Here) -> None:
     done = here("publish", "run", "--out", "small")
     scores = json.loads((tree / "small" / "run.json").read_text())["scores"]
     assert done.stdout.splitlines() == [
-        f"small on piano_rolls/jsb {one['split']}: {one['nats_per_frame']:.3f} nats a frame" for one in scores
+        f"small on piano_rolls/jsb {one['split']}: {', '.join(worded(metric, one[metric]) for metric in METRICS)}"
+        for one in scores
     ]
     card = (tree / "small" / "README.md").read_text(encoding="utf-8")
     assert "Predicts the next frame of a piano roll: 1 LSTM layers of 8, head sigmoid" in card

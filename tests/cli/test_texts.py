@@ -146,7 +146,8 @@ def test_what_may_come_next(here: Here) -> None:
 def test_recorded(tree: Path, here: Here) -> None:
     done = here("evaluate", "run", "--record")
     assert "Recorded in recipes/alice/results.json" in done.stderr
-    (row,) = json.loads((tree / "recipes" / "alice" / "results.json").read_text())
+    row, windows = json.loads((tree / "recipes" / "alice" / "results.json").read_text())
+    assert windows["metric"] == "nats_per_character_by_window"
     assert (row["metric"], row["head"], row["cell"], row["split"]) == ("nats_per_character", "softmax", "lstm", "dev")
     assert "nats a character" in (tree / "recipes" / "alice" / "small.yaml").read_text().partition("\n")[0]
     assert "## Characters and words" in (tree / "recipes" / "README.md").read_text()
@@ -202,8 +203,11 @@ def test_bad_asks_are_one_message(tree: Path, here: Here, words: list[str], exit
 
 def test_published_with_a_card(tree: Path, here: Here) -> None:
     done = here("publish", "run", "--out", "small")
-    score = json.loads(here("evaluate", "small", "--json").stdout)["nats_per_character"]
-    assert done.stdout == f"small on alice dev: {score:.3f} nats a character\n"
+    found = json.loads(here("evaluate", "small", "--json").stdout)
+    score, in_windows = found["nats_per_character"], found["nats_per_character_by_window"]
+    assert done.stdout == (
+        f"small on alice dev: {score:.3f} nats a character, {in_windows:.3f} nats a character in windows\n"
+    )
     assert "alice has no test split; the model card has scores on dev alone." in done.stderr
     card = (tree / "small" / "README.md").read_text(encoding="utf-8")
     assert "Generates text by characters: 1 LSTM layers of 12" in card
