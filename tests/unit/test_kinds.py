@@ -8,7 +8,7 @@ CLASSES = {
     "RecognitionRecipe", "RollsRecipe", "MusicRecipe", "TextRecipe", "Recognizer", "Predictor", "Composer",
     "LanguageModel", "Recognition", "Prediction",
 }  # fmt: skip
-KINDS = {"recognition", "rolls", "music", "text"}
+KINDS = {"recognition", "rolls", "music", "text", "transduction"}
 
 
 def names(node: ast.AST) -> set[str]:
