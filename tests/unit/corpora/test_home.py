@@ -109,7 +109,7 @@ def test_every_module_of_a_corpus_is_registered():
 
 def test_files_of_ones_own_are_nowhere_but_at_their_root(tmp_path):
     own = [corpus for corpus in CORPORA.values() if corpus.HOME == home.LOCAL]
-    assert {corpus.NAME for corpus in own} == {"manifests", "midi_folder", "text_file"}
+    assert {corpus.NAME for corpus in own} == {"manifests", "midi_folder", "text_file", "pairs"}
     for corpus in own:
         assert home.locate(corpus, tmp_path / "attic") == tmp_path / "attic", "reading says what is wrong with it"
         with pytest.raises(DataError, match=f"{corpus.NAME}: not found"):

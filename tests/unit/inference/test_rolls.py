@@ -160,10 +160,11 @@ def test_a_split_is_evaluated_beside_its_baselines(predictor: Predictor, root: P
     nats = [predictor.score(roll) for roll in chosen]
     frames = sum(len(one) for one in nats)
     assert found.value == pytest.approx(sum(map(np.sum, nats)) / frames, rel=1e-5)
-    assert found.metrics == {"nats_per_frame": found.value}
+    assert found.metrics["nats_per_frame"] == found.value
+    assert found.metrics["nats_per_frame_by_piece"] == pytest.approx(np.mean([one.mean() for one in nats]), rel=1e-5)
     assert found.as_json() == {
         "run": str(predictor.run.path), "corpus": "piano_rolls/jsb", "split": split,
-        "nats_per_frame": found.value, "independent_key": baselines.independent_key(train, chosen),
+        **found.metrics, "independent_key": baselines.independent_key(train, chosen),
         "key_markov": baselines.key_markov(train, chosen), "pieces": 4, "frames": frames,
     }  # fmt: skip
     restored = restore(predictor.run)
@@ -186,9 +187,10 @@ def test_the_hardest_pieces_are_listed() -> None:
 
 def test_the_scores_in_words(predictor: Predictor) -> None:
     found = evaluate(predictor, "test")
-    first, value, baselines, *worst = found.lines("runs/jsb", 2)
+    first, value, others, baselines, *worst = found.lines("runs/jsb", 2)
     assert first == f"runs/jsb on piano_rolls/jsb test: 4 pieces, {found.figures['frames']} frames predicted"
     assert value == f"  {found.value:.3f} nats a frame"
+    assert others.startswith(f"  by other definitions: {found.metrics['nats_per_frame_by_piece']:.3f} as the mean over")
     by_frequency, by_frame_before = found.figures["independent_key"], found.figures["key_markov"]
     assert baselines == (
         f"  baselines: {by_frequency:.2f} by how often a key sounds, {by_frame_before:.2f} by whether it did in the "
