@@ -3,6 +3,7 @@
 Everything comes from `results.json`, `published.json`, `cells.json` and `written.json`; nothing is typed by hand.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -221,7 +222,7 @@ def with_first_line(text: str, rows: Sequence[Row]) -> str:
     time = f"{seconds:.0f} seconds"
     if seconds >= 60:
         time = "1 minute" if seconds < 90 else f"{seconds / 60:.0f} minutes"
-    return f"{described} Measured: {figures} ({seeds}), {time} on {_device(row)}.\n{rest}"
+    return f"{described} Measured: {figures} ({seeds}), {time} on {_family(row)}.\n{rest}"
 
 
 def _rate(row: Row) -> str:
@@ -241,6 +242,11 @@ def _device(row: Row) -> str:
         return str(row["device"])
     threads = row["threads"]
     return f"{row.get('cpu') or 'cpu'}, {threads} thread{'s' if threads != 1 else ''}"
+
+
+def _family(row: Row) -> str:
+    """As `_device` gives it, without the vendor's numbers in brackets: a first line is short."""
+    return re.sub(r" \([^)]*\)", "", _device(row))
 
 
 RESULTS = ("<!-- results: written by `crnn-audio evaluate RUN --record` -->", "<!-- end of results -->")
