@@ -15,13 +15,17 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Section:
-    """The rows of a metric, and the other metrics that stand beside it in its table, by their headings."""
+    """The rows of a metric, and the other metrics that stand beside it in its table, by their headings.
+
+    Its recipes are those that have `signs` among their metrics, where no other section has more signs of them.
+    """
 
     metric: str
     title: str
     about: str
     heading: str
     beside: Mapping[str, str]
+    signs: frozenset[str]
 
 
 SPEECH = """\
@@ -42,22 +46,37 @@ TEXTS = """\
 How badly the last tenth of a text is predicted, read as one running text: its nats over its characters. So for words
 too, whose case and spaces are not predicted, and of those outside the vocabulary only that they are. Beside it the same
 text in windows of 256 tokens, each from a state of zero."""
+PRONUNCIATIONS = """\
+How many words get a pronunciation that is none of the listed ones (WER), and how many phones are wrong, counted against
+the nearest of these (PER), in per cent. Searched as the recipe says."""
+COMMANDS = """\
+How many sequences are exactly right, in per cent."""
+TRANSLATIONS = """\
+BLEU and chrF by sacrebleu with its defaults, from 0 to 100, against all known translations of each sentence. Searched
+as the recipe says."""
 SECTIONS = (
-    Section("wer", "Speech", SPEECH, "WER %", {"cer": "CER %"}),
+    Section("wer", "Speech", SPEECH, "WER %", {"cer": "CER %"}, frozenset({"wer"})),
+    Section(
+        "wer", "Pronunciations", PRONUNCIATIONS, "wrong words %", {"per": "wrong phones %"}, frozenset({"wer", "per"})
+    ),
+    Section("accuracy", "Commands", COMMANDS, "right %", {}, frozenset({"wer", "accuracy"})),
+    Section("bleu", "Translations", TRANSLATIONS, "BLEU", {"chrf": "chrF"}, frozenset({"wer", "bleu"})),
     Section(
         "nats_per_frame",
         "Piano rolls",
         ROLLS,
         "nats a frame",
         {"nats_per_frame_by_piece": "mean over pieces", "nats_per_frame_by_window": "mean over windows"},
+        frozenset({"nats_per_frame"}),
     ),
-    Section("nats_per_note", "Notes", NOTES, "nats a note", {}),
+    Section("nats_per_note", "Notes", NOTES, "nats a note", {}, frozenset({"nats_per_note"})),
     Section(
         "nats_per_character",
         "Characters and words",
         TEXTS,
         "nats a character",
         {"nats_per_character_by_window": "in windows"},
+        frozenset({"nats_per_character"}),
     ),
 )
 README_INTRO = """# Recipes
@@ -65,9 +84,10 @@ README_INTRO = """# Recipes
 Every figure here was measured, and is written by `crnn-audio evaluate RUN --record` into the `results.json` beside its
 recipe, with the command of each seed; nothing is typed. `make row RECIPE=recipes/jsb/lstm.yaml SEED=1` trains and
 evaluates a row again and says how far it is from the recorded one; `make table` writes this page from the rows. Lower
-is better. The figure that counts of a recipe is bold: its score on test, or on dev where test was not read. Several
-seeds give mean and standard deviation. Minutes are by the clock for one seed, some beside other work; where the device
-is `cpu` alone, its processor was not noted. Failed experiments are in [LOG.md](LOG.md).
+is better, but for accuracy, BLEU and chrF. The figure that counts of a recipe is bold: its score on test, or on dev
+where test was not read. Several seeds give mean and standard deviation. Minutes are by the clock for one seed, some
+beside other work; where the device is `cpu` alone, its processor was not noted. Failed experiments are in
+[LOG.md](LOG.md).
 """
 WRITTEN_INTRO = """## Generated music
 
@@ -91,10 +111,22 @@ def readme(
     if published:
         lines += ["## Beside published figures", "", *beside_published(rows, published, ""), ""]
     for section in SECTIONS:
-        lines += _section([row for row in rows if row["metric"] == section.metric], rows, section)
+        lines += _section(_main_rows(rows, section), rows, section)
     lines += [*cell_table(cells), ""] if cells else []
     lines += [WRITTEN_INTRO, *(line for one in written for line in _written(one))] if written else []
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _main_rows(rows: Sequence[Row], section: Section) -> list[Row]:
+    metrics: dict[str, set[str]] = {}
+    for row in rows:
+        metrics.setdefault(row["recipe"], set()).add(row["metric"])
+    own = {recipe for recipe, found in metrics.items() if _section_of(found) is section}
+    return [row for row in rows if row["metric"] == section.metric and row["recipe"] in own]
+
+
+def _section_of(metrics: set[str]) -> Section | None:
+    return max((one for one in SECTIONS if one.signs <= metrics), key=lambda one: len(one.signs), default=None)
 
 
 def _section(main: Sequence[Row], rows: Sequence[Row], section: Section) -> list[str]:
@@ -212,10 +244,11 @@ def with_first_line(text: str, rows: Sequence[Row]) -> str:
     """A recipe whose first line ends with what was measured, on test if it was read."""
     first, _, rest = text.partition("\n")
     described = first.split(" Measured:")[0].split(" Not measured")[0]
-    metrics = [section.metric for section in SECTIONS]
-    row = _main_row(rows[0]["recipe"], [row for row in rows if row["metric"] in metrics])
+    section = _section_of({row["metric"] for row in rows})
+    row = _main_row(rows[0]["recipe"], [row for row in rows if section and row["metric"] == section.metric])
     metric = row["metric"]
-    figures = f"{row['split']} " + (f"{_rate(row)} {UNITS[metric]}" if metric in UNITS else f"WER {_rate(row)} %")
+    named = {"accuracy": f"{_rate(row)} % right", "bleu": f"BLEU {_rate(row)}"}.get(metric, f"WER {_rate(row)} %")
+    figures = f"{row['split']} " + (f"{_rate(row)} {UNITS[metric]}" if metric in UNITS else named)
     num_seeds = len(set(row["seeds"]))
     seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
     seconds = row["train_seconds"]

@@ -136,6 +136,27 @@ def test_other_splits_metrics_and_recipes_have_rows_of_their_own_in_order() -> N
     assert [one["seeds"] for one in found] == [[1], [1, 2], [1], [1], [1]]
 
 
+def test_a_table_has_the_recipes_whose_metrics_are_its_own() -> None:
+    """Words with a wrong pronunciation and wrong words of speech are both called wer, and stand in two tables."""
+    kinds = {"speech": ("cer",), "sounds": ("per",), "actions": ("accuracy",), "french": ("bleu", "chrf")}
+    rows = [
+        row(recipe=f"recipes/{name}/a.yaml", metric=metric)
+        for name, others in kinds.items()
+        for metric in ("wer", *others)
+    ]
+    text = tables.readme(rows)
+    for title, name in (
+        ("Speech", "speech"), ("Pronunciations", "sounds"), ("Commands", "actions"), ("Translations", "french"),
+    ):  # fmt: skip
+        section = text.partition(f"## {title}\n")[2].partition("\n## ")[0]
+        assert section.count("a.yaml)") == 1, title
+        assert f"[{name}/a.yaml]" in section
+    first = [tables.with_first_line("# It.\n", [one for one in rows if name in one["recipe"]]) for name in kinds]
+    assert [line.partition(" (")[0].removeprefix("# It. Measured: test ") for line in first] == [
+        "WER 6.90 %", "WER 6.90 %", "6.90 % right", "BLEU 6.90",
+    ]  # fmt: skip
+
+
 def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in ("recipes/tiny", "elsewhere"):
