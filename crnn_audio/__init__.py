@@ -26,13 +26,13 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.evaluation.prepare import prepare_folder as prepare_folder
     from crnn_audio.evaluation.publish import publish as publish
     from crnn_audio.evaluation.show import show as show
+    from crnn_audio.hypotheses import Hypothesis as Hypothesis
+    from crnn_audio.hypotheses import Word as Word
     from crnn_audio.problems import load_recipe as load_recipe
     from crnn_audio.problems.restore import load as load
     from crnn_audio.symbolic.score import Note as Note
     from crnn_audio.symbolic.score import Score as Score
     from crnn_audio.training.run import train as train
-    from crnn_audio.types import Hypothesis as Hypothesis
-    from crnn_audio.types import Word as Word
 
     __version__: str
 
@@ -49,8 +49,8 @@ _HOMES = {
     "Note": "symbolic.score",
     "Score": "symbolic.score",
     "Sampling": "decoding.sampling",
-    "Hypothesis": "types",
-    "Word": "types",
+    "Hypothesis": "hypotheses",
+    "Word": "hypotheses",
     "CrnnAudioError": "errors",
     "RecipeError": "errors",
     "DataError": "errors",

@@ -18,16 +18,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
-
-from safetensors import SafetensorError
-from safetensors.torch import save_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from crnn_audio import files, weights
 from crnn_audio.config import commands, flat_yaml
 from crnn_audio.console import report
 from crnn_audio.errors import DAMAGED, RunError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    Tensor = Any  # what only looks at a run does not wait for torch
 
 FORMAT = 2
 TEXTS = ("state", "recipe", "command", "commit", "device", "processor", "precision", "torch", "weights")
@@ -146,6 +147,8 @@ class Run:
 
     def save_weights(self, which: str, state: Mapping[str, Tensor]) -> None:
         """Replaces the "best" or "last" weights, all or nothing, and notes their hash in run.json."""
+        from safetensors.torch import save_file
+
         path = self.path / f"{which}.safetensors"
         with writing(self.path), files.replacing(path) as partial:
             save_file(dict(state), partial, {"format": "pt"})
@@ -283,6 +286,8 @@ def _recipe(text: str, path: Path) -> Mapping[str, Any]:
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turns what an unwritable folder or a full disk says into a RunError about that run directory."""
+    from safetensors import SafetensorError
+
     try:
         yield
     except (OSError, SafetensorError) as error:

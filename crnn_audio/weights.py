@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from crnn_audio import files
+
+if TYPE_CHECKING:
+    from torch import Tensor
+else:
+    Tensor = Any  # what only asks for a hash does not wait for torch
 
 FLOATS = ("F16", "BF16", "F32", "F64")
 LARGEST_HEADER = 2**24
@@ -38,6 +40,8 @@ def shapes(path: Path) -> Shapes:
         ValueError: it is damaged, or holds other numbers than floating-point ones.
         OSError: it cannot be read, or is no file.
     """
+    from safetensors import SafetensorError, safe_open
+
     with files.opened(path) as file:
         if int.from_bytes(file.read(8), "little") > LARGEST_HEADER:
             raise ValueError("its header is too large")
@@ -60,6 +64,9 @@ def read(path: Path) -> dict[str, Tensor]:
         ValueError: one holds NaN or infinity, or a number too large for float32.
         OSError: it cannot be read.
     """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         weights = {_renamed(name): weight for name, weight in load_file(path).items()}
     except SafetensorError as error:

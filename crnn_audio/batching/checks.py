@@ -11,7 +11,7 @@ from typing import Any
 
 from crnn_audio import audio, files
 from crnn_audio.batching.manifests import Cut, Recording
-from crnn_audio.decoding.ctc import needed_frames
+from crnn_audio.decoding.greedy import needed_frames
 from crnn_audio.errors import DataError
 
 TOLERATED_FRACTION = 0.01

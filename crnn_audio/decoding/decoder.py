@@ -1,43 +1,11 @@
 """What every decoder does: from log-probabilities to the tokens of a path, for whole utterances and for streams."""
 
-from dataclasses import dataclass
 from typing import Protocol, TypeVar, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Path:
-    """A decoded token sequence; token i holds frames `starts[i]` to `ends[i]` (exclusive) with probability `probs[i]`.
-
-    `blank_prob` is the lowest probability among the frames taken as blank (1 if there are none): how sure it is that
-    nothing was left out.
-    """
-
-    tokens: tuple[int, ...]
-    starts: tuple[int, ...]
-    ends: tuple[int, ...]
-    probs: tuple[float, ...]
-    blank_prob: float
-
-
-@runtime_checkable
-class DecoderState(Protocol):
-    """Where a decoder is in a stream. A state is a value: decoding on from it leaves it as it is."""
-
-    @property
-    def path(self) -> Path:
-        """The stable output of the open utterance, which later frames extend but never revise."""
-
-    @property
-    def num_frames(self) -> int:
-        """Frames decoded since the start of the stream."""
-
-    @property
-    def num_blanks(self) -> int:
-        """Blank frames since the last token."""
-
+from crnn_audio.decoding.paths import DecoderState, Path
 
 State = TypeVar("State", bound=DecoderState)
 

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Iterator
 
-from crnn_audio.decoding.decoder import Path
+from crnn_audio.decoding.paths import Path
+from crnn_audio.hypotheses import Word
 from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.types import Word
 
 
 def words(path: Path, vocabulary: Vocabulary, frame_seconds: float, seconds: float) -> tuple[Word, ...]:

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from crnn_audio.decoding.ctc import BLANK_ID
-from crnn_audio.decoding.decoder import Decoder, Path
+from crnn_audio.decoding.decoder import Decoder
+from crnn_audio.decoding.greedy import BLANK_ID
+from crnn_audio.decoding.paths import Path
 from crnn_audio.decoding.words import words
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd

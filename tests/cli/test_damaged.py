@@ -9,7 +9,7 @@ import soundfile
 
 from crnn_audio import audio
 from crnn_audio.batching import manifests
-from crnn_audio.inference.speech.recognizer import SHORT
+from crnn_audio.inference.speech.transcription import SHORT
 
 CONTAINERS = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "VORBIS"}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from crnn_audio.batching import manifests
 from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.plan import PlannedCut
-from crnn_audio.decoding.ctc import needed_frames
+from crnn_audio.decoding.greedy import needed_frames
 from crnn_audio.errors import DataError
 from crnn_audio.problems import recognition, speech
 from crnn_audio.tasks.ctc import ctc_losses

@@ -13,13 +13,14 @@ from torch import Tensor
 
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.features.normalize import Statistics
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.dropout import TimeDropout
 from crnn_audio.problems import recognition as problem
 from crnn_audio.tasks.ctc import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
+from crnn_audio.types import AudioBatch, Encoded, TokenBatch
 from tests.invariants.devices import CPU, TOLERANCES, assert_near, sound_on, twin
 from tests.invariants.small import CELLS, STACKS, crnn, each_way, features, moved, padded
 from tests.invariants.test_precision import TOLERANCE as BF16_NATS

@@ -14,11 +14,11 @@ import torch
 
 from crnn_audio import audio, runs
 from crnn_audio.features import stream as sound_stream
+from crnn_audio.hypotheses import Hypothesis, Word
 from crnn_audio.inference.speech import long
 from crnn_audio.inference.speech.long import LongRecording
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.problems.restore import load
-from crnn_audio.types import Hypothesis, Word
 from tests import warm
 from tests.invariants.small import TIMES
 from tests.invariants.talkative import RATE, offline, recipe, recognizer, sound
@@ -112,7 +112,7 @@ def test_words_times_and_confidences_are_those_of_a_short_recording(monkeypatch,
     model = recognizer(recipe(recurrent=DIRECTIONS[direction]), taught=audio.read(content, RATE)[0])
     wanted = model.transcribe(content)
     assert len(wanted.words) > 2
-    monkeypatch.setattr("crnn_audio.inference.speech.recognizer.SHORT", 0.0)
+    monkeypatch.setattr("crnn_audio.inference.speech.transcription.SHORT", 0.0)
     monkeypatch.setattr(long, "BLOCK", 0.7)
     found = model.transcribe(content)
     assert (found.text, found.seconds) == (wanted.text, wanted.seconds)

@@ -12,6 +12,7 @@ from torch import Tensor
 from crnn_audio.config.schema import Recipe
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.features.normalize import Moments, Statistics
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech import recognizer
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.lengths import mask
@@ -19,7 +20,7 @@ from crnn_audio.problems import recognition as problem
 from crnn_audio.problems import speech
 from crnn_audio.tasks.ctc import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.types import AudioBatch, Encoded, Hypothesis, TokenBatch
+from crnn_audio.types import AudioBatch, Encoded, TokenBatch
 from tests.invariants.small import STACKS, TIMES, crnn, each_way, features, moved, padded
 from tests.loading import loads, run_of
 

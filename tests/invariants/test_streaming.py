@@ -15,8 +15,9 @@ from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.errors import StreamError
 from crnn_audio.evaluation.show import show
 from crnn_audio.features import stream as sound_stream
-from crnn_audio.inference.speech.stream import Endpoint, Stream
-from crnn_audio.types import Hypothesis
+from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.inference.speech.endpoints import Endpoint
+from crnn_audio.inference.speech.stream import Stream
 from tests.invariants.small import CELLS, TIMES
 from tests.invariants.talkative import RATE, TOKENS, offline, recipe, recognizer, sound
 

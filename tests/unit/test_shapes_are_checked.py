@@ -5,7 +5,8 @@ import torch
 from jaxtyping import TypeCheckError
 
 from crnn_audio import lengths
-from crnn_audio.types import Encoded, Word
+from crnn_audio.hypotheses import Word
+from crnn_audio.types import Encoded
 
 
 def test_wrong_number_of_axes_is_refused() -> None:

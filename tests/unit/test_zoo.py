@@ -10,12 +10,12 @@ import torch
 from crnn_audio import runs
 from crnn_audio.corpora import an4
 from crnn_audio.decoding.sampling import Sampling
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.music.prompts import Prompt
 from crnn_audio.metrics.cadences import endings, is_triad
 from crnn_audio.metrics.error_rate import word_errors
 from crnn_audio.problems import parts
 from crnn_audio.problems.restore import load, restore
-from crnn_audio.types import Hypothesis
 
 NAMES = sorted(path.name for path in runs.ZOO.iterdir() if path.is_dir())
 RECOGNIZERS = ["an4", "an4_streaming"]

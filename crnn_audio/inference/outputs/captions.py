@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.outputs.spans import Span, milliseconds, spans
-from crnn_audio.types import Hypothesis
 
 LINE = 42
 """Characters in a line, at most."""

@@ -6,9 +6,9 @@ from pathlib import PurePath
 from typing import Any
 
 from crnn_audio import console
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.outputs.captions import Cue, cues
 from crnn_audio.inference.outputs.spans import milliseconds, spans
-from crnn_audio.types import Hypothesis
 
 CONTROLS = re.escape("".join(map(chr, console.CONTROLS)))
 TAB = "\t"

@@ -5,8 +5,8 @@ from typing import Self, TextIO
 
 from crnn_audio.console import as_json, one_line
 from crnn_audio.errors import OutputError
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.outputs.formats import FORMATS, as_ctm, fields
-from crnn_audio.types import Hypothesis
 
 ONE_FILE = frozenset({"srt", "vtt", "tsv", "textgrid"})
 """Formats whose file holds one recording; several cannot be concatenated."""

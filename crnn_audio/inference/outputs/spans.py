@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 
-from crnn_audio.types import Hypothesis
+from crnn_audio.hypotheses import Hypothesis
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from crnn_audio import audio
 from crnn_audio.audio import Source
 from crnn_audio.errors import DataError
-from crnn_audio.types import Hypothesis
+from crnn_audio.hypotheses import Hypothesis
 
 Channels: TypeAlias = Literal["mix", "each", "left", "right"]
 ONE = {"mix": None, "left": 0, "right": 1}

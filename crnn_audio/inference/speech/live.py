@@ -10,10 +10,10 @@ from typing import TextIO
 from crnn_audio import console
 from crnn_audio.audio import Blocks
 from crnn_audio.inference.outputs.formats import fields
-from crnn_audio.inference.speech.stream import Stream, StreamResult
+from crnn_audio.inference.speech.endpoints import LiveStream, StreamResult
 
 
-def show(stream: Stream, blocks: Blocks, stdout: TextIO, *, as_json: bool) -> None:
+def show(stream: LiveStream, blocks: Blocks, stdout: TextIO, *, as_json: bool) -> None:
     """Feeds all blocks and writes their text at once; as JSON, an event a line.
 
     After Ctrl-C or an error, the utterance of the sound so far is finished and written.

@@ -7,7 +7,7 @@ away sound still changes the output of a bidirectional layer was measured (see D
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,11 +16,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from crnn_audio.audio import OnLoss, Sound
-from crnn_audio.decoding.ctc import BLANK_ID
-from crnn_audio.decoding.decoder import Decoder, Path
+from crnn_audio.decoding.decoder import Decoder
+from crnn_audio.decoding.greedy import BLANK_ID
+from crnn_audio.decoding.paths import Path
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.normalize import GlobalNorm, Moments, Normalizer
 from crnn_audio.features.stream import SoundCarry
+from crnn_audio.inference.speech.transcription import Progress
 from crnn_audio.models.crnn import Carry
 from crnn_audio.tasks.ctc import Recognition
 
@@ -33,7 +35,6 @@ CONTEXT = 60.0
 SURE = 0.9
 """Lowest probability of a blank at which windows are joined."""
 
-Progress = Callable[[float], None]
 Item = TypeVar("Item")
 
 

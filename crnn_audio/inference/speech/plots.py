@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from crnn_audio import files
 from crnn_audio.console import one_line
-from crnn_audio.types import Hypothesis
+from crnn_audio.hypotheses import Hypothesis
 
 ROW_SECONDS = 12.0
 """Sound in a row of the picture."""

@@ -7,23 +7,36 @@ rest.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TextIO
+from typing import Protocol, TextIO, runtime_checkable
 
 from crnn_audio import audio, files
 from crnn_audio.audio import Source
 from crnn_audio.console import one_line
 from crnn_audio.errors import DataError
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.outputs.formats import FORMATS, as_ctm
 from crnn_audio.inference.outputs.names import Input
 from crnn_audio.inference.outputs.pending import PICTURE, Outputs, Pending
 from crnn_audio.inference.outputs.printer import Printer
 from crnn_audio.inference.speech.channels import Channels
 from crnn_audio.inference.speech.progress import TranscriptionProgress
-from crnn_audio.inference.speech.recognizer import Recognizer, expected_seconds
-from crnn_audio.types import Hypothesis
+from crnn_audio.inference.speech.transcription import Progress, expected_seconds
 
 CHUNK_FILES, CHUNK_SECONDS = 256, 900.0
 """Recordings that are sorted by length together, at most; results come in the order of the chunks."""
+
+
+@runtime_checkable
+class Transcriber(Protocol):
+    """A recogniser of any engine."""
+
+    def as_completed(
+        self, sources: Sequence[Source], within: Progress | None, channels: Channels
+    ) -> Iterator[tuple[int, Hypothesis | DataError]]:
+        """Results with the position of their recording, as soon as they are there."""
+
+    def plot(self, source: Source, path: str | Path, hypothesis: Hypothesis | None) -> Hypothesis:
+        """Writes the picture of a transcript."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,7 @@ class Done:
 def run(
     pending: Pending,
     outputs: Outputs,
-    load: Callable[[], Recognizer],
+    load: Callable[[], Transcriber],
     report: Callable[[str], None],
     stdout: TextIO,
     channels: Channels = "mix",
@@ -108,7 +121,7 @@ class _Results:
 
 
 def transcribe(
-    recognizer: Recognizer,
+    recognizer: Transcriber,
     inputs: Sequence[Input],
     outputs: Outputs,
     done: Callable[[Done], None],
@@ -150,7 +163,7 @@ def _chunks(inputs: Sequence[Input]) -> Iterator[list[Input]]:
 
 
 def _written(
-    recognizer: Recognizer, source: Source, one: Input, result: Hypothesis | DataError, outputs: Outputs
+    recognizer: Transcriber, source: Source, one: Input, result: Hypothesis | DataError, outputs: Outputs
 ) -> Done:
     if isinstance(result, DataError):
         return Done(one, None, result)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from crnn_audio.decoding.ctc import Greedy, GreedyState, needed_frames
-from crnn_audio.decoding.decoder import Path
+from crnn_audio.decoding.ctc import Greedy
+from crnn_audio.decoding.greedy import GreedyState, needed_frames
+from crnn_audio.decoding.paths import Path
 from crnn_audio.errors import RunError
 
 

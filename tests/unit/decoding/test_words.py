@@ -2,7 +2,7 @@
 
 import pytest
 
-from crnn_audio.decoding.decoder import Path
+from crnn_audio.decoding.paths import Path
 from crnn_audio.decoding.words import split, words
 from crnn_audio.text.vocabulary import Vocabulary
 

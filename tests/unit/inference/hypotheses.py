@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from crnn_audio.types import Hypothesis, Word
+from crnn_audio.hypotheses import Hypothesis, Word
 
 LETTERS = "aZé&<>\"'-%;ЖßØ日本語\u0301😀0\\"
 TIMES = st.floats(min_value=0, max_value=40, allow_nan=False).map(lambda time: round(time, 4))

@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from praatio import textgrid
 
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.outputs import formats
 from crnn_audio.inference.outputs.captions import cues
 from crnn_audio.inference.outputs.spans import spans
-from crnn_audio.types import Hypothesis
 from crnn_audio.verbs.speech import Format
 from tests.unit.inference.hypotheses import Sample, disorderly, hypothesis_of, orderly, quick, said
 

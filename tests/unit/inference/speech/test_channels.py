@@ -13,9 +13,9 @@ from praatio import textgrid
 from crnn_audio import audio
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.outputs import formats
-from crnn_audio.inference.speech import recognizer as module
-from crnn_audio.types import Hypothesis
+from crnn_audio.inference.speech import transcription as module
 from tests.bench import sound
 
 

@@ -9,9 +9,9 @@ from matplotlib import image
 
 from crnn_audio import files
 from crnn_audio.audio.decoders import SoundFile
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech import plots
 from crnn_audio.inference.speech.plots import Evidence
-from crnn_audio.types import Hypothesis
 from tests.unit.inference.hypotheses import said
 
 TOKENS = ("<blank>", "<unk>", " ", "a", "Ж")
@@ -104,7 +104,7 @@ def test_of_a_long_recording_the_beginning_alone_is_read(recognizer, tmp_path: P
     path = tmp_path / "cut.wav"
     soundfile.write(path, noise, 8000)
     path.write_bytes(path.read_bytes()[:-1000])
-    monkeypatch.setattr("crnn_audio.inference.speech.recognizer.SHORT", short)
+    monkeypatch.setattr("crnn_audio.inference.speech.transcription.SHORT", short)
     result = recognizer.transcribe(path)
     assert result.warning
     plotted: list[Evidence] = []

@@ -12,9 +12,9 @@ import torch
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation.evaluate import evaluate
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech import long
-from crnn_audio.inference.speech import recognizer as module
-from crnn_audio.types import Hypothesis
+from crnn_audio.inference.speech import transcription as module
 
 
 def paths(tiny: Path) -> list[Path]:

@@ -16,13 +16,15 @@ from torch import Tensor
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.features.normalize import Statistics
+from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.inference.speech.endpoints import Endpoint, StreamResult
 from crnn_audio.inference.speech.recognizer import Recognizer
-from crnn_audio.inference.speech.stream import Endpoint, Stream, StreamResult
+from crnn_audio.inference.speech.stream import Stream
 from crnn_audio.models.crnn import Carry
 from crnn_audio.problems import recognition
 from crnn_audio.problems.recognition import Assets
 from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.types import AudioBatch, Hypothesis
+from crnn_audio.types import AudioBatch
 from tests.loading import run_of
 
 FRAME = 640

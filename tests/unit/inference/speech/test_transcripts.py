@@ -13,7 +13,7 @@ from crnn_audio import files
 from crnn_audio.batching import manifests
 from crnn_audio.inference.outputs import pending
 from crnn_audio.inference.outputs.pending import Outputs
-from crnn_audio.inference.speech import recognizer, transcripts
+from crnn_audio.inference.speech import transcription, transcripts
 from crnn_audio.inference.speech.recognizer import Recognizer
 
 
@@ -47,7 +47,7 @@ def run(recognizer: Recognizer, printed: Path) -> Callable[..., tuple[int, list[
 @pytest.fixture
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every recording is a batch of its own."""
-    monkeypatch.setattr(recognizer, "BATCH_SECONDS", 0.1)
+    monkeypatch.setattr(transcription, "BATCH_SECONDS", 0.1)
 
 
 def test_what_is_printed_is_what_the_files_hold(run, printed, recognizer, paths: list[str], tmp_path: Path) -> None:
@@ -71,13 +71,13 @@ def test_what_is_printed_is_what_the_files_hold(run, printed, recognizer, paths:
 def printed_at(recognizer, printed: Path, monkeypatch, alone) -> list[int]:
     """How many lines had been printed each time that a recording was read."""
     counts: list[int] = []
-    read = recognizer._read
+    read = transcription._read
 
-    def watched(source: object) -> object:
+    def watched(engine: object, source: object) -> object:
         counts.append(printed.read_text().count("\n"))
-        return read(source)
+        return read(engine, source)
 
-    monkeypatch.setattr(recognizer, "_read", watched)
+    monkeypatch.setattr(transcription, "_read", watched)
     return counts
 
 
@@ -91,7 +91,7 @@ def test_a_chunk_is_printed_before_the_next_one_is_read(
 
 
 def test_a_result_is_printed_as_soon_as_all_before_it_are(run, printed_at, paths: list[str]) -> None:
-    run(sorted(paths, key=recognizer.expected_seconds, reverse=True), Outputs(("text",)))  # as they are recognised
+    run(sorted(paths, key=transcription.expected_seconds, reverse=True), Outputs(("text",)))  # as they are recognised
     assert printed_at == list(range(8))
 
 
@@ -99,13 +99,13 @@ def test_a_file_is_written_before_the_next_batch_is_read(
     run, recognizer, paths: list[str], tmp_path: Path, monkeypatch, alone
 ) -> None:
     there: list[int] = []
-    read = recognizer._read
+    read = transcription._read
 
-    def watched(source: object) -> object:
+    def watched(engine: object, source: object) -> object:
         there.append(len(list(tmp_path.glob("*.srt"))))
-        return read(source)
+        return read(engine, source)
 
-    monkeypatch.setattr(recognizer, "_read", watched)
+    monkeypatch.setattr(transcription, "_read", watched)
     run(paths, Outputs(("srt",), tmp_path))
     assert there == list(range(8))
 

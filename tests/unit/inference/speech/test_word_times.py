@@ -23,11 +23,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.problems import recognition, speech
 from crnn_audio.problems.recognition import Assets
 from crnn_audio.text.vocabulary import Vocabulary
-from crnn_audio.types import AudioBatch, Encoded, Hypothesis
+from crnn_audio.types import AudioBatch, Encoded
 from tests.loading import run_of
 
 RATE, HOP, STRIDE = 16000, 160, 4
