@@ -1,25 +1,20 @@
 """Speech recognition: recordings to their transcripts with CTC (many-to-many, different lengths)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import torch
 
-from crnn_audio import hardware
-from crnn_audio.batching import checks, loader, plan
-from crnn_audio.batching.loader import SpeechFeed
+from crnn_audio.batching import checks
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.batching.plan import Batch, num_batches, plan_epoch
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe as AnyRecipe
-from crnn_audio.corpora import CORPORA, folds
+from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.ctc import Greedy
-from crnn_audio.errors import DataError, RunError
-from crnn_audio.features.augment import spec_augment
+from crnn_audio.errors import DataError
 from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.scores import Scores
@@ -35,6 +30,7 @@ from crnn_audio.problems import (
     Summary,
     footprint,
     parts,
+    recordings,
     speech,
     start,
 )
@@ -66,9 +62,7 @@ class Assets:
     @classmethod
     def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads them."""
-        normalized = recipe.features.normalize == "global"
-        statistics = Statistics.load(folder / "statistics.json") if normalized else None
-        return cls(Vocabulary.load(folder / "vocabulary.json"), statistics)
+        return cls(Vocabulary.load(folder / "vocabulary.json"), recordings.stored_statistics(folder, recipe))
 
 
 def reads(recipe: AnyRecipe) -> TypeGuard[Recipe]:
@@ -81,21 +75,12 @@ def reads(recipe: AnyRecipe) -> TypeGuard[Recipe]:
 
 def data(recipe: Recipe, progress: Progress | None = None) -> Data:
     """The corpus's cuts, their transcripts normalised as the task says."""
-    corpus, folder = parts.located(recipe, progress)
-    found = dict(folds.read_splits(corpus, folder, recipe.data.fold))
-    if recipe.data.dev_as_train:
-        if not found.get("dev"):
-            raise DataError(f"{recipe.data.name}: has no dev, which data.dev_as_train would train on. Leave that out.")
-        found["train"] = found["train"] + found["dev"]
-    adjusted = checks.Adjusted()
-    if progress:  # decoded here, where it shows: `usable_cuts` reads the findings from the cache
-        watched = partial(progress, "checking train")
-        checks.unreadable(found["train"], checks.cache_of(recipe.data.corpus), watched, adjusted)
+    found, adjusted = recordings.splits(recipe, progress)
     items = {name: [_spelled(recipe, cut) for cut in cuts] for name, cuts in found.items()}
     unseen = invisible.removed(cut.text for cuts in found.values() for cut in cuts)
     remarks = [f"{unseen} removed."] if unseen else []
-    remarks = [f"{recipe.data.name}: {remark}" for remark in (*remarks, *adjusted.lines())]
-    return Data(items, ("test",) if recipe.data.dev_as_train else ("dev", "test"), tuple(remarks))
+    remarks = [f"{recipe.data.name}: {remark}" for remark in (*remarks, *adjusted)]
+    return Data(items, recordings.held_out(recipe), tuple(remarks))
 
 
 def _spelled(recipe: Recipe, cut: Cut) -> Cut:
@@ -117,9 +102,8 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     if init is None:
         vocabulary = Vocabulary.build([cut.text for cut in training], recipe.task.vocabulary)
         usable, _ = speech.usable_cuts(recipe, training, vocabulary)
-        return Assets(
-            vocabulary, speech.statistics_of(recipe, speech.training_cuts(recipe, usable, vocabulary), report)
-        )
+        ready = speech.training_cuts(recipe, usable, vocabulary)
+        return Assets(vocabulary, recordings.statistics_of(recipe, ready, report))
     start.refuse_other_shape(recipe, init)
     known = init.assets.vocabulary
     vocabulary = start.grown(known, (cut.text for cut in training))
@@ -138,10 +122,8 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
         RunError: the statistics are not those of such features.
     """
     torch.manual_seed(recipe.seed)
-    front, tokens, statistics = speech.front_end(recipe.features), assets.vocabulary, assets.statistics
-    if statistics and {len(statistics.mean), len(statistics.std)} != {front.num_features}:
-        raise RunError(f"statistics.json: damaged (the features are {front.num_features}). Restore it, or train again.")
-    masks = recipe.augment.spec_augment
+    front, tokens = recordings.front_end(recipe.features), assets.vocabulary
+    recordings.refuse_other_statistics(assets.statistics, front)
     model = parts.crnn(
         recipe.model,
         front.num_features,
@@ -150,11 +132,11 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
     )
     return Recognition(
         front,
-        speech.normalizer(recipe.features.normalize, statistics),
+        recordings.normalizer(recipe.features.normalize, assets.statistics),
         model,
         tokens,
-        masks=partial(spec_augment, **masks.model_dump(exclude={"start_epoch"})) if masks else None,
-        first_masked_epoch=masks.start_epoch if masks else 0,
+        masks=recordings.masks(recipe),
+        first_masked_epoch=recordings.first_masked_epoch(recipe),
         consistency=recipe.task.consistency,
         intermediate=recipe.task.intermediate,
         mixed=recipe.precision == "bf16",
@@ -170,21 +152,8 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
     usable, findings = speech.usable_cuts(recipe, data.items["train"], assets.vocabulary)
     remarks = speech.check_dev(recipe, data.items.get("dev", []), assets.vocabulary)
     ready = speech.training_cuts(recipe, usable, assets.vocabulary)
-    ids, durations, section = [cut.id for cut in usable], [cut.duration for cut in usable], recipe.data
-    planned = partial(
-        plan_epoch, ids, durations, budget=section.batch_seconds, seed=recipe.seed, speeds=recipe.augment.speed
-    )
-    counted = partial(num_batches, *planned.args, **planned.keywords)
-
-    def plan_of(epoch: int) -> list[Batch]:
-        return planned(epoch=epoch, short_first=epoch == 0 and section.first_epoch == "short_first")
-
-    pinned = hardware.device(recipe.device).type == "cuda"
-    batches = SpeechFeed(
-        ready, plan_of, section.accumulate, section.workers, pinned, rank, ranks, lambda epoch: counted(epoch=epoch)
-    )
     fingerprint = [(cut.id, cut.duration, cut.text) for cut in usable]
-    return Feed(batches, "s", fingerprint, tuple(findings), remarks)
+    return recordings.feed(recipe, ready, fingerprint, findings, remarks, rank, ranks)
 
 
 # --------------------------------------------------------------------------------------------- scores, words
@@ -194,11 +163,10 @@ def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cu
     """Transcribes every cut and counts errors against its transcript."""
     task.eval()
     decoder, device = options.decoder or Greedy(), parts.device_of(task)
-    planned = plan.in_order([cut.duration for cut in items], budget=2 * recipe.data.batch_seconds)
     ready = speech.cuts(recipe, items, assets.vocabulary, options.distortion)
-    batches = loader.batches(ready, [(0, batch) for batch in planned])
     references = {cut.id: cut.text for cut in items}
-    found = {one.id: one for batch in batches for one in transcribed(task, batch.to(device), references, decoder)}
+    batches = recordings.batches(recipe, ready, device)
+    found = {one.id: one for batch in batches for one in transcribed(task, batch, references, decoder)}
     return scores_of([found[cut_id] for cut_id in references])
 
 
@@ -217,7 +185,7 @@ def case_of(recipe: Recipe, vocabulary: Vocabulary) -> str:
 
 def inputs(recipe: Recipe) -> str:
     """What the network reads."""
-    return speech.inputs(recipe.features)
+    return recordings.inputs(recipe.features)
 
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Recognition) -> Recognizer:
@@ -228,8 +196,7 @@ def opened(run: Run, recipe: Recipe, assets: Assets, task: Recognition) -> Recog
 def summary(recipe: Recipe) -> Summary:
     """The model in figures; its tokens are assumed where the corpus is not here."""
     tokens, assumed = _known_tokens(recipe)
-    num_features = speech.front_end(recipe.features).num_features
-    unit = Statistics((0.0,) * num_features, (1.0,) * num_features) if recipe.features.normalize == "global" else None
+    unit = recordings.unit_statistics(recipe)
     with parts.outlined():
         recognition = task(recipe, Assets(tokens, unit))
     model = recognition.model
@@ -312,10 +279,4 @@ def _row(one: Scores) -> str:
 
 def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspection:
     """Decodes every recording once, and names the cuts that cannot be used."""
-    rows = list[Mapping[str, Any]]()
-    cache, adjusted = checks.cache_of(name), checks.Adjusted()
-    for split, found in CORPORA[name].read_splits(folder).items():
-        watched = progress and partial(progress, f"checking {split}")
-        findings = [*checks.unreadable(found, cache, watched, adjusted), *checks.empty(found)]
-        rows.append({"split": split, **speech.figures_of(found), "unusable": [str(one) for one in findings]})
-    return Inspection(tuple(rows), remarks=adjusted.lines())
+    return recordings.inspect(name, folder, checks.empty, progress)

@@ -99,7 +99,7 @@ def _prepare_pairs(path: Path, out: Path | None, as_json: bool) -> None:
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
     from crnn_audio.config import next_steps
     from crnn_audio.evaluation.prepare import prepare_folder
-    from crnn_audio.problems import speech
+    from crnn_audio.problems import recordings
 
     speaker_folders, resplit, leave_out = ways
     prepared = prepare_folder(
@@ -112,7 +112,7 @@ def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool],
     report(f"Split {prepared.how}. Manifests are in {prepared.folder}. Next:")
     report(f"  {next_steps.doctor(prepared.folder)}\n  {next_steps.train(prepared.folder, prepared.splits)}")
     for split, cuts in prepared.splits.items():
-        _print_row({"split": split, **speech.figures_of(cuts)}, as_json)
+        _print_row({"split": split, **recordings.figures_of(cuts)}, as_json)
 
 
 def doctor(

@@ -19,7 +19,7 @@ from crnn_audio.batching.plan import Batch, PlannedCut, key
 from crnn_audio.config.schema import Recipe
 from crnn_audio.evaluation.evaluate import required
 from crnn_audio.features.normalize import Statistics
-from crnn_audio.problems import Data, load_recipe, recognition, speech
+from crnn_audio.problems import Data, load_recipe, recognition, recordings
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import optim
@@ -107,7 +107,7 @@ def step(task: Recognition, optimizer: torch.optim.Optimizer, batch: SpeechBatch
 def assets_of(recipe: Recipe, data: Data) -> recognition.Assets:
     """The corpus's tokens, and statistics near any corpus's own in the place of measured ones."""
     texts = [cut.text for cut in required(data.items, "train", recipe.data.name)]
-    bins = speech.front_end(recipe.features).num_features
+    bins = recordings.front_end(recipe.features).num_features
     return recognition.Assets(
         Vocabulary.build(texts, recipe.task.vocabulary), Statistics((-8.0,) * bins, (3.0,) * bins)
     )

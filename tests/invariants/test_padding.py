@@ -17,7 +17,7 @@ from crnn_audio.inference.speech import recognizer
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.lengths import mask
 from crnn_audio.problems import recognition as problem
-from crnn_audio.problems import speech
+from crnn_audio.problems import recordings
 from crnn_audio.tasks.ctc import Recognition, ctc_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, TokenBatch
@@ -100,7 +100,7 @@ def recipe(kind: str = "fbank", normalize: str = "global", bidirectional: bool =
 def recognition(asked: Recipe) -> Recognition:
     """A recogniser with random weights that is sure of itself and says every token now and then."""
     waves = audio(sounds(), torch.float32)
-    front_end = speech.front_end(asked.features)
+    front_end = recordings.front_end(asked.features)
     seen = Moments(front_end.num_features)
     seen.add(*front_end(waves.waveforms, waves.lengths))
     statistics = Statistics(tuple(seen.mean.tolist()), tuple(seen.std.tolist()))

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from crnn_audio.config import fields, recognition, rolls, sections
+from crnn_audio.config import fields, recognition, rolls, sections, sound
 from crnn_audio.corpora import CORPORA
 from crnn_audio.features.normalize import GlobalNorm, NoNorm, Statistics, UtteranceNorm
 from crnn_audio.models import cells, conv, recurrent, tcn
 from crnn_audio.models.heads import CtcHead
-from crnn_audio.problems import footprint, parts, speech
+from crnn_audio.problems import footprint, parts, recordings
 from crnn_audio.problems import rolls as rolls_problem
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.training import loop, optim
@@ -52,12 +52,12 @@ def test_cells() -> None:
 
 
 def test_front_ends() -> None:
-    union = get_args(recognition.Features)[0]
+    union = get_args(sound.Features)[0]
     kinds = {kind for section in get_args(union) for kind in allowed(section, "kind")}
-    assert kinds == speech.FRONT_ENDS.keys()
+    assert kinds == recordings.FRONT_ENDS.keys()
     for section in get_args(union):
         (kind,) = allowed(section, "kind")
-        assert speech.front_end(section(kind=kind)).num_features > 0
+        assert recordings.front_end(section(kind=kind)).num_features > 0
 
 
 def test_heads_of_keys() -> None:
@@ -134,7 +134,7 @@ def test_nonlinearities() -> None:
 
 def test_normalisations() -> None:
     one = Statistics((0.0,), (1.0,))
-    made = {kind: type(speech.normalizer(kind, one)) for kind in get_args(recognition.Normalize)}
+    made = {kind: type(recordings.normalizer(kind, one)) for kind in get_args(sound.Normalize)}
     assert made == {"global": GlobalNorm, "utterance": UtteranceNorm, "none": NoNorm}
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crnn_audio.config import recognition, sections
+from crnn_audio.config import recognition, sections, sound
 from crnn_audio.config.load import dump, json_schema
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
@@ -74,7 +74,7 @@ def test_the_recipe_of_the_design_loads():
     assert isinstance(recipe.optim.clip_norm, float)
     assert recipe.model.conv[1].stride == (2, 2)
     assert recipe.augment.spec_augment.start_epoch == 6
-    assert recipe.augment.spec_augment.freq_width == recognition.SpecAugment().freq_width
+    assert recipe.augment.spec_augment.freq_width == sound.SpecAugment().freq_width
 
 
 MISTAKES = {
@@ -268,15 +268,15 @@ def test_overrides_change_what_they_name_and_nothing_else():
 
 def test_an_override_reaches_into_what_the_recipe_leaves_to_its_default():
     recipe = loads(DATA, ["features.num_mels=40", "model.conv.0.channels=64", "augment.spec_augment.time_masks=7"])
-    assert recipe.features == recognition.FbankFeatures(num_mels=40)
+    assert recipe.features == sound.FbankFeatures(num_mels=40)
     assert [layer.channels for layer in recipe.model.conv] == [64, 32]
     assert [layer.stride for layer in recipe.model.conv] == [(2, 2), (2, 2)]
-    assert recipe.augment.spec_augment == recognition.SpecAugment(time_masks=7)
+    assert recipe.augment.spec_augment == sound.SpecAugment(time_masks=7)
 
 
 def test_an_override_creates_a_section_that_is_null():
     recipe = loads(DATA + "augment: {spec_augment: null}", ["augment.spec_augment.time_masks=7"])
-    assert recipe.augment.spec_augment == recognition.SpecAugment(time_masks=7)
+    assert recipe.augment.spec_augment == sound.SpecAugment(time_masks=7)
 
 
 def test_an_override_may_supply_what_the_recipe_lacks():
@@ -333,18 +333,18 @@ data = st.builds(recognition.RecognitionData, corpus=st.sampled_from(SPEECH), ro
     recognition.RecognitionData, corpus=st.sampled_from(["an4", "spoken_digits"]), root=st.none()
 )
 features = st.one_of(
-    st.builds(recognition.FbankFeatures, high_hz=st.floats(allow_nan=False, allow_infinity=False)),
-    st.builds(recognition.MfccFeatures, kind=st.just("mfcc"), num_mels=counts),
-    st.builds(recognition.MelFeatures, kind=st.just("mel"), hop_seconds=st.floats(1e-300, 10)),
+    st.builds(sound.FbankFeatures, high_hz=st.floats(allow_nan=False, allow_infinity=False)),
+    st.builds(sound.MfccFeatures, kind=st.just("mfcc"), num_mels=counts),
+    st.builds(sound.MelFeatures, kind=st.just("mel"), hop_seconds=st.floats(1e-300, 10)),
 )
 recipes = st.builds(
     RecognitionRecipe,
     data=data,
     features=features,
     augment=st.builds(
-        recognition.Augment,
+        sound.Augment,
         speed=st.lists(st.floats(0.51, 1.99), min_size=1, max_size=40),
-        spec_augment=st.none() | st.builds(recognition.SpecAugment, time_masks=st.integers(0, 9)),
+        spec_augment=st.none() | st.builds(sound.SpecAugment, time_masks=st.integers(0, 9)),
     ),
     model=st.builds(
         sections.Model,
@@ -375,7 +375,7 @@ def test_a_dumped_recipe_shows_every_field_and_short_lists_inline():
         sections.Train,
         sections.RecurrentLayers,
         sections.Model,
-        recognition.FbankFeatures,
+        sound.FbankFeatures,
         Recipe,
     ):
         for name in section.model_fields:

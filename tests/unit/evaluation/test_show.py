@@ -10,7 +10,7 @@ from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe
 from crnn_audio.evaluation.show import show
 from crnn_audio.features.normalize import Statistics
-from crnn_audio.problems import load_recipe, music, parts, recognition, rolls, speech, text
+from crnn_audio.problems import load_recipe, music, parts, recognition, recordings, rolls, text
 from crnn_audio.problems.music import Conditions
 from crnn_audio.problems.recognition import Assets
 from crnn_audio.problems.registry import PROBLEMS
@@ -171,7 +171,7 @@ def test_the_outline_of_a_model_has_the_weights_of_the_model(name: str) -> None:
     made = load_recipe(name)
     problem = PROBLEMS[made.task.kind]
     if made.task.kind == "recognition":
-        tokens, num = Vocabulary.build(["a b"], "characters"), speech.front_end(made.features).num_features
+        tokens, num = Vocabulary.build(["a b"], "characters"), recordings.front_end(made.features).num_features
         assets = Assets(tokens, Statistics((0.0,) * num, (1.0,) * num))
     else:
         assets = {

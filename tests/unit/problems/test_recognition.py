@@ -16,7 +16,7 @@ from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation.evaluate import required
 from crnn_audio.features import normalize
 from crnn_audio.features.normalize import Statistics
-from crnn_audio.problems import Data, Feed, recognition, speech
+from crnn_audio.problems import Data, Feed, recognition, recordings, speech
 from crnn_audio.problems.recognition import Assets
 from crnn_audio.text.vocabulary import Vocabulary
 from tests import trainings
@@ -136,12 +136,12 @@ def test_the_parts_are_as_the_recipe_says(root) -> None:
 
 
 def test_normalisation_by_kind() -> None:
-    module = speech.normalizer("global", Statistics((1.0, 2.0), (0.5, 4.0)))
+    module = recordings.normalizer("global", Statistics((1.0, 2.0), (0.5, 4.0)))
     assert isinstance(module, normalize.GlobalNorm)
     features = torch.tensor([[[2.0, 10.0], [9.0, 9.0]]])
     assert module(features, torch.tensor([1])).tolist() == [[[2.0, 2.0], [0.0, 0.0]]]
-    assert isinstance(speech.normalizer("utterance", None), normalize.UtteranceNorm)
-    assert isinstance(speech.normalizer("none", None), normalize.NoNorm)
+    assert isinstance(recordings.normalizer("utterance", None), normalize.UtteranceNorm)
+    assert isinstance(recordings.normalizer("none", None), normalize.NoNorm)
 
 
 def test_statistics_of_other_features_are_refused(root) -> None:
@@ -258,7 +258,7 @@ def measured(recipe) -> Statistics | None:
 def test_the_statistics_are_those_of_all_frames_together(root) -> None:
     recipe = trainings.small(root, {"augment.speed": [0.9, 1.1], "augment.spec_augment": {}})
     found = measured(recipe)
-    front_end = speech.front_end(recipe.features)
+    front_end = recordings.front_end(recipe.features)
     frames = []
     for cut in splits(recipe)["train"]:
         wave = torch.from_numpy(soundfile.read(cut.recording.path, dtype="float32")[0])
@@ -271,7 +271,7 @@ def test_the_statistics_are_those_of_all_frames_together(root) -> None:
 
 def test_of_much_audio_a_part_is_measured_that_depends_on_the_seed_alone(root, monkeypatch) -> None:
     whole = measured(trainings.small(root))
-    monkeypatch.setattr(speech, "STATISTICS_SECONDS", 0.7)
+    monkeypatch.setattr(recordings, "STATISTICS_SECONDS", 0.7)
     first, again = (measured(trainings.small(root)) for _ in range(2))
     assert first == again != whole
     assert measured(trainings.small(root, {"seed": 2})) != first
