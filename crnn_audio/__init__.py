@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio import audio as audio
+    from crnn_audio import serving as serving
     from crnn_audio.decoding.sampling import Sampling as Sampling
     from crnn_audio.errors import CrnnAudioError as CrnnAudioError
     from crnn_audio.errors import DataError as DataError
@@ -57,7 +58,7 @@ _HOMES = {
     "RunError": "errors",
     "StreamError": "errors",
 }
-_MODULES = {"audio"}
+_MODULES = {"audio", "serving"}
 
 
 def __getattr__(name: str) -> Any:

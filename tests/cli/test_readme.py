@@ -18,6 +18,8 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DEVICES = ("arecord",)
 """Programs that need a microphone."""
+SERVED = ("curl", "crnn-audio serve")
+"""Commands that `test_serve.py` runs."""
 
 
 def blocks(language: str) -> list[str]:
@@ -58,7 +60,7 @@ def test_every_block_is_run() -> None:
     kinds = {kind for path in DOCUMENTS for kind, _ in FENCED.findall(path.read_text(encoding="utf-8"))}
     assert kinds == {"", "sh", "python", "yaml"}, "a block without a language is output"
     lines = [line for line in commands("") if line]
-    programs = ("crnn-audio", "make", "torchrun", *DEVICES)
+    programs = ("crnn-audio", "make", "torchrun", *DEVICES, *SERVED)
     assert [line for line in lines if not line.startswith(programs)] == []
     assert all(commands(program) for program in programs)
 
@@ -70,7 +72,7 @@ def test_python_runs_as_printed(home: Path, body: str) -> None:
     assert done.stdout
 
 
-@pytest.mark.parametrize("line", commands("crnn-audio"))
+@pytest.mark.parametrize("line", [line for line in commands("crnn-audio") if not line.startswith(SERVED)])
 def test_commands_run_as_printed(home: Path, line: str) -> None:
     if "spoken_digits/bilstm" in line:
         line = line.replace("spoken_digits/bilstm", str(ROOT / "recipes/spoken_digits/bilstm.yaml"))

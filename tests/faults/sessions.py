@@ -96,6 +96,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "next": ("next", "text", "the "),
     "next as JSON": ("next", "text", "the ", "--json"),
     "ngram": ("ngram", "text.txt", "--order", "2", "--out", "out/text.arpa", "--score", "text.txt"),
+    "serve": ("serve", "speech", "--port", "0", "--token", "tokens"),
     "ngram as JSON": ("ngram", "text.txt", "--order", "2", "--score", "text.txt", "--json"),
 }
 """By name, the words after the program's."""
@@ -133,6 +134,7 @@ def build(folder: Path) -> None:
         (folder / "mine" / f"{name}.txt").write_text(f"text {name}")
         rows.append(f"mine/{name}.wav,text {name}")
     (folder / "table.csv").write_text("\n".join(rows))
+    (folder / "tokens").write_text("sesame\n")
     scores.save(events.chorale(50), folder / "opening.mid")
     scores.save(events.chorale(50), folder / "opening.mxl")
     with changed_to(folder):
@@ -180,6 +182,7 @@ def changed_to(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("CRNN_AUDIO_DATA", raising=False)
+        patch.setattr("uvicorn.Server.run", lambda self, sockets: None)  # stopped as soon as it listens
         yield
 
 

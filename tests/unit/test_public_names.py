@@ -20,8 +20,9 @@ def test_name_resolves_to_its_home(name: str) -> None:
     assert getattr(crnn_audio, name) is not home, "a submodule hides the function of the same name"
 
 
-def test_audio_is_the_module() -> None:
+def test_audio_and_serving_are_the_modules() -> None:
     assert crnn_audio.audio is import_module("crnn_audio.audio")
+    assert crnn_audio.serving is import_module("crnn_audio.serving")
 
 
 def test_version_is_the_installed_one() -> None:
@@ -29,7 +30,7 @@ def test_version_is_the_installed_one() -> None:
 
 
 def test_dir_lists_public_names_and_nothing_private() -> None:
-    assert set(dir(crnn_audio)) == {*NAMES, "audio", "__version__"}
+    assert set(dir(crnn_audio)) == {*NAMES, "audio", "serving", "__version__"}
 
 
 def test_unknown_name_is_an_attribute_error() -> None:
@@ -42,7 +43,7 @@ def test_type_checkers_see_the_same_names_in_the_same_homes() -> None:
     block = next(node for node in tree.body if isinstance(node, ast.If))
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
     seen = {alias.name: node.module for node in imports for alias in node.names}
-    assert seen.pop("audio") == "crnn_audio"
+    assert {seen.pop("audio"), seen.pop("serving")} == {"crnn_audio"}
     assert seen == {name: f"crnn_audio.{home}" for name, home in crnn_audio._HOMES.items()}
 
 

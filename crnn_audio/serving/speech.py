@@ -1,0 +1,75 @@
+"""Recordings into text over HTTP: OpenAI's audio API, and whisper.cpp's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from crnn_audio.errors import CrnnAudioError
+from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.serving.forms import Upload, upload
+from crnn_audio.serving.models import Served
+from crnn_audio.serving.refusals import Refusal
+from crnn_audio.serving.service import Service, service_of
+from crnn_audio.serving.transcripts import response, shape_of, streamed
+
+router = APIRouter()
+
+
+@router.post("/v1/audio/transcriptions")
+async def transcriptions(request: Request) -> Response:
+    """OpenAI's transcription of a file; `stream` sends it as server-sent events."""
+    return await _answered(request)
+
+
+@router.post("/inference")
+async def inference(request: Request) -> Response:
+    """whisper.cpp's: the same form, and errors as a text."""
+    return await _answered(request)
+
+
+async def _answered(request: Request) -> Response:
+    service = service_of(request)
+    async with upload(request) as given:
+        shape = shape_of(given)
+        model = service.models.find(given.get("model") or None, "transcribe")
+        hypothesis = await transcript(service, model, given)
+    if given.get("stream").lower() == "true":
+        return streamed(hypothesis)
+    return response(hypothesis, shape, given)
+
+
+async def transcript(service: Service, model: Served, given: Upload) -> Hypothesis:
+    """The transcript of an upload; small ones that come at the same time are recognised together.
+
+    Raises:
+        Refusal: it cannot be read, or the service has too much to do.
+    """
+    group = (model.name, id(model.opened)) if isinstance(given.source, bytes) else None
+
+    def work(sources: Sequence[Any]) -> Sequence[Any]:
+        results: Sequence[Any] = model.opened.transcribe_each(sources)
+        return results
+
+    try:
+        hypothesis: Hypothesis = await service.workers.submit(work, given.source, group)
+    except CrnnAudioError as error:
+        raise given.error(error) from None
+    service.meters.audio.inc(hypothesis.seconds)
+    return hypothesis
+
+
+@router.get("/v1/models")
+async def models(request: Request) -> Response:
+    """All models, as OpenAI lists them."""
+    return JSONResponse({"object": "list", "data": [one.as_json() for one in service_of(request).models]})
+
+
+@router.get("/v1/models/{name}")
+async def model(request: Request, name: str) -> Response:
+    """One of them."""
+    found = [one for one in service_of(request).models if one.name == name]
+    if not found:
+        raise Refusal(404, f"There is no model {name[:100]!r}.", "model_not_found", "model")
+    return JSONResponse(found[0].as_json())

@@ -1,0 +1,160 @@
+"""`serve` as a process: driven by OpenAI's own client, equal to the command line, stopped by SIGTERM without a loss."""
+
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+import crnn_audio as ca
+from crnn_audio.inference.outputs.formats import FORMATS
+from tests import warm
+from tests.cli.test_readme import ROOT, commands
+
+
+@dataclass
+class Serving:
+    """A server: its process, its address, and the lines of its log so far."""
+
+    process: subprocess.Popen[str]
+    address: str
+    log: list[str]
+
+
+def started(start: Any, *words: object) -> Serving:
+    process = start("serve", *words, "--port", "0", python=warm.python())
+    log = list[str]()
+    for line in process.stderr:
+        log.append(line)
+        if found := re.search(r"at (http://\S+)/$", line.strip()):
+            break
+    else:
+        pytest.fail("".join(log))
+    threading.Thread(target=lambda: log.extend(process.stderr), daemon=True).start()
+    return Serving(process, found[1], log)
+
+
+@pytest.fixture(scope="module")
+def serving(start: Any) -> Iterator[Serving]:
+    one = started(start, "an4", "an4_streaming")
+    yield one
+    one.process.kill()
+    one.process.wait()
+    assert "Traceback" not in "".join(one.log)
+
+
+@pytest.fixture(scope="module")
+def client(serving: Serving) -> openai.OpenAI:
+    return openai.OpenAI(base_url=f"{serving.address}/v1", api_key="any", max_retries=0)
+
+
+@pytest.fixture(scope="module")
+def said(recording: Path) -> ca.Hypothesis:
+    return ca.load("an4", device="cpu").transcribe(recording)
+
+
+@pytest.fixture(scope="module")
+def recording(tiny: Path) -> Path:
+    return tiny / "train" / "train-0000.flac"
+
+
+def test_every_format_by_the_client_of_openai(client: openai.OpenAI, recording: Path, said: ca.Hypothesis) -> None:
+    create = client.audio.transcriptions.create
+    assert create(model="whisper-1", file=recording).text == said.text
+    for shape in ("text", "srt", "vtt"):
+        assert create(model="an4", file=recording.read_bytes(), response_format=shape) == FORMATS[shape](said)
+    with recording.open("rb") as file:
+        verbose = create(
+            model="an4", file=file, response_format="verbose_json", timestamp_granularities=["word", "segment"],
+            language="en", temperature=0.2, prompt="digits", chunking_strategy="auto",
+        )  # fmt: skip
+    assert (verbose.text, verbose.language, verbose.duration) == (said.text, "en", round(said.seconds, 4))
+    assert [(one.word, one.start, one.end) for one in verbose.words] == [
+        (word.text, round(word.start, 4), round(word.end, 4)) for word in said.words
+    ]
+    assert " ".join(one.text for one in verbose.segments) == said.text
+    assert all(value is not None for one in verbose.segments for value in one.model_dump().values())
+
+
+def test_a_stream_by_the_client_of_openai(client: openai.OpenAI, recording: Path, said: ca.Hypothesis) -> None:
+    events = list(client.audio.transcriptions.create(model="an4", file=recording, stream=True))
+    assert "".join(one.delta for one in events[:-1]) == events[-1].text == said.text
+    assert [one.type for one in events] == ["transcript.text.delta"] * 3 + ["transcript.text.done"]
+
+
+def test_models_and_errors_by_the_client_of_openai(client: openai.OpenAI, recording: Path) -> None:
+    assert [one.id for one in client.models.list()] == ["an4", "an4_streaming"]
+    with pytest.raises(openai.NotFoundError, match="There is no model 'an5'; those that can transcribe are") as unknown:
+        client.audio.transcriptions.create(model="an5", file=recording)
+    assert (unknown.value.code, unknown.value.param) == ("model_not_found", "model")
+    with pytest.raises(openai.BadRequestError, match=r"upload: not audio that can be read"):
+        client.audio.transcriptions.create(model="an4", file=b"nonsense")
+
+
+@pytest.mark.parametrize("line", commands("curl"))
+def test_the_lines_of_the_guide(serving: Serving, line: str) -> None:
+    line = line.replace("http://127.0.0.1:8000", serving.address)
+    done = subprocess.run(shlex.split(line), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert '"error"' not in done.stdout
+
+
+def test_the_text_is_that_of_the_command_line(serving: Serving, cli: Any, tiny: Path) -> None:
+    files = sorted((tiny / "dev").glob("*.flac"))[:3]
+    for shape in ("text", "srt"):
+        lines = cli("transcribe", "an4", files[0], "--format", shape).stdout
+        form = {"response_format": shape}
+        answer = httpx2.post(f"{serving.address}/inference", files={"file": files[0].read_bytes()}, data=form)
+        assert answer.text == lines
+
+
+def test_mistakes(cli: Any, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = cli("serve", "an4", "--port", port, exit_code=4)
+    assert done.stderr == (
+        f"127.0.0.1:{port}: cannot be served (Address already in use). Choose another --port or --host.\n"
+    )
+    damaged = tmp_path / "damaged"
+    damaged.mkdir()
+    (damaged / "run.json").write_text("{")
+    assert "damaged" in cli("serve", damaged, "--port", "0", exit_code=5).stderr
+    assert "two models are called an4" in cli("serve", "an4", "an4", "--port", "0", exit_code=4).stderr
+
+
+def test_what_was_accepted_is_answered_after_sigterm(serving: Serving, recording: Path) -> None:
+    answers = list[int]()
+
+    def post() -> None:
+        files = {"file": recording.read_bytes()}
+        answers.append(httpx2.post(f"{serving.address}/inference", files=files, timeout=60).status_code)
+
+    metrics = f"{serving.address}/metrics"
+    before = waited(metrics)
+    threads = [threading.Thread(target=post) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    while waited(metrics) == before:
+        pass
+    serving.process.send_signal(signal.SIGTERM)
+    for thread in threads:
+        thread.join()
+    assert serving.process.wait(30) == 0
+    assert answers == [200] * 12
+
+
+def waited(metrics: str) -> str:
+    """How many batches were computed."""
+    found = re.search(r"^crnn_audio_batch_size_count (\S+)$", httpx2.get(metrics).text, re.MULTILINE)
+    assert found
+    return found[1]
