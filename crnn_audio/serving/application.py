@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from crnn_audio.errors import CrnnAudioError
-from crnn_audio.serving import speech
+from crnn_audio.serving import realtime, speech, vosk
 from crnn_audio.serving.guard import Guard, of_http
 from crnn_audio.serving.limits import Access, Limits
 from crnn_audio.serving.models import Models
@@ -26,7 +26,8 @@ def build(
     service = new_service(Models(models, device), limits, access)
     app = FastAPI(title="crnn_audio", docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.service = service
-    app.include_router(speech.router)
+    for module in (speech, vosk, realtime):
+        app.include_router(module.router)
     app.add_api_route("/health", _health)
     app.add_api_route("/metrics", _metrics)
     app.add_exception_handler(Refusal, _refused)

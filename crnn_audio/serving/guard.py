@@ -134,13 +134,21 @@ class Guard:
         refusal = self._refusal(scope, headers)
         try:
             if refusal is None:
-                await self.app(scope, receive, send)
+                await self._talk(scope, receive, send)
             elif "websocket.http.response" in scope.get("extensions", {}):
                 await answer(refusal, scope["path"], send, "websocket.http.response")
             else:
                 await WebSocketClose(code=1008, reason=refusal.message[:100])(scope, receive, send)
         finally:
             self._note(scope, refusal.status if refusal else 101, time.monotonic() - started)
+
+    async def _talk(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except Exception:
+            LOG.exception("request %s failed", scope["request_id"])
+            with suppress(RuntimeError):  # it is closed already
+                await send({"type": "websocket.close", "code": 1011, "reason": f"see the log: {scope['request_id']}"})
 
     def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
         """Why a request is refused before it is read."""

@@ -12,6 +12,9 @@ from crnn_audio.serving.meters import Meters
 from crnn_audio.serving.models import Models
 from crnn_audio.serving.work import Pool
 
+LIVE_SECONDS = 30.0
+"""What a step of live streams may take."""
+
 
 @dataclass(eq=False)
 class Service:
@@ -49,7 +52,7 @@ def new_service(models: Models, limits: Limits, access: Access) -> Service:
         seconds=limits.job_seconds,
         batch=meters.batches.observe,
     )
-    live = Pool(1, max_waiting=limits.max_streams + 1, linger=limits.batch_seconds, seconds=limits.job_seconds)
+    live = Pool(1, max_waiting=limits.max_streams, linger=0.0, seconds=min(limits.job_seconds, LIVE_SECONDS))
     service = Service(models, limits, access, meters, workers, live)
     meters.watch("waiting", "Requests that wait for a worker.", lambda: workers.num_waiting)
     meters.watch("workers_given_up", "Workers that did not come back.", lambda: workers.num_given_up)

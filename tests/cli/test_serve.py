@@ -1,5 +1,6 @@
 """`serve` as a process: driven by OpenAI's own client, equal to the command line, stopped by SIGTERM without a loss."""
 
+import base64
 import re
 import shlex
 import signal
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import openai
 import pytest
+import soundfile
 
 import crnn_audio as ca
 from crnn_audio.inference.outputs.formats import FORMATS
@@ -89,6 +92,33 @@ def test_a_stream_by_the_client_of_openai(client: openai.OpenAI, recording: Path
     events = list(client.audio.transcriptions.create(model="an4", file=recording, stream=True))
     assert "".join(one.delta for one in events[:-1]) == events[-1].text == said.text
     assert [one.type for one in events] == ["transcript.text.delta"] * 3 + ["transcript.text.done"]
+
+
+def test_live_speech_by_the_client_of_openai(client: openai.OpenAI, recording: Path) -> None:
+    samples, rate = soundfile.read(recording, dtype="int16")
+    with ca.load("an4_streaming", device="cpu").stream(24000) as stream:
+        sound = np.repeat(samples, 3)[::2]  # at 24 kHz, roughly
+        stream.feed(sound.astype(np.float32) / 32768)
+        text = " ".join(one.text for one in stream.flush().finals)
+    assert rate == 16000
+    assert text
+    found = []
+    with client.realtime.connect(model="an4_streaming", extra_query={"intent": "transcription"}) as connection:
+        form = {"type": "audio/pcm", "rate": 24000}
+        asked = {"format": form, "transcription": {"model": "whisper-1"}, "turn_detection": None}
+        connection.session.update(session={"type": "transcription", "audio": {"input": asked}})
+        for start in range(0, len(sound), 2400):
+            encoded = base64.b64encode(sound[start : start + 2400].tobytes()).decode()
+            connection.input_audio_buffer.append(audio=encoded)
+        connection.input_audio_buffer.commit()
+        for event in connection:
+            found.append(event)
+            if event.type.endswith("completed"):
+                break
+    assert [one.type for one in found[:2]] == ["session.created", "session.updated"]
+    assert found[-1].transcript == text
+    assert "".join(one.delta for one in found if one.type.endswith("delta")) == text
+    assert all(type(one).__name__ != "dict" for one in found)
 
 
 def test_models_and_errors_by_the_client_of_openai(client: openai.OpenAI, recording: Path) -> None:
