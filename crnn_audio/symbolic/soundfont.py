@@ -1,6 +1,7 @@
-"""SoundFont 2 files: recordings of instruments, and a tone of any pitch and length made of them.
+"""SoundFont 2 and 3 files: recordings of instruments, and a tone of any pitch and length made of them.
 
-After the SoundFont Technical Specification 2.04 (E-mu, 2006). Of a zone are used: ranges of key and velocity, tuning,
+After the SoundFont Technical Specification 2.04 (E-mu, 2006); version 3, of MuseScore, is the same with Ogg Vorbis for
+samples. Of a zone are used: ranges of key and velocity, tuning,
 loop, attenuation, the envelope of the volume, and the low-pass filter with its envelope. Not used are panning, since a
 tone is mono, low-frequency oscillators, modulators and the release, which belongs to who plays.
 
@@ -8,9 +9,10 @@ symusic 0.5.9 brings a synthesiser too, but it does not read a zone's root key (
 pretty_midi most of its instruments are out of tune, the piano by 20 to 27 semitones.
 """
 
+import io
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,8 @@ HEADERS = {
              ("rate", "<u4"), ("key", "u1"), ("cents", "i1"), ("link", "<u2"), ("type", "<u2")],
 }  # fmt: skip
 LIKE = {"ibag": "pbag", "igen": "pgen"}
+COMPRESSED = 0x10
+"""The bit of a sample's type for Ogg Vorbis: its points are bytes of the file then, and its loop counts from 0."""
 BLOCK = 256
 """Samples for which the filter stays as it is."""
 
@@ -56,10 +60,25 @@ Waveform = Float32[np.ndarray, " S"]
 
 @dataclass(frozen=True)
 class SoundFont:
-    """A soundfont: its tables by name, and all its samples in one row."""
+    """A soundfont: its tables by name, and all its samples in one row, as the bytes of the file.
+
+    `decoded` keeps the samples of version 3 that have been played, by their number.
+    """
 
     tables: Mapping[str, Any]
     samples: Any
+    path: Path = Path()
+    decoded: dict[int, Any] = field(default_factory=dict)
+
+    def presets(self, bank: int = 0) -> list[int]:
+        """The programs of a bank; those of bank 128 are drum kits."""
+        headers = self.tables["phdr"][:-1]
+        return sorted(headers["program"][headers["bank"] == bank].tolist())
+
+    @property
+    def damage(self) -> str:
+        """What an error says of a soundfont whose tables contradict each other."""
+        return f"{self.path}: a damaged soundfont. Fetch it again."
 
 
 def read(path: Path) -> SoundFont:
@@ -73,9 +92,11 @@ def read(path: Path) -> SoundFont:
         content = np.memmap(path, dtype=np.uint8, mode="r")
         chunks = dict(_chunks(content, 12, len(content)))
         tables = {name: _table(chunks[name], name) for name in (*HEADERS, *LIKE)}
-        return SoundFont(tables, chunks["smpl"].view("<i2"))
+        if len(tables["phdr"]) < 2:
+            raise ValueError("no instruments in it")
+        return SoundFont(tables, chunks["smpl"], path)
     except (KeyError, ValueError, IndexError) as error:
-        raise DataError(f"{path}: not a soundfont that can be read ({error}). Install pretty_midi anew.") from None
+        raise DataError(f"{path}: not a soundfont that can be read ({error}). Fetch or install it again.") from None
 
 
 def _chunks(content: Any, start: int, end: int) -> Iterator[tuple[str, Any]]:
@@ -87,31 +108,47 @@ def _chunks(content: Any, start: int, end: int) -> Iterator[tuple[str, Any]]:
             yield from _chunks(content, start + 12, start + 8 + length)
         else:
             yield name, content[start + 8 : start + 8 + length]
-        start += 8 + length + length % 2
+        end_of_chunk = start + 8 + length
+        padded = length % 2 and bytes(content[end_of_chunk : end_of_chunk + 4]) != b"LIST"  # MuseScore leaves it out
+        start = end_of_chunk + padded
 
 
 def _table(chunk: Any, name: str) -> Any:
     return np.frombuffer(chunk.tobytes(), dtype=np.dtype(HEADERS[LIKE.get(name, name)]))
 
 
-def tone(font: SoundFont, program: int, pitch: int, seconds: float, sample_rate: int, velocity: int = 100) -> Waveform:
+def tone(
+    font: SoundFont,
+    program: int,
+    pitch: int,
+    seconds: float,
+    sample_rate: int,
+    velocity: int = 100,
+    bank: int = 0,
+) -> Waveform:
     """An instrument's tone, held until its end; silence where it has none of that pitch.
 
     Args:
-        program: a General MIDI instrument, 0 to 127.
+        program: a General MIDI instrument, or of bank 128 a drum kit, 0 to 127.
         pitch: MIDI's, 0 to 127.
+
+    Raises:
+        DataError: the soundfont is damaged.
     """
     sound = np.zeros(max(math.ceil(seconds * sample_rate), 1), dtype=np.float64)
-    for zone in zones(font, program, pitch, velocity):
-        sound += _play(font, zone, pitch, len(sound), sample_rate)
+    try:
+        for zone in zones(font, program, pitch, velocity, bank):
+            sound += _play(font, zone, pitch, len(sound), sample_rate)
+    except (IndexError, ValueError, OverflowError, RuntimeError):  # soundfile's errors are RuntimeErrors
+        raise DataError(font.damage) from None
     return sound.astype(np.float32)
 
 
-def zones(font: SoundFont, program: int, pitch: int, velocity: int) -> list[Zone]:
+def zones(font: SoundFont, program: int, pitch: int, velocity: int, bank: int = 0) -> list[Zone]:
     """What is played together for such a note, everything that a zone says filled in."""
     found: list[Zone] = []
     presets = font.tables["phdr"][:-1]
-    for index in np.flatnonzero((presets["program"] == program) & (presets["bank"] == 0))[:1].tolist():
+    for index in np.flatnonzero((presets["program"] == program) & (presets["bank"] == bank))[:1].tolist():
         for preset in _matching(font, "p", index, INSTRUMENT, pitch, velocity):
             added = {kind: amount for kind, amount in preset.items() if kind not in NOT_ADDED}
             for zone in _matching(font, "i", preset[INSTRUMENT], SAMPLE, pitch, velocity):
@@ -157,9 +194,11 @@ def _play(font: SoundFont, zone: Zone, pitch: int, length: int, sample_rate: int
 
 def _recorded(font: SoundFont, zone: Zone, sample: Any, places: Float64[np.ndarray, " S"]) -> Float64[np.ndarray, " S"]:
     """The sample between its points, in its loop for as long as it takes."""
+    samples, origin, stop = _samples(font, zone[SAMPLE], sample)
 
-    def place(field: str, fine: int, coarse: int) -> int:
-        return int(sample[field]) + zone.get(fine, 0) + 32768 * zone.get(coarse, 0)
+    def place(name: str, fine: int, coarse: int) -> int:
+        point = {"start": origin, "end": stop}.get(name, int(sample[name]))
+        return point + zone.get(fine, 0) + 32768 * zone.get(coarse, 0)
 
     start, end = place("start", START, START_COARSE), place("end", END, END_COARSE)
     loop, until = place("loop_start", LOOP_START, LOOP_START_COARSE), place("loop_end", LOOP_END, LOOP_END_COARSE)
@@ -169,9 +208,21 @@ def _recorded(font: SoundFont, zone: Zone, sample: Any, places: Float64[np.ndarr
     sounding = places < end - 1
     whole = np.where(sounding, places, start).astype(np.int64)
     first = int(whole.min())
-    points = np.asarray(font.samples[first : int(whole.max()) + 2], dtype=np.float64) / 32768
+    points = np.asarray(samples[first : int(whole.max()) + 2], dtype=np.float64) / 32768
     here, after = points[whole - first], points[whole - first + 1]
     return np.asarray(np.where(sounding, here + (after - here) * (places - np.floor(places)), 0.0))
+
+
+def _samples(font: SoundFont, number: int, sample: Any) -> tuple[Any, int, int]:
+    """The row of samples that a sample lies in, and where it begins and ends there."""
+    start, end = int(sample["start"]), int(sample["end"])
+    if not sample["type"] & COMPRESSED:
+        return font.samples[: len(font.samples) // 2 * 2].view("<i2"), start, end
+    if number not in font.decoded:
+        import soundfile
+
+        font.decoded[number] = soundfile.read(io.BytesIO(font.samples[start:end].tobytes()), dtype="int16")[0]
+    return font.decoded[number], 0, len(font.decoded[number])
 
 
 def _volume(zone: Zone, length: int, sample_rate: int) -> Float64[np.ndarray, " S"]:

@@ -12,6 +12,8 @@ from crnn_audio.console import report
 from crnn_audio.errors import DataError
 from crnn_audio.verbs.arguments import Json, Overrides, Root
 
+RENDERING = "Rendering"
+
 
 def prepare(
     corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A corpus such as an4, or the word 'folder'.")],
@@ -31,6 +33,20 @@ def prepare(
     accept_unverified: Annotated[
         bool, typer.Option("--accept-unverified", help="Download what cannot be checked, and record its SHA-256.")
     ] = False,
+    soundfont: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE", help="Repeatable; test=FILE is for one split.", rich_help_panel=RENDERING),
+    ] = None,
+    instruments: Annotated[
+        str | None,
+        typer.Option(help="General MIDI programs in place of those of the files: 0-7.", rich_help_panel=RENDERING),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Of sound of each split, at most.", rich_help_panel=RENDERING)
+    ] = None,
+    dry: Annotated[
+        bool, typer.Option("--dry", help="No change of timbre, no reverberation, no noise.", rich_help_panel=RENDERING)
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Download and check a corpus, or make one of your own.
@@ -38,9 +54,12 @@ def prepare(
     Every file is decoded once; cuts that cannot be used are listed with the reason. `prepare folder PATH` takes audio
     with a text of the same name beside it, a table (.tsv, .csv, .jsonl, lines of path|text) of paths and texts, a
     release of Common Voice, a data folder of Kaldi, or Lhotse cuts. `prepare pairs FILE` splits a table of texts: a
-    source, a tab and a target in a line.
+    source, a tab and a target in a line. `prepare render CORPUS|FOLDER --soundfont FILE` makes recordings with exact
+    labels of music, of groove_midi or of a folder of MIDI files.
     """
-    if (corpus == "folder" and path is None) or (corpus not in ("folder", "pairs") and path is not None):
+    if (corpus in ("folder", "render") and path is None) or (
+        corpus not in ("folder", "pairs", "render") and path is not None
+    ):
         report("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
         raise typer.Exit(2)
     from crnn_audio.console import ProgressBar
@@ -50,6 +69,8 @@ def prepare(
         if path is None:
             with accepting_unverified() if accept_unverified else nullcontext():
                 _prepare_corpus(corpus, root, out, as_json, progress)
+        elif corpus == "render":
+            _prepare_rendered(str(path), soundfont or [], out, (instruments, minutes, dry), as_json, progress)
         elif corpus == "pairs":
             _prepare_pairs(path, out, as_json)
         else:
@@ -94,6 +115,29 @@ def _prepare_pairs(path: Path, out: Path | None, as_json: bool) -> None:
         _print_row({"split": split, "sources": len(found), "targets": sum(len(one.targets) for one in found)}, as_json)
     train = ["train", "pairs/attention", f"data.root={folder}", "--out", f"runs/{folder.name}"]
     report(f"The splits are in {folder}. Next:\n  {commands.command(train)}")
+
+
+def _prepare_rendered(
+    source: str,
+    fonts: list[str],
+    out: Path | None,
+    ways: tuple[str | None, float | None, bool],
+    as_json: bool,
+    progress: Any,
+) -> None:
+    from crnn_audio.corpora.own.rendering import prepare_rendered, programs
+    from crnn_audio.corpora.rendered import Rendering
+
+    instruments, minutes, dry = ways
+    how = Rendering((), programs(instruments) if instruments else (), minutes=minutes, dry=dry)
+    folder = out or Path("data", "own", f"{Path(source).name}-rendered")
+    prepared = prepare_rendered(source, fonts, folder, how, progress)
+    if prepared.problems:
+        report("\n".join([f"Left out {len(prepared.problems)}:", *prepared.problems]))
+    report(f"Recordings and manifests are in {prepared.folder}.")
+    for split, cuts in prepared.splits.items():
+        hours, segments = sum(cut.duration for cut in cuts) / 3600, sum(len(cut.segments) for cut in cuts)
+        _print_row({"split": split, "cuts": len(cuts), "hours": round(hours, 4), "segments": segments}, as_json)
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:

@@ -1,6 +1,5 @@
 """Soundfonts that the test writes itself: zones, tuning, loops, envelopes and the filter, against what was put in."""
 
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -8,54 +7,7 @@ import pytest
 
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic import soundfont
-
-RATE = 44100
-KEYS, VELOCITIES, SAMPLE, LOOPS, ROOT, INSTRUMENT = 43, 44, 53, 54, 58, 41
-PERIOD = 100
-"""Samples of a wave of the recordings, which is 441 Hz, the pitch of key 69 to a twenty-fifth of a semitone."""
-
-
-def sine(num_periods: int) -> np.ndarray:
-    return np.rint(20000 * np.sin(2 * np.pi * np.arange(num_periods * PERIOD) / PERIOD)).astype("<i2")
-
-
-def chunk(name: str, content: bytes) -> bytes:
-    return name.encode() + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
-
-
-def bags(zones: list[list[tuple[int, int]]]) -> tuple[bytes, bytes]:
-    """Zones as bags and generators, with the last of each that ends the table."""
-    starts = np.cumsum([0, *map(len, zones)])
-    bag = b"".join(struct.pack("<HH", start, 0) for start in starts)
-    rows = [struct.pack("<Hh", kind, amount) for zone in zones for kind, amount in zone]
-    return bag, b"".join(rows) + struct.pack("<Hh", 0, 0)
-
-
-def write(
-    path: Path,
-    zones: list,
-    *,
-    preset: list | None = None,
-    recording: np.ndarray | None = None,
-    key: int = 69,
-    cents: int = 0,
-) -> soundfont.SoundFont:
-    """A soundfont of one preset of one instrument, whose zones play one recording that loops from 10 waves on."""
-    samples = sine(40) if recording is None else recording
-    pbag, pgen = bags(preset or [[(INSTRUMENT, 0)]])
-    ibag, igen = bags(zones)
-    headers = [(b"one", 5, 0, 0), (b"EOP", 0, 0, len(pbag) // 4 - 1)]
-    phdr = b"".join(struct.pack("<20sHHHIII", *header, 0, 0, 0) for header in headers)
-    inst = struct.pack("<20sH20sH", b"one", 0, b"EOI", len(zones))
-    place = (0, len(samples), 10 * PERIOD, len(samples) - PERIOD)
-    shdr = struct.pack("<20sIIIIIBbHH", b"one", *place, RATE, key, cents, 0, 1) + bytes(46)
-    tables = {"phdr": phdr, "pbag": pbag, "pgen": pgen, "inst": inst, "ibag": ibag, "igen": igen, "shdr": shdr}
-    pdta = b"pdta" + b"".join(chunk(name, content) for name, content in tables.items())
-    sdta = b"sdta" + chunk("smpl", samples.tobytes() + bytes(92))
-    info = b"INFO" + chunk("INAM", b"odd")
-    body = b"sfbk" + b"".join(chunk("LIST", part) for part in (info, sdta, pdta))
-    path.write_bytes(chunk("RIFF", body))
-    return soundfont.read(path)
+from tests.soundfonts import INSTRUMENT, KEYS, LOOPS, PERIOD, RATE, ROOT, SAMPLE, VELOCITIES, sine, write
 
 
 def frequency(sound: np.ndarray) -> float:
@@ -172,3 +124,24 @@ def test_what_is_no_soundfont(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"bad\.sf2: not a soundfont that can be read"):
         soundfont.read(path)
+
+
+def test_compressed_samples_of_version_3_sound_as_others_do(tmp_path: Path) -> None:
+    wave = sine(400)
+    plain = write(tmp_path / "a.sf2", [[(SAMPLE, 0)]], recording=wave)
+    packed = write(tmp_path / "b.sf3", [[(SAMPLE, 0)]], recording=wave, compressed=True)
+    one, other = (soundfont.tone(font, 5, 69, 0.5, RATE) for font in (plain, packed))
+    assert np.corrcoef(one[2000:-2000], other[2000:-2000])[0, 1] > 0.999
+
+
+def test_kits_lie_in_a_bank_of_their_own(tmp_path: Path) -> None:
+    font = write(tmp_path / "a.sf2", [[(SAMPLE, 0)]], program=8, bank=128)
+    assert (font.presets(), font.presets(128)) == ([], [8])
+    assert soundfont.tone(font, 8, 69, 0.1, RATE, bank=128).any()
+    assert not soundfont.tone(font, 8, 69, 0.1, RATE).any()
+
+
+def test_tables_that_contradict_each_other_are_an_error(tmp_path: Path) -> None:
+    font = write(tmp_path / "a.sf2", [[(SAMPLE, 7)]])
+    with pytest.raises(DataError, match=r"a\.sf2: a damaged soundfont"):
+        soundfont.tone(font, 5, 69, 0.1, RATE)
