@@ -30,7 +30,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.hypotheses import Hypothesis as Hypothesis
     from crnn_audio.hypotheses import Word as Word
     from crnn_audio.problems import load_recipe as load_recipe
-    from crnn_audio.problems.restore import load as load
+    from crnn_audio.problems.exporting import export as export
+    from crnn_audio.problems.opening import load as load
     from crnn_audio.symbolic.score import Note as Note
     from crnn_audio.symbolic.score import Score as Score
     from crnn_audio.training.run import train as train
@@ -43,8 +44,9 @@ _HOMES = {
     "prepare_folder": "evaluation.prepare",
     "check": "evaluation.doctor",
     "train": "training.run",
-    "load": "problems.restore",
+    "load": "problems.opening",
     "evaluate": "evaluation.evaluate",
+    "export": "problems.exporting",
     "publish": "evaluation.publish",
     "show": "evaluation.show",
     "Note": "symbolic.score",

@@ -15,7 +15,7 @@ import typer
 
 from crnn_audio.console import discard, report, standard_streams
 from crnn_audio.errors import CrnnAudioError, DataError
-from crnn_audio.verbs import data, generation, models, recipes, serving, speech, text, training, translation
+from crnn_audio.verbs import data, exporting, generation, models, recipes, serving, speech, text, training, translation
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "recipes": recipes.list_recipes,
@@ -32,6 +32,7 @@ VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "score": generation.score,
     "next": generation.next_tokens,
     "ngram": text.ngram,
+    "export": exporting.export,
     "serve": serving.serve,
 }
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from crnn_audio import files, weights
-from crnn_audio.config import commands, flat_yaml
+from crnn_audio.config import flat_yaml
 from crnn_audio.console import report
 from crnn_audio.errors import DAMAGED, RunError
 
@@ -98,6 +98,8 @@ class Run:
         """
         path = self.path / f"{self.kept(which)}.safetensors"
         if not path.exists():
+            from crnn_audio.config import commands  # imports all sections of recipes
+
             yet = "weights yet; its training has not come to the end of an evaluated epoch"
             yet = "last weights yet, which come at the end of training" if which == "last" else yet
             again = commands.command(["train", str(self.path / "recipe.yaml"), "--out", str(self.path)])

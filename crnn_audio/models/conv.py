@@ -47,6 +47,7 @@ class ConvFront(nn.Module):
         time_padding: str = "same",
     ) -> None:
         super().__init__()
+        self.num_features = num_features
         stack: list[ConvLayer] = []
         self.receptive_field = ReceptiveField()
         bins, channels = num_features, 1

@@ -75,6 +75,7 @@ def transcribe(
     transcribed as far as it can be read, with a warning. With --out, recordings whose results exist, are up to date and
     come from this model and these channels are skipped, so an interrupted command can be repeated.
     """
+    from crnn_audio.inference.exported import light
     from crnn_audio.inference.outputs.pending import Outputs, clash, misuse, pending
     from crnn_audio.inference.speech import transcripts
 
@@ -84,7 +85,7 @@ def transcribe(
     if wrong := misuse(wanted, overwrite, channels.value):
         report(wrong)
         raise typer.Exit(2)
-    maker = _hash_of(model, weights) + (f" {channels}" if channels != Channels.mix else "") if wanted.home else ""
+    maker = light.maker(model, weights) + (f" {channels}" if channels != Channels.mix else "") if wanted.home else ""
     waiting = pending(files, wanted, overwrite=overwrite, model=maker)
     if wrong := clash(waiting, wanted):
         report(wrong)
@@ -118,16 +119,23 @@ def stream(
         report(str(loss))
 
 
-def _hash_of(model: str, weights: str) -> str:
-    from crnn_audio import runs
-
-    return runs.open_run(model).weights_hash(weights)
-
-
 def _loaded(model: str, device: str, weights: str = "best") -> Any:
+    """The recogniser: without torch where it has such a form."""
+    from crnn_audio.inference.exported import light
+
+    if (exported := light.exported(model, device, weights, _export)) is not None:
+        from crnn_audio.inference.exported.recognizer import ExportedRecognizer
+
+        return ExportedRecognizer(exported)
     from crnn_audio.problems.restore import load
 
     recognizer = load(model, "recognition", device=device, weights=weights)
     if not recognizer.run.finished:
         report(f"{model}: this run is not finished; these are its best weights so far.")
     return recognizer
+
+
+def _export(model: Path, out: Path) -> None:
+    from crnn_audio.problems.exporting import export
+
+    export(model, out)

@@ -15,7 +15,7 @@ import torch
 from crnn_audio import audio, runs
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.hypotheses import Hypothesis, Word
-from crnn_audio.inference.speech import long
+from crnn_audio.inference.speech import joining, long
 from crnn_audio.inference.speech.long import LongRecording
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.problems.restore import load
@@ -165,7 +165,7 @@ def test_on_long_chapters_windows_change_no_word(monkeypatch, trained: Recognize
         whole = trained.transcribe(content)
         assert whole.seconds > 8 * 60
         assert len(whole.words) > 100
-        monkeypatch.setattr(long, "WINDOW", 2 * long.CONTEXT)
+        monkeypatch.setattr(joining, "WINDOW", 2 * joining.CONTEXT)
         joined = trained.transcribe(content)
         assert [timed(word) for word in joined.words] == [timed(word) for word in whole.words]
         assert sure(joined) == pytest.approx(sure(whole), abs=0.01)
@@ -177,11 +177,11 @@ CHILD = """
 import sys
 from pathlib import Path
 import torch
-from crnn_audio.inference.speech import long
+from crnn_audio.inference.speech import joining
 from tests.bench.transcription import peak_bytes
 from tests.invariants.talkative import recipe, recognizer
 torch.set_num_threads(1)
-long.BLOCK, long.WINDOW, long.CONTEXT = 10.0, 40.0, 10.0
+joining.BLOCK, joining.WINDOW, joining.CONTEXT = 10.0, 40.0, 10.0
 model = recognizer(recipe(recurrent={"bidirectional": sys.argv[1] == "both", "look_ahead": 0}))
 for path in sys.argv[2:]:
     print(model.transcribe(path).seconds, peak_bytes())

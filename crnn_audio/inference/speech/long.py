@@ -1,16 +1,18 @@
 """Recordings of any length in bounded memory: read, turned into features and convolved block by block.
 
 One-directional layers carry their state from block to block, which changes nothing. Bidirectional ones process windows
-of `WINDOW` seconds in one pass each, which is exact for what fits into one; the windows of a longer recording overlap
-by twice `CONTEXT` seconds and are joined near the middle of the overlap, at a frame where both have a blank. How far
-away sound still changes the output of a bidirectional layer was measured (see DECISIONS.md); `CONTEXT` is well above.
+of `joining.WINDOW` seconds in one pass each, which is exact for what fits into one; the windows of a longer recording
+overlap by twice `CONTEXT` seconds and are joined near the middle of the overlap, where both have a blank. How far away
+sound still changes the output of a bidirectional layer was measured (see DECISIONS.md); `CONTEXT` is well above.
 """
 
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -22,20 +24,11 @@ from crnn_audio.decoding.paths import Path
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.normalize import GlobalNorm, Moments, Normalizer
 from crnn_audio.features.stream import SoundCarry
+from crnn_audio.inference.speech import joining
+from crnn_audio.inference.speech.joining import marked
 from crnn_audio.inference.speech.transcription import Progress
 from crnn_audio.models.crnn import Carry
 from crnn_audio.tasks.ctc import Recognition
-
-BLOCK = 60.0
-"""Seconds that are read, and convolved, at once."""
-WINDOW = 900.0
-"""Seconds of a recording that a bidirectional stack processes in one pass, besides the context."""
-CONTEXT = 60.0
-"""Seconds that a window begins before and ends after what is taken from it."""
-SURE = 0.9
-"""Lowest probability of a blank at which windows are joined."""
-
-Item = TypeVar("Item")
 
 
 class LongRecording:
@@ -69,7 +62,7 @@ class LongRecording:
     def _features(self, on_loss: OnLoss) -> Iterator[tuple[Float[Tensor, "1 T F"], bool]]:
         carry: SoundCarry | None = None
         self.num_samples = 0
-        for block, last in _marked(self.sound.blocks(BLOCK, self.task.front_end.sample_rate, on_loss)):
+        for block, last in marked(self.sound.blocks(joining.BLOCK, self.task.front_end.sample_rate, on_loss)):
             self.num_samples += len(block)
             samples = torch.from_numpy(block).unsqueeze(0).to(self.device)
             features, carry = sound_stream.step(self.task.front_end, samples, carry, last=last)
@@ -129,7 +122,9 @@ def _windowed(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:
     frame = task.model.subsampling_factor * task.front_end.hop_length / task.front_end.sample_rate
 
     def outputs() -> Iterator[tuple[int, Float[Tensor, "_ V"]]]:
-        for first, frames in windows(_convolved(recording), round(WINDOW / frame), round(CONTEXT / frame)):
+        for first, frames in windows(
+            _convolved(recording), round(joining.WINDOW / frame), round(joining.CONTEXT / frame)
+        ):
             log_probs = task.recognize_convolved(frames)[0]
             recording.progress((first + frames.shape[1]) * frame)
             yield first, log_probs
@@ -147,56 +142,16 @@ def _convolved(recording: LongRecording) -> Iterator[Float[Tensor, "1 U D"]]:
 def windows(
     pieces: Iterable[Float[Tensor, "1 _ _"]], size: int, context: int
 ) -> Iterator[tuple[int, Float[Tensor, "1 _ _"]]]:
-    """Windows of frames and where each begins: `size` frames and `context` more on each side, as far as there are.
-
-    What is no longer than the first of them, `size + context`, is one window.
-    """
-    held, count, first, middle = list[Tensor](), 0, 0, 0
-    for piece in pieces:
-        held.append(piece)
-        count += piece.shape[1]
-        while first + count > (end := middle + size + context):
-            frames = torch.cat(held, dim=1)
-            yield first, frames[:, : end - first]
-            middle += size
-            held, count = [frames[:, middle - context - first :]], first + count - (middle - context)
-            first = middle - context
-    yield first, torch.cat(held, dim=1)
+    """Windows of frames and where each begins, as `joining.windows` has them."""
+    return joining.windows(pieces, size, context, partial(torch.cat, dim=1))
 
 
 def joined(outputs: Iterable[tuple[int, Float[Tensor, "_ V"]]]) -> Iterator[Float[Tensor, "_ V"]]:
-    """Log-probabilities of overlapping windows as of one: the frames of each up to where it is joined to the next."""
-    rest = iter(outputs)
-    begin, log_probs = next(rest)
-    for first, following in rest:
-        overlap = log_probs[first - begin :]
-        cut = join(overlap, following[: len(overlap)])
-        yield log_probs[: first - begin + cut]
-        begin, log_probs = first + cut, following[cut:]
-    yield log_probs
+    """Log-probabilities of overlapping windows as of one, as `joining.joined` has them."""
+    return joining.joined(outputs, _sure_blank)
 
 
-def join(one: Float[Tensor, "U V"], other: Float[Tensor, "U V"]) -> int:
-    """The frame nearest to the middle where the blank is the likeliest token of both, with at least `SURE`.
-
-    The middle where there is none.
-    """
-    blank = _sure_blank(one) & _sure_blank(other)
-    middle = len(blank) // 2
-    candidates = blank.nonzero().flatten()
-    return int(candidates[(candidates - middle).abs().argmin()]) if len(candidates) else middle
-
-
-def _sure_blank(log_probs: Float[Tensor, "U V"]) -> Bool[Tensor, " U"]:
+def _sure_blank(log_probs: Float[Tensor, "U V"]) -> Bool[np.ndarray, " U"]:
     best, ids = log_probs.max(dim=-1)
-    return (ids == BLANK_ID) & (best.exp() >= SURE)
-
-
-def _marked(items: Iterable[Item]) -> Iterator[tuple[Item, bool]]:
-    """Each item, and whether it is the last."""
-    rest = iter(items)
-    previous = next(rest)
-    for item in rest:
-        yield previous, False
-        previous = item
-    yield previous, True
+    found: np.ndarray = ((ids == BLANK_ID) & (best.exp() >= joining.SURE)).cpu().numpy()
+    return found

@@ -7,7 +7,6 @@ from typing import Any, overload
 import numpy as np
 import torch
 
-from crnn_audio import audio
 from crnn_audio.audio import OnLoss, Sound, Source
 from crnn_audio.batching.loader import pad_waveforms
 from crnn_audio.decoding.ctc import Greedy
@@ -16,7 +15,7 @@ from crnn_audio.decoding.paths import Path as TokenPath
 from crnn_audio.errors import DataError
 from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech import long, plots, transcription
-from crnn_audio.inference.speech.channels import Channels, OneChannel
+from crnn_audio.inference.speech.channels import Channels
 from crnn_audio.inference.speech.endpoints import Endpoint
 from crnn_audio.inference.speech.plots import Evidence
 from crnn_audio.inference.speech.stream import Stream
@@ -114,13 +113,7 @@ class Recognizer:
             DataError: as `transcribe`.
             OSError: the picture cannot be written.
         """
-        channel = hypothesis.channel - 1 if hypothesis and hypothesis.channel else None
-        recording = OneChannel(source, channel)
-        with audio.opened(source, channel) as sound:
-            hypothesis = hypothesis or transcription.transcribe_open(self, sound, recording)
-            levels = None if hypothesis.remarks else sound.levels()  # nothing was adjusted: the beginning is enough
-            beginning = next(sound.blocks(plots.MAX_SECONDS, self.sample_rate, lambda loss: None, levels=levels))
-        transcription.require_a_frame(self, len(beginning), recording)
+        hypothesis, beginning = transcription.beginning(self, source, plots.MAX_SECONDS, hypothesis)
         plots.save(Path(path), self._evidence(beginning), hypothesis)
         return hypothesis
 

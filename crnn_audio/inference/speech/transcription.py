@@ -205,6 +205,24 @@ def _with_source(
     )
 
 
+def beginning(
+    engine: Engine, source: Source, seconds: float, hypothesis: Hypothesis | None
+) -> tuple[Hypothesis, np.ndarray]:
+    """The transcript of a recording, unless there is one already, and its first seconds.
+
+    Raises:
+        DataError: as `transcribe`.
+    """
+    channel = hypothesis.channel - 1 if hypothesis and hypothesis.channel else None
+    recording = OneChannel(source, channel)
+    with audio.opened(source, channel) as sound:
+        hypothesis = hypothesis or transcribe_open(engine, sound, recording)
+        levels = None if hypothesis.remarks else sound.levels()  # nothing was adjusted: the beginning is enough
+        waveform = next(sound.blocks(seconds, engine.sample_rate, lambda loss: None, levels=levels))
+    require_a_frame(engine, len(waveform), recording)
+    return hypothesis, waveform
+
+
 def hypothesis_of(path: TokenPath, vocabulary: Vocabulary, frame_seconds: float, seconds: float) -> Hypothesis:
     """The words of a decoded path of a recording of `seconds`, with times and confidences."""
     found = words(path, vocabulary, frame_seconds, seconds)

@@ -13,7 +13,7 @@ from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.hypotheses import Hypothesis
-from crnn_audio.inference.speech import long
+from crnn_audio.inference.speech import joining
 from crnn_audio.inference.speech import transcription as module
 
 
@@ -68,9 +68,9 @@ def test_long_ones_among_short_ones_say_the_same_in_their_places(recognizer, tin
 
 
 def test_progress_is_reported_within_a_long_one(recognizer, tiny: Path, monkeypatch) -> None:
-    monkeypatch.setattr(long, "BLOCK", 0.25)
-    monkeypatch.setattr(long, "WINDOW", 0.4)
-    monkeypatch.setattr(long, "CONTEXT", 0.2)
+    monkeypatch.setattr(joining, "BLOCK", 0.25)
+    monkeypatch.setattr(joining, "WINDOW", 0.4)
+    monkeypatch.setattr(joining, "CONTEXT", 0.2)
     monkeypatch.setattr(module, "SHORT", 0.2)
     reported = list[float]()
     ((_, result),) = recognizer.as_completed([paths(tiny)[0]], reported.append)

@@ -1,0 +1,1 @@
+"""Exported models in use: onnxruntime and NumPy, without torch."""

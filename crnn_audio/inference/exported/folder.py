@@ -1,0 +1,142 @@
+"""A folder with an exported model: what it is, whether it is whole, and its graph, opened.
+
+export.json       format, kind, what was exported, how the graph is called, hashes of the files
+model.onnx        the graph
+front_end.npz     the numbers of the front end, of models that read sound
+vocabulary.json, labels.json ...    what stands for its outputs
+README.md         the model card, with the licences of what it was trained on
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from crnn_audio import files, weights
+from crnn_audio.errors import RunError
+
+FORMAT = 1
+MANIFEST, MODEL = "export.json", "model.onnx"
+DAMAGED = "Export it anew."
+MISSING = "An exported model runs by onnxruntime, which is not installed: install crnn-audio with the extra `export`."
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An open folder; `facts` is what export.json says."""
+
+    path: Path
+    facts: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """The problem of its model."""
+        return str(self.facts["kind"])
+
+    @property
+    def maker(self) -> str:
+        """What tells it from other models."""
+        return str(self.facts["sha256"][MODEL])
+
+    def require(self, *kinds: str) -> None:
+        """Makes sure that it is of one of these problems.
+
+        Raises:
+            RunError: it is of another.
+        """
+        if self.kind not in kinds:
+            wanted = " or ".join(kinds)
+            raise RunError(f"{self.path}: an exported model for task {self.kind}, where one for {wanted} is needed.")
+
+    def fact(self, name: str, kind: type | tuple[type, ...]) -> Any:
+        """What export.json says under a name.
+
+        Raises:
+            RunError: it says nothing, or something of another type.
+        """
+        value = self.facts.get(name)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+            raise damaged(self.path / MANIFEST, f"its {name} is {str(value)[:40]!r}")
+        return value
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a folder holds an exported model."""
+    return (path / MANIFEST).is_file()
+
+
+def open_folder(path: Path) -> Exported:
+    """Opens a folder that `export` wrote.
+
+    Raises:
+        RunError: it is damaged, from a newer version, or for another runtime.
+    """
+    facts = files.read_json_object(path / MANIFEST, RunError, advice=DAMAGED)
+    written = facts.get("format")
+    if type(written) is not int or written < 1:
+        raise damaged(path / MANIFEST, f"its format is {str(written)[:40]!r}")
+    if written > FORMAT:
+        raise RunError(
+            f"{path}: exported in format {written} by crnn_audio {facts.get('crnn_audio')}; this is "
+            f"{version('crnn-audio')}, which reads up to format {FORMAT}. Update crnn_audio."
+        )
+    if facts.get("target") == "sherpa":
+        raise RunError(f"{path}: exported for sherpa-onnx. Export it with `--to onnx` to use it here.")
+    found, hashes = Exported(path, facts), facts.get("sha256")
+    if not isinstance(facts.get("kind"), str) or not isinstance(hashes, dict) or MODEL not in hashes:
+        raise damaged(path / MANIFEST, "it names no kind, or no hashes of files")
+    for name, noted in hashes.items():
+        _verify(path / name, noted)
+    return found
+
+
+def _verify(path: Path, noted: object) -> None:
+    try:
+        found = weights.sha256(path)
+    except OSError as error:
+        raise damaged(path, files.reason(error)) from None
+    if found != noted:
+        raise damaged(path, f"its SHA-256 is {found[:16]}..., and {MANIFEST} says {str(noted)[:16]}...")
+
+
+def damaged(path: Path, why: object) -> RunError:
+    """The error of a file that holds something else."""
+    return RunError(f"{path}: damaged ({why}). {DAMAGED}")
+
+
+def installed(package: str) -> bool:
+    """Whether a package is there, without importing it."""
+    return find_spec(package) is not None
+
+
+def session(path: Path) -> Any:
+    """The graph in a file, ready to run on the CPU, with as many threads as OMP_NUM_THREADS says, or up to four.
+
+    Raises:
+        RunError: onnxruntime is not installed, or the file is none of its graphs.
+    """
+    if not installed("onnxruntime"):
+        raise RunError(MISSING)
+    try:
+        return _session(str(path))
+    except Exception as error:  # onnxruntime's own have no common class
+        raise damaged(path, str(error).partition("\n")[0][:200]) from None
+
+
+def in_memory(model: Any) -> Any:
+    """The same of an ONNX model that lies in no file yet."""
+    return _session(model.SerializeToString())
+
+
+def _session(model: str | bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    options.intra_op_num_threads = int(asked) if asked.isdigit() else min(os.cpu_count() or 1, 4)
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # busy cores wait for each other
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,171 @@
+"""An exported recogniser: the same methods and results as `Recognizer`, by onnxruntime and NumPy."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from crnn_audio.audio import OnLoss, Sound, Source
+from crnn_audio.decoding.greedy import ArrayGreedy
+from crnn_audio.decoding.paths import Path as TokenPath
+from crnn_audio.errors import DataError, StreamError
+from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.inference.exported import folder, long
+from crnn_audio.inference.exported.folder import Exported
+from crnn_audio.inference.exported.front_end import FrontEnd
+from crnn_audio.inference.exported.pieces import PieceGraph
+from crnn_audio.inference.exported.streams import Streams
+from crnn_audio.inference.speech import plots, transcription
+from crnn_audio.inference.speech.channels import Channels
+from crnn_audio.inference.speech.endpoints import Endpoint, LiveStream
+from crnn_audio.inference.speech.plots import Evidence
+from crnn_audio.inference.speech.transcription import Progress
+from crnn_audio.text.vocabulary import Vocabulary
+
+
+class ExportedRecognizer:
+    """An exported speech recogniser, which decodes greedily on the CPU; `crnn_audio.load` of its folder makes one."""
+
+    def __init__(self, exported: Exported) -> None:
+        exported.require("recognition")
+        self.exported = exported
+        self.front_end = FrontEnd.load(exported.path / "front_end.npz")
+        self.vocabulary = Vocabulary.load(exported.path / "vocabulary.json")
+        self.convolutions = _convolutions(exported)
+        self.session = folder.session(exported.path / folder.MODEL)
+        pieces = exported.fact("pieces", (dict, type(None)))
+        self.pieces = PieceGraph(self.session, pieces, self.front_end.num_features) if pieces else None
+        self.greedy = ArrayGreedy(exported.path)
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of what the model reads."""
+        return self.front_end.sample_rate
+
+    @property
+    def frame_seconds(self) -> float:
+        """Seconds between output frames."""
+        factor = int(np.prod([stride for _, stride, _ in self.convolutions]))
+        return factor * self.front_end.hop_length / self.sample_rate
+
+    @overload
+    def transcribe(self, source: Source, channels: Channels = "mix") -> Hypothesis: ...
+
+    @overload
+    def transcribe(self, source: list[Source], channels: Channels = "mix") -> list[Hypothesis]: ...
+
+    def transcribe(self, source: Source | list[Source], channels: Channels = "mix") -> Hypothesis | list[Hypothesis]:
+        """The transcript of a recording of any length, or of each of several, as `Recognizer.transcribe` gives it.
+
+        Raises:
+            DataError: a recording cannot be read, has no such channel, or is too short to hold a frame.
+        """
+        return transcription.transcribe(self, source, channels)
+
+    def transcribe_each(
+        self, sources: Sequence[Source], progress: Callable[[int], None] | None = None, channels: Channels = "mix"
+    ) -> list[Hypothesis | DataError]:
+        """As `transcribe`, but a recording that cannot be read gives its error in place of a hypothesis."""
+        return transcription.transcribe_each(self, sources, progress, channels)
+
+    def as_completed(
+        self, sources: Sequence[Source], within: Progress | None = None, channels: Channels = "mix"
+    ) -> Iterator[tuple[int, Hypothesis | DataError]]:
+        """As `transcribe_each`, but yields each result, with its recording's position, as soon as it is there."""
+        return transcription.as_completed(self, sources, within, channels)
+
+    def num_frames(self, num_samples: int) -> int:
+        """Output frames of so many samples."""
+        return self.output_length(self.front_end.num_frames(num_samples))
+
+    def output_length(self, frames: int) -> int:
+        """Output frames of so many frames of features."""
+        for kernel, stride, padding in self.convolutions:
+            frames = max((frames + padding - kernel) // stride + 1, 0)
+        return frames
+
+    def decode(self, waveforms: Sequence[np.ndarray]) -> list[TokenPath]:
+        """The tokens of short recordings, recognised together."""
+        log_probs, lengths = self.log_probs([self.front_end(waveform) for waveform in waveforms])
+        return self.greedy.decode(log_probs, lengths)
+
+    def log_probs(
+        self, features: Sequence[Float[np.ndarray, "_ F"]]
+    ) -> tuple[Float[np.ndarray, "B U V"], Int[np.ndarray, " B"]]:
+        """Log-probabilities of whole recordings, and how many frames of each are real."""
+        lengths = np.array([self.output_length(len(one)) for one in features])
+        if self.pieces is not None:
+            running = [self.pieces.start() for _ in features]
+            for one, frames in zip(running, features, strict=True):
+                self.pieces.add(one, frames)
+                self.pieces.end(one, int(lengths.max()))
+            found = self.pieces.advance(running)
+            return np.stack([one[: lengths.max()] for one in found]), lengths
+        size = max(map(len, features))
+        padded = np.stack([np.pad(one, ((0, size - len(one)), (0, 0))) for one in features])
+        counts = np.array([len(one) for one in features], np.int64)
+        log_probs, _ = self.session.run(None, {"x": padded.astype(np.float32, copy=False), "x_lens": counts})
+        return log_probs, lengths
+
+    def decode_long(self, sound: Sound, on_loss: OnLoss, within: Progress | None) -> tuple[TokenPath, int]:
+        """The tokens of an open recording of any length, and the number of its samples."""
+        state, recording = None, long.LongRecording(self.front_end, sound, on_loss, within)
+        found = long.carried(self, recording) if self.pieces else long.windowed(self, recording)
+        for log_probs in found:
+            state = self.greedy.step(log_probs, state)
+        assert state is not None, "a recording has a last piece"
+        return state.path, recording.num_samples
+
+    def hypothesis(self, path: TokenPath, seconds: float) -> Hypothesis:
+        """The words of a path of a recording of `seconds`, with times and confidences."""
+        return transcription.hypothesis_of(path, self.vocabulary, self.frame_seconds, seconds)
+
+    def plot(self, source: Source, path: str | Path, hypothesis: Hypothesis | None = None) -> Hypothesis:
+        """Transcribes a recording and plots spectrogram, posteriors and words as a PNG; of long ones the beginning.
+
+        Raises:
+            DataError: as `transcribe`.
+            OSError: the picture cannot be written.
+        """
+        hypothesis, beginning = transcription.beginning(self, source, plots.MAX_SECONDS, hypothesis)
+        features = self.front_end(beginning)
+        log_probs, lengths = self.log_probs([features])
+        evidence = Evidence(
+            features=features,
+            hop_seconds=self.front_end.hop_length / self.sample_rate,
+            probs=np.exp(log_probs[0, : lengths[0]]),
+            frame_seconds=self.frame_seconds,
+            tokens=self.vocabulary.tokens,
+        )
+        plots.save(Path(path), evidence, hypothesis)
+        return hypothesis
+
+    def streams(self) -> Streams:
+        """Live streams of this model, stepped side by side.
+
+        Raises:
+            StreamError: the model is bidirectional.
+        """
+        if self.pieces is None:
+            raise StreamError(
+                "this model is bidirectional and cannot stream. Train a one-directional recipe, or use transcribe."
+            )
+        return Streams(self, self.pieces)
+
+    def stream(self, sample_rate: int, endpoint: Endpoint | None = None) -> LiveStream:
+        """Recognises sound as it arrives, as `Recognizer.stream` does.
+
+        Raises:
+            StreamError: the model is bidirectional, or there is no such sample rate.
+        """
+        return self.streams().open(sample_rate, endpoint)
+
+
+def _convolutions(exported: Exported) -> list[tuple[int, int, int]]:
+    """Kernel, stride and padding of each, in time."""
+    found: Any = exported.fact("convolutions", list)
+    if not all(isinstance(one, list) and len(one) == 3 and all(type(part) is int for part in one) for one in found):
+        raise folder.damaged(exported.path / folder.MANIFEST, "its convolutions are no list of three numbers each")
+    return [(kernel, stride, padding) for kernel, stride, padding in found]

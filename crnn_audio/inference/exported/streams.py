@@ -1,0 +1,160 @@
+"""Many live streams of one exported model, stepped in batches: its weights are read once for all of them.
+
+Each has its own sample rate, state and end; they join and leave at any time. What each says is what it says alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from crnn_audio import audio
+from crnn_audio.decoding.greedy import ArrayGreedy
+from crnn_audio.decoding.paths import Path
+from crnn_audio.errors import StreamError
+from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.inference.exported.front_end import FrontEnd, SoundBuffer
+from crnn_audio.inference.exported.pieces import PieceGraph
+from crnn_audio.inference.speech.endpoints import Endpoint, StreamResult, Utterances, check_block, check_rate
+from crnn_audio.text.vocabulary import Vocabulary
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What streams need of an exported recogniser."""
+
+    front_end: FrontEnd
+    vocabulary: Vocabulary
+    greedy: ArrayGreedy
+
+    @property
+    def frame_seconds(self) -> float:
+        """Seconds between output frames."""
+
+    def output_length(self, frames: int) -> int:
+        """Output frames of so many frames of features."""
+
+    def hypothesis(self, path: Path, seconds: float) -> Hypothesis:
+        """The words of a path."""
+
+
+class Streams:
+    """Live streams side by side; `ExportedRecognizer.streams` makes them."""
+
+    def __init__(self, model: Model, graph: PieceGraph) -> None:
+        self.model = model
+        self.graph = graph
+
+    def open(self, sample_rate: int, endpoint: Endpoint | None = None) -> "ExportedStream":
+        """One more stream.
+
+        Args:
+            sample_rate: of the blocks that will be fed, in samples per second.
+            endpoint: when an utterance counts as finished.
+
+        Raises:
+            StreamError: there is no such sample rate.
+        """
+        check_rate(sample_rate)
+        return ExportedStream(self, sample_rate, endpoint or Endpoint())
+
+    def feed(self, blocks: Mapping["ExportedStream", np.ndarray]) -> dict["ExportedStream", StreamResult]:
+        """The next samples of several streams, of any lengths, and what each says after them.
+
+        Raises:
+            StreamError: a stream has ended or is of others than these, or samples are of another kind or not finite:
+                then none of the blocks is taken.
+        """
+        return self.advance(blocks, last=False)
+
+    def flush(self, streams: Sequence["ExportedStream"]) -> dict["ExportedStream", StreamResult]:
+        """The end of several streams: releases what waited for look-ahead and finishes the open utterances.
+
+        Raises:
+            StreamError: one has ended before.
+        """
+        return self.advance({stream: np.zeros(0, np.float32) for stream in streams}, last=True)
+
+    def advance(
+        self, blocks: Mapping["ExportedStream", np.ndarray], *, last: bool
+    ) -> dict["ExportedStream", StreamResult]:
+        """The next samples, or with `last` the end, of several streams."""
+        for stream, block in blocks.items():
+            stream.check(self, block)
+        for stream, block in blocks.items():
+            stream.take(np.asarray(block, dtype=np.float32), last)
+        outputs = self.graph.advance([stream.running for stream in blocks])
+        return {stream: stream.said(new, last) for stream, new in zip(blocks, outputs, strict=True)}
+
+
+class ExportedStream:
+    """One live stream; `Streams.open` or `ExportedRecognizer.stream` makes one."""
+
+    def __init__(self, streams: Streams, sample_rate: int, endpoint: Endpoint) -> None:
+        model = streams.model
+        self.running = streams.graph.start()
+        self.sample_rate = sample_rate
+        self._streams = streams
+        self._sound = SoundBuffer(model.front_end)
+        self._resample = audio.resampler(sample_rate, model.front_end.sample_rate)
+        separator = model.vocabulary.separator_id
+        self._utterances = Utterances(model.greedy, model.hypothesis, separator, model.frame_seconds, endpoint)
+        self._fed = 0
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+
+    def feed(self, block: np.ndarray) -> StreamResult:
+        """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
+
+        Raises:
+            StreamError: the stream was flushed before, or the samples are of another kind or not finite.
+        """
+        return self._streams.feed({self: block})[self]
+
+    def flush(self) -> StreamResult:
+        """The end of the sound: releases what waited for look-ahead and finishes the open utterance.
+
+        Raises:
+            StreamError: the stream was flushed before.
+        """
+        return self._streams.flush([self])[self]
+
+    def check(self, streams: Streams, block: np.ndarray) -> None:
+        """Refuses a block before anything changes.
+
+        Raises:
+            StreamError: as `Streams.feed`.
+        """
+        if streams is not self._streams:
+            raise StreamError("this stream belongs to other streams; feed it where it was opened.")
+        if self._closed:
+            raise StreamError("this stream has ended; open another one for more sound.")
+        check_block(block, self._seconds)
+
+    def take(self, block: np.ndarray, last: bool) -> None:
+        """Turns the next samples into frames that wait to be stepped."""
+        graph, model = self._streams.graph, self._streams.model
+        self._closed = last
+        self._fed += len(block)
+        graph.add(self.running, self._sound.add(self._resample(block, last), last))
+        if last:
+            graph.end(self.running, model.output_length(self.running.begin + len(self.running.frames)))
+
+    def said(self, log_probs: np.ndarray, last: bool) -> StreamResult:
+        """What these outputs add."""
+        finals = self._utterances.add(log_probs)
+        if not last:
+            return StreamResult(self._utterances.open_text(self._seconds), tuple(finals), self._seconds)
+        return StreamResult("", (*finals, *self._utterances.finish(self._seconds)), self._seconds)
+
+    @property
+    def _seconds(self) -> float:
+        return self._fed / self.sample_rate

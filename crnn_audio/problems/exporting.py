@@ -1,0 +1,111 @@
+"""What each kind of problem exports: a graph that was compared with its modules, and the files that it needs beside it.
+
+A new kind is a function here and a line in `WRITERS`; what opens its folder without torch stands in `opening`.
+"""
+
+import json
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from crnn_audio import files, runs, weights
+from crnn_audio.errors import RunError
+from crnn_audio.inference.export.written import Written
+from crnn_audio.inference.exported import folder
+from crnn_audio.inference.exported.folder import FORMAT, MANIFEST, MODEL
+from crnn_audio.problems import parts
+from crnn_audio.problems.restore import Restored, restore
+
+Writer = Callable[[Restored, Any, str], Written]
+"""Makes the export of a run, of its task in evaluation mode, for "onnx" or "sherpa"."""
+
+
+def _recognition(restored: Restored, task: Any, target: str) -> Written:
+    from crnn_audio.problems import export_recognition
+
+    return export_recognition.written(restored.recipe, restored.assets, task, target)
+
+
+WRITERS: dict[str, Writer] = {"recognition": _recognition}
+"""By `task.kind`."""
+
+
+def export(model: str | Path, out: str | Path, *, to: str = "onnx", int8: bool = False) -> tuple[Path, tuple[str, ...]]:
+    """Writes a trained model as an ONNX graph into the folder `out`, in place of an earlier export.
+
+    Args:
+        model: a run directory, or a name in the zoo.
+        to: "onnx", for `crnn-audio` without torch and any program with onnxruntime, or "sherpa", for sherpa-onnx.
+        int8: products with weights of 8 bits, a quarter of the size.
+
+    Returns:
+        The folder, and the commands that use it.
+
+    Raises:
+        RunError: the model cannot be exported, the extra `export` is not installed, or the folder cannot be written.
+    """
+    run, out = runs.open_run(model), Path(out)
+    if run.kind not in WRITERS:
+        raise RunError(f"{run.path}: models for task {run.kind} are not exported; those for {', '.join(WRITERS)} are.")
+    if out.exists() and not (out.is_dir() and (folder.is_exported(out) or not any(out.iterdir()))):
+        raise RunError(f"{out}: exists and is no exported model. Choose another --out, or remove it.")
+    if missing := [name for name in ("onnx", "onnxruntime") if not folder.installed(name)]:
+        raise RunError(f"{' and '.join(missing)}: not installed. Install crnn-audio with the extra `export`.")
+    restored = restore(run)
+    task = restored.task("best", "cpu")
+    try:
+        written = WRITERS[run.kind](restored, task.eval(), to)
+    except RunError as error:
+        raise RunError(f"{run.path}: {error}") from None
+    with runs.writing(out):
+        _save(written, restored, out, to, int8)
+    return out, tuple(line.replace("DIR", str(out)) for line in written.usage)
+
+
+def _save(written: Written, restored: Restored, out: Path, to: str, int8: bool) -> None:
+    """Writes the files, and last the one that makes a folder an export."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MANIFEST).unlink(missing_ok=True)
+    files.write_bytes(out / MODEL, written.model.SerializeToString())
+    if int8:
+        _quantize(out / MODEL)
+    for name, save in written.files.items():
+        save(out / name)
+    files.write_text(out / "README.md", _card(restored, written, out, int8))
+    facts = {
+        "format": FORMAT,
+        "crnn_audio": version("crnn-audio"),
+        "kind": restored.run.kind,
+        "target": to,
+        "model": restored.run.path.resolve().name,
+        "weights": restored.run.weights_hash("best"),
+        "int8": int8,
+        **written.facts,
+        "sha256": {name: weights.sha256(out / name) for name in (MODEL, *written.files)},
+    }
+    files.write_text(out / MANIFEST, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
+
+
+def _quantize(path: Path) -> None:
+    """Weights of 8 bits, and inputs that are rounded as they come (onnxruntime's dynamic quantisation)."""
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    whole = path.with_name("float.partial")
+    path.replace(whole)
+    quantize_dynamic(
+        whole, path, op_types_to_quantize=["MatMul", "LSTM"], weight_type=QuantType.QInt8, per_channel=False
+    )
+    whole.unlink()
+    onnx.checker.check_model(str(path))
+
+
+def _card(restored: Restored, written: Written, out: Path, int8: bool) -> str:
+    """The run's model card, or where it has none what it was trained on; and how the folder is used."""
+    own = restored.run.path / "README.md"
+    name = restored.run.path.resolve().name
+    card = own.read_text(encoding="utf-8") if own.is_file() else f"# {name}\n\n{parts.about_corpus(restored.recipe)}\n"
+    precision = "weights of 8 bits" if int8 else "float32"
+    usage = "\n".join(line.replace("DIR", out.name) for line in written.usage)
+    return f"{card.rstrip()}\n\n## Exported\n\nAn ONNX graph of {name}, {precision}.\n\n```\n{usage}\n```\n"

@@ -1,0 +1,35 @@
+"""Trained models for other runtimes."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crnn_audio.console import report
+from crnn_audio.verbs.arguments import ModelArgument
+
+
+class Target(StrEnum):
+    """What an exported model is for."""
+
+    onnx = "onnx"
+    sherpa = "sherpa"
+
+
+def export(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")],
+    to: Annotated[Target, typer.Option(help="onnx runs here without torch; sherpa runs in sherpa-onnx.")] = Target.onnx,
+    int8: Annotated[bool, typer.Option("--int8", help="Weights of 8 bits: a quarter of the size.")] = False,
+) -> None:
+    """Write a model as an ONNX graph.
+
+    The graph is compared with the model before anything is written. `crnn-audio transcribe DIR` and `stream DIR` run it
+    without torch; sherpa-onnx runs it in C++, C, Java, Swift, JavaScript and others, on telephones too.
+    """
+    from crnn_audio.problems.exporting import export
+
+    folder, commands = export(model, out, to=to.value, int8=int8)
+    report(f"Exported to {folder}. It is used with:")
+    print("\n".join(commands))
