@@ -12,6 +12,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # for child processes too
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts a job in the background; children inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+os.environ.setdefault("CRNN_AUDIO_CACHE", str(Path(__file__).resolve().parent.parent / ".pytest_cache" / "crnn_audio"))
+
 import numpy as np
 import pytest
 import torch

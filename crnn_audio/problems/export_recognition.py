@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from crnn_audio import files
-from crnn_audio.config.recognition import FbankFeatures, RecognitionRecipe
+from crnn_audio.config.recognition import RecognitionRecipe
+from crnn_audio.config.sound import FbankFeatures
 from crnn_audio.errors import RunError
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.inference.export import check, front_end, recognition

@@ -227,7 +227,8 @@ def watched(watch: Watch) -> Iterator[None]:
             safetensors.safe_open: _before(watch, READ, "safe_open", safetensors.safe_open),
             safetensors.torch.save_file: _on_full_disk(watch, "save_file", safetensors.torch.save_file),
         }
-        for module in [one for name, one in sys.modules.items() if name.startswith("crnn_audio.")]:
+        users = [one for name, one in sys.modules.items() if name.startswith("crnn_audio.")]
+        for module in [safetensors, safetensors.torch, *users]:
             for plain, replaced in libraries.items():
                 if getattr(module, plain.__name__, None) is plain:
                     patch.setattr(module, plain.__name__, replaced)

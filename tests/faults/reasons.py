@@ -4,6 +4,7 @@ FETCHED = "of corpora that are fetched or made: their tests, and tests/fuzz/test
 STREAMS = "of a standard stream, whose other calls in the same place are reached"
 NAMING = "asked for a better message after something else has failed"
 MEMORY = "reads or writes memory, not a file"
+COMPUTES = "runs a graph, which lies in memory"
 SLOW = "only where something lasts for seconds"
 
 NOT_REACHED = {
@@ -54,6 +55,17 @@ NOT_REACHED = {
     "corpora/pairs.py split: files.read_text": "of splits that are there already, of the same table or another",
     "corpora/own/prepare.py write_manifests: manifest.unlink": "of a split that is gone, among others",
     "evaluation/publish.py _beside: shutil.rmtree": "after something else has failed, whose error is reported",
+    "inference/export/check.py": COMPUTES,
+    "inference/exported/pieces.py PieceGraph._step": COMPUTES,
+    "inference/exported/recognizer.py": COMPUTES,
+    "inference/exported/streams.py": COMPUTES,
+    "problems/export_recognition.py check_sherpa": COMPUTES,
+    "problems/export_recognition.py _sherpa.tokens": "of a model for sherpa-onnx, beside its graph, whose writing fails",
+    "inference/exported/front_end.py FrontEnd.save: np.savez": MEMORY,
+    "inference/exported/front_end.py FrontEnd.load: np.load": MEMORY,
+    "inference/exported/light.py": "of models of the zoo",
+    "problems/exporting.py export: out.iterdir": "of a folder that is there and no export",
+    "problems/exporting.py _card": "of a model with a card, as those of the zoo have",
     "serving/server.py": "of a socket or the server that listens to it: tests/cli/test_serve.py",
     "serving/forms.py": "of uploads, whose clients are answered: tests/unit/serving/test_speech.py lets it fail",
     "problems/parts.py about_corpus": "of models of the zoo",

@@ -96,6 +96,10 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "next": ("next", "text", "the "),
     "next as JSON": ("next", "text", "the ", "--json"),
     "ngram": ("ngram", "text.txt", "--order", "2", "--out", "out/text.arpa", "--score", "text.txt"),
+    "export": ("export", "live", "--out", "out/exported", "--int8"),
+    "export again": ("export", "speech", "--out", "exported"),
+    "transcribe exported": ("transcribe", "exported", "mine", "--out", "out"),
+    "stream exported": ("stream", "exported-live", "mine/a.wav"),
     "serve": ("serve", "speech", "--port", "0", "--token", "tokens"),
     "ngram as JSON": ("ngram", "text.txt", "--order", "2", "--score", "text.txt", "--json"),
 }
@@ -146,6 +150,8 @@ def build(folder: Path) -> None:
             ("train", "recipes/tiny/speech.yaml", "--out", "begun", "--minutes", "0"),
             ("transcribe", "speech", "mine/a.wav", "--out", "texts"),
             ("generate", "music", "--out", "pieces", "--bars", "2"),
+            ("export", "speech", "--out", "exported"),
+            ("export", "live", "--out", "exported-live"),
         ):
             assert (done := call(words, Watch())).code == 0, done
 

@@ -4,6 +4,7 @@ Nothing here imports torch, or reads a recipe.
 """
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def _kept(path: Path, kept: Path, export: Callable[[Path, Path], None]) -> Expor
         try:
             return folder.open_folder(kept)
         except RunError:
-            (kept / folder.MANIFEST).unlink(missing_ok=True)
+            shutil.rmtree(kept, ignore_errors=True)
     if not folder.installed("onnx"):
         return None
     export(path, kept)
