@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio.evaluation.publish import publish as publish
     from crnn_audio.evaluation.show import show as show
     from crnn_audio.hypotheses import Hypothesis as Hypothesis
+    from crnn_audio.hypotheses import Labels as Labels
     from crnn_audio.hypotheses import Word as Word
     from crnn_audio.problems import load_recipe as load_recipe
     from crnn_audio.problems.exporting import export as export
@@ -53,6 +54,7 @@ _HOMES = {
     "Score": "symbolic.score",
     "Sampling": "decoding.sampling",
     "Hypothesis": "hypotheses",
+    "Labels": "hypotheses",
     "Word": "hypotheses",
     "CrnnAudioError": "errors",
     "RecipeError": "errors",

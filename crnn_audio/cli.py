@@ -15,7 +15,19 @@ import typer
 
 from crnn_audio.console import discard, report, standard_streams
 from crnn_audio.errors import CrnnAudioError, DataError
-from crnn_audio.verbs import data, exporting, generation, models, recipes, serving, speech, text, training, translation
+from crnn_audio.verbs import (
+    data,
+    exporting,
+    generation,
+    models,
+    recipes,
+    serving,
+    sounds,
+    speech,
+    text,
+    training,
+    translation,
+)
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "recipes": recipes.list_recipes,
@@ -27,6 +39,7 @@ VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "publish": models.publish,
     "transcribe": speech.transcribe,
     "stream": speech.stream,
+    "classify": sounds.classify,
     "translate": translation.translate,
     "generate": generation.generate,
     "score": generation.score,

@@ -1,4 +1,4 @@
-"""Transcripts with times and confidences, as people get them; nothing here needs torch."""
+"""Transcripts and labels with times and confidences, as people get them; nothing here needs torch."""
 
 from dataclasses import dataclass
 
@@ -31,3 +31,32 @@ class Hypothesis:
     remarks: tuple[str, ...] = ()
     channel: int | None = None
     channels: tuple["Hypothesis", ...] = ()
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class and how sure a model is of it, in [0, 1]."""
+
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What one recording of `seconds` length is; `top` has the likeliest classes, the likeliest first.
+
+    Of a model of one label, `label` is the likeliest, or `NOT_LISTED` below the confidence at which it is rejected. Of
+    one of several it has all that are likelier than not, separated by semicolons; `confidence` is that of the least
+    sure of them, or that there is none.
+    """
+
+    label: str
+    confidence: float
+    top: tuple[Label, ...]
+    seconds: float
+    path: str | None = None
+    warning: str | None = None
+    remarks: tuple[str, ...] = ()
+
+
+NOT_LISTED = "not listed"

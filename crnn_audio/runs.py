@@ -147,15 +147,32 @@ class Run:
             raise damaged(self.path / "run.json", "its sha256 names no hashes of files")
         return noted
 
-    def save_weights(self, which: str, state: Mapping[str, Tensor]) -> None:
-        """Replaces the "best" or "last" weights, all or nothing, and notes their hash in run.json."""
+    def chosen(self, name: str) -> float | None:
+        """A number that was chosen on dev with the best weights, such as a threshold; None where there is none.
+
+        Raises:
+            RunError: it is no number.
+        """
+        noted = self.facts.get("chosen")
+        value = noted.get(name) if isinstance(noted, dict) else noted
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise damaged(self.path / "run.json", f"its chosen {name} is {str(value)[:40]!r}")
+        return value
+
+    def save_weights(self, which: str, state: Mapping[str, Tensor], chosen: Mapping[str, float] | None = None) -> None:
+        """Replaces the "best" or "last" weights, all or nothing, and notes their hash in run.json.
+
+        Args:
+            chosen: numbers that were chosen on dev with these weights, noted too.
+        """
         from safetensors.torch import save_file
 
         path = self.path / f"{which}.safetensors"
         with writing(self.path), files.replacing(path) as partial:
             save_file(dict(state), partial, {"format": "pt"})
             hashes = dict.fromkeys([weights.sha256(path)] if path.exists() else []) | {weights.sha256(partial): None}
-            self._note(sha256=self._hashes() | {path.name: " ".join(hashes)})
+            facts = {"chosen": dict(chosen)} if chosen else {}
+            self._note(sha256=self._hashes() | {path.name: " ".join(hashes)}, **facts)
 
     def set_state(self, state: str, **facts: Any) -> None:
         """Notes in run.json that the run is "training" or "finished"."""

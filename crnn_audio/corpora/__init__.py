@@ -8,6 +8,7 @@ from crnn_audio.corpora import (
     an4,
     chorales,
     cmudict,
+    esc10,
     folk_tunes,
     fsdd,
     jsb16,
@@ -20,6 +21,7 @@ from crnn_audio.corpora import (
     piano_rolls,
     scan,
     sigmorphon_g2p,
+    speech_commands,
     spoken_digits,
     tatoeba_eng_fra,
     text_file,
@@ -29,6 +31,7 @@ from crnn_audio.corpora.home import Corpus
 
 _ALL: tuple[Corpus, ...] = (
     spoken_digits, an4, fsdd, mini_librispeech, librispeech, manifest_folder,
+    speech_commands, esc10,
     piano_rolls,
     chorales, folk_tunes, nottingham, jsb16, midi_folder,
     tinyshakespeare, alice, text_file,

@@ -106,7 +106,7 @@ def _blocks(address: str) -> Iterator[tuple[bytes, int]]:
 
 
 def unpack(archive: Path, folder: Path, inner: str) -> None:
-    """Copies the regular files below the folder `inner` of a .tar.gz into `folder`, and removes the archive.
+    """Copies the regular files below the folder `inner` of a .tar.gz, "." for all, into `folder`; removes the archive.
 
     Links, devices and what lies elsewhere in it are left out. What stands there already stays, so that several archives
     of one corpus fill one folder.
@@ -144,6 +144,8 @@ def _place(name: str, inner: str) -> PurePosixPath | None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"the name {name!r} leads out of it")
+    if inner == ".":
+        return path if path.parts else None
     return path.relative_to(inner) if path.parts[:1] == (inner,) and len(path.parts) > 1 else None
 
 

@@ -1,7 +1,7 @@
 """How good a trained model is on a split of a corpus."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,6 +11,7 @@ from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DIVERGED, DataError, RunError
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems import Data, ScoreOptions, Task
+from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.problems.restore import Restored, load, restore
 from crnn_audio.runs import Run
 
@@ -51,6 +52,18 @@ def evaluate(
     recipe = recipe_for(restored, corpus=corpus, root=root)
     data = restored.problem.data(recipe, progress)
     return score(opened, restored, recipe, data, split or default_split(data), options or ScoreOptions())
+
+
+def require_options(model: Model, names: Iterable[str]) -> None:
+    """Makes sure that scores of a model's kind know these options.
+
+    Raises:
+        RunError: they do not know one.
+    """
+    for name in names:
+        if name not in restore(model.run).problem.OPTIONS:
+            knows = ", ".join(kind for kind, problem in PROBLEMS.items() if name in problem.OPTIONS)
+            raise RunError(f"{model.run.path}: a model for task {model.run.kind}; {name} is for {knows}.")
 
 
 def default_split(data: Data) -> str:

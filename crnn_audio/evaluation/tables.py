@@ -49,6 +49,9 @@ text in windows of 256 tokens, each from a state of zero."""
 PRONUNCIATIONS = """\
 How many words get a pronunciation that is none of the listed ones (WER), and how many phones are wrong, counted against
 the nearest of these (PER), in per cent. Searched as the recipe says."""
+RECORDINGS = """\
+How many recordings get their label, in per cent. Of a corpus with folds each fold is test once, and the row is their
+mean. The head is named after how it pools the frames of a recording."""
 COMMANDS = """\
 How many sequences are exactly right, in per cent."""
 TRANSLATIONS = """\
@@ -59,6 +62,7 @@ SECTIONS = (
     Section(
         "wer", "Pronunciations", PRONUNCIATIONS, "wrong words %", {"per": "wrong phones %"}, frozenset({"wer", "per"})
     ),
+    Section("accuracy", "Labels of recordings", RECORDINGS, "right %", {}, frozenset({"accuracy"})),
     Section("accuracy", "Commands", COMMANDS, "right %", {}, frozenset({"wer", "accuracy"})),
     Section("bleu", "Translations", TRANSLATIONS, "BLEU", {"chrf": "chrF"}, frozenset({"wer", "bleu"})),
     Section(

@@ -7,6 +7,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from crnn_audio import files
+
 UNITS = {
     "nats_per_frame": "nats a frame",
     "nats_per_frame_by_piece": "nats a frame over pieces",
@@ -18,9 +20,17 @@ UNITS = {
 """What a metric is counted in, where it is not a rate of errors."""
 
 
+WORDS = {"accuracy": "accuracy", "miss_rate": "misses"}
+"""What people call a metric that is no abbreviation."""
+HIGHER_IS_BETTER = frozenset({"accuracy"})
+"""Metrics that choose between models and are no rate of errors and no likelihood in nats."""
+
+
 def worded(metric: str, value: float) -> str:
     """A score for people: "WER 9.06 %", "8.27 nats a frame"."""
-    return f"{value:.3f} {UNITS[metric]}" if metric in UNITS else f"{metric.upper()} {100 * value:.2f} %"
+    if metric in UNITS:
+        return f"{value:.3f} {UNITS[metric]}"
+    return f"{WORDS.get(metric, metric.upper())} {100 * value:.2f} %"
 
 
 @runtime_checkable
@@ -47,9 +57,21 @@ class Sample(Protocol):
         """Writes it to files of this name and suffixes of its own."""
 
 
+@runtime_checkable
+class Picture(Protocol):
+    """Something of the scores that is looked at."""
+
+    @property
+    def name(self) -> str:
+        """The name of its file, without suffix."""
+
+    def draw(self, figure: Any) -> None:
+        """Draws it on a matplotlib figure."""
+
+
 @dataclass(frozen=True)
 class Scores:
-    """One pass over a split. Rates are fractions; likelihoods are in nats. Lower is better.
+    """One pass over a split. Rates are fractions; likelihoods are in nats. Lower is better, but for HIGHER_IS_BETTER.
 
     Args:
         metrics: what `evaluate --record` records, by name; the first chooses between models.
@@ -61,6 +83,8 @@ class Scores:
         examples: pairs of reference and hypothesis.
         empty_rate: fraction of items for which the model gave nothing at all.
         sample: what the model generated.
+        kept: numbers that are chosen on dev and stored with the run, such as a threshold.
+        pictures: for `evaluate --plot`.
         run, corpus, split: what was scored on what, where `evaluate` knows it.
     """
 
@@ -73,6 +97,8 @@ class Scores:
     examples: tuple[tuple[str, str], ...] = ()
     empty_rate: float = 0.0
     sample: Sample | None = None
+    kept: Mapping[str, float] = field(default_factory=dict)
+    pictures: tuple[Picture, ...] = ()
     run: str = ""
     corpus: str = ""
     split: str = ""
@@ -86,6 +112,12 @@ class Scores:
     def value(self) -> float:
         """Its value."""
         return self.metrics[self.metric]
+
+    def better_than(self, other: float | None) -> bool:
+        """Whether its value is better than that of another pass, or there is none."""
+        if other is None:
+            return True
+        return self.value > other if self.metric in HIGHER_IS_BETTER else self.value < other
 
     def worst(self, count: int) -> list[Item]:
         """The items with the worst scores, the worst first; none without errors."""
@@ -114,3 +146,23 @@ def ranking_area(confidences: Sequence[float], right: Sequence[bool]) -> float |
     below = np.searchsorted(bad, good, side="left").sum()
     not_above = np.searchsorted(bad, good, side="right").sum()
     return float(below + not_above) / (2 * len(good) * len(bad))
+
+
+def save_pictures(pictures: Sequence[Picture], folder: Path) -> list[Path]:
+    """Writes each picture as a PNG into a folder, which is made; the files.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{one.name}.png" for one in pictures]
+    for picture, path in zip(pictures, paths, strict=True):
+        figure = Figure(layout="constrained")
+        FigureCanvasAgg(figure)
+        picture.draw(figure)
+        with files.replacing(path) as partial:
+            figure.savefig(partial, format="png", dpi=110)
+    return paths

@@ -4,7 +4,8 @@
     front     (B, U, D)   convolutions; U is about T / subsampling_factor; or vectors of tokens
     recurrent (B, U, H)   simple RNN, LSTM, GRU or TCN layers, one- or bidirectional
     head      (B, U, V)   log-probabilities of tokens, blank first (CTC); or what the next token, piano keys or row of
-                          tokens are predicted from: the head computes losses and samples from it
+                          tokens are predicted from: the head computes losses and samples from it; or (B, 1, K), the
+                          logits of classes of the whole sequence
 
 `forward` takes whole padded sequences. `step` takes the next piece of a running one and hands its state back, so that a
 one-directional model gives the same output whether it is fed a file or a microphone.
@@ -88,7 +89,9 @@ class Crnn(nn.Module):
     def from_front(self, frames: Encoded) -> Encoded:
         """Outputs of recurrent layers and head for whole sequences that have been through the front."""
         encoded = self.recurrent(frames)
-        return Encoded(self.head(encoded.frames, encoded.lengths), encoded.lengths, encoded.intermediate)
+        outputs = self.head(encoded.frames, encoded.lengths)
+        lengths = encoded.lengths.clamp(max=outputs.shape[1])  # a head that pools gives one frame of a sequence
+        return Encoded(outputs, lengths, encoded.intermediate)
 
     def step(
         self, features: Num[Tensor, "B t F"], carry: Carry | None = None, *, last: bool = False

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from crnn_audio.config import load as config
+from crnn_audio.config.classification import ClassificationRecipe
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.rolls import RollsRecipe
@@ -35,6 +36,7 @@ RECIPES: Kinds = {
     "music": MusicRecipe,
     "text": TextRecipe,
     "transduction": TransductionRecipe,
+    "classification": ClassificationRecipe,
 }
 """The recipe class of each problem, by its `task.kind`."""
 
@@ -190,6 +192,8 @@ class Problem(Protocol):
     """The class of its assets; its `from_folder(folder, recipe)` reads those of a run."""
     METRIC: str
     """What chooses between models on dev, such as "wer"."""
+    OPTIONS: frozenset[str]
+    """The fields of `ScoreOptions` that people may set for it, such as "distortion"."""
 
     @property
     def Recipe(self) -> type[Recipe]:

@@ -42,6 +42,7 @@ from crnn_audio.tasks.prediction import Prediction
 
 Recipe = MusicRecipe
 METRIC = "nats_per_note"
+OPTIONS = frozenset[str]()
 COUNTED = {"bars", "pickup"}
 RARE = 5
 """A number of bars, or a pickup, that fewer training pieces have is not a condition."""

@@ -43,6 +43,7 @@ from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 Splits = dict[str, list[Cut]]
 Recipe = RecognitionRecipe
 METRIC = "wer"
+OPTIONS = frozenset({"decoder", "distortion"})
 ASSUMED_TOKENS = "abcdefghijklmnopqrstuvwxyz '"
 
 

@@ -26,6 +26,7 @@ from crnn_audio.tasks.prediction import Prediction
 Recipe = RollsRecipe
 Assets = parts.NoAssets
 METRIC = "nats_per_frame"
+OPTIONS = frozenset[str]()
 HEADS: dict[str, Callable[..., KeysHead]] = {"sigmoid": SigmoidHead, "nade": NadeHead}
 BY_PIECE, BY_WINDOW = f"{METRIC}_by_piece", f"{METRIC}_by_window"
 """Other definitions of the metric, for comparison with figures that are defined so."""

@@ -36,6 +36,7 @@ from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
 Recipe = TextRecipe
 METRIC = "nats_per_character"
+OPTIONS = frozenset[str]()
 BY_WINDOW = f"{METRIC}_by_window"
 """Another definition of the metric, for comparison with figures that are defined so."""
 PRIMER_TOKENS = 10

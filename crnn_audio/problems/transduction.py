@@ -31,6 +31,7 @@ from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
 Recipe = TransductionRecipe
 METRIC = "wer"
+OPTIONS = frozenset[str]()
 """The fraction of targets that are not exactly right, whatever else is evaluated."""
 
 

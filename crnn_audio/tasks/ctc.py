@@ -5,10 +5,9 @@ each other's posteriors (CR-CTC, Yao et al. 2024, "CR-CTC: Consistency regulariz
 recognition").
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -24,11 +23,10 @@ from crnn_audio.lengths import masked
 from crnn_audio.metrics.error_rate import character_errors, right_words, word_errors
 from crnn_audio.metrics.transcripts import ScoredUtterance
 from crnn_audio.models.crnn import Carry, Crnn
+from crnn_audio.tasks import sound
+from crnn_audio.tasks.sound import Masks
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
-
-Masks = Callable[[Tensor, Tensor, Sequence[np.random.Generator]], Tensor]
-"""Masks features in time and frequency, given lengths and a generator for each utterance, as `spec_augment` does."""
 
 
 class Recognition(nn.Module):
@@ -72,9 +70,7 @@ class Recognition(nn.Module):
 
     def features(self, audio: AudioBatch) -> tuple[Float[Tensor, "B T F"], Int[Tensor, " B"]]:
         """Normalised features, without gradient."""
-        with torch.no_grad():
-            features, lengths = self.front_end(audio.waveforms, audio.lengths)
-            return self.normalizer(features, lengths), lengths
+        return sound.features_of(self.front_end, self.normalizer, audio)
 
     def recognize(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
         """Log-probabilities, in float32, for normalised features."""
@@ -102,9 +98,7 @@ class Recognition(nn.Module):
             return self.model.step(features, carry, last=last)
 
     def _arithmetic(self, features: Tensor) -> torch.autocast:
-        """In use on a CPU a model is exact: to round all weights for a few frames takes longer than it saves."""
-        rounded = self.mixed and (self.training or features.is_cuda)
-        return torch.autocast(features.device.type, torch.bfloat16, enabled=rounded)
+        return sound.arithmetic(features, mixed=self.mixed, training=self.training)
 
     def advance(self, batch: SpeechBatch, carry: None) -> tuple[Tensor, None]:
         """The loss, as the training loop asks for it; utterances are whole, so nothing goes on from batch to batch."""
@@ -120,9 +114,9 @@ class Recognition(nn.Module):
             return ctc_losses(self.recognize(features, lengths), batch.targets).sum()
         masks = self.masks if batch.epoch >= self.first_masked_epoch else None
         if self.consistency == 0 or (self.masks and not masks):
-            view = _view(features, lengths, masks, batch.keys, 0)
+            view = sound.view_of(features, lengths, masks, batch.keys, 0)
             return self._ctc_losses(self.recognize(view, lengths), batch.targets).sum()
-        views = [_view(features, lengths, masks, batch.keys, view) for view in (0, 1)]
+        views = [sound.view_of(features, lengths, masks, batch.keys, view) for view in (0, 1)]
         both = self.recognize(torch.cat(views), torch.cat([lengths, lengths]))
         one, other = both.frames.chunk(2)
         unlike = divergences(one, other, both.lengths.chunk(2)[0]) / batch.targets.lengths.clamp(min=1)
@@ -163,14 +157,6 @@ def divergences(
     towards_other = F.kl_div(one, other.detach(), reduction="none", log_target=True)
     towards_one = F.kl_div(other, one.detach(), reduction="none", log_target=True)
     return masked((towards_other + towards_one) / 2, lengths).sum(dim=(1, 2))
-
-
-def _view(
-    features: Tensor, lengths: Tensor, masks: Masks | None, keys: tuple[int, ...], view: int
-) -> Float[Tensor, "B T F"]:
-    if masks is None:
-        return features
-    return masks(features, lengths, [np.random.default_rng([view, key]) for key in keys])
 
 
 @torch.inference_mode()

@@ -51,7 +51,7 @@ def train(
     total_steps: int,
     device: torch.device,
     validate: Callable[[int], Scores] | None,
-    keep_best: Callable[[], None],
+    keep_best: Callable[[Scores], None],
     checkpoint_path: Path,
     observer: Observer,
     stop: Callable[[], bool],
@@ -121,18 +121,18 @@ def _validate(
     average: optim.AveragedWeights | None,
     progress: Progress,
     options: Options,
-    keep_best: Callable[[], None],
+    keep_best: Callable[[Scores], None],
     observer: Observer,
 ) -> None:
     if average:
         average.swap()
     scores = validate(progress.epoch)
-    better = progress.best_score is None or scores.value < progress.best_score
+    better = scores.better_than(progress.best_score)
     best = better or scores.value == progress.best_score  # of equals the later one, which has learned longer
     progress.worse_evaluations = 0 if better else progress.worse_evaluations + 1
     if best:
         progress.best_score, progress.best_epoch = scores.value, progress.epoch
-        keep_best()
+        keep_best(scores)
     if average:
         average.swap()
     if (

@@ -16,6 +16,7 @@ from crnn_audio.batching import loader
 from crnn_audio.config.schema import Recipe
 from crnn_audio.console import ProgressBar
 from crnn_audio.errors import RunError, enough_memory
+from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems import Batches
 from crnn_audio.problems.registry import PROBLEMS
 from crnn_audio.runs import Run
@@ -140,6 +141,10 @@ def _trained(setup: Setup, ranks: Ranks, deadline: float | None, report: Report)
             f"{checkpoint_path}: the checkpoint is damaged (step {progress.step} of {total}, epoch {progress.epoch} of "
             f"{options.max_epochs}). Delete it to train from the start."
         )
+
+    def keep_best(scores: Scores) -> None:
+        run.save_weights("best", checkpoint.weights(task.model), scores.kept)
+
     with _interruptible(report) as interrupted, _display(setup, total, options, progress, ranks) as display:
         progress = loop.train(
             task,
@@ -151,7 +156,7 @@ def _trained(setup: Setup, ranks: Ranks, deadline: float | None, report: Report)
             total_steps=total,
             device=next(task.model.parameters()).device,
             validate=setup.validate,
-            keep_best=lambda: run.save_weights("best", checkpoint.weights(task.model)),
+            keep_best=keep_best,
             checkpoint_path=checkpoint_path,
             observer=display,
             stop=lambda: interrupted.requested or (deadline is not None and time.monotonic() > deadline),

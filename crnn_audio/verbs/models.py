@@ -22,11 +22,14 @@ def evaluate(
     weights: WeightsOption = Weights.best,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst utterances or pieces to list.")] = 5,
     noise: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Speech models: add these recordings as noise, at --snr.")
+        Path | None, typer.Option(metavar="DIR", help="Models of sound: add these recordings as noise, at --snr.")
     ] = None,
-    snr: Annotated[float, typer.Option(help="Ratio of speech to noise, in decibels.")] = 10.0,
+    snr: Annotated[float, typer.Option(help="Ratio of sound to noise, in decibels.")] = 10.0,
     reverberation: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Speech models: convolve with these impulse responses.")
+        Path | None, typer.Option(metavar="DIR", help="Models of sound: convolve with these impulse responses.")
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Plot what there is to see of the scores, such as confusions.")
     ] = None,
     record: Annotated[bool, typer.Option(help="Write the score into results.json beside the recipe.")] = False,
     as_json: Json = False,
@@ -34,21 +37,23 @@ def evaluate(
 ) -> None:
     """Score a model on a split.
 
-    Speech: word and character error rate with counts and a 95 % interval, and the worst utterances. Music and text: the
-    likelihood under the model, beside baselines or what the model generates.
+    Speech: word and character error rate with counts and a 95 % interval, and the worst utterances. Labels: accuracy,
+    and each class by itself. Music and text: the likelihood under the model, beside baselines or what it generates.
     """
     distorted = noise is not None or reverberation is not None
     if record and (distorted or corpus):
         report("--record is for the model's own corpus as it is: leave out --noise, --reverberation and --corpus.")
         raise typer.Exit(2)
     from crnn_audio.console import ProgressBar
-    from crnn_audio.evaluation.evaluate import evaluate
+    from crnn_audio.evaluation.evaluate import evaluate, require_options
     from crnn_audio.evaluation.results import record as write
     from crnn_audio.evaluation.results import recordable
+    from crnn_audio.metrics.scores import save_pictures
     from crnn_audio.problems import ScoreOptions
     from crnn_audio.problems.restore import load
 
-    opened = load(model, *(["recognition"] if distorted else []), device=device, weights=weights.value)
+    opened = load(model, device=device, weights=weights.value)
+    require_options(opened, ["distortion"] * distorted)
     if record:
         recordable(opened)
     distortion = _distortion(noise, snr, reverberation, opened.sample_rate) if distorted else None
@@ -59,6 +64,9 @@ def evaluate(
         report(f"{scores.corpus} has no test split; this is {scores.split}, by which training chose the weights.")
     if record:  # before anything is printed into a pipe that may be closed
         report(f"Recorded in {write(opened, scores, weights.value)}.")
+    if plot:
+        for path in save_pictures(scores.pictures, plot):
+            report(f"Plotted {path}.")
     print(json.dumps(scores.as_json()) if as_json else "\n".join(scores.lines(model, worst)))
 
 

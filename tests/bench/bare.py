@@ -166,7 +166,7 @@ def our_round(recipe: Recipe, feed: SpeechFeed, task: Recognition, device: torch
         with tempfile.TemporaryDirectory() as folder:
             loop.train(
                 task, endless, optimizer, average, Progress(), options, total_steps=WARM_UP + steps, device=device,
-                validate=None, keep_best=lambda: None, checkpoint_path=Path(folder) / "checkpoint.safetensors",
+                validate=None, keep_best=lambda scores: None, checkpoint_path=Path(folder) / "checkpoint.safetensors",
                 observer=clock, stop=clock.done,
             )  # fmt: skip
         return clock.figures()

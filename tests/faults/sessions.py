@@ -20,7 +20,7 @@ import soundfile
 
 from crnn_audio import cli
 from crnn_audio.symbolic import files as scores
-from tests import events, texts, trainings, transductions
+from tests import classifications, events, texts, trainings, transductions
 from tests.faults.injection import Input, Watch, stream, watched
 from tests.fuzz.entry import SECONDS, bounded_memory
 
@@ -36,6 +36,9 @@ RECIPES = {
     | ONE_EPOCH,
     "text": texts.SMALL
     | {"data": {"corpus": "text_file", "root": "text.txt", "batch_size": 4, "bptt": 16}}
+    | ONE_EPOCH,
+    "labels": classifications.SMALL
+    | {"data": {"corpus": "manifests", "root": "classes", "batch_seconds": 5.0, "workers": 0}}
     | ONE_EPOCH,
     "pairs": transductions.SMALL | {"data": {"corpus": "pairs", "root": "pairs"}} | ONE_EPOCH,
 }
@@ -71,6 +74,11 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "transcribe a pipe": ("transcribe", "speech", "-", "--format", "json", "--plot", "out"),
     "stream": ("stream", "live", "mine/a.wav"),
     "stream as JSON": ("stream", "live", "-", "--json"),
+    "train on labels": ("train", "recipes/tiny/labels.yaml", "--out", "out/run"),
+    "evaluate labels": ("evaluate", "labels", "--plot", "out"),
+    "classify": ("classify", "labels", "mine", "--top", "2"),
+    "classify into files": ("classify", "labels", "mine", "--out", "out", "--json"),
+    "classify a pipe": ("classify", "labels", "-"),
     "translate": ("translate", "pairs-run", "pairs/dev.tsv", "--plot", "out"),
     "translate a pipe": ("translate", "pairs-run", "-", "--json"),
     "generate": ("generate", "music", "--out", "out", "--keep", "soprano=opening.mid"),
@@ -130,6 +138,7 @@ def build(folder: Path) -> None:
     events.folder(folder / "data" / "chorales", "chorale")
     texts.file(folder / "text.txt", 1000)
     transductions.folder(folder / "pairs", 40, 6, 6)
+    classifications.corpus(folder / "classes", 6, 3, 3)
     (folder / "mine").mkdir()
     rows = ["path,text"]
     for number, name in enumerate("abc"):

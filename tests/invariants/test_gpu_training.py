@@ -69,7 +69,7 @@ def trained(root: Path, folder: Path, device: torch.device, stop_after: int | No
         total_steps=sum(feed.num_steps(epoch) for epoch in range(EPOCHS)),
         device=device,
         validate=None,
-        keep_best=lambda: None,
+        keep_best=lambda scores: None,
         checkpoint_path=path,
         observer=recorder,
         stop=lambda: len(recorder.reports) == stop_after,

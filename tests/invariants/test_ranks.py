@@ -78,7 +78,7 @@ def exactly(recipe, ranks: Ranks) -> tuple[dict[str, Tensor], list[float]]:
         total_steps=2 * feed.num_steps(0),
         device=torch.device("cpu"),
         validate=None,
-        keep_best=lambda: None,
+        keep_best=lambda scores: None,
         checkpoint_path=Path("checkpoint.safetensors"),
         observer=recorder,
         stop=lambda: False,

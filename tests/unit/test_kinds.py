@@ -7,8 +7,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "crnn_audio"
 CLASSES = {
     "RecognitionRecipe", "RollsRecipe", "MusicRecipe", "TextRecipe", "Recognizer", "Predictor", "Composer",
     "LanguageModel", "Recognition", "Prediction",
+    "ClassificationRecipe", "Classifier", "Classification",
 }  # fmt: skip
-KINDS = {"recognition", "rolls", "music", "text", "transduction"}
+KINDS = {"recognition", "rolls", "music", "text", "transduction", "classification"}
 
 
 def names(node: ast.AST) -> set[str]:

@@ -1,9 +1,9 @@
 """A hypothesis in common file formats, one function a format."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeAlias
 
 from crnn_audio import console
 from crnn_audio.hypotheses import Hypothesis
@@ -182,7 +182,9 @@ def _intervals(hypothesis: Hypothesis, last: int) -> Iterator[tuple[float, float
         yield free / 1000, end, ""
 
 
-FORMATS: dict[str, Callable[[Hypothesis], str]] = {
+Formats: TypeAlias = Mapping[str, Callable[[Any], str]]
+"""What turns results of a kind into text, by the name of the format."""
+FORMATS: Formats = {
     "text": as_text,
     "json": as_json,
     "jsonl": as_jsonl,

@@ -10,7 +10,8 @@ from crnn_audio.console import ProgressBar
 class TranscriptionProgress:
     """A bar for `num_files` recordings with `seconds` of sound, with the rate and the time left."""
 
-    def __init__(self, num_files: int, seconds: float) -> None:
+    def __init__(self, num_files: int, seconds: float, making: str = "transcribing") -> None:
+        self.making = making
         self.num_files = num_files
         self.seconds = seconds
         self.files_done = 0
@@ -38,7 +39,7 @@ class TranscriptionProgress:
         self.within(0.0)
 
     def _show(self) -> None:
-        self.bar.show("transcribing", self._so_far, self.seconds, self._figures())
+        self.bar.show(self.making, self._so_far, self.seconds, self._figures())
 
     @property
     def rate(self) -> float:

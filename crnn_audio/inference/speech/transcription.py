@@ -14,7 +14,7 @@ import numpy as np
 
 from crnn_audio import audio
 from crnn_audio.audio import Adjustment, Loss, OnLoss, Sound, Source
-from crnn_audio.batching.plan import Batch, in_order
+from crnn_audio.batching.plan import Batch, PlannedCut, in_order
 from crnn_audio.decoding.paths import Path as TokenPath
 from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
@@ -31,8 +31,8 @@ Progress = Callable[[float], None]
 
 
 @runtime_checkable
-class Engine(Protocol):
-    """What turns sound at its sample rate into tokens."""
+class Reader(Protocol):
+    """What reads sound at its sample rate."""
 
     @property
     def sample_rate(self) -> int:
@@ -40,6 +40,11 @@ class Engine(Protocol):
 
     def num_frames(self, num_samples: int) -> int:
         """Output frames of so many samples."""
+
+
+@runtime_checkable
+class Engine(Reader, Protocol):
+    """What turns sound at its sample rate into tokens."""
 
     def decode(self, waveforms: Sequence[np.ndarray]) -> list[TokenPath]:
         """The tokens of short recordings, together."""
@@ -115,7 +120,7 @@ def _completed(
     for index, length in enumerate(seconds):
         if length > SHORT:
             yield index, _transcribe_file(engine, recordings[index], within)
-    for planned in _batches(seconds):
+    for planned in batched(seconds):
         yield from _transcribe_batch(engine, planned, recordings)
 
 
@@ -176,7 +181,7 @@ def _decode(engine: Engine, batch: Sequence[Read]) -> Iterator[Hypothesis]:
         yield _with_source(engine, path, len(one.waveform), one.recording, one.losses, one.remarks)
 
 
-def require_a_frame(engine: Engine, num_samples: int, recording: OneChannel) -> None:
+def require_a_frame(engine: Reader, num_samples: int, recording: OneChannel) -> None:
     """Refuses what is too short.
 
     Raises:
@@ -184,7 +189,7 @@ def require_a_frame(engine: Engine, num_samples: int, recording: OneChannel) -> 
     """
     if engine.num_frames(num_samples) == 0:
         milliseconds = 1000 * num_samples / engine.sample_rate
-        raise DataError(f"{recording.name}: {milliseconds:.2f} ms is too short to hold any speech.")
+        raise DataError(f"{recording.name}: {milliseconds:.2f} ms is too short to hold any sound.")
 
 
 def _with_source(
@@ -230,11 +235,15 @@ def hypothesis_of(path: TokenPath, vocabulary: Vocabulary, frame_seconds: float,
     return Hypothesis(" ".join(vocabulary.decode(path.tokens).split()), confidence, found, seconds)
 
 
-def _batches(seconds: Sequence[float]) -> list[Batch]:
-    """Batches of the short recordings."""
+def batched(seconds: Sequence[float], *, alone: bool = False) -> list[Batch]:
+    """Batches of the short recordings of these lengths; with `alone`, before them the others, each by itself."""
     short = [index for index, length in enumerate(seconds) if length <= SHORT]
     batches = in_order([seconds[index] for index in short], budget=BATCH_SECONDS)
-    return [tuple(replace(entry, index=short[entry.index]) for entry in batch) for batch in batches]
+    long = [index for index, length in enumerate(seconds) if length > SHORT and alone]
+    return [
+        *((PlannedCut(index, 1.0, seconds[index]),) for index in long),
+        *(tuple(replace(entry, index=short[entry.index]) for entry in batch) for batch in batches),
+    ]
 
 
 def expected_seconds(source: Source) -> float:

@@ -13,8 +13,8 @@ from crnn_audio import audio, files
 from crnn_audio.audio import Source
 from crnn_audio.console import one_line
 from crnn_audio.errors import DataError
-from crnn_audio.hypotheses import Hypothesis
-from crnn_audio.inference.outputs.formats import FORMATS, as_ctm
+from crnn_audio.hypotheses import Hypothesis, Labels
+from crnn_audio.inference.outputs.formats import FORMATS, Formats, as_ctm
 from crnn_audio.inference.outputs.names import Input
 from crnn_audio.inference.outputs.pending import PICTURE, Outputs, Pending
 from crnn_audio.inference.outputs.printer import Printer
@@ -28,15 +28,32 @@ CHUNK_FILES, CHUNK_SECONDS = 256, 900.0
 
 @runtime_checkable
 class Transcriber(Protocol):
-    """A recogniser of any engine."""
+    """A recogniser of any engine, or a classifier."""
 
     def as_completed(
         self, sources: Sequence[Source], within: Progress | None, channels: Channels
-    ) -> Iterator[tuple[int, Hypothesis | DataError]]:
+    ) -> Iterator[tuple[int, Hypothesis | Labels | DataError]]:
         """Results with the position of their recording, as soon as they are there."""
+
+
+@runtime_checkable
+class Plotter(Protocol):
+    """What plots its transcripts."""
 
     def plot(self, source: Source, path: str | Path, hypothesis: Hypothesis | None) -> Hypothesis:
         """Writes the picture of a transcript."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is made of recordings: its formats, and what messages call the making and what is made."""
+
+    formats: Formats
+    making: str
+    made: str
+
+
+TRANSCRIPTS = Results(FORMATS, "transcribing", "transcribed")
 
 
 @dataclass(frozen=True)
@@ -44,7 +61,7 @@ class Done:
     """The result of one recording: text, or an error, or both where its text could not be written."""
 
     input: Input
-    hypothesis: Hypothesis | None
+    hypothesis: Hypothesis | Labels | None
     error: DataError | None = None
 
 
@@ -55,26 +72,29 @@ def run(
     report: Callable[[str], None],
     stdout: TextIO,
     channels: Channels = "mix",
+    kind: Results = TRANSCRIPTS,
 ) -> int:
     """Transcribes what is pending, writes the files, prints the results and reports errors; the number of errors.
 
     Args:
         load: opens the model; called only if there is something to transcribe.
         report: shows a message to the user.
+        kind: of the results that the model gives.
     """
     recognizer = load() if pending.inputs else None
     if pending.num_stale:
         stale = f"{pending.num_stale} of the recordings were done by another model or with other channels"
         report(f"{outputs.home}: {stale}, and are done anew.")
-    progress = TranscriptionProgress(len(pending.inputs), sum(expected_seconds(one.path) for one in pending.inputs))
-    printer = Printer("" if outputs.out else outputs.formats[0], stdout, named=len(pending.inputs) > 1)
-    results = _Results(report, printer, progress)
+    seconds = sum(expected_seconds(one.path) for one in pending.inputs)
+    progress = TranscriptionProgress(len(pending.inputs), seconds, kind.making)
+    printer = Printer("" if outputs.out else outputs.formats[0], stdout, kind.formats, named=len(pending.inputs) > 1)
+    results = _Results(report, printer, progress, kind.made)
     for problem in pending.problems:
         results.fail(problem)
     try:
         with printer, progress:
             if recognizer:
-                transcribe(recognizer, pending.inputs, outputs, results.add, progress, channels)
+                transcribe(recognizer, pending.inputs, outputs, results.add, progress, channels, kind)
     except KeyboardInterrupt:
         if outputs.out:
             report("Stopped. Finished results are kept; the same command does the rest.")
@@ -87,8 +107,11 @@ def run(
 class _Results:
     """Passes results on to standard output and errors to the user, and counts both."""
 
-    def __init__(self, report: Callable[[str], None], printer: Printer, progress: TranscriptionProgress) -> None:
+    def __init__(
+        self, report: Callable[[str], None], printer: Printer, progress: TranscriptionProgress, made: str
+    ) -> None:
         self.report = report
+        self.made = made
         self.printer = printer
         self.progress = progress
         self.num_failed = self.num_done = self.num_lost = 0
@@ -114,7 +137,7 @@ class _Results:
 
     def summary(self, num_earlier: int) -> str:
         sound, rate = self.progress.seconds_done, self.progress.rate
-        parts = [f"{self.num_done} transcribed ({sound:.1f} s of sound, {rate:.0f}x real time)" * (self.num_done > 0)]
+        parts = [f"{self.num_done} {self.made} ({sound:.1f} s of sound, {rate:.0f}x real time)" * (self.num_done > 0)]
         parts += [f"{self.num_lost} of them incomplete" * (self.num_lost > 0)]
         parts += [f"{num_earlier} done before" * (num_earlier > 0), f"{self.num_failed} failed" * (self.num_failed > 0)]
         return ", ".join(filter(None, parts)) or "nothing to do"
@@ -127,6 +150,7 @@ def transcribe(
     done: Callable[[Done], None],
     progress: TranscriptionProgress,
     channels: Channels = "mix",
+    kind: Results = TRANSCRIPTS,
 ) -> None:
     """Transcribes recordings and writes their files, each as soon as its batch is done.
 
@@ -139,7 +163,7 @@ def transcribe(
         reported = 0
         try:
             for index, result in recognizer.as_completed(sources, progress.within, channels):
-                finished[index] = _written(recognizer, sources[index], chunk[index], result, outputs)
+                finished[index] = _written(recognizer, sources[index], chunk[index], result, outputs, kind)
                 progress.finished(0.0 if isinstance(result, DataError) else result.seconds)
                 while reported in finished:
                     done(finished.pop(reported))
@@ -163,7 +187,12 @@ def _chunks(inputs: Sequence[Input]) -> Iterator[list[Input]]:
 
 
 def _written(
-    recognizer: Transcriber, source: Source, one: Input, result: Hypothesis | DataError, outputs: Outputs
+    recognizer: Transcriber,
+    source: Source,
+    one: Input,
+    result: Hypothesis | Labels | DataError,
+    outputs: Outputs,
+    kind: Results,
 ) -> Done:
     if isinstance(result, DataError):
         return Done(one, None, result)
@@ -173,9 +202,11 @@ def _written(
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if form == PICTURE:
+                assert isinstance(recognizer, Plotter), "a recogniser"
+                assert isinstance(hypothesis, Hypothesis), "a transcript"
                 recognizer.plot(source, path, hypothesis)
             else:
-                files.write_bytes(path, _content(hypothesis, form, one.name))
+                files.write_bytes(path, _content(hypothesis, form, one.name, kind.formats))
         except OSError as error:
             failed[path] = error
         except DataError as error:  # the recording was removed in the meantime
@@ -186,6 +217,9 @@ def _written(
     return Done(one, hypothesis, DataError(f"{', '.join(map(str, failed))}: cannot be written ({reason})."))
 
 
-def _content(hypothesis: Hypothesis, form: str, name: str) -> bytes:
-    text = as_ctm(hypothesis, PurePosixPath(name).name) if form == "ctm" else FORMATS[form](hypothesis)
+def _content(hypothesis: Hypothesis | Labels, form: str, name: str, formats: Formats) -> bytes:
+    if isinstance(hypothesis, Hypothesis) and form == "ctm":
+        text = as_ctm(hypothesis, PurePosixPath(name).name)
+    else:
+        text = formats[form](hypothesis)
     return text.encode("utf-8", "backslashreplace")  # names of files may hold bytes that are no letters

@@ -14,6 +14,7 @@ from crnn_audio.problems import RECIPES
 from tests.loading import loads
 from tests.unit.config.test_load import accepts, problems
 
+KINDS = "'recognition', 'rolls', 'music', 'text', 'transduction' or 'classification'"
 TASK = "task: {kind: rolls}\n"
 DATA = "data: {corpus: piano_rolls, collection: jsb}\n"
 MODEL = "model: {conv: [], recurrent: {bidirectional: false}}\n"
@@ -27,7 +28,7 @@ def test_the_shortest_recipe() -> None:
     assert (recipe.data.batch_size, recipe.data.bptt, recipe.data.accumulate) == (16, 0, 1)
     assert recipe.model.head.kind == "sigmoid"
     assert isinstance(loads("data: {corpus: an4}"), RecognitionRecipe)
-    assert set(RECIPES) == {"recognition", "rolls", "music", "text", "transduction"}
+    assert set(RECIPES) == {"recognition", "rolls", "music", "text", "transduction", "classification"}
 
 
 TCN_ASKS = (
@@ -61,12 +62,9 @@ MISTAKES = {
     "task: {}\n" + DATA + MODEL: "task.kind: missing; it should be 'rolls'",
     "task: 3\n" + DATA + MODEL: "task: input should be a section of fields (found 3)",
     "task: {kind: rols}\n" + DATA + MODEL: (
-        "task.kind: input should be 'recognition', 'rolls', 'music', 'text' or 'transduction' (found 'rols'); "
-        "did you mean 'rolls'?"
+        f"task.kind: input should be {KINDS} (found 'rols'); did you mean 'rolls'?"
     ),
-    "task: {kind: [1]}\n"
-    + DATA
-    + MODEL: "task.kind: input should be 'recognition', 'rolls', 'music', 'text' or 'transduction' (found [1])",
+    "task: {kind: [1]}\n" + DATA + MODEL: f"task.kind: input should be {KINDS} (found [1])",
     "task: {kind: rolls, consistency: 0.2}\n" + DATA + MODEL: ("task.consistency: no such field; the fields are kind"),
     TASK + "data: {corpus: an4, collection: jsb}\n" + MODEL: (
         "data.corpus: input should be 'piano_rolls' (found 'an4')"

@@ -25,6 +25,7 @@ from crnn_audio.problems.parts import NoAssets as Assets
 from crnn_audio.types import SpeechBatch
 
 METRIC = "mse"
+OPTIONS = frozenset[str]()
 RATE = 8000
 
 

@@ -113,7 +113,7 @@ def fitted(
         progress = checkpoint.load(path, task.model, optimizer, average) if path.exists() else Progress()
     progress = loop.train(
         task, feed, optimizer, average, progress, replace(OPTIONS, **options), total_steps=6,
-        device=torch.device("cpu"), validate=validate if scores else None, keep_best=lambda: kept.append(task.weight),
+        device=torch.device("cpu"), validate=validate if scores else None, keep_best=lambda _: kept.append(task.weight),
         checkpoint_path=path, observer=recorder, stop=stop,
     )  # fmt: skip
     return Done(task, progress, recorder, kept, evaluated, path)

@@ -104,7 +104,7 @@ def test_the_shortest_that_holds_a_frame(recognizer, tmp_path: Path) -> None:
         soundfile.write(tmp_path / "short.wav", np.full(samples, 0.1), 16000)
         lengths[samples] = recognizer.transcribe_each([tmp_path / "short.wav"])[0]
     assert [type(lengths[samples]) for samples in (1, 79, 80, 400)] == [DataError, DataError, Hypothesis, Hypothesis]
-    assert str(lengths[79]).endswith("short.wav: 4.94 ms is too short to hold any speech.")
+    assert str(lengths[79]).endswith("short.wav: 4.94 ms is too short to hold any sound.")
     assert lengths[80].seconds == 80 / 16000
 
 
