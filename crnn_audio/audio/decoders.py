@@ -16,6 +16,10 @@ if TYPE_CHECKING:  # where it is used, it is imported, so that reading a recipe 
     import soundfile
 
 
+BEYOND = 4096
+"""Samples more than a header promises that are made room for."""
+
+
 class Damage(Exception):
     """What a decoder says of sound that it cannot decode; what came before is good."""
 
@@ -124,14 +128,18 @@ class SoundFile:
                 raise Damage(self._damaged(error)) from None
         skipped = first - begin
         while True:
-            piece, damage = self._next(size)
+            # Room for what the header promises and a little more, since to fill a whole block takes longer than to
+            # decode a short recording; should more come, the rest follows in whole blocks.
+            promised = self.num_samples() - self.position + BEYOND
+            count = promised if 0 < promised < size else size
+            piece, damage = self._next(count)
             self.position += len(piece)
             if len(piece) > skipped:
                 yield piece[skipped:]
             skipped = max(skipped - len(piece), 0)
             if damage:
                 raise Damage(damage)
-            if len(piece) < size or self.position >= self.num_samples():
+            if len(piece) < count or (count == size and self.position >= self.num_samples()):
                 return
 
     @property

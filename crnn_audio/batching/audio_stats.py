@@ -60,7 +60,7 @@ def measure_cuts(
         cache: a JSON file that remembers results between calls; made where it is missing.
         progress: called with how many of how many cuts are done.
     """
-    known = checks.remembered(cache)
+    known, memory = checks.remembered(cache), checks.Memory(cache)
     stats = {}
     for index, cut in enumerate(cuts):
         name = f"{cut.recording.path} {cut.start} {cut.duration}"
@@ -71,7 +71,8 @@ def measure_cuts(
             stats[cut.id] = figures
         if progress:
             progress(index + 1, len(cuts))
-    checks.remember(cache, known)
+        memory.grow(known)
+    memory.keep(known)
     return stats
 
 

@@ -1,11 +1,19 @@
 """Problems of the data, reported before training starts: which cut, why, and what to do.
 
-Reading every file is slow, so `unreadable` remembers what it found by each file's size and time of change.
+Reading every file is slow, so `unreadable` reads them in several processes, and remembers what it found by each file's
+size and time of change; what it found before an interruption too.
 """
 
 import json
-from collections.abc import Callable, Sequence
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +24,12 @@ from crnn_audio.errors import DataError
 
 TOLERATED_FRACTION = 0.01
 """Fraction of a training split that may be left out; above it, training refuses."""
+
+
+MANY = 64
+"""Files for each process that reads them; fewer are read at once."""
+SECONDS = 5.0
+"""Between two times that a growing cache is kept."""
 
 
 def cache_of(corpus: str) -> Path:
@@ -66,25 +80,73 @@ def unreadable(
         progress: called with how many of how many files are done.
         on_adjusted: called with each cut of a file whose level or channels are changed when it is read, and how.
     """
-    known = remembered(cache)
+    known, memory = remembered(cache), Memory(cache)
+    pending = _pending(cuts, known)
+    examined = _examined(list(pending.values()))
     findings = []
-    for index, cut in enumerate(cuts):
-        path = cut.recording.path
-        marks = stamp(cut.recording)
-        entry = known.get(str(path))
-        if not isinstance(entry, list) or marks is None or entry[:-2] != marks:
-            adjusted = list[audio.Adjustment]()
-            problem = _problem(cut, adjusted.append)
-            entry = [*(marks or []), "; ".join(remark for one in adjusted for remark in one.remarks), problem]
-            known[str(path)] = entry
-        if entry[-1]:
-            findings.append(Finding(cut.id, str(entry[-1])))
-        elif entry[-2] and on_adjusted:
-            on_adjusted(cut, str(entry[-2]))
-        if progress:
-            progress(index + 1, len(cuts))
-    remember(cache, known)
+    try:
+        for index, cut in enumerate(cuts):
+            path = str(cut.recording.path)
+            if path in pending:
+                del pending[path]
+                known[path] = [*(stamp(cut.recording) or []), *next(examined)]
+            remark, problem = known[path][-2:]
+            if problem:
+                findings.append(Finding(cut.id, str(problem)))
+            elif remark and on_adjusted:
+                on_adjusted(cut, str(remark))
+            if progress:
+                progress(index + 1, len(cuts))
+            memory.grow(known)
+    finally:
+        examined.close()
+        memory.keep(known)
     return findings
+
+
+def _pending(cuts: Sequence[Cut], known: Mapping[str, Any]) -> dict[str, Cut]:
+    """The first cut of each file of which nothing is known, or that has changed since, by the file's path."""
+    found: dict[str, Cut] = {}
+    for cut in cuts:
+        path, marks = str(cut.recording.path), stamp(cut.recording)
+        entry = known.get(path)
+        if not isinstance(entry, list) or marks is None or entry[:-2] != marks:
+            found.setdefault(path, cut)
+    return found
+
+
+def _examined(cuts: Sequence[Cut]) -> Generator[tuple[str, str | None], None, None]:
+    """What is done to each file's level and channels when it is read, and what is wrong with it; in their order.
+
+    Many files are read by as many processes as there are cores, where processes can be forked.
+
+    Raises:
+        DataError: one of them was killed.
+    """
+    processes = min(len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1, len(cuts) // MANY)
+    if processes < 2:
+        yield from map(_examine, cuts)
+        return
+    pool = ProcessPoolExecutor(processes, get_context("fork"), initializer=_deaf)
+    try:
+        yield from pool.map(_examine, cuts, chunksize=16)
+    except BrokenProcessPool:
+        raise DataError(
+            "a process that read recordings was killed, perhaps for lack of memory. Repeat it."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _deaf() -> None:
+    """Ctrl-C stops the main process, which stops the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _examine(cut: Cut) -> tuple[str, str | None]:
+    adjusted = list[audio.Adjustment]()
+    problem = _problem(cut, adjusted.append)
+    return "; ".join(remark for one in adjusted for remark in one.remarks), problem
 
 
 def _problem(cut: Cut, on_adjustment: audio.OnAdjustment) -> str | None:
@@ -109,6 +171,26 @@ def stamp(recording: Recording) -> list[int] | None:
     except OSError:
         return None
     return [status.st_size, status.st_mtime_ns, recording.num_samples, recording.sample_rate]
+
+
+class Memory:
+    """Keeps a cache while it grows, so that an interruption loses little; as rarely as its writing is slow."""
+
+    def __init__(self, cache: Path | None) -> None:
+        self.cache = cache
+        self.due = time.monotonic() + SECONDS
+
+    def grow(self, known: dict[str, Any]) -> None:
+        """Keeps it, if that is due."""
+        if time.monotonic() >= self.due:
+            self.keep(known)
+
+    def keep(self, known: dict[str, Any]) -> None:
+        """Keeps it now."""
+        began = time.monotonic()
+        remember(self.cache, known)
+        now = time.monotonic()
+        self.due = now + max(SECONDS, 20 * (now - began))
 
 
 def remembered(cache: Path | None) -> dict[str, Any]:

@@ -60,7 +60,7 @@ NOT_REACHED = {
     "inference/exported/recognizer.py": COMPUTES,
     "inference/exported/streams.py": COMPUTES,
     "problems/export_recognition.py check_sherpa": COMPUTES,
-    "problems/export_recognition.py _sherpa.tokens": "of a model for sherpa-onnx, beside its graph, whose writing fails",
+    "problems/export_recognition.py _sherpa.tokens": "of a model for sherpa-onnx, beside its graph",
     "inference/exported/front_end.py FrontEnd.save: np.savez": MEMORY,
     "inference/exported/front_end.py FrontEnd.load: np.load": MEMORY,
     "inference/exported/light.py": "of models of the zoo",

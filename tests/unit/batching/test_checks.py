@@ -163,3 +163,43 @@ def test_what_is_adjusted_is_counted_with_the_first_and_remembered(tmp_path) -> 
             "2 recordings are adjusted when read, such as 'b': very quiet (peak -50 dB); raised to -10 dB.",
         )
     assert checks.Adjusted().lines() == ()
+
+
+# ------------------------------------------------------------------------------------------- many files, interruptions
+
+
+def test_processes_find_what_one_does_in_the_same_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cuts = [cut(tmp_path, f"{number}", 80) for number in range(9)]
+    for number in (2, 7):
+        cuts[number].recording.path.write_bytes(b"noise")
+    alone = checks.unreadable(cuts)
+    assert [one.cut_id for one in alone] == ["2", "7"]
+    monkeypatch.setattr(checks, "MANY", 3)
+    assert checks.unreadable(cuts) == alone
+
+
+@pytest.mark.parametrize("many", [3, 64])
+def test_an_interrupted_check_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    cuts, cache = [cut(tmp_path, f"{number}", 80) for number in range(9)], tmp_path / "cache.json"
+
+    def interrupted(done: int, of: int) -> None:
+        if done == 5:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checks, "MANY", many)
+    with pytest.raises(KeyboardInterrupt):
+        checks.unreadable(cuts, cache, interrupted)
+    assert len(json.loads(cache.read_text())) == 5
+    monkeypatch.setattr(checks, "MANY", 64)
+    seen = list[str]()
+    monkeypatch.setattr(checks, "_problem", lambda one, on_adjustment: seen.append(one.id))
+    assert checks.unreadable(cuts, cache) == []
+    assert seen == ["5", "6", "7", "8"]
+
+
+def test_a_cache_is_kept_while_it_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "SECONDS", 0.0)
+    cuts, cache = [cut(tmp_path, f"{number}", 80) for number in range(3)], tmp_path / "cache.json"
+    there = list[bool]()
+    checks.unreadable(cuts, cache, lambda done, of: there.append(cache.exists()))
+    assert there == [False, True, True]
