@@ -131,9 +131,7 @@ def _examined(cuts: Sequence[Cut]) -> Generator[tuple[str, str | None], None, No
     try:
         yield from pool.map(_examine, cuts, chunksize=16)
     except BrokenProcessPool:
-        raise DataError(
-            "a process that read recordings was killed, perhaps for lack of memory. Repeat it."
-        ) from None
+        raise DataError("a process that read recordings was killed, perhaps for lack of memory. Repeat it.") from None
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -92,8 +92,10 @@ def _quantize(path: Path) -> None:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {"onnx.quant.pre_process": "onnxruntime.quant"})  # none is needed
     whole = path.with_name("float.partial")
-    path.replace(whole)
+    files.write_bytes(whole, model.SerializeToString())
     quantize_dynamic(
         whole, path, op_types_to_quantize=["MatMul", "LSTM"], weight_type=QuantType.QInt8, per_channel=False
     )
