@@ -49,12 +49,13 @@ class NadeHead(nn.Module):
         """Negative log-likelihood of each target frame of keys in nats."""
         outputs, keys = frames.flatten(0, 1), targets.flatten(0, 1)
         logits = [
-            self._logits(outputs[at : at + BLOCK], keys[at : at + BLOCK]) for at in range(0, len(keys) or 1, BLOCK)
+            self.conditional_logits(outputs[at : at + BLOCK], keys[at : at + BLOCK])
+            for at in range(0, len(keys) or 1, BLOCK)
         ]
         losses = F.binary_cross_entropy_with_logits(torch.cat(logits), keys, reduction="none")
         return losses.sum(dim=-1).reshape(frames.shape[:2])
 
-    def _logits(self, frames: Float[Tensor, "N D"], keys: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
+    def conditional_logits(self, frames: Float[Tensor, "N D"], keys: Float[Tensor, "N K"]) -> Float[Tensor, "N K"]:
         """Of each key, the keys below it being known.
 
         Few keys sound, and between two that do the hidden layer stays as it is: it has as many states as keys sound,

@@ -27,7 +27,13 @@ def _recognition(restored: Restored, task: Any, target: str) -> Written:
     return export_recognition.written(restored.recipe, restored.assets, task, target)
 
 
-WRITERS: dict[str, Writer] = {"recognition": _recognition}
+def _prediction(restored: Restored, task: Any, target: str) -> Written:
+    from crnn_audio.problems import export_prediction
+
+    return export_prediction.written(restored.assets, task, target)
+
+
+WRITERS: dict[str, Writer] = {"recognition": _recognition, "rolls": _prediction, "text": _prediction}
 """By `task.kind`."""
 
 

@@ -18,7 +18,17 @@ def _recognizer(exported: Exported) -> Any:
     return ExportedRecognizer(exported)
 
 
-OPENED: dict[str, Callable[[Exported], Any]] = {"recognition": _recognizer}
+def _predictor(exported: Exported) -> Any:
+    from crnn_audio.inference.exported.predictor import ExportedPredictor
+
+    return ExportedPredictor(exported)
+
+
+OPENED: dict[str, Callable[[Exported], Any]] = {
+    "recognition": _recognizer,
+    "rolls": _predictor,
+    "text": _predictor,
+}
 """What opens an exported model, by its `task.kind`."""
 
 
