@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # the same names for type checkers and editors
     from crnn_audio import audio as audio
     from crnn_audio import serving as serving
+    from crnn_audio.decoding.options import DecodingOptions as DecodingOptions
     from crnn_audio.decoding.sampling import Sampling as Sampling
     from crnn_audio.errors import CrnnAudioError as CrnnAudioError
     from crnn_audio.errors import DataError as DataError
@@ -53,6 +54,7 @@ _HOMES = {
     "Note": "symbolic.score",
     "Score": "symbolic.score",
     "Sampling": "decoding.sampling",
+    "DecodingOptions": "decoding.options",
     "Hypothesis": "hypotheses",
     "Labels": "hypotheses",
     "Word": "hypotheses",

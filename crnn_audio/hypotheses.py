@@ -14,12 +14,21 @@ class Word:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """One of the transcripts that were likely, and its score: the logarithm of a probability, weights included."""
+
+    text: str
+    score: float
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """The transcript of one recording of `seconds` length; confidence in [0, 1] is that of its least sure word.
 
     `warning` reports that some of the recording is lost, `remarks` what was done to its level and channels. `channel`
     is the one that was recognised, from 1 on, where it is not the mix; `channels` are the transcripts of each, where
-    all were asked for: `text` then has a line of each, and `words` are those of all by time.
+    all were asked for: `text` then has a line of each, and `words` are those of all by time. `alternatives` are the
+    likeliest transcripts, the best first, where several were asked for.
     """
 
     text: str
@@ -31,6 +40,7 @@ class Hypothesis:
     remarks: tuple[str, ...] = ()
     channel: int | None = None
     channels: tuple["Hypothesis", ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,21 @@ class GreedyState:
     num_blanks: int = 0
     last_id: int = BLANK_ID
 
+    @property
+    def best(self) -> Path:
+        """The same as `path`."""
+        return self.path
+
+    @property
+    def started(self) -> int | None:
+        """The first frame with a token."""
+        return self.path.starts[0] if self.path.tokens else None
+
+    @property
+    def last_token(self) -> int:
+        """The last token."""
+        return self.path.tokens[-1] if self.path.tokens else BLANK_ID
+
     def extended(self, ids: Sequence[int], probs: Sequence[float], model: object = "") -> "GreedyState":
         """The state after these frames, each with its likeliest token and that token's probability.
 

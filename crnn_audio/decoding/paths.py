@@ -9,7 +9,8 @@ class Path:
     """A decoded token sequence; token i holds frames `starts[i]` to `ends[i]` (exclusive) with probability `probs[i]`.
 
     `blank_prob` is the lowest probability among the frames taken as blank (1 if there are none): how sure it is that
-    nothing was left out.
+    nothing was left out. `alternatives` are the best token sequences with their scores in nats, the best first, where
+    several were asked for.
     """
 
     tokens: tuple[int, ...]
@@ -17,6 +18,7 @@ class Path:
     ends: tuple[int, ...]
     probs: tuple[float, ...]
     blank_prob: float
+    alternatives: tuple[tuple[tuple[int, ...], float], ...] = ()
 
 
 @runtime_checkable
@@ -34,3 +36,15 @@ class DecoderState(Protocol):
     @property
     def num_blanks(self) -> int:
         """Blank frames since the last token."""
+
+    @property
+    def best(self) -> Path:
+        """The likeliest output of the open utterance so far, which begins with `path`."""
+
+    @property
+    def started(self) -> int | None:
+        """The first frame of the open utterance in which there was a token; None before."""
+
+    @property
+    def last_token(self) -> int:
+        """The last token of the open utterance, 0 where there is none or it may be several."""

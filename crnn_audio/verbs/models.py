@@ -7,9 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from crnn_audio.console import report
+from crnn_audio.decoding.options import DecodingOptions
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Root, Weights, WeightsOption
+from crnn_audio.verbs.decoding import takes_decoding
 
 
+@takes_decoding
 def evaluate(
     model: ModelArgument,
     split: Annotated[
@@ -34,6 +37,8 @@ def evaluate(
     record: Annotated[bool, typer.Option(help="Write the score into results.json beside the recipe.")] = False,
     as_json: Json = False,
     device: Device = "auto",
+    *,
+    decoding: DecodingOptions,
 ) -> None:
     """Score a model on a split.
 
@@ -41,8 +46,10 @@ def evaluate(
     and each class by itself. Music and text: the likelihood under the model, beside baselines or what it generates.
     """
     distorted = noise is not None or reverberation is not None
-    if record and (distorted or corpus):
-        report("--record is for the model's own corpus as it is: leave out --noise, --reverberation and --corpus.")
+    if record and (distorted or corpus or not decoding.greedy):
+        report(
+            "--record is for the model's own corpus as it is: leave out --noise, --reverberation, --corpus, decoding."
+        )
         raise typer.Exit(2)
     from crnn_audio.console import ProgressBar
     from crnn_audio.evaluation.evaluate import evaluate, require_options
@@ -53,11 +60,12 @@ def evaluate(
     from crnn_audio.problems.restore import load
 
     opened = load(model, device=device, weights=weights.value)
-    require_options(opened, ["distortion"] * distorted)
+    require_options(opened, ["distortion"] * distorted + ["decoder"] * (not decoding.greedy))
     if record:
         recordable(opened)
     distortion = _distortion(noise, snr, reverberation, opened.sample_rate) if distorted else None
-    options = ScoreOptions(distortion=distortion)
+    decoder = None if decoding.greedy else opened.with_decoding(decoding, report).decoder
+    options = ScoreOptions(distortion=distortion, decoder=decoder)
     with ProgressBar() as progress:
         scores = evaluate(opened, split, corpus=corpus, root=root, options=options, progress=progress)
     if split is None and scores.split != "test" and not corpus:

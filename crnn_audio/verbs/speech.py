@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from crnn_audio.console import report
+from crnn_audio.decoding.options import DecodingOptions
 from crnn_audio.errors import DataError
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
+from crnn_audio.verbs.decoding import takes_decoding
 
 
 class Format(StrEnum):
@@ -43,6 +45,7 @@ def _formats(listed: str) -> list[Format]:
     return [Format(name) for name in names]
 
 
+@takes_decoding
 def transcribe(
     model: ModelArgument,
     files: Annotated[
@@ -67,6 +70,8 @@ def transcribe(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo recordings that are already done.")] = False,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or the last of training.")] = Weights.best,
     device: Device = "auto",
+    *,
+    decoding: DecodingOptions,
 ) -> None:
     """Transcribe audio files.
 
@@ -85,16 +90,20 @@ def transcribe(
     if wrong := misuse(wanted, overwrite, channels.value):
         report(wrong)
         raise typer.Exit(2)
-    maker = light.maker(model, weights) + (f" {channels}" if channels != Channels.mix else "") if wanted.home else ""
+    maker = ""
+    if wanted.home:
+        parts = [light.maker(model, weights), channels.value if channels != Channels.mix else "", decoding.identity]
+        maker = " ".join(filter(None, parts))
     waiting = pending(files, wanted, overwrite=overwrite, model=maker)
     if wrong := clash(waiting, wanted):
         report(wrong)
         raise typer.Exit(2)
-    load = partial(_loaded, model, device, weights)
+    load = partial(_loaded, model, device, weights, decoding)
     if transcripts.run(waiting, wanted, load, report, sys.stdout, channels.value):
         raise typer.Exit(DataError.exit_code)
 
 
+@takes_decoding
 def stream(
     model: ModelArgument,
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or 16-bit WAV or PCM on stdin.")] = "-",
@@ -102,6 +111,8 @@ def stream(
     seconds: Annotated[float, typer.Option(min=0.001, help="Length of the blocks that are read, in seconds.")] = 0.32,
     as_json: Json = False,
     device: Device = "auto",
+    *,
+    decoding: DecodingOptions,
 ) -> None:
     """Transcribe live sound.
 
@@ -110,7 +121,7 @@ def stream(
     from crnn_audio import audio
     from crnn_audio.inference.speech.live import show
 
-    recognizer = _loaded(model, device)
+    recognizer = _loaded(model, device, decoding=decoding)
     losses = list[audio.Loss]()
     blocks = audio.blocks(source, seconds, raw_rate=rate, on_loss=losses.append, on_warning=report)
     with recognizer.stream(blocks.sample_rate) as opened:
@@ -119,17 +130,20 @@ def stream(
         report(str(loss))
 
 
-def _loaded(model: str, device: str, weights: str = "best") -> Any:
-    """The recogniser: without torch where it has such a form."""
+def _loaded(model: str, device: str, weights: str = "best", decoding: DecodingOptions | None = None) -> Any:
+    """The recogniser: without torch where it has such a form and decodes greedily."""
     from crnn_audio.inference.exported import light
 
-    if (exported := light.exported(model, device, weights, _export)) is not None:
+    decoding = decoding or DecodingOptions()
+    if decoding.greedy and (exported := light.exported(model, device, weights, _export)) is not None:
         from crnn_audio.inference.exported.recognizer import ExportedRecognizer
 
         return ExportedRecognizer(exported)
     from crnn_audio.problems.restore import load
 
     recognizer = load(model, "recognition", device=device, weights=weights)
+    if not decoding.greedy:
+        recognizer = recognizer.with_decoding(decoding, report)
     if not recognizer.run.finished:
         report(f"{model}: this run is not finished; these are its best weights so far.")
     return recognizer

@@ -44,6 +44,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pairs = transductions.folder(folder / "pairs")
     shutil.copy(pairs / "train.tsv", folder / "table.tsv")
     (folder / "words.txt").write_text("fiets\nhuis\n")
+    digits = "zero one two three four five six seven eight nine".split()
+    (folder / "digits.txt").write_text("\n".join(digits))
+    (folder / "sentences.txt").write_text("\n".join(f"{one} {other}" for one in digits for other in digits))
+    (folder / "pins.jsgf").write_text(f"#JSGF V1.0;\ngrammar pins;\npublic <pin> = ({' | '.join(digits)})+;\n")
     (folder / "pairs.yaml").write_text(json.dumps(transductions.SMALL | {"data": {"corpus": "pairs", "root": "pairs"}}))
     trained = run(folder, "train", "pairs.yaml", "optim.max_epochs=1", "--out", "runs/dut")
     assert trained.returncode == 0, trained.stderr

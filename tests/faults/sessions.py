@@ -71,6 +71,9 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "transcribe": ("transcribe", "speech", "mine", "corpus/dev-0.wav"),
     "transcribe into files": ("transcribe", "speech", "mine", "--out", "out", "--format", "text,json", "--plot", "out"),
     "transcribe again": ("transcribe", "speech", "mine", "--out", "texts"),
+    "transcribe with a lexicon": ("transcribe", "speech", "mine", "--out", "out", "--lexicon", "words.txt"),
+    "transcribe by a grammar": ("transcribe", "speech", "mine/a.wav", "--grammar", "words.txt"),
+    "evaluate with an n-gram": ("evaluate", "speech", "--split", "dev", "--lm", "text.arpa", "--lm-weight", "0.2"),
     "transcribe a pipe": ("transcribe", "speech", "-", "--format", "json", "--plot", "out"),
     "stream": ("stream", "live", "mine/a.wav"),
     "stream as JSON": ("stream", "live", "-", "--json"),
@@ -138,6 +141,7 @@ def build(folder: Path) -> None:
     events.folder(folder / "data" / "chorales", "chorale")
     texts.file(folder / "text.txt", 1000)
     transductions.folder(folder / "pairs", 40, 6, 6)
+    (folder / "words.txt").write_text("a\nb\n")
     classifications.corpus(folder / "classes", 6, 3, 3)
     (folder / "mine").mkdir()
     rows = ["path,text"]
@@ -158,6 +162,7 @@ def build(folder: Path) -> None:
         for words in (
             ("train", "recipes/tiny/speech.yaml", "--out", "begun", "--minutes", "0"),
             ("transcribe", "speech", "mine/a.wav", "--out", "texts"),
+            ("ngram", "words.txt", "--order", "1", "--unit", "words", "--out", "text.arpa"),
             ("generate", "music", "--out", "pieces", "--bars", "2"),
             ("export", "speech", "--out", "exported"),
             ("export", "live", "--out", "exported-live"),

@@ -4,6 +4,7 @@ For small vocabularies; a large one is decoded by the prefix beam, which looks w
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,16 +39,24 @@ def is_small(model: NGram) -> bool:
     return count * len(model.tokens) <= MAX_WORD_ARCS
 
 
-def word_graph(model: NGram, weight: float, word_score: float) -> WordGraph:
-    """The words of a model, with `weight` times their log-probabilities and `word_score` for each."""
+def word_graph(model: NGram, weight: float, word_score: float, lexicon: Sequence[str] | None = None) -> WordGraph:
+    """The words of a model, with `weight` times their log-probabilities and `word_score` for each.
+
+    Args:
+        lexicon: the words that may be said, where these are not all and no others; those that the model does not know
+            have the probability of its unknown word.
+    """
     names = histories(model)
     number = {history: at for at, history in enumerate(names)}
+    ids = {token: at for at, token in enumerate(model.tokens) if at >= len(SPECIAL)}
+    said = [(word, ids.get(word, 0)) for word in dict.fromkeys(lexicon)] if lexicon is not None else list(ids.items())
     arcs, finals = [], {}
     for state, history in enumerate(names):
         log_probs = _log_probs(model, history)
-        for id in np.flatnonzero(log_probs[len(SPECIAL) :] > -math.inf) + len(SPECIAL):
-            target = number[longest((*history, int(id)), number)]
-            arcs.append((state, model.tokens[id], target, weight * float(log_probs[id]) + word_score, NO_OUTPUT))
+        for word, id in said:
+            if log_probs[id] > -math.inf:
+                target = number[longest((*history, id), number)]
+                arcs.append((state, word, target, weight * float(log_probs[id]) + word_score, NO_OUTPUT))
         if log_probs[END_ID] > -math.inf or not model.marked:
             finals[state] = weight * float(log_probs[END_ID]) if model.marked else 0.0
     return WordGraph(tuple(arcs), finals)

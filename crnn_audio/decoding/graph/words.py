@@ -14,6 +14,8 @@ from crnn_audio.text.vocabulary import Vocabulary
 
 UNKNOWN_WORDS = "[unk]"
 """The word of an arc that stands for any other speech."""
+FREE_WORD = "[any]"
+"""The word of an arc that stands for any word, spelled as it is recognised."""
 FILLER_SCORE = -1.0
 """Added for each token of other speech, in nats, so that known words are preferred."""
 
@@ -30,8 +32,8 @@ class WordGraph:
 
     @property
     def words(self) -> set[str]:
-        """All its words, without the one for other speech."""
-        return {arc[1] for arc in self.arcs} - {UNKNOWN_WORDS}
+        """All its words, without those that stand for others."""
+        return {arc[1] for arc in self.arcs} - {UNKNOWN_WORDS, FREE_WORD}
 
 
 def loop(words: Iterable[str], word_score: float = 0.0) -> WordGraph:
@@ -108,7 +110,7 @@ class _Spelling:
     builder: Builder = field(default_factory=Builder)
     boundaries: dict[int, int] = field(default_factory=dict)
     nodes: dict[tuple[int, tuple[int, ...]], int] = field(default_factory=dict)
-    others: dict[int, int] = field(default_factory=dict)
+    others: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.boundary(0)
@@ -120,22 +122,27 @@ class _Spelling:
         return self.boundaries[state]
 
     def add(self, source: int, word: str, target: int, weight: float, output: int) -> None:
-        if word == UNKNOWN_WORDS:
-            self._add_other(source, target, weight)
+        """A word from the state before it to a state of the graph."""
+        if word in (UNKNOWN_WORDS, FREE_WORD):
+            self._add_any(source, word, target, weight)
             return
         tokens = tuple(self.vocabulary.encode(word))
         self.builder.arc(source, tokens[0], self._rest(target, tokens[1:]), weight, output)
 
-    def _add_other(self, source: int, target: int, weight: float) -> None:
-        """Any tokens, as many as there are."""
-        if target not in self.others:
-            self.others[target] = self.builder.state()
-            for token in range(2, len(self.vocabulary)):
-                for end in (self.others[target], self._rest(target, ())):
-                    self.builder.arc(self.others[target], token, end, FILLER_SCORE, FILLER)
-        for token in range(2, len(self.vocabulary)):
-            for end in (self.others[target], self._rest(target, ())):
-                self.builder.arc(source, token, end, weight + FILLER_SCORE, FILLER)
+    def _add_any(self, source: int, word: str, target: int, weight: float) -> None:
+        """Tokens, as many as there are: of other speech all, of any word those that are no separators."""
+        score, output = (FILLER_SCORE, FILLER) if word == UNKNOWN_WORDS else (0.0, NO_OUTPUT)
+        separator = None if word == UNKNOWN_WORDS else self.vocabulary.separator_id
+        tokens = [token for token in range(2, len(self.vocabulary)) if token != separator]
+        several = self.vocabulary.separator is not None or word == UNKNOWN_WORDS
+        if (known := (target, word) in self.others) is False:
+            self.others[target, word] = self.builder.state() if several else self._rest(target, ())
+        middle = self.others[target, word]
+        for token in tokens:
+            for end in {middle, self._rest(target, ())}:
+                self.builder.arc(source, token, end, weight + score, output)
+                if several and not known:
+                    self.builder.arc(middle, token, end, score, output)
 
     def _rest(self, target: int, tokens: tuple[int, ...]) -> int:
         """The state from which these tokens lead to the end of a word, and on to a state of the graph."""
@@ -160,7 +167,7 @@ def in_case(graph: WordGraph, vocabulary: Vocabulary, source: str) -> WordGraph:
     """
     refuse_unknown((fitted(word, vocabulary) for word in graph.words), vocabulary, source)
     arcs = tuple(
-        (begin, word if word == UNKNOWN_WORDS else fitted(word, vocabulary), end, weight, output)
+        (begin, word if word in (UNKNOWN_WORDS, FREE_WORD) else fitted(word, vocabulary), end, weight, output)
         for begin, word, end, weight, output in graph.arcs
     )
     return replace(graph, arcs=arcs)

@@ -53,6 +53,7 @@ def fields(hypothesis: Hypothesis) -> dict[str, Any]:
 
 def _transcript(hypothesis: Hypothesis) -> dict[str, Any]:
     channel = {} if hypothesis.channel is None else {"channel": hypothesis.channel}
+    likely = [{"text": one.text, "score": round(one.score, 4)} for one in hypothesis.alternatives]
     return {
         **channel,
         "text": hypothesis.text,
@@ -66,6 +67,7 @@ def _transcript(hypothesis: Hypothesis) -> dict[str, Any]:
             }
             for word in hypothesis.words
         ],
+        **({"alternatives": likely} if likely else {}),
     }
 
 

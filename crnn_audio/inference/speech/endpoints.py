@@ -115,10 +115,10 @@ class Utterances:
         return finals
 
     def _at_endpoint(self, state: DecoderState) -> bool:
-        if not state.path.tokens:
+        if state.started is None:
             return False
-        lasted, longest = state.num_frames - state.path.starts[0], self._endpoint.longest / self._frame_seconds
-        between_words = state.num_blanks > 0 if self._separator is None else state.path.tokens[-1] == self._separator
+        lasted, longest = state.num_frames - state.started, self._endpoint.longest / self._frame_seconds
+        between_words = state.num_blanks > 0 if self._separator is None else state.last_token == self._separator
         silent = state.num_blanks >= max(self._endpoint.silence / self._frame_seconds, 1)
         return silent or (between_words and lasted >= longest) or lasted >= 2 * longest
 
@@ -132,4 +132,4 @@ class Utterances:
 
     def open_text(self, seconds: float) -> str:
         """The text of the open utterance so far."""
-        return self._hypothesis(self._decoded.path, seconds).text if self._decoded else ""
+        return self._hypothesis(self._decoded.best, seconds).text if self._decoded else ""

@@ -9,8 +9,10 @@ import torch
 
 from crnn_audio.audio import OnLoss, Sound, Source
 from crnn_audio.batching.loader import pad_waveforms
+from crnn_audio.decoding.build import decoder_of
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.decoding.decoder import Decoder
+from crnn_audio.decoding.options import DecodingOptions
 from crnn_audio.decoding.paths import Path as TokenPath
 from crnn_audio.errors import DataError
 from crnn_audio.hypotheses import Hypothesis
@@ -34,6 +36,21 @@ class Recognizer:
         self.decoder = decoder or Greedy(run.path)
         self.device = next(task.model.parameters()).device
         self.sample_rate = task.front_end.sample_rate
+
+    def with_decoding(
+        self, options: DecodingOptions, report: Callable[[str], None] = lambda message: None
+    ) -> "Recognizer":
+        """The same recogniser with the decoder that these options ask for.
+
+        Args:
+            report: shows what a person should know, such as words that are left out.
+
+        Raises:
+            DataError: a file of the options cannot be read, is damaged, or does not fit the model.
+        """
+        vocabulary = self.task.vocabulary
+        found = decoder_of(options, vocabulary, model=self.run.path, device=self.device, report=report)
+        return Recognizer(self.run, self.task, found)
 
     @overload
     def transcribe(self, source: Source, channels: Channels = "mix") -> Hypothesis: ...

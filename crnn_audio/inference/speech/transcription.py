@@ -18,7 +18,7 @@ from crnn_audio.batching.plan import Batch, PlannedCut, in_order
 from crnn_audio.decoding.paths import Path as TokenPath
 from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
-from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.hypotheses import Alternative, Hypothesis
 from crnn_audio.inference.speech.channels import Channels, OneChannel, separate
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -232,7 +232,15 @@ def hypothesis_of(path: TokenPath, vocabulary: Vocabulary, frame_seconds: float,
     """The words of a decoded path of a recording of `seconds`, with times and confidences."""
     found = words(path, vocabulary, frame_seconds, seconds)
     confidence = min((word.confidence for word in found), default=path.blank_prob)
-    return Hypothesis(" ".join(vocabulary.decode(path.tokens).split()), confidence, found, seconds)
+    text, likely = _text(path.tokens, vocabulary), dict[str, float]()
+    for tokens, score in path.alternatives:
+        likely.setdefault(_text(tokens, vocabulary), score)  # they may differ in separators alone
+    alternatives = tuple(Alternative(other, score) for other, score in likely.items())
+    return Hypothesis(text, confidence, found, seconds, alternatives=alternatives)
+
+
+def _text(tokens: tuple[int, ...], vocabulary: Vocabulary) -> str:
+    return " ".join(vocabulary.decode(tokens).split())
 
 
 def batched(seconds: Sequence[float], *, alone: bool = False) -> list[Batch]:

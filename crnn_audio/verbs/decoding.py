@@ -1,0 +1,51 @@
+"""The options of decoding, which several verbs take, as one dataclass."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from crnn_audio.decoding.options import HOTWORD_SCORE, DecodingOptions
+
+PANEL = "Decoding"
+
+
+def _file(text: str) -> Any:
+    return typer.Option(metavar="FILE", help=text, rich_help_panel=PANEL)
+
+
+def _number(text: str, **bounds: Any) -> Any:
+    return typer.Option(help=text, rich_help_panel=PANEL, **bounds)
+
+
+def _asked(
+    lm: Annotated[Path | None, _file("N-gram model of words or characters (ARPA).")] = None,
+    lm_weight: Annotated[float, _number("Factor of the model's log-probabilities.")] = 0.5,
+    word_score: Annotated[float, _number("Added for each word, in nats.")] = 0.0,
+    lexicon: Annotated[Path | None, _file("All words that may be said, one a line.")] = None,
+    hotwords: Annotated[Path | None, _file("Words that are expected, one a line.")] = None,
+    hotword_score: Annotated[float, _number("Added for each expected word, in nats.")] = HOTWORD_SCORE,
+    grammar: Annotated[Path | None, _file("All sentences that may be said: YAML, JSGF, JSON or a line each.")] = None,
+    beam: Annotated[int, _number("Width of the prefix beam; 0 searches exactly where it can.", min=0)] = 0,
+    nbest: Annotated[int, _number("Likely transcripts to give with JSON.", min=1)] = 1,
+) -> None:
+    """The options, as they are asked for."""
+
+
+def takes_decoding(verb: Callable[..., None]) -> Callable[..., None]:
+    """A verb whose argument `decoding` is put together from the options of this module."""
+    own, added = inspect.signature(verb), inspect.signature(_asked)
+
+    @wraps(verb)
+    def run(**arguments: Any) -> None:
+        given = {name: arguments.pop(name) for name in added.parameters}
+        verb(**arguments, decoding=DecodingOptions(**given))
+
+    kept = [one for name, one in own.parameters.items() if name != "decoding"]
+    run.__signature__ = own.replace(parameters=[*kept, *added.parameters.values()])  # type: ignore[attr-defined]
+    hints = {**get_type_hints(verb, include_extras=True), **get_type_hints(_asked, include_extras=True)}
+    run.__annotations__ = {name: hint for name, hint in hints.items() if name != "decoding"}
+    return run
