@@ -16,6 +16,7 @@ import typer
 from crnn_audio.console import discard, report, standard_streams
 from crnn_audio.errors import CrnnAudioError, DataError
 from crnn_audio.verbs import (
+    commands,
     data,
     exporting,
     generation,
@@ -39,6 +40,7 @@ VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "publish": models.publish,
     "transcribe": speech.transcribe,
     "stream": speech.stream,
+    "understand": commands.understand,
     "classify": sounds.classify,
     "translate": translation.translate,
     "generate": generation.generate,

@@ -1,5 +1,6 @@
 """Transcripts and labels with times and confidences, as people get them; nothing here needs torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -22,13 +23,25 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class Command:
+    """What a recording means by a grammar; `intent` is None where it was not understood.
+
+    `confidence`, in [0, 1], compares each token on average with the likeliest ones that the model found.
+    """
+
+    intent: str | None
+    slots: Mapping[str, str]
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Hypothesis:
     """The transcript of one recording of `seconds` length; confidence in [0, 1] is that of its least sure word.
 
     `warning` reports that some of the recording is lost, `remarks` what was done to its level and channels. `channel`
     is the one that was recognised, from 1 on, where it is not the mix; `channels` are the transcripts of each, where
     all were asked for: `text` then has a line of each, and `words` are those of all by time. `alternatives` are the
-    likeliest transcripts, the best first, where several were asked for.
+    likeliest transcripts, the best first, where several were asked for; `command` what it means, where that was asked.
     """
 
     text: str
@@ -41,6 +54,7 @@ class Hypothesis:
     channel: int | None = None
     channels: tuple["Hypothesis", ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    command: Command | None = None
 
 
 @dataclass(frozen=True)

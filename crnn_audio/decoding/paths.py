@@ -10,7 +10,8 @@ class Path:
 
     `blank_prob` is the lowest probability among the frames taken as blank (1 if there are none): how sure it is that
     nothing was left out. `alternatives` are the best token sequences with their scores in nats, the best first, where
-    several were asked for.
+    several were asked for. `outputs` are what the arcs of a graph say besides, in their order. `margin` is the score of
+    the path less that of the likeliest labels of all frames, in nats: 0 for the greedy path, else below.
     """
 
     tokens: tuple[int, ...]
@@ -19,6 +20,8 @@ class Path:
     probs: tuple[float, ...]
     blank_prob: float
     alternatives: tuple[tuple[tuple[int, ...], float], ...] = ()
+    outputs: tuple[int, ...] = ()
+    margin: float = 0.0
 
 
 @runtime_checkable

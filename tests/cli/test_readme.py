@@ -47,6 +47,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     digits = "zero one two three four five six seven eight nine".split()
     (folder / "digits.txt").write_text("\n".join(digits))
     (folder / "sentences.txt").write_text("\n".join(f"{one} {other}" for one in digits for other in digits))
+    lamps = "intents: {Choose: {data: [{sentences: ['{digit:lamp} [{digit:level}]']}]}}\n"
+    (folder / "lamps.yaml").write_text(f"{lamps}lists: {{digit: {{values: [{', '.join(digits)}]}}}}\n")
     (folder / "pins.jsgf").write_text(f"#JSGF V1.0;\ngrammar pins;\npublic <pin> = ({' | '.join(digits)})+;\n")
     (folder / "pairs.yaml").write_text(json.dumps(transductions.SMALL | {"data": {"corpus": "pairs", "root": "pairs"}}))
     trained = run(folder, "train", "pairs.yaml", "optim.max_epochs=1", "--out", "runs/dut")

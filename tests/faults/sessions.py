@@ -74,6 +74,8 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "transcribe with a lexicon": ("transcribe", "speech", "mine", "--out", "out", "--lexicon", "words.txt"),
     "transcribe by a grammar": ("transcribe", "speech", "mine/a.wav", "--grammar", "words.txt"),
     "evaluate with an n-gram": ("evaluate", "speech", "--split", "dev", "--lm", "text.arpa", "--lm-weight", "0.2"),
+    "understand": ("understand", "speech", "mine/b.wav", "mine/a.wav", "--grammar", "words.txt"),
+    "understand live": ("understand", "live", "mine/a.wav", "--grammar", "words.txt", "--live"),
     "transcribe a pipe": ("transcribe", "speech", "-", "--format", "json", "--plot", "out"),
     "stream": ("stream", "live", "mine/a.wav"),
     "stream as JSON": ("stream", "live", "-", "--json"),

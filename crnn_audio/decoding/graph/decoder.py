@@ -62,6 +62,7 @@ class GraphState:
         started: the first frame whose best state was a token.
         in_utterance: frames of this utterance.
         entered: the state in which the stable path ends, -1 before it begins.
+        free: the log-probability of the likeliest labels of all frames of this utterance.
     """
 
     graph: CtcGraph
@@ -74,6 +75,7 @@ class GraphState:
     started: int | None = None
     in_utterance: int = 0
     entered: int = -1
+    free: float = 0.0
     last_token: int = BLANK_ID
 
     @property
@@ -147,7 +149,8 @@ class GraphDecoder:
                 continue
             trace = search.back(self.graph, list(held), state)
             path, outputs = spelled(self.graph, trace, frames[row, :length], 0, NO_TOKENS, (), -1)
-            found.append(GraphPath(path, outputs, score))
+            free = sum(frames[row, :length].max(axis=1).tolist())
+            found.append(_compared(path, outputs, score, free))
         return found
 
     def step(self, log_probs: Float[Tensor, "u V"], state: GraphState | None) -> GraphState:
@@ -189,6 +192,7 @@ class GraphDecoder:
             num_blanks=blanks,
             started=started,
             last_token=last,
+            free=sum(log_probs.amax(dim=1).tolist(), start=state.free),
             in_utterance=state.in_utterance + len(added),
         )
 
@@ -205,11 +209,17 @@ class GraphDecoder:
         if score == -math.inf:
             return NOTHING
         whole = _extended(state, len(state.scores), best)
-        return GraphPath(whole.stable, whole.outputs, score)
+        return _compared(whole.stable, whole.outputs, score, state.free)
 
     def _refuse_nan(self, log_probs: Float[Tensor, "*B U V"]) -> None:
         if log_probs.isnan().any():
             raise RunError(f"{self.model}: {DIVERGED}" if self.model else DIVERGED)
+
+
+def _compared(path: Path, outputs: tuple[tuple[int, int], ...], score: float, free: float) -> GraphPath:
+    """With the outputs and the margin in the path too."""
+    said = tuple(output for output, _ in outputs)
+    return GraphPath(replace(path, outputs=said, margin=score - free), outputs, score)
 
 
 def _extended(state: GraphState, count: int, end: int) -> GraphState:
