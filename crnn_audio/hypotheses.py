@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,21 @@ class Labels:
 
 
 NOT_LISTED = "not listed"
+
+
+@dataclass(frozen=True)
+class Event:
+    """A keyword: its label and confidence, and the second of the stream at which its window ends."""
+
+    label: str
+    confidence: float
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """The event in a line."""
+        return f"{self.seconds:.2f}  {self.label}  {self.confidence:.4f}"
+
+    def fields(self) -> dict[str, Any]:
+        """The event as plain data."""
+        return {"label": self.label, "confidence": round(self.confidence, 4), "seconds": round(self.seconds, 3)}

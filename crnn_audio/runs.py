@@ -159,6 +159,16 @@ class Run:
             raise damaged(self.path / "run.json", f"its chosen {name} is {str(value)[:40]!r}")
         return value
 
+    def choose(self, numbers: Mapping[str, float]) -> None:
+        """Notes numbers that were chosen on dev beside those that are there.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        noted = _header(self.path).get("chosen")
+        with writing(self.path):
+            self._note(chosen={**(noted if isinstance(noted, dict) else {}), **numbers})
+
     def save_weights(self, which: str, state: Mapping[str, Tensor], chosen: Mapping[str, float] | None = None) -> None:
         """Replaces the "best" or "last" weights, all or nothing, and notes their hash in run.json.
 

@@ -13,6 +13,7 @@ from crnn_audio.audio import Loss, Source
 from crnn_audio.batching.loader import pad_waveforms
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.hypotheses import NOT_LISTED, Label, Labels
+from crnn_audio.inference.events import Detection, EventStream
 from crnn_audio.inference.speech.channels import Channels, OneChannel
 from crnn_audio.inference.speech.transcription import Progress, Read, batched, expected_seconds, require_a_frame
 from crnn_audio.runs import Run
@@ -125,6 +126,24 @@ class Classifier:
                 warning=" ".join(map(str, one.losses)) or None,
                 remarks=tuple(f"{one.recording.name}: {remark}." for remark in one.remarks),
             )
+
+    def stream(self, sample_rate: int, detection: Detection | None = None) -> EventStream:
+        """Finds keywords in sound as it arrives: labels of a window that moves along, but for those of the background.
+
+        Args:
+            sample_rate: of the blocks that will be fed, in samples per second.
+            detection: the threshold and the rest; by default as `detection`.
+
+        Raises:
+            StreamError: the features need the whole recording, or a window is shorter than a frame.
+        """
+        return EventStream(self.task, self.labels, self.background, sample_rate, detection or self.detection())
+
+    def detection(self, threshold: float | None = None, refractory: float | None = None) -> Detection:
+        """When a label is an event: by the threshold that was chosen with the run, else at 0.5; with these changes."""
+        chosen = self.run.chosen("threshold") if threshold is None else threshold
+        changes = {"threshold": chosen, "refractory": refractory}
+        return Detection(**{name: value for name, value in changes.items() if value is not None})
 
     @torch.inference_mode()
     def probabilities(self, waveforms: Sequence[np.ndarray]) -> list[list[float]]:

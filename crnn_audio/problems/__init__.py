@@ -138,6 +138,8 @@ class ScoreOptions:
         num_generated: items that a generator generates to be compared with the corpus.
         decoder: turns log-probabilities into tokens; greedy by default.
         distortion: what is done to sound before it is recognised.
+        background: a folder of sound without any keyword, in which false alarms are counted.
+        false_alarms: how many of them an hour are tolerated.
     """
 
     epoch: int | None = None
@@ -145,6 +147,8 @@ class ScoreOptions:
     num_generated: int = 20
     decoder: "Decoder[Any] | None" = None
     distortion: "Distortion | None" = None
+    background: Path | None = None
+    false_alarms: float = 0.5
 
 
 @dataclass(frozen=True)

@@ -1,73 +1,44 @@
 """Classification: whole recordings to their labels (many-to-one)."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from crnn_audio import files, hypotheses
-from crnn_audio.batching.checks import Finding
+from crnn_audio import hypotheses
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.classification import ClassificationRecipe
 from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
-from crnn_audio.errors import DataError, RunError
-from crnn_audio.features.normalize import Statistics
+from crnn_audio.errors import DataError
 from crnn_audio.inference.classifier import Classifier, named
+from crnn_audio.inference.events import Detection
 from crnn_audio.metrics.classification import ScoredRecording, scores_of
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.pooling import ClassHead
-from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts, recordings
+from crnn_audio.problems import (
+    Card,
+    Data,
+    Feed,
+    Initial,
+    Inspection,
+    ScoreOptions,
+    Summary,
+    classes,
+    keywords,
+    parts,
+    recordings,
+)
 from crnn_audio.runs import Run
 from crnn_audio.tasks.classification import Classification, multi_hot
 
 Recipe = ClassificationRecipe
 METRIC = "accuracy"
-OPTIONS = frozenset({"distortion"})
-
-
-@dataclass(frozen=True)
-class Assets:
-    """The labels, how many training recordings have each, and with global normalisation the features' statistics."""
-
-    labels: tuple[str, ...]
-    counts: tuple[int, ...]
-    statistics: Statistics | None
-
-    def save(self, folder: Path) -> None:
-        """Writes labels.json and statistics.json."""
-        content = json.dumps(dict(zip(self.labels, self.counts, strict=True)), indent=1, ensure_ascii=False)
-        files.write_text(folder / "labels.json", content + "\n")
-        if self.statistics:
-            self.statistics.save(folder / "statistics.json")
-
-    @classmethod
-    def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
-        """Reads them.
-
-        Raises:
-            RunError: they are missing or damaged.
-        """
-        found = files.read_json_object(folder / "labels.json", RunError, advice="Restore it, or train again.")
-        if len(found) < 2 or any(type(count) is not int or count < 1 for count in found.values()):
-            raise RunError(f"{folder / 'labels.json'}: damaged (no labels with their counts). Restore it.")
-        return cls(tuple(found), tuple(found.values()), recordings.stored_statistics(folder, recipe))
-
-    def ids(self, recipe: Recipe, cut: Cut) -> list[int]:
-        """The ids of a cut's labels, from 1 on; of labels that are unknown, none."""
-        return [self.labels.index(label) + 1 for label in labels_of(recipe, cut) if label in self.labels]
-
-
-def labels_of(recipe: Recipe, cut: Cut) -> tuple[str, ...]:
-    """The labels of a cut, in the order in which they stand."""
-    if not recipe.task.multilabel:
-        return (cut.label,) if cut.label else ()
-    return tuple(dict.fromkeys(filter(None, (one.strip() for one in (cut.label or "").split(";")))))
+Assets = classes.Assets
+OPTIONS = frozenset({"distortion", "background"})
 
 
 # ------------------------------------------------------------------------------------------------- data
@@ -86,36 +57,12 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     Raises:
         DataError: there are fewer than two labels, one has a single recording, or two differ in case or space alone.
     """
-    usable, _ = recordings.usable(recipe, data.items["train"], _findings(recipe, data.items["train"]))
-    counts = Counter(label for cut in usable for label in labels_of(recipe, cut))
-    _refuse_labels(recipe, counts)
+    usable, _ = recordings.usable(recipe, data.items["train"], classes.findings(recipe, data.items["train"]))
+    counts = Counter(label for cut in usable for label in classes.labels_of(recipe, cut))
+    classes.refuse_labels(recipe, counts)
     known = Assets(tuple(sorted(counts)), tuple(counts[label] for label in sorted(counts)), None)
     ready = _ready(recipe, known, usable, training=True)
     return Assets(known.labels, known.counts, recordings.statistics_of(recipe, ready, report))
-
-
-def _refuse_labels(recipe: Recipe, counts: Counter[str]) -> None:
-    name = f"{recipe.data.name}, split train"
-    if len(counts) < 2:
-        raise DataError(f"{name}: {len(counts)} labels, where at least two are needed. Label the recordings.")
-    if lonely := sorted(label for label, count in counts.items() if count == 1):
-        raise DataError(f"{name}: a single recording of {', '.join(map(repr, lonely))}. Add some, or drop the class.")
-    spelled = dict[str, str]()
-    for label in sorted(counts):
-        other = spelled.setdefault(" ".join(label.split()).casefold(), label)
-        if other != label:
-            raise DataError(f"{name}: the labels {other!r} and {label!r} differ in case or space alone. Spell one way.")
-    if strange := [label for label in recipe.task.background if label not in counts]:
-        raise DataError(f"{name}: task.background names {strange[0]!r}, which is no label of it ({', '.join(counts)}).")
-
-
-def _findings(recipe: Recipe, cuts: Sequence[Cut]) -> list[Finding]:
-    found = recordings.too_long(recipe, cuts)
-    return found if recipe.task.multilabel else found + _unlabelled(cuts)
-
-
-def _unlabelled(cuts: Sequence[Cut]) -> list[Finding]:
-    return [Finding(cut.id, "has no label. Label it, or drop the cut.") for cut in cuts if not cut.label]
 
 
 def _ready(
@@ -166,26 +113,13 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
         DataError: more than one in a hundred of its cuts cannot be used, or a cut of dev cannot be read or has a label
             that train lacks.
     """
-    usable, findings = recordings.usable(recipe, data.items["train"], _findings(recipe, data.items["train"]))
+    usable, findings = recordings.usable(recipe, data.items["train"], classes.findings(recipe, data.items["train"]))
     dev = data.items.get("dev", [])
     recordings.refuse_unreadable(recipe, dev)
-    _refuse_unknown(recipe, assets, dev, f"{recipe.data.name}, split dev")
+    classes.refuse_unknown(recipe, assets, dev, f"{recipe.data.name}, split dev")
     fingerprint = [(cut.id, cut.duration, cut.label) for cut in usable]
     ready = _ready(recipe, assets, usable, training=True)
     return recordings.feed(recipe, ready, fingerprint, findings, (), rank, ranks)
-
-
-def _refuse_unknown(recipe: Recipe, assets: Assets, cuts: Sequence[Cut], where: str) -> None:
-    """Stops at a label that the model does not know.
-
-    Raises:
-        DataError: names the cut, the label and those that are known.
-    """
-    for cut in cuts:
-        for label in labels_of(recipe, cut):
-            if label not in assets.labels:
-                known = ", ".join(assets.labels)
-                raise DataError(f"{where}: cut {cut.id!r} has the label {label!r}, unknown to the model ({known}).")
 
 
 # --------------------------------------------------------------------------------------------- scores, words
@@ -199,7 +133,7 @@ def scores(task: Classification, recipe: Recipe, assets: Assets, items: Sequence
         DataError: a cut has a label that the model does not know.
     """
     task.eval()
-    _refuse_unknown(recipe, assets, items, recipe.data.name)
+    classes.refuse_unknown(recipe, assets, items, recipe.data.name)
     found = dict[str, tuple[hypotheses.Labels, float]]()
     ready, device = _ready(recipe, assets, items, options), parts.device_of(task)
     for batch in recordings.batches(recipe, ready, device):
@@ -208,12 +142,15 @@ def scores(task: Classification, recipe: Recipe, assets: Assets, items: Sequence
         rows = task.probabilities(logits).tolist()
         for cut_id, row, loss in zip(batch.cut_ids, rows, losses.tolist(), strict=True):
             found[cut_id] = named(row, assets.labels, multilabel=recipe.task.multilabel), loss
-    return scores_of([_scored(recipe, cut, *found[cut.id]) for cut in items], assets.labels)
+    scored = scores_of([_scored(recipe, cut, *found[cut.id]) for cut in items], assets.labels)
+    if options.background is None:
+        return scored
+    return keywords.with_misses(scored, task, assets.labels, recipe.task.background, ready, options)
 
 
 def _scored(recipe: Recipe, cut: Cut, labels: hypotheses.Labels, loss: float) -> ScoredRecording:
     given = tuple(filter(None, labels.label.split("; "))) if recipe.task.multilabel else (labels.label,)
-    return ScoredRecording(cut.id, labels_of(recipe, cut), given, labels.confidence, loss)
+    return ScoredRecording(cut.id, classes.labels_of(recipe, cut), given, labels.confidence, loss)
 
 
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:
@@ -238,7 +175,13 @@ def summary(recipe: Recipe) -> Summary:
         model = task(recipe, known).model
     frame_ms = 1000 * recordings.front_end(recipe.features).hop_length / recipe.features.sample_rate
     factor, field, ahead = model.subsampling_factor, model.receptive_field.size, model.look_ahead
-    figures = {"num_classes": len(known.labels), "frame_ms": frame_ms, "subsampling_factor": factor}
+    latency = model.receptive_field.right * frame_ms + 1000 * Detection().step
+    figures = {
+        "latency_ms": latency,
+        "num_classes": len(known.labels),
+        "frame_ms": frame_ms,
+        "subsampling_factor": factor,
+    }
     return Summary(
         model.num_parameters,
         figures,
@@ -249,6 +192,7 @@ def summary(recipe: Recipe) -> Summary:
             f"subsampling factor  {factor} (a frame out each {frame_ms * factor:g} ms)",
             f"receptive field     {field} frames ({field * frame_ms:.0f} ms), of the convolutions alone",
             f"look-ahead          {'the whole recording' if ahead is None else f'{ahead * frame_ms:.0f} ms'}",
+            f"latency             {latency:.0f} ms of a keyword in a stream, after the end of its window",
         ),
     )
 
@@ -258,7 +202,7 @@ def _known(recipe: Recipe) -> tuple[Assets, bool]:
     counts = Counter[str]()
     if parts.is_here(recipe):
         with suppress(DataError):
-            counts.update(label for cut in data(recipe).items["train"] for label in labels_of(recipe, cut))
+            counts.update(label for cut in data(recipe).items["train"] for label in classes.labels_of(recipe, cut))
     assumed = len(counts) < 2
     labels = ("one", "other") if assumed else tuple(sorted(counts))
     return Assets(labels, tuple(counts[label] or 1 for label in labels), recordings.unit_statistics(recipe)), assumed
@@ -266,7 +210,8 @@ def _known(recipe: Recipe) -> tuple[Assets, bool]:
 
 def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
     """The commands that use a trained model."""
-    return [["classify", model, recording]]
+    live = recipe.task.background and recipe.features.normalize != "utterance"
+    return [["classify", model, recording], *([["stream", model, recording]] if live else [])]
 
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Classification, scores: Sequence[Scores]) -> Card:
@@ -284,10 +229,10 @@ def card(run: Run, recipe: Recipe, assets: Assets, task: Classification, scores:
         corpus=parts.about_corpus(recipe),
         scores="\n".join(table),
         limitations=CORPORA[recipe.data.corpus].NOT_FOR,
-        sections={"Labels": ", ".join(assets.labels) + "."},
+        sections={"Labels": ", ".join(assets.labels) + ".", **keywords.section(run)},
     )
 
 
 def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspection:
     """Decodes every recording once, and names the cuts that cannot be used."""
-    return recordings.inspect(name, folder, _unlabelled, progress)
+    return recordings.inspect(name, folder, classes.unlabelled, progress)

@@ -31,6 +31,10 @@ def evaluate(
     reverberation: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Models of sound: convolve with these impulse responses.")
     ] = None,
+    background: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keywords: a folder of sound without any, for false alarms.")
+    ] = None,
+    false_alarms: Annotated[float, typer.Option(min=0, help="Keywords: tolerated false alarms an hour.")] = 0.5,
     plot: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Plot what there is to see of the scores, such as confusions.")
     ] = None,
@@ -43,7 +47,9 @@ def evaluate(
     """Score a model on a split.
 
     Speech: word and character error rate with counts and a 95 % interval, and the worst utterances. Labels: accuracy,
-    and each class by itself. Music and text: the likelihood under the model, beside baselines or what it generates.
+    and each class by itself; with --background also the threshold at which keywords in a stream give no more false
+    alarms than tolerated, and how many are missed then; that of dev is kept for `stream`. Music and text: the
+    likelihood under the model, beside baselines or what it generates.
     """
     distorted = noise is not None or reverberation is not None
     if record and (distorted or corpus or not decoding.greedy):
@@ -60,16 +66,20 @@ def evaluate(
     from crnn_audio.problems.restore import load
 
     opened = load(model, device=device, weights=weights.value)
-    require_options(opened, ["distortion"] * distorted + ["decoder"] * (not decoding.greedy))
+    unusual = {"distortion": distorted, "decoder": not decoding.greedy, "background": background is not None}
+    require_options(opened, [name for name, asked in unusual.items() if asked])
     if record:
         recordable(opened)
     distortion = _distortion(noise, snr, reverberation, opened.sample_rate) if distorted else None
     decoder = None if decoding.greedy else opened.with_decoding(decoding, report).decoder
-    options = ScoreOptions(distortion=distortion, decoder=decoder)
+    options = ScoreOptions(distortion=distortion, decoder=decoder, background=background, false_alarms=false_alarms)
     with ProgressBar() as progress:
         scores = evaluate(opened, split, corpus=corpus, root=root, options=options, progress=progress)
     if split is None and scores.split != "test" and not corpus:
         report(f"{scores.corpus} has no test split; this is {scores.split}, by which training chose the weights.")
+    if background and scores.split == "dev":
+        opened.run.choose(scores.kept)
+        report(f"{opened.run.path}: `crnn-audio stream` takes this threshold from now on.")
     if record:  # before anything is printed into a pipe that may be closed
         report(f"Recorded in {write(opened, scores, weights.value)}.")
     if plot:

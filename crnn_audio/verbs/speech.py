@@ -1,6 +1,7 @@
 """Speech to text, from files and live."""
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -109,29 +110,45 @@ def stream(
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or 16-bit WAV or PCM on stdin.")] = "-",
     rate: Annotated[int, typer.Option(min=1, help="Samples per second of headerless PCM on stdin.")] = 16000,
     seconds: Annotated[float, typer.Option(min=0.001, help="Length of the blocks that are read, in seconds.")] = 0.32,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Keywords: the least confidence (default: the run's, else 0.5).")
+    ] = None,
+    refractory: Annotated[
+        float | None, typer.Option(min=0, help="Keywords: seconds after one in which there is no other (default: 1).")
+    ] = None,
     as_json: Json = False,
     device: Device = "auto",
     *,
     decoding: DecodingOptions,
 ) -> None:
-    """Transcribe live sound.
+    """Transcribe live sound, or find keywords in it.
 
-    On a terminal the text grows as it is recognised; into a pipe or file, each finished utterance is a line.
+    On a terminal the text grows as it is recognised; into a pipe or file, each finished utterance is a line. A model of
+    labels prints a line for each keyword: the second at which its window ends, the label and the confidence.
     """
     from crnn_audio import audio
     from crnn_audio.inference.speech.live import show
 
-    recognizer = _loaded(model, device, decoding=decoding)
+    asked = threshold is not None or refractory is not None
+    kinds = ["recognition"] * (not asked) + ["classification"] * decoding.greedy
+    opened = _loaded(model, device, decoding=decoding, kinds=kinds or ["classification"])
+    ways = [opened.detection(threshold, refractory)] if asked else []
     losses = list[audio.Loss]()
     blocks = audio.blocks(source, seconds, raw_rate=rate, on_loss=losses.append, on_warning=report)
-    with recognizer.stream(blocks.sample_rate) as opened:
-        show(opened, blocks, sys.stdout, as_json=as_json)
+    with opened.stream(blocks.sample_rate, *ways) as live:
+        show(live, blocks, sys.stdout, as_json=as_json)
     for loss in losses:
         report(str(loss))
 
 
-def _loaded(model: str, device: str, weights: str = "best", decoding: DecodingOptions | None = None) -> Any:
-    """The recogniser: without torch where it has such a form and decodes greedily."""
+def _loaded(
+    model: str,
+    device: str,
+    weights: str = "best",
+    decoding: DecodingOptions | None = None,
+    kinds: Sequence[str] = ("recognition",),
+) -> Any:
+    """The model of one of these kinds: without torch where it has such a form and decodes greedily."""
     from crnn_audio.inference.exported import light
 
     decoding = decoding or DecodingOptions()
@@ -141,7 +158,7 @@ def _loaded(model: str, device: str, weights: str = "best", decoding: DecodingOp
         return ExportedRecognizer(exported)
     from crnn_audio.problems.restore import load
 
-    recognizer = load(model, "recognition", device=device, weights=weights)
+    recognizer = load(model, *kinds, device=device, weights=weights)
     if not decoding.greedy:
         recognizer = recognizer.with_decoding(decoding, report)
     if not recognizer.run.finished:

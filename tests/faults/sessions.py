@@ -38,6 +38,7 @@ RECIPES = {
     | {"data": {"corpus": "text_file", "root": "text.txt", "batch_size": 4, "bptt": 16}}
     | ONE_EPOCH,
     "labels": classifications.SMALL
+    | {"task": {"kind": "classification", "background": ["noise"]}}
     | {"data": {"corpus": "manifests", "root": "classes", "batch_seconds": 5.0, "workers": 0}}
     | ONE_EPOCH,
     "pairs": transductions.SMALL | {"data": {"corpus": "pairs", "root": "pairs"}} | ONE_EPOCH,
@@ -81,6 +82,8 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "stream as JSON": ("stream", "live", "-", "--json"),
     "train on labels": ("train", "recipes/tiny/labels.yaml", "--out", "out/run"),
     "evaluate labels": ("evaluate", "labels", "--plot", "out"),
+    "evaluate keywords": ("evaluate", "labels", "--split", "dev", "--background", "mine", "--plot", "out"),
+    "stream keywords": ("stream", "labels", "mine/a.wav", "--threshold", "0"),
     "classify": ("classify", "labels", "mine", "--top", "2"),
     "classify into files": ("classify", "labels", "mine", "--out", "out", "--json"),
     "classify a pipe": ("classify", "labels", "-"),

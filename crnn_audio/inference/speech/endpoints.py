@@ -1,7 +1,7 @@
 """What a live stream says: the utterances that it ends by itself, and the open one. Nothing here needs torch."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from crnn_audio.decoding.paths import DecoderState, Path
 from crnn_audio.errors import StreamError
-from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.hypotheses import Event, Hypothesis
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,15 @@ class StreamResult:
     seconds: float
 
 
+@dataclass(frozen=True)
+class EventResult:
+    """After a block: the events that it brought, and the seconds that were fed; `text` is always empty."""
+
+    finals: tuple[Event, ...]
+    seconds: float
+    text: str = field(default="", init=False)
+
+
 @runtime_checkable
 class LiveStream(Protocol):
     """A stream of any engine."""
@@ -48,10 +57,10 @@ class LiveStream(Protocol):
     ) -> None:
         """Closes it."""
 
-    def feed(self, block: np.ndarray) -> StreamResult:
+    def feed(self, block: np.ndarray) -> StreamResult | EventResult:
         """The next samples."""
 
-    def flush(self) -> StreamResult:
+    def flush(self) -> StreamResult | EventResult:
         """The end of the sound."""
 
 

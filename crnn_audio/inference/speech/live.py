@@ -9,8 +9,9 @@ from typing import TextIO
 
 from crnn_audio import console
 from crnn_audio.audio import Blocks
+from crnn_audio.hypotheses import Event
 from crnn_audio.inference.outputs.formats import fields
-from crnn_audio.inference.speech.endpoints import LiveStream, StreamResult
+from crnn_audio.inference.speech.endpoints import EventResult, LiveStream, StreamResult
 
 
 def show(stream: LiveStream, blocks: Blocks, stdout: TextIO, *, as_json: bool) -> None:
@@ -56,9 +57,10 @@ class _Screen:
         self.stdout = stdout.controlling() if self.growing and isinstance(stdout, console.Stream) else stdout
         self.shown = ""
 
-    def put(self, result: StreamResult) -> None:
+    def put(self, result: StreamResult | EventResult) -> None:
         for final in result.finals:
-            line = console.as_json({"event": "final", **fields(final)})
+            known = final.fields() if isinstance(final, Event) else {"event": "final", **fields(final)}
+            line = console.as_json(known)
             text = line if self.as_json else console.one_line(final.text) if self.growing else final.text
             self.stdout.write("\r\x1b[K" * self.growing + text + "\n")
             self.shown = ""

@@ -1,6 +1,7 @@
 """A recipe of classification from its corpus to labels, and every mistake in labelled data that a person can make."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.evaluation.publish import publish
 from crnn_audio.inference.classifier import named
-from crnn_audio.problems import classification
+from crnn_audio.inference.events import Detection
+from crnn_audio.problems import classification, keywords
 from crnn_audio.problems.restore import load
 from tests import classifications as made
 from tests import trainings
@@ -22,9 +24,8 @@ from tests import trainings
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classes")
-    recipe = made.small(
-        made.corpus(folder / "corpus"), {"optim.max_epochs": 5, "optim.lr": 3e-2, "data.batch_seconds": 1.5}
-    )
+    changes = {"task.background": ["noise"], "optim.max_epochs": 5, "optim.lr": 3e-2, "data.batch_seconds": 1.5}
+    recipe = made.small(made.corpus(folder / "corpus"), changes)
     trainings.quietly(recipe, folder / "run")
     return folder
 
@@ -94,6 +95,38 @@ def test_the_verb_writes_lines_json_and_files(trained: Path, tmp_path: Path, cap
     pictures = tmp_path / "pictures"
     assert "accuracy 100.00 %" in call("evaluate", run, "--plot", str(pictures))
     assert (pictures / "confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_threshold_of_keywords_is_found_in_a_background_and_kept(
+    trained: Path, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    monkeypatch.setattr(keywords, "DETECTION", Detection(refractory=0.5, window=0.3, step=0.05))
+
+    def call(*words: str, code: int = 0) -> str:
+        monkeypatch.setattr("sys.argv", ["crnn-audio", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        assert (ended.value.code or 0) == code, said
+        return said.err if code else said.out
+
+    noise = tmp_path / "noise"
+    noise.mkdir()
+    run = str(shutil.copytree(trained / "run", tmp_path / "run"))
+    asked = ("evaluate", run, "--split", "dev", "--background", str(noise), "--false-alarms", "0")
+    assert "holds no recordings" in call(*asked, code=4)
+    made.recorded(noise, "long", "noise", 5.0, 2)
+    scores = json.loads(call(*asked, "--json", "--plot", str(tmp_path / "pictures")))
+    assert (scores["miss_rate"], scores["false_alarms_per_hour"]) == (0.0, 0.0)
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == ["confusion.png", "misses.png"]
+    opened = load(run)
+    assert opened.detection().threshold == scores["threshold"] == opened.run.chosen("threshold")
+    assert 0 < scores["threshold"] < 1
+    assert "0.00 % of the keywords of dev are missed" in keywords.section(opened.run)["Keywords in a stream"]
+    line = json.loads(call("stream", run, str(trained / "corpus" / "test-1.wav"), "--json", "--threshold", "0.4"))
+    assert (line["label"], line["confidence"] > 0.4) == ("low", True)
+    assert "low" in call("stream", run, str(trained / "corpus" / "test-4.wav"))
 
 
 def changed(folder: Path, split: str, change) -> Path:
