@@ -98,6 +98,8 @@ class RecurrentLayers(Section):
     """Fraction that a unit keeps its previous state (Krueger et al. 2017)."""
     residual: bool = False
     """Add the input of a layer to its output where their sizes agree."""
+    chrono: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Longest dependency in frames that LSTM or GRU gates are initialised for (Tallec and Ollivier 2018); 0: none."""
     look_ahead: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Future output frames that each output of unidirectional layers depends on (a row convolution)."""
 
@@ -109,6 +111,10 @@ class RecurrentLayers(Section):
             raise ValueError(f"nonlinearity '{self.nonlinearity}' is for cell 'rnn', but cell is '{self.cell}'")
         if self.activation != "relu" and self.cell != "tcn":
             raise ValueError(f"activation '{self.activation}' is for cell 'tcn', but cell is '{self.cell}'")
+        if self.chrono and (self.chrono < 3 or self.cell not in ("lstm", "gru")):
+            raise ValueError(
+                f"chrono is for cells 'lstm' and 'gru', and 3 or more (found {self.chrono}, '{self.cell}')"
+            )
         if self.cell == "tcn" and (self.bidirectional or self.zoneout or not self.projection):
             raise ValueError(
                 "cell 'tcn' is causal, has no state for zoneout, and has residual connections: bidirectional must be "

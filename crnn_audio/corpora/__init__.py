@@ -14,6 +14,7 @@ from crnn_audio.corpora import (
     jsb16,
     librispeech,
     manifest_folder,
+    memory,
     midi_folder,
     mini_librispeech,
     nottingham,
@@ -36,6 +37,7 @@ _ALL: tuple[Corpus, ...] = (
     chorales, folk_tunes, nottingham, jsb16, midi_folder,
     tinyshakespeare, alice, text_file,
     sigmorphon_g2p, cmudict, scan, tatoeba_eng_fra, pairs,
+    memory,
 )  # fmt: skip
 
 CORPORA: dict[str, Corpus] = {corpus.NAME: corpus for corpus in _ALL}

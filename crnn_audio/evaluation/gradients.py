@@ -4,6 +4,7 @@ A gradient that shrinks with the lag vanishes, and nothing so far back is learne
 clipped (Bengio, Simard and Frasconi 1994; Pascanu, Mikolov and Bengio 2013). Inputs are random, of unit variance.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,14 +68,15 @@ def _norm(layers: nn.Module) -> float:
 
 
 def of_recipe(recipe: Recipe) -> dict[str, Gradients]:
-    """Of each cell with a recipe's other settings, before training."""
+    """Of each cell with a recipe's other settings, before training; a TCN has layers enough to see the first input."""
     settings: dict[str, Any] = recipe.model.recurrent.model_dump()
     size = settings["hidden_size"]
     found = {}
     for cell in KINDS:
         one_way = settings | {"cell": cell, "bidirectional": False, "look_ahead": 0, "nonlinearity": "tanh"}
         if cell == TCN:
-            one_way |= {"zoneout": 0.0, "projection": True}
+            enough = math.ceil(math.log2(LENGTH / (2 * max(settings["kernel_size"] - 1, 1)) + 1))
+            one_way |= {"zoneout": 0.0, "projection": True, "num_layers": max(settings["num_layers"], enough)}
         torch.manual_seed(recipe.seed)
         found[cell] = measure(Recurrent(size, **one_way), size)
     return found

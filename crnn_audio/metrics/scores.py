@@ -16,6 +16,9 @@ UNITS = {
     "nats_per_note": "nats a note",
     "nats_per_character": "nats a character",
     "nats_per_character_by_window": "nats a character in windows",
+    "nats_per_token": "nats a token",
+    "mse": "mean squared error",
+    "loss": "loss",
 }
 """What a metric is counted in, where it is not a rate of errors."""
 
@@ -29,8 +32,13 @@ HIGHER_IS_BETTER = frozenset({"accuracy"})
 def worded(metric: str, value: float) -> str:
     """A score for people: "WER 9.06 %", "8.27 nats a frame"."""
     if metric in UNITS:
-        return f"{value:.3f} {UNITS[metric]}"
+        return f"{rounded(value)} {UNITS[metric]}"
     return f"{WORDS.get(metric, metric.upper())} {100 * value:.2f} %"
+
+
+def rounded(value: float) -> str:
+    """A figure that is no rate: to three decimals, or to two digits where these would not show it."""
+    return f"{value:.3f}" if value >= 0.1 or not value else f"{value:.2g}"
 
 
 @runtime_checkable

@@ -26,9 +26,12 @@ class RecurrentCell(nn.Module):
         nonlinearity: of the simple RNN: "tanh", "relu" or "sigmoid".
         zoneout: probability that a unit keeps its state of the frame before (Krueger et al. 2016); in
             evaluation mode each new state is its expectation.
+        chrono: frames that gates are initialised to remember; 0 for none.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, cell: str, nonlinearity: str, zoneout: float = 0.0) -> None:
+    def __init__(
+        self, input_size: int, hidden_size: int, cell: str, nonlinearity: str, zoneout: float = 0.0, chrono: int = 0
+    ) -> None:
         super().__init__()
         self.kind = cell
         self.num_states = STATES[cell]
@@ -36,7 +39,7 @@ class RecurrentCell(nn.Module):
         self.zoneout = zoneout
         options = {"nonlinearity": "relu" if nonlinearity == "relu" else "tanh"} if cell == "rnn" else {}
         self.cell = CELLS[cell](input_size, hidden_size, batch_first=True, **options)
-        initialize(self.cell, cell)
+        initialize(self.cell, cell, chrono)
 
     def forward(
         self, frames: Float[Tensor, "B T D"], state: tuple[Tensor, ...] | None
@@ -111,10 +114,12 @@ def _sigmoid_rnn(cell: nn.RNN, frames: Tensor, state: Tensor) -> tuple[Tensor, t
     return (output + 1) / 2, ((after + 1) / 2,)
 
 
-def initialize(cell: nn.RNNBase, kind: str) -> None:
+def initialize(cell: nn.RNNBase, kind: str, chrono: int = 0) -> None:
     """Orthogonal recurrent weights, Xavier-uniform input weights (each gate by itself), zero biases.
 
     The LSTM's forget gate starts with a bias of 1 (Jozefowicz et al. 2015), so that it begins by remembering.
+    With `chrono` (Tallec and Ollivier 2018) a unit's gates start where it forgets after 1 to `chrono` - 1 frames: the
+    bias of what keeps its state is the logarithm of that number, that of what writes to an LSTM's is its negative.
     """
     size, weights = cell.hidden_size, dict(cell.named_parameters())
     if weights["weight_hh_l0"].is_meta:  # shapes alone; torch would import its compiler for the orthogonal ones
@@ -125,5 +130,10 @@ def initialize(cell: nn.RNNBase, kind: str) -> None:
         nn.init.xavier_uniform_(weights["weight_ih_l0"].data[rows])
     nn.init.zeros_(weights["bias_ih_l0"])
     nn.init.zeros_(weights["bias_hh_l0"])
+    bias = weights["bias_ih_l0"].data
     if kind == "lstm":
-        nn.init.ones_(weights["bias_ih_l0"].data[size : 2 * size])
+        nn.init.ones_(bias[size : 2 * size])
+    if chrono:
+        bias[size : 2 * size].uniform_(1, chrono - 1).log_()  # the LSTM's forget gate, the GRU's update gate
+    if chrono and kind == "lstm":
+        bias[:size] = -bias[size : 2 * size]

@@ -108,9 +108,30 @@ class SoftmaxHead(nn.Module):
         return -frames.gather(-1, (targets - 1).clamp(min=0).unsqueeze(-1)).squeeze(-1)
 
 
+class LinearHead(nn.Module):
+    """One number for each frame; float32 at the least."""
+
+    NAME = "linear"
+
+    def __init__(self, input_size: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(input_size, 1)
+
+    def forward(self, frames: Float[Tensor, "B U H"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B U 1"]:
+        """The numbers, whatever the lengths."""
+        outputs: Tensor = self.linear(frames)
+        return outputs if outputs.dtype.itemsize >= 4 else outputs.float()
+
+    def losses(
+        self, frames: Float[Tensor, "B U 1"], inputs: Float[Tensor, "B U F"], targets: Float[Tensor, "B U"]
+    ) -> Float[Tensor, "B U"]:
+        """The squared error of each."""
+        return (frames.squeeze(-1) - targets).square()
+
+
 KeysHead: TypeAlias = SigmoidHead | NadeHead
 """The likelihood of a frame of keys, and samples of it: the keys independent, or one after the other."""
-PredictionHead: TypeAlias = SigmoidHead | NadeHead | AutoregressiveHead | SoftmaxHead
+PredictionHead: TypeAlias = SigmoidHead | NadeHead | AutoregressiveHead | SoftmaxHead | LinearHead
 """Heads that have `losses`."""
 
 

@@ -41,6 +41,7 @@ class Recurrent(nn.Module):
         variational: dropout with one mask for all frames of a sequence.
         zoneout: probability that a unit of the cells' state is not updated (see `RecurrentCell`).
         residual: adds a layer's input to its output where their sizes agree.
+        chrono: frames that LSTM or GRU gates are initialised to remember (see `initialize`); 0 for none.
         look_ahead: future frames that an output of a one-directional stack depends on, through `LookAhead`.
         interctc_tokens: tokens of an `InterCtcHead` after each layer but the last; 0 for no such heads.
     """
@@ -63,6 +64,7 @@ class Recurrent(nn.Module):
         variational: bool = False,
         zoneout: float = 0.0,
         residual: bool = False,
+        chrono: int = 0,
         look_ahead: int = 0,
         interctc_tokens: int = 0,
     ) -> None:
@@ -83,7 +85,7 @@ class Recurrent(nn.Module):
             if cell == TCN:
                 kind = {"kernel_size": kernel_size, "dilation": 2**index, "activation": activation}
                 return TcnLayer(hidden_size, **kind, norm=norm, dropout=dropout, variational=variational)
-            cell_of = partial(RecurrentCell, size, hidden_size, cell, nonlinearity, zoneout)
+            cell_of = partial(RecurrentCell, size, hidden_size, cell, nonlinearity, zoneout, chrono)
             return RecurrentLayer(cell_of(), cell_of() if bidirectional else None, norm, dropout, variational, residual)
 
         stack = [layer(index) for index in range(num_layers)]

@@ -1,6 +1,6 @@
 """The problems by their `task.kind`. A new kind of recipe is one module beside this one, and a line here."""
 
-from crnn_audio.problems import Problem, classification, music, recognition, rolls, text, transduction
+from crnn_audio.problems import Problem, classification, memory, music, recognition, rolls, text, transduction
 
 PROBLEMS: dict[str, Problem] = {
     "recognition": recognition,
@@ -9,4 +9,5 @@ PROBLEMS: dict[str, Problem] = {
     "text": text,
     "transduction": transduction,
     "classification": classification,
+    "memory": memory,
 }

@@ -9,7 +9,7 @@ CLASSES = {
     "LanguageModel", "Recognition", "Prediction",
     "ClassificationRecipe", "Classifier", "Classification",
 }  # fmt: skip
-KINDS = {"recognition", "rolls", "music", "text", "transduction", "classification"}
+KINDS = {"recognition", "rolls", "music", "text", "transduction", "classification", "memory"}
 
 
 def names(node: ast.AST) -> set[str]:

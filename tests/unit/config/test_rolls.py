@@ -14,7 +14,7 @@ from crnn_audio.problems import RECIPES
 from tests.loading import loads
 from tests.unit.config.test_load import accepts, problems
 
-KINDS = "'recognition', 'rolls', 'music', 'text', 'transduction' or 'classification'"
+KINDS = "'recognition', 'rolls', 'music', 'text', 'transduction', 'classification' or 'memory'"
 TASK = "task: {kind: rolls}\n"
 DATA = "data: {corpus: piano_rolls, collection: jsb}\n"
 MODEL = "model: {conv: [], recurrent: {bidirectional: false}}\n"
@@ -28,7 +28,7 @@ def test_the_shortest_recipe() -> None:
     assert (recipe.data.batch_size, recipe.data.bptt, recipe.data.accumulate) == (16, 0, 1)
     assert recipe.model.head.kind == "sigmoid"
     assert isinstance(loads("data: {corpus: an4}"), RecognitionRecipe)
-    assert set(RECIPES) == {"recognition", "rolls", "music", "text", "transduction", "classification"}
+    assert set(RECIPES) == {"recognition", "rolls", "music", "text", "transduction", "classification", "memory"}
 
 
 TCN_ASKS = (

@@ -52,7 +52,7 @@ def test_each_cell_of_a_recipe_has_its_curve(tmp_path) -> None:
         assert one.by_lag.shape == (gradients.LENGTH,)
         assert one.by_lag[0] > 0
         assert len(one.weights) == len(one.lengths)
-    assert found["tcn"].by_lag[20:].max() == 0, "a TCN sees no further than its taps"
+    assert found["tcn"].by_lag.min() > 0, "layers enough to see the first input"
     assert found["lstm"].by_lag[50] > found["rnn"].by_lag[50]
     listed = gradients.lines(found)
     assert len(listed) == 5
