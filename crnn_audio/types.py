@@ -143,9 +143,11 @@ class PairBatch:
 class Encoded:
     """Frames out of a part of the model and how many of them are real; of a whole `Crnn`, the head's outputs.
 
-    `intermediate` holds the log-probabilities of intermediate CTC heads, where the model has them.
+    `intermediate` holds the log-probabilities of intermediate CTC heads, where the model has them; `hidden` the frames
+    that the head of a `Crnn` has read.
     """
 
     frames: Float[Tensor, "B U D"]
     lengths: Int[Tensor, " B"]
     intermediate: tuple[Float[Tensor, "B U V"], ...] = ()
+    hidden: Float[Tensor, "B U H"] | None = None

@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from crnn_audio.config.corpus import CorpusOf
-from crnn_audio.config.sections import Fraction, Task
+from crnn_audio.config.sections import Fraction, Model, Task
 from crnn_audio.config.sound import SoundData, SoundRecipe
+from crnn_audio.config.transduction import DecoderLayers
 
 
 class RecognitionTask(Task):
@@ -26,6 +27,14 @@ class RecognitionTask(Task):
     intermediate: Fraction = 0.0
     """Weight of the loss of CTC heads between the recurrent layers, whose outputs are fed to the next layer
     (self-conditioned CTC); 0 has none."""
+    attention: Fraction = 0.0
+    """Weight of the loss of an attention decoder beside CTC (Watanabe et al. 2017), `model.decoder`; 0 has none."""
+    label_smoothing: Fraction = 0.0
+    """Part of each of the attention decoder's targets that is spread over all tokens."""
+    ctc_weight: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Weight of CTC where both are searched together; above 0, since the times of words are CTC's."""
+    beam: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Hypotheses that this search keeps side by side."""
 
 
 class RecognitionData(SoundData):
@@ -35,11 +44,19 @@ class RecognitionData(SoundData):
     """A known corpus, or `manifests`: your own train.jsonl, dev.jsonl and test.jsonl (or .jsonl.gz) in `root`."""
 
 
+class RecognitionModel(Model):
+    """The CRNN with CTC, and optionally a decoder with attention."""
+
+    decoder: DecoderLayers | None = None
+    """The attention decoder that task.attention trains."""
+
+
 class RecognitionRecipe(SoundRecipe):
     """Speech to text."""
 
     task: RecognitionTask = RecognitionTask()
     data: RecognitionData
+    model: RecognitionModel = RecognitionModel()
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
@@ -47,4 +64,6 @@ class RecognitionRecipe(SoundRecipe):
             raise ValueError(
                 "task.intermediate puts heads between recurrent layers, so model.recurrent.num_layers must be above 1"
             )
+        if bool(self.task.attention) != bool(self.model.decoder):
+            raise ValueError("task.attention is the weight of model.decoder: give both, or neither")
         return self

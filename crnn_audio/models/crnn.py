@@ -91,7 +91,7 @@ class Crnn(nn.Module):
         encoded = self.recurrent(frames)
         outputs = self.head(encoded.frames, encoded.lengths)
         lengths = encoded.lengths.clamp(max=outputs.shape[1])  # a head that pools gives one frame of a sequence
-        return Encoded(outputs, lengths, encoded.intermediate)
+        return Encoded(outputs, lengths, encoded.intermediate, encoded.frames)
 
     def step(
         self, features: Num[Tensor, "B t F"], carry: Carry | None = None, *, last: bool = False

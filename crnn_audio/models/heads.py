@@ -17,12 +17,16 @@ from crnn_audio.models.tokens import TokenFront
 
 
 class CtcHead(nn.Module):
-    """Log-probabilities of tokens for each frame, blank at id 0 (Graves et al. 2006); float32 at the least."""
+    """Log-probabilities of tokens for each frame, blank at id 0 (Graves et al. 2006); float32 at the least.
 
-    NAME = "ctc"
+    Args:
+        decoder: one that reads the same frames and writes the same tokens, with its end in place of the blank.
+    """
 
-    def __init__(self, input_size: int, num_tokens: int) -> None:
+    def __init__(self, input_size: int, num_tokens: int, decoder: nn.Module | None = None) -> None:
         super().__init__()
+        self.NAME = f"ctc and {decoder.NAME}" if decoder else "ctc"
+        self.decoder = decoder
         self.linear = nn.Linear(input_size, num_tokens)
 
     def forward(self, frames: Float[Tensor, "B U H"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B U V"]:

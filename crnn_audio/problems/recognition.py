@@ -19,6 +19,7 @@ from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.metrics.transcripts import scores_of
+from crnn_audio.models.encoder_decoder import Decoder
 from crnn_audio.models.heads import CtcHead
 from crnn_audio.problems import (
     Card,
@@ -44,6 +45,8 @@ Splits = dict[str, list[Cut]]
 Recipe = RecognitionRecipe
 METRIC = "wer"
 OPTIONS = frozenset({"decoder", "distortion"})
+WEIGHTS = {"consistency", "intermediate", "attention", "label_smoothing", "ctc_weight", "beam"}
+"""Fields of the task that its loss and its search take."""
 ASSUMED_TOKENS = "abcdefghijklmnopqrstuvwxyz '"
 
 
@@ -128,7 +131,7 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
     model = parts.crnn(
         recipe.model,
         front.num_features,
-        lambda size: CtcHead(size, len(tokens)),
+        lambda size: CtcHead(size, len(tokens), _decoder(recipe, size, len(tokens))),
         interctc_tokens=len(tokens) if recipe.task.intermediate else 0,
     )
     return Recognition(
@@ -138,10 +141,14 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
         tokens,
         masks=recordings.masks(recipe),
         first_masked_epoch=recordings.first_masked_epoch(recipe),
-        consistency=recipe.task.consistency,
-        intermediate=recipe.task.intermediate,
+        **recipe.task.model_dump(include=WEIGHTS),
         mixed=recipe.precision == "bf16",
     )
+
+
+def _decoder(recipe: Recipe, memory_size: int, num_tokens: int) -> Decoder | None:
+    layers, bidirectional = recipe.model.decoder, recipe.model.recurrent.bidirectional
+    return Decoder(num_tokens, memory_size, bidirectional=bidirectional, **layers.model_dump()) if layers else None
 
 
 def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int = 1) -> Feed:

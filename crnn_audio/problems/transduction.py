@@ -141,7 +141,7 @@ def scores(task: Transduction, recipe: Recipe, assets: Assets, items: Sequence[P
     encoded = [_encoded(pair, assets) for pair in items]
     for batch in batching.in_order(encoded, 4.0 * recipe.data.batch_tokens):
         moved = batch.to(device)
-        nats += float(task.nats(moved, task.log_probs(moved)[0]).double().sum())
+        nats += float(task.advance(moved, None)[0])
         count += batch.size
         for pair_id, found in zip(batch.cut_ids, task.search(moved, search), strict=True):
             texts[pair_id] = assets.target.decode(found[0].tokens)

@@ -13,9 +13,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from crnn_audio.decoding.alignment import aligned
+from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.decoding.decoder import Decoder
 from crnn_audio.decoding.greedy import BLANK_ID
+from crnn_audio.decoding.joint import JointState, Prefixes, joint
 from crnn_audio.decoding.paths import Path
+from crnn_audio.decoding.sequence_beam import SearchOptions, search
 from crnn_audio.decoding.words import words
 from crnn_audio.features.normalize import Normalizer
 from crnn_audio.features.spectrogram import FrontEnd
@@ -23,8 +27,11 @@ from crnn_audio.lengths import masked
 from crnn_audio.metrics.error_rate import character_errors, right_words, word_errors
 from crnn_audio.metrics.transcripts import ScoredUtterance
 from crnn_audio.models.crnn import Carry, Crnn
+from crnn_audio.models.encoder_decoder import Decoder as AttentionDecoder
+from crnn_audio.models.encoder_decoder import DecoderState
 from crnn_audio.tasks import sound
 from crnn_audio.tasks.sound import Masks
+from crnn_audio.tasks.transduction import token_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
 
@@ -37,6 +44,9 @@ class Recognition(nn.Module):
         first_masked_epoch: from which epoch on features are masked.
         consistency: weight of the divergence between two views; 0 trains on one.
         intermediate: share of the CTC loss that the model's inner heads have.
+        attention: share of the loss that the attention decoder in the model's head has (Watanabe et al. 2017).
+        label_smoothing: the part of each of its targets' weight that is spread over all tokens.
+        ctc_weight, beam: how both are searched together.
         mixed: train, and on a GPU use, the CRNN's inside in bfloat16; features, log-softmax and losses stay float32.
     """
 
@@ -51,6 +61,10 @@ class Recognition(nn.Module):
         first_masked_epoch: int = 0,
         consistency: float = 0.0,
         intermediate: float = 0.0,
+        attention: float = 0.0,
+        label_smoothing: float = 0.0,
+        ctc_weight: float = 0.5,
+        beam: int = 8,
         mixed: bool = False,
     ) -> None:
         super().__init__()
@@ -62,6 +76,9 @@ class Recognition(nn.Module):
         self.first_masked_epoch = first_masked_epoch
         self.consistency = consistency
         self.intermediate = intermediate
+        self.attention = attention
+        self.label_smoothing = label_smoothing
+        self.ctc_weight, self.beam = ctc_weight, beam
         self.mixed = mixed
 
     def forward(self, audio: AudioBatch) -> Encoded:
@@ -115,19 +132,59 @@ class Recognition(nn.Module):
         masks = self.masks if batch.epoch >= self.first_masked_epoch else None
         if self.consistency == 0 or (self.masks and not masks):
             view = sound.view_of(features, lengths, masks, batch.keys, 0)
-            return self._ctc_losses(self.recognize(view, lengths), batch.targets).sum()
+            return self._losses(self.recognize(view, lengths), batch.targets).sum()
         views = [sound.view_of(features, lengths, masks, batch.keys, view) for view in (0, 1)]
         both = self.recognize(torch.cat(views), torch.cat([lengths, lengths]))
         one, other = both.frames.chunk(2)
         unlike = divergences(one, other, both.lengths.chunk(2)[0]) / batch.targets.lengths.clamp(min=1)
-        return self._ctc_losses(both, _twice(batch.targets)).sum() / 2 + self.consistency * unlike.sum()
+        return self._losses(both, _twice(batch.targets)).sum() / 2 + self.consistency * unlike.sum()
 
-    def _ctc_losses(self, encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
+    def _losses(self, encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
         losses = ctc_losses(encoded, targets)
-        if not self.intermediate:
-            return losses
-        inner = [ctc_losses(Encoded(guess, encoded.lengths), targets) for guess in encoded.intermediate]
-        return (1 - self.intermediate) * losses + self.intermediate * torch.stack(inner).mean(dim=0)
+        if self.intermediate:
+            inner = [ctc_losses(Encoded(guess, encoded.lengths), targets) for guess in encoded.intermediate]
+            losses = (1 - self.intermediate) * losses + self.intermediate * torch.stack(inner).mean(dim=0)
+        if self.attention:
+            with self._arithmetic(encoded.frames):
+                log_probs = self._decoder(F.pad(targets.tokens, (1, 0)), self._begun(encoded))[0]
+            written = token_losses(log_probs, targets.tokens, targets.lengths, self.label_smoothing).sum(dim=1)
+            losses = (1 - self.attention) * losses + self.attention * written / (targets.lengths + 1)
+        return losses
+
+    @property
+    def _decoder(self) -> AttentionDecoder:
+        found = getattr(self.model.head, "decoder", None)
+        assert isinstance(found, AttentionDecoder), "with attention the head has one"
+        return found
+
+    def _begun(self, encoded: Encoded) -> DecoderState:
+        assert encoded.hidden is not None, "a model keeps what its head reads"
+        return self._decoder.start(Encoded(encoded.hidden, encoded.lengths))
+
+    @torch.inference_mode()
+    def decode(self, encoded: Encoded, decoder: Decoder[Any]) -> list[Path]:
+        """The path of each utterance: with attention and a greedy decoder, by both searched together.
+
+        Their frames are then those of the forced alignment of the tokens by CTC.
+
+        Raises:
+            RunError: a log-probability is NaN.
+        """
+        paths = decoder.decode(encoded.frames, encoded.lengths)
+        if not self.attention or not isinstance(decoder, Greedy) or not encoded.frames.shape[1]:
+            return paths
+        found = search(
+            joint(self._step, self.ctc_weight),
+            JointState(self._begun(encoded), Prefixes.begin(encoded.frames, encoded.lengths)),
+            encoded.lengths,
+            SearchOptions(beam=self.beam, length_penalty=0.0),
+        )
+        best = [one[0].tokens if one else path.tokens for one, path in zip(found, paths, strict=True)]
+        return aligned(encoded.frames.double().cpu().numpy(), encoded.lengths.tolist(), best)
+
+    def _step(self, tokens: Int[Tensor, " N"], state: DecoderState) -> tuple[Float[Tensor, "N V"], DecoderState]:
+        log_probs, _, after = self._decoder(tokens.unsqueeze(1), state)
+        return log_probs[:, 0], after
 
 
 def ctc_losses(encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
@@ -166,7 +223,7 @@ def transcribed(
     """The utterances of a batch, recognised and compared with their transcripts, by cut id."""
     encoded = task(batch.audio)
     losses = ctc_losses(encoded, batch.targets).tolist()
-    paths = decoder.decode(encoded.frames, encoded.lengths)
+    paths = task.decode(encoded, decoder)
     return [
         _scored(task.vocabulary, cut_id, references[cut_id], path, loss)
         for cut_id, path, loss in zip(batch.cut_ids, paths, losses, strict=True)

@@ -18,6 +18,20 @@ SHORTEST_LIMIT = 10
 """Tokens that every hypothesis may have, however short its source."""
 
 
+def token_losses(
+    log_probs: Float[Tensor, "B M V"], targets: Int[Tensor, "B L"], lengths: Int[Tensor, " B"], smoothing: float = 0.0
+) -> Float[Tensor, "B M"]:
+    """Negative log-likelihood in nats of each target token and of the end after them, zero past it; M = L + 1.
+
+    With `smoothing` this part of a target's weight is spread over all tokens.
+    """
+    wanted = torch.nn.functional.pad(targets, (0, 1)).unsqueeze(-1)
+    found = -log_probs.gather(-1, wanted).squeeze(-1)
+    if smoothing:
+        found = (1 - smoothing) * found - smoothing * log_probs.mean(dim=-1)
+    return torch.where(mask(lengths + 1, log_probs.shape[1]), found, 0.0)
+
+
 class Transduction(nn.Module):
     """An encoder and a decoder, and their loss.
 
@@ -47,11 +61,8 @@ class Transduction(nn.Module):
     def advance(self, batch: PairBatch, carry: None) -> tuple[Tensor, None]:
         """The loss summed over the batch's tokens; nothing is carried on."""
         log_probs, _ = self.log_probs(batch)
-        nats = self.nats(batch, log_probs).sum()
-        if not self.label_smoothing or not self.training:
-            return nats, None
-        even = -log_probs.mean(dim=-1)[mask(batch.target_lengths + 1, log_probs.shape[1])].sum()
-        return (1 - self.label_smoothing) * nats + self.label_smoothing * even, None
+        smoothing = self.label_smoothing if self.training else 0.0
+        return token_losses(log_probs, batch.targets, batch.target_lengths, smoothing).sum(), None
 
     def log_probs(self, batch: PairBatch) -> tuple[Float[Tensor, "B L V"], Float[Tensor, "B L U"]]:
         """Of the token after each input, and the weights of the encoder's frames for it."""
@@ -66,12 +77,6 @@ class Transduction(nn.Module):
                 inputs = torch.where(own, torch.nn.functional.pad(written[:, :-1], (1, 0)), inputs)
             log_probs, weights = self.model(sources, batch.source_lengths, inputs)
         return log_probs, weights
-
-    def nats(self, batch: PairBatch, log_probs: Float[Tensor, "B L V"]) -> Float[Tensor, "B L"]:
-        """Negative log-likelihood of each target token and of the end after them, zero past it."""
-        targets = torch.nn.functional.pad(batch.targets, (0, 1))
-        found = -log_probs.gather(-1, targets.unsqueeze(-1)).squeeze(-1)
-        return torch.where(mask(batch.target_lengths + 1, targets.shape[1]), found, 0.0)
 
     @torch.inference_mode()
     def search(self, batch: PairBatch, options: SearchOptions) -> list[list[Candidate]]:

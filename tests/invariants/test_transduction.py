@@ -32,13 +32,15 @@ def test_a_pair_alone_equals_the_pair_beside_longer_ones(attention: str, cell: s
     task, pairs = made.task(attention, cell, **options(cell)), made.pairs(6)
     together = made.batch(pairs)
     log_probs, weights = task.log_probs(together)
-    nats = task.nats(together, log_probs)
+    nats = token_losses(log_probs, together.targets, together.target_lengths)
     for row, pair in enumerate(pairs):
         alone = made.batch([pair])
         found, looked = task.log_probs(alone)
         size = len(pair.target) + 1
         assert torch.allclose(found[0], log_probs[row, :size], rtol=1e-9, atol=1e-9)
-        assert torch.allclose(task.nats(alone, found)[0], nats[row, :size], rtol=1e-9, atol=1e-9)
+        assert torch.allclose(
+            token_losses(found, alone.targets, alone.target_lengths)[0], nats[row, :size], rtol=1e-9, atol=1e-9
+        )
         assert nats[row, size:].eq(0).all()
         assert torch.allclose(looked[0], weights[row, :size, : len(pair.source)], rtol=1e-9, atol=1e-9)
         if attention != "fixed":
@@ -75,7 +77,7 @@ def test_a_hypothesis_has_the_probability_of_teacher_forcing(attention: str, cel
     task, pairs = made.task(attention, cell, **options(cell)), made.pairs(4)
     for pair, (best, *_) in zip(pairs, task.search(made.batch(pairs), SearchOptions(3)), strict=True):
         batch = made.batch([replace(pair, target=best.tokens)])
-        nats = task.nats(batch, task.log_probs(batch)[0])
+        nats = token_losses(task.log_probs(batch)[0], batch.targets, batch.target_lengths)
         assert best.log_prob == pytest.approx(-nats.sum().item(), abs=1e-9)
 
 
@@ -117,7 +119,9 @@ def test_smoothing_spreads_a_part_of_the_weight_over_all_tokens() -> None:
     task.label_smoothing = 0.1
     assert task.advance(batch, None)[0].item() == pytest.approx(expected, abs=1e-9)
     task.eval()
-    assert task.advance(batch, None)[0].item() == pytest.approx(task.nats(batch, log_probs).sum().item(), abs=1e-9)
+    assert task.advance(batch, None)[0].item() == pytest.approx(
+        token_losses(log_probs, batch.targets, batch.target_lengths).sum().item(), abs=1e-9
+    )
 
 
 def test_scheduled_sampling_reads_what_the_model_wrote() -> None:

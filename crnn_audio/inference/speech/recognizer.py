@@ -105,7 +105,7 @@ class Recognizer:
     def decode(self, waveforms: Sequence[np.ndarray]) -> list[TokenPath]:
         """The decoded paths of short recordings at `sample_rate`, recognised together."""
         encoded = self.task(self._on_device(waveforms))
-        return self.decoder.decode(encoded.frames, encoded.lengths)
+        return self.task.decode(encoded, self.decoder)
 
     def decode_long(self, sound: Sound, on_loss: OnLoss, within: Progress | None) -> tuple[TokenPath, int]:
         """The decoded path of an open recording of any length, and the number of its samples."""

@@ -347,7 +347,7 @@ recipes = st.builds(
         spec_augment=st.none() | st.builds(sound.SpecAugment, time_masks=st.integers(0, 9)),
     ),
     model=st.builds(
-        sections.Model,
+        recognition.RecognitionModel,
         conv=st.lists(st.builds(sections.ConvLayer, channels=counts, kernel=st.just((3, 5))), max_size=3),
         recurrent=st.builds(sections.RecurrentLayers, dropout=shares, cell=st.just("rnn")),
     ),
@@ -374,7 +374,7 @@ def test_a_dumped_recipe_shows_every_field_and_short_lists_inline():
         sections.Optim,
         sections.Train,
         sections.RecurrentLayers,
-        sections.Model,
+        recognition.RecognitionModel,
         sound.FbankFeatures,
         Recipe,
     ):
