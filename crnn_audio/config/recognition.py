@@ -14,8 +14,10 @@ class RecognitionTask(Task):
     """Speech to text with CTC: many frames in, fewer tokens out."""
 
     kind: Literal["recognition"] = "recognition"
-    vocabulary: Literal["characters", "words"] = "characters"
-    """What one token is."""
+    vocabulary: Literal["characters", "words", "subwords"] = "characters"
+    """What one token is; subwords are learned by sentencepiece."""
+    num_subwords: Annotated[int, Field(ge=2, le=100_000)] = 500
+    """How many of them are learned."""
     case: Literal["keep", "lower", "upper"] = "keep"
     """Letter case of the transcripts."""
     punctuation: Literal["keep", "remove"] = "keep"

@@ -8,7 +8,7 @@ from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.schema import Recipe
 from crnn_audio.config.sections import Count, Data, Fraction, Network, Positive, RecurrentLayers, Section, Task
 
-Unit = Literal["characters", "words"]
+Unit = Literal["characters", "words", "subwords"]
 
 
 class TransductionTask(Task):
@@ -16,9 +16,11 @@ class TransductionTask(Task):
 
     kind: Literal["transduction"]
     source: Unit = "characters"
-    """What one token of the source is; words are what stands between spaces."""
+    """What one token of the source is; words are what stands between spaces, subwords are learned by sentencepiece."""
     target: Unit = "characters"
     """What one token of the target is; phones that are written with spaces between them are words."""
+    num_subwords: Annotated[int, Field(ge=2, le=100_000)] = 4000
+    """How many subwords are learned, where a side has such tokens."""
     scores: Literal["pronunciation", "exact", "translation"] = "exact"
     """What is evaluated. `exact`: how many targets are right. `pronunciation`: how many are wrong (as `wer`), and how
     many of their tokens (as `per`). `translation`: BLEU and chrF, by sacrebleu."""

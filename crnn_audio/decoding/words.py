@@ -27,15 +27,13 @@ def words(path: Path, vocabulary: Vocabulary, frame_seconds: float, seconds: flo
 
 def split(path: Path, vocabulary: Vocabulary) -> Iterator[list[int]]:
     """Positions of the tokens of each word, none of them empty; in a vocabulary of words every token is one."""
-    if vocabulary.separator is None:
-        yield from ([index] for index in range(len(path.tokens)))
-        return
     word: list[int] = []
     for index, token in enumerate(path.tokens):
-        if vocabulary.tokens[token] != vocabulary.separator:
-            word.append(index)
-        elif word:
+        parts = vocabulary.tokens[token] == vocabulary.separator
+        if word and (parts or vocabulary.begins_word(token)):
             yield word
             word = []
+        if not parts:
+            word.append(index)
     if word:
         yield word

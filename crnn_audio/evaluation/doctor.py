@@ -118,7 +118,7 @@ def check(
     data = recognition.data(recipe, progress)
     splits = {name: cuts for name, cuts in data.items.items() if cuts}
     train = required(splits, "train", recipe.data.name)
-    tokens = Vocabulary.build([cut.text for cut in train], recipe.task.vocabulary)
+    tokens = Vocabulary.build([cut.text for cut in train], recipe.task.vocabulary, recipe.task.num_subwords)
     faults = list(_faults(recipe, splits, tokens, progress))
     unreadable = {(one.split, one.cut) for one in faults if one.kind == "unreadable"}
     sound = {name: [cut for cut in cuts if (name, cut.id) not in unreadable] for name, cuts in splits.items()}

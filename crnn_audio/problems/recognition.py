@@ -104,7 +104,7 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     """
     training = data.items["train"]
     if init is None:
-        vocabulary = Vocabulary.build([cut.text for cut in training], recipe.task.vocabulary)
+        vocabulary = _tokens(recipe, training)
         usable, _ = speech.usable_cuts(recipe, training, vocabulary)
         ready = speech.training_cuts(recipe, usable, vocabulary)
         return Assets(vocabulary, recordings.statistics_of(recipe, ready, report))
@@ -114,6 +114,10 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     for line in start.added_tokens(str(recipe.init), known, vocabulary):
         report(line)
     return Assets(vocabulary, init.assets.statistics)
+
+
+def _tokens(recipe: Recipe, training: Sequence[Cut]) -> Vocabulary:
+    return Vocabulary.build([cut.text for cut in training], recipe.task.vocabulary, recipe.task.num_subwords)
 
 
 # -------------------------------------------------------------------------------------------- model, batches
@@ -247,7 +251,7 @@ def _known_tokens(recipe: Recipe) -> tuple[Vocabulary, bool]:
     if parts.is_here(recipe):
         try:
             training = data(recipe).items["train"]
-            return Vocabulary.build([cut.text for cut in training], recipe.task.vocabulary), False
+            return _tokens(recipe, training), False
         except DataError:
             pass
     return Vocabulary.build([ASSUMED_TOKENS], "characters"), True

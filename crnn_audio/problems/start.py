@@ -37,7 +37,8 @@ def _shape(recipe: Recipe) -> dict[str, object]:
 def grown(vocabulary: Vocabulary, texts: Iterable[str]) -> Vocabulary:
     """The same tokens with the same ids, and after them those that only the new texts have."""
     new = set().union(*(vocabulary.unknown(text) for text in texts))
-    return Vocabulary(vocabulary.kind, (*vocabulary.tokens, *sorted(new)))
+    scores = (*vocabulary.scores, *(min(vocabulary.scores) for _ in new)) if vocabulary.scores else ()
+    return Vocabulary(vocabulary.kind, (*vocabulary.tokens, *sorted(new)), scores)
 
 
 def added_tokens(name: str, old: Vocabulary, new: Vocabulary) -> list[str]:

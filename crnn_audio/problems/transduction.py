@@ -77,7 +77,8 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     training, task = data.items["train"], recipe.task
     targets = [target for pair in training for target in pair.targets]
     return Assets(
-        Vocabulary.build([pair.source for pair in training], task.source), Vocabulary.build(targets, task.target)
+        Vocabulary.build([pair.source for pair in training], task.source, task.num_subwords),
+        Vocabulary.build(targets, task.target, task.num_subwords),
     )
 
 
@@ -145,7 +146,7 @@ def scores(task: Transduction, recipe: Recipe, assets: Assets, items: Sequence[P
         count += batch.size
         for pair_id, found in zip(batch.cut_ids, task.search(moved, search), strict=True):
             texts[pair_id] = assets.target.decode(found[0].tokens)
-    is_words = recipe.task.target == "words"
+    is_words = recipe.task.target != "characters"
     scored = [ScoredPair(one.id, one.source, one.targets, texts[one.id], is_words) for one in by_id.values()]
     return scores_of(scored, recipe.task.scores, nats / count, whole=options.epoch is None)
 
@@ -176,14 +177,13 @@ def opened(run: Run, recipe: Recipe, assets: Assets, task: Transduction) -> Tran
 
 def summary(recipe: Recipe) -> Summary:
     """The model in figures; its tokens are assumed where the corpus is not here."""
-    known, assumed = None, [chr(first) for first in range(33, 127)]
+    known = None
     if parts.is_here(recipe):
         try:
             known = assets(recipe, data(recipe))
         except DataError:
             known = None
-    task_ = recipe.task
-    found = known or Assets(*(Vocabulary(unit, (BLANK, UNKNOWN, *assumed)) for unit in (task_.source, task_.target)))
+    found = known or Assets(_assumed(recipe, recipe.task.source), _assumed(recipe, recipe.task.target))
     with parts.outlined():
         model = task(recipe, found).model
     note = "" if known else " (assumed: the corpus is not here yet)"
@@ -195,6 +195,11 @@ def summary(recipe: Recipe) -> Summary:
     )
     figures = {"source_tokens": len(found.source) - 1, "target_tokens": len(found.target) - 1}
     return Summary(model.num_parameters, figures, lines)
+
+
+def _assumed(recipe: Recipe, unit: str) -> Vocabulary:
+    count = recipe.task.num_subwords if unit == "subwords" else 94
+    return Vocabulary("words", (BLANK, UNKNOWN, *map(str, range(count))))
 
 
 def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""Which token has which id: the blank is 0, the unknown token 1, then characters or words in sorted order."""
+"""Which token has which id: the blank is 0, the unknown token 1, then characters, words or subwords in order."""
 
 import json
 from collections import Counter
@@ -6,27 +6,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from crnn_audio import files
 from crnn_audio.errors import DAMAGED, RunError
+from crnn_audio.text import subwords
 
+Kind = Literal["characters", "words", "subwords"]
+"""What one token is."""
 BLANK = "<blank>"
 UNKNOWN = "<unk>"
+MOST_REMEMBERED = 100_000
+"""Words whose subwords are remembered, at most."""
 UNKNOWN_SHOWN = "\u2047"
 """How an unknown token is printed: a double question mark."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The tokens of a recogniser; `tokens[id]` is the token of an id.
+    """The tokens of a recogniser; `tokens[id]` is the token of an id. Subwords have scores, by which texts are cut.
 
     Raises:
         ValueError: the tokens break what the first line of this file says.
     """
 
-    kind: Literal["characters", "words"]
+    kind: Kind
     tokens: tuple[str, ...]
+    scores: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.tokens[:2] != (BLANK, UNKNOWN):
@@ -34,14 +40,24 @@ class Vocabulary:
         twice = next((token for token, count in Counter(self.tokens).items() if count > 1), None)
         if twice is not None:
             raise ValueError(f"a token should stand once (found twice: {twice!r})")
-        broken = [token for token in self.tokens[2:] if _split(token, self.kind) != [token]]
+        if len(self.scores) != (len(self.tokens) if self.kind == "subwords" else 0):
+            raise ValueError(f"of subwords each should have a score (found {len(self.scores)} of {len(self.tokens)})")
+        broken = [token for token in self.tokens[2:] if self.kind != "subwords" and self.split(token) != [token]]
         if broken:
             raise ValueError(f"a token should be one of the {self.kind} (found {broken[0]!r})")
 
     @classmethod
-    def build(cls, texts: Iterable[str], kind: Literal["characters", "words"]) -> "Vocabulary":
-        """The vocabulary of everything that stands in the texts, which are normalised already."""
-        found = {token for text in texts for token in _split(text, kind)} - {BLANK, UNKNOWN}
+    def build(cls, texts: Iterable[str], kind: Kind, num_subwords: int = 1000) -> "Vocabulary":
+        """The vocabulary of everything that stands in the texts, which are normalised already.
+
+        Raises:
+            DataError: there are more characters than subwords, or what learns subwords is not installed.
+        """
+        if kind == "subwords":
+            pieces = subwords.learned(texts, num_subwords)
+            return cls(kind, (BLANK, UNKNOWN, *pieces), (0.0, 0.0, *pieces.values()))
+        found = {token for text in texts for token in (text if kind == "characters" else text.split())}
+        found -= {BLANK, UNKNOWN}
         return cls(kind, (BLANK, UNKNOWN, *sorted(found)))
 
     def __len__(self) -> int:
@@ -59,12 +75,14 @@ class Vocabulary:
         return self._ids.get(self.separator) if self.separator else None
 
     def split(self, text: str) -> list[str]:
-        """The characters or words of a text, whether they are in the vocabulary or not."""
-        return _split(text, self.kind)
+        """The characters, words or subwords of a text, whether they are in the vocabulary or not."""
+        if self.kind == "subwords":
+            return [piece for word in text.split() for piece in self._pieces_of(word)]
+        return list(text) if self.kind == "characters" else text.split()
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text; what is not in the vocabulary becomes the unknown token, never the blank."""
-        return [self._ids.get(token, 1) for token in _split(text, self.kind)]
+        return [self._ids.get(token, 1) for token in self.split(text)]
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of ids, blanks left out and each unknown token shown as ⁇; inverse of `encode` for known text.
@@ -74,11 +92,16 @@ class Vocabulary:
         Raises:
             ValueError: an id is negative or too large.
         """
-        return ("" if self.kind == "characters" else " ").join(self._shown(id) for id in ids if id != 0)
+        shown = [self._shown(id) for id in ids if id != 0]
+        return subwords.joined(shown) if self.kind == "subwords" else ("" if self.separator else " ").join(shown)
 
     def unknown(self, text: str) -> set[str]:
         """The characters or words of a text that are not in the vocabulary."""
-        return {token for token in _split(text, self.kind) if token not in self._ids}
+        return {token for token in self.split(text) if token not in self._ids}
+
+    def begins_word(self, id: int) -> bool:
+        """Whether a token is the first of a word; of characters none is, since a separator stands between words."""
+        return self.kind == "words" or (self.kind == "subwords" and self.tokens[id].startswith(subwords.BEGIN))
 
     def _shown(self, id: int) -> str:
         if not 0 <= id < len(self.tokens):
@@ -89,9 +112,24 @@ class Vocabulary:
     def _ids(self) -> dict[str, int]:
         return {token: id for id, token in enumerate(self.tokens) if id > 1}
 
+    def _pieces_of(self, word: str) -> list[str]:
+        if word not in self._cut:
+            if len(self._cut) >= MOST_REMEMBERED:
+                self._cut.clear()
+            self._cut[word] = subwords.cut(word, self._score_of)
+        return self._cut[word]
+
+    @cached_property
+    def _cut(self) -> dict[str, list[str]]:
+        return {}
+
+    @cached_property
+    def _score_of(self) -> dict[str, float]:
+        return dict(zip(self.tokens[2:], self.scores[2:], strict=True))
+
     def save(self, path: Path) -> None:
         """Writes the vocabulary as JSON, all or nothing."""
-        content = {"kind": self.kind, "tokens": self.tokens}
+        content = {"kind": self.kind, "tokens": self.tokens} | ({"scores": self.scores} if self.scores else {})
         files.write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
     @classmethod
@@ -109,16 +147,14 @@ class Vocabulary:
             raise RunError(f"{path}: damaged ({error}). {DAMAGED}") from None
 
 
-def _split(text: str, kind: str) -> list[str]:
-    return list(text) if kind == "characters" else text.split()
-
-
 def _from_json(content: object) -> Vocabulary:
-    if not isinstance(content, dict) or set(content) != {"kind", "tokens"}:
+    if not isinstance(content, dict) or set(content) | {"scores"} != {"kind", "tokens", "scores"}:
         raise ValueError("it should be an object with the fields 'kind' and 'tokens'")
-    kind, tokens = content["kind"], content["tokens"]
-    if kind not in ("characters", "words"):
-        raise ValueError(f"'kind' should be 'characters' or 'words' (found {kind!r})")
+    kind, tokens, scores = content["kind"], content["tokens"], content.get("scores", [])
+    if kind not in get_args(Kind):
+        raise ValueError(f"'kind' should be 'characters', 'words' or 'subwords' (found {kind!r})")
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise ValueError("'tokens' should be a list of strings")
-    return Vocabulary(kind, tuple(tokens))
+    if not isinstance(scores, list) or not all(isinstance(score, float) for score in scores):
+        raise ValueError("'scores' should be a list of numbers")
+    return Vocabulary(kind, tuple(tokens), tuple(scores))

@@ -137,7 +137,7 @@ MISTAKES = {
     ),
     "sead: 1": "sead: no such field; did you mean 'seed'?",
     "task: {vocabulary: " + 100 * "x" + "}": (
-        "task.vocabulary: input should be 'characters' or 'words' (found '" + 55 * "x" + " ...)"
+        "task.vocabulary: input should be 'characters', 'words' or 'subwords' (found '" + 55 * "x" + " ...)"
     ),
 }
 

@@ -15,7 +15,7 @@ from crnn_audio.problems.restore import load
 from crnn_audio.training import display
 from tests import trainings
 from tests import transductions as made
-from tests.loading import loads
+from tests.loading import loads, run_of
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,20 @@ def test_what_cannot_be_translated_is_an_error(trained: Transducer, text: str, s
     assert next(found).text
     with pytest.raises(DataError, match=said):
         next(found)
+
+
+def test_tokens_may_be_subwords_on_either_side(tmp_path: Path) -> None:
+    folder = made.folder(tmp_path / "pairs", 60, 4, 0)
+    recipe = made.small(folder, {"task.source": "subwords", "task.target": "subwords", "task.num_subwords": 14})
+    data = transduction.data(recipe)
+    assets = transduction.assets(recipe, data)
+    task = transduction.task(recipe, assets)
+    transducer = Transducer(run_of(recipe), task, assets.source, assets.target, SearchOptions(beam=3))
+    found = transducer.translate("abcde")
+    assert "".join(found.tokens[0]) == "\u2581abcde"
+    assert found.attention.shape == (len(found.tokens[1]) + 1, len(found.tokens[0]))
+    scores = transduction.scores(task, recipe, assets, data.items["dev"], ScoreOptions())
+    assert scores.metrics["wer"] == 1
 
 
 # ------------------------------------------------------------------------------------------------ scores

@@ -84,7 +84,7 @@ DAMAGED = {
     "": "damaged (Expecting value",
     "[]": "an object with the fields 'kind' and 'tokens'",
     '{"tokens": []}': "an object with the fields 'kind' and 'tokens'",
-    '{"kind": "letters", "tokens": []}': "'kind' should be 'characters' or 'words' (found 'letters')",
+    '{"kind": "letters", "tokens": []}': "'kind' should be 'characters', 'words' or 'subwords' (found 'letters')",
     '{"kind": "words", "tokens": "abc"}': "'tokens' should be a list of strings",
     '{"kind": "words", "tokens": [1]}': "'tokens' should be a list of strings",
     '{"kind": "words", "tokens": ["<unk>", "<blank>"]}': "the first tokens should be '<blank>' and '<unk>'",
