@@ -94,6 +94,8 @@ class Search(Section):
     """Exponent of the length that scores are divided by; 0 prefers short targets."""
     coverage_penalty: Annotated[float, Field(ge=0, le=10)] = 0.0
     """Weight of a penalty for parts of the source that the attention left out."""
+    threshold: Annotated[float, Field(gt=0, le=1000)] = 4.0
+    """Nats that an unfinished hypothesis may be behind the best one of its source, where one target is asked for."""
 
 
 class TransductionRecipe(Recipe):

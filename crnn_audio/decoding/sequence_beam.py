@@ -3,15 +3,17 @@
 A hypothesis ends with the token 0, where the end is among the best continuations of all. Its score is its
 log-probability over a length penalty, and a coverage penalty for frames of the source that it hardly looked at (Wu et
 al. 2016). A search ends when as many hypotheses are finished as the beam is wide, when no unfinished one can overtake
-them, and at the latest after `max_lengths` tokens, where the end is forced: never in an endless loop.
+them, and at the latest after `max_lengths` tokens, where the end is forced: never in an endless loop. The decoder steps
+only with hypotheses that may still win.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 END, UNKNOWN_ID = 0, 1
@@ -47,18 +49,21 @@ class SearchOptions:
         nbest: hypotheses that are returned, at most `beam`.
         length_penalty: alpha of ((5 + length) / 6) ** alpha, the end counted; 0 compares log-probabilities as they are.
         coverage_penalty: beta of the sum over frames of log(min(their weights summed, 1)); 0 for none.
+        threshold: nats that an unfinished hypothesis may be behind the best one where one is asked for (Freitag and
+            Al-Onaizan 2017).
     """
 
     beam: int = 1
     nbest: int = 1
     length_penalty: float = 0.6
     coverage_penalty: float = 0.0
+    threshold: float = math.inf
 
     def __post_init__(self) -> None:
         if self.beam < 1 or not 1 <= self.nbest <= self.beam:
             raise ValueError(f"beam must be 1 or more, and nbest from 1 to beam (found {self.beam} and {self.nbest})")
-        if self.length_penalty < 0 or self.coverage_penalty < 0:
-            raise ValueError("length_penalty and coverage_penalty must be 0 or more")
+        if min(self.length_penalty, self.coverage_penalty, self.threshold) < 0:
+            raise ValueError("length_penalty, coverage_penalty and threshold must be 0 or more")
 
 
 @dataclass(frozen=True)
@@ -74,35 +79,34 @@ class Candidate:
 def search(step: Step[S], state: S, max_lengths: Int[Tensor, " B"], options: SearchOptions) -> list[list[Candidate]]:
     """The best hypotheses of each row of `state`, the best first: `nbest`, or as many as there are."""
     rows, device = len(max_lengths), max_lengths.device
-    live = _Live.begin(rows, options.beam, device)
-    state = state.select(torch.arange(rows, device=device).repeat_interleave(options.beam))
-    done = _Done.begin(rows, options.beam, device)
+    live, done = _Live.begin(rows, options.beam, device), _Done.begin(rows, options.beam, device)
     for length in range(1, int(max_lengths.max()) + 2):
-        log_probs, state = step(live.last.reshape(-1), state)
-        log_probs = log_probs.reshape(rows, options.beam, -1).double()
-        total = live.log_probs.unsqueeze(-1) + log_probs
+        log_probs, state = step(live.last[live.active], state)
+        total = log_probs.new_full((rows, options.beam, log_probs.shape[1]), -torch.inf, dtype=torch.float64)
+        total[live.active] = live.log_probs[live.active].unsqueeze(-1) + log_probs.double()
         total[..., UNKNOWN_ID] = -torch.inf
         total[..., 1:][length > max_lengths] = -torch.inf
         worst = total.reshape(rows, -1).topk(options.beam, dim=1).values[:, -1:]
         ends = total[..., END].masked_fill(total[..., END] < worst, -torch.inf)
-        done.add(live, ends, length, _coverage(state, ends.shape, options), options)
+        done.add(live, ends, length, _coverage(state, live.active, options), options)
         total[..., END] = -torch.inf
+        places = live.active.reshape(-1).cumsum(0) - 1  # of each hypothesis's state
         live, parents = live.extended(total)
-        final = done.is_final(live, max_lengths, options)
-        if final.all():
+        live.log_probs[done.beats(live, max_lengths, options)] = -torch.inf
+        if not live.active.any():
             break
-        live.log_probs[final] = -torch.inf  # a row that is done takes no more, whatever others still need
-        state = state.select(parents)
+        state = state.select(places[parents[live.active]])
     return done.candidates(options.nbest)
 
 
-def _coverage(state: Selectable, shape: torch.Size, options: SearchOptions) -> Float[Tensor, "B K"]:
+def _coverage(state: Selectable, active: Bool[Tensor, "B K"], options: SearchOptions) -> Float[Tensor, "B K"]:
     """The coverage penalty of each hypothesis, 0 or below."""
-    if not options.coverage_penalty:
-        return torch.zeros(shape, dtype=torch.float64, device=state.coverage.device)
-    inside = torch.arange(state.coverage.shape[1], device=state.coverage.device) < state.lengths.unsqueeze(1)
-    logs = state.coverage.double().clamp(min=1e-9, max=1.0).log().where(inside, 0.0)
-    return options.coverage_penalty * logs.sum(dim=1).reshape(shape)
+    found = torch.zeros(active.shape, dtype=torch.float64, device=active.device)
+    if options.coverage_penalty:
+        inside = torch.arange(state.coverage.shape[1], device=active.device) < state.lengths.unsqueeze(1)
+        logs = state.coverage.double().clamp(min=1e-9, max=1.0).log().where(inside, 0.0)
+        found[active] = options.coverage_penalty * logs.sum(dim=1)
+    return found
 
 
 def _penalty(length: Tensor | int, options: SearchOptions) -> Tensor | float:
@@ -123,17 +127,21 @@ class _Live:
         return cls(torch.zeros(rows, beam, 0, dtype=torch.long, device=device), log_probs)
 
     @property
+    def active(self) -> Bool[Tensor, "B K"]:
+        return self.log_probs > -torch.inf
+
+    @property
     def last(self) -> Int[Tensor, "B K"]:
         return self.tokens[..., -1] if self.tokens.shape[2] else self.tokens.new_zeros(self.tokens.shape[:2])
 
-    def extended(self, total: Float[Tensor, "B K V"]) -> "tuple[_Live, Int[Tensor, ' N']]":
-        """The best continuations, and the row of the state that each comes from."""
+    def extended(self, total: Float[Tensor, "B K V"]) -> "tuple[_Live, Int[Tensor, 'B K']]":
+        """The best continuations, and the number of the hypothesis that each comes from."""
         rows, beam, num_tokens = total.shape
         log_probs, places = total.reshape(rows, -1).topk(beam, dim=1)
         parents, tokens = places // num_tokens, places % num_tokens
         kept = self.tokens.gather(1, parents.unsqueeze(-1).expand(-1, -1, self.tokens.shape[2]))
         offsets = torch.arange(rows, device=total.device).unsqueeze(1) * beam
-        return _Live(torch.cat([kept, tokens.unsqueeze(-1)], dim=2), log_probs), (parents + offsets).reshape(-1)
+        return _Live(torch.cat([kept, tokens.unsqueeze(-1)], dim=2), log_probs), parents + offsets
 
 
 @dataclass
@@ -165,11 +173,16 @@ class _Done:
         both = torch.cat([widened, live.tokens], dim=1)
         self.tokens = both.gather(1, places.unsqueeze(-1).expand(-1, -1, both.shape[2]))
 
-    def is_final(self, live: _Live, max_lengths: Int[Tensor, " B"], options: SearchOptions) -> Tensor:
-        """Whether the beam is full, or nothing unfinished can come among the `nbest`: at best it costs nothing more."""
-        best = live.log_probs[:, 0] / _penalty(max_lengths.double() + 1, options)
-        full = self.scores[:, -1] > -torch.inf
-        return full | (self.scores[:, options.nbest - 1] >= best)
+    def beats(self, live: _Live, max_lengths: Int[Tensor, " B"], options: SearchOptions) -> Bool[Tensor, "B K"]:
+        """What cannot come among the `nbest` any more, since going on costs nothing at best, or is too far behind.
+
+        Where the beam is full of finished hypotheses, that is all.
+        """
+        best = live.log_probs / _penalty(max_lengths.double() + 1, options).unsqueeze(1)  # type: ignore[union-attr]
+        full = self.scores[:, -1:] > -torch.inf
+        allowed = options.threshold if options.nbest == 1 else math.inf
+        behind = live.log_probs < live.log_probs[:, :1] - allowed
+        return full | (self.scores[:, options.nbest - 1 : options.nbest] >= best) | behind
 
     def candidates(self, nbest: int) -> list[list[Candidate]]:
         found = []

@@ -16,7 +16,7 @@ from crnn_audio.runs import Run
 from crnn_audio.tasks.transduction import Transduction
 from crnn_audio.text.vocabulary import Vocabulary
 
-BATCH_SIZE = 64
+BATCH_SIZE = 128
 """Sources that are read side by side."""
 LONGEST = 4096
 """Tokens of a source, at most."""
@@ -101,9 +101,11 @@ class Transducer:
     def _results(self, texts: Sequence[str], search: SearchOptions) -> list[Translated]:
         pairs = [TokenPair(text, tuple(self.source.encode(text)), ()) for text in texts]
         batch = batched(pairs).to(next(self.task.parameters()).device)
-        found = self.task.search(batch, search)
+        state = self.task.start(batch)
+        found = self.task.search(state, search)
         best = [replace(pair, target=one[0].tokens) for pair, one in zip(pairs, found, strict=True)]
-        weights = self.task.log_probs(batched(best).to(batch.sources.device))[1].float().cpu().numpy()
+        inputs = torch.nn.functional.pad(batched(best).targets, (1, 0)).to(batch.sources.device)
+        weights = self.task.model.head(inputs, state)[1].float().cpu().numpy()
         attends = self.task.model.head.attention is not None
         return [
             self._result(pair, candidates, seen[: len(pair.target) + 1, : len(pair.source)] if attends else None)

@@ -40,7 +40,10 @@ class Memory(nn.Module):
 
 @dataclass(frozen=True)
 class DecoderState:
-    """Where a decoder is in each row: what it looks at, the state of its layers, the sum of its weights until now."""
+    """Where a decoder is in each row: what it looks at, the state of its layers, the sum of its weights until now.
+
+    `source` numbers the sources that rows were begun with.
+    """
 
     memory: Float[Tensor, "B U M"]
     keys: Float[Tensor, "B U A"]
@@ -48,12 +51,14 @@ class DecoderState:
     context: Float[Tensor, "B M"]
     carry: tuple[Tensor, ...] | None
     coverage: Float[Tensor, "B U"]
+    source: Int[Tensor, " B"]
 
     def select(self, rows: Int[Tensor, " N"]) -> "DecoderState":
         """The states of these rows, any of them more than once."""
-        tensors = {name: getattr(self, name)[rows] for name in ("memory", "keys", "lengths", "context", "coverage")}
-        carry = tuple(one[rows] for one in self.carry) if self.carry is not None else None
-        return replace(self, **tensors, carry=carry)
+        source, carry = self.source[rows], tuple(one[rows] for one in self.carry) if self.carry is not None else None
+        names = () if torch.equal(source, self.source) else ("memory", "keys", "lengths", "context")
+        read = {name: getattr(self, name)[rows] for name in names}  # what each row of a source has in common
+        return replace(self, **read, carry=carry, coverage=self.coverage[rows], source=source)
 
 
 class Decoder(nn.Module):
@@ -113,7 +118,15 @@ class Decoder(nn.Module):
             carry = tuple(torch.tanh(self.initial(context)).chunk(self.initial.out_features // self._size, dim=1))
         keys = self.attention.keys(memory) if self.attention else memory[:, :, :0]
         coverage = torch.zeros(memory.shape[:2], dtype=torch.float32, device=memory.device)
-        return DecoderState(memory, keys, lengths, context, carry, coverage.to(memory.dtype))
+        return DecoderState(
+            memory,
+            keys,
+            lengths,
+            context,
+            carry,
+            coverage.to(memory.dtype),
+            torch.arange(len(memory), device=memory.device),
+        )
 
     def forward(
         self, inputs: Int[Tensor, "B L"], state: DecoderState

@@ -144,7 +144,7 @@ def scores(task: Transduction, recipe: Recipe, assets: Assets, items: Sequence[P
         moved = batch.to(device)
         nats += float(task.advance(moved, None)[0])
         count += batch.size
-        for pair_id, found in zip(batch.cut_ids, task.search(moved, search), strict=True):
+        for pair_id, found in zip(batch.cut_ids, task.search(task.start(moved), search), strict=True):
             texts[pair_id] = assets.target.decode(found[0].tokens)
     is_words = recipe.task.target != "characters"
     scored = [ScoredPair(one.id, one.source, one.targets, texts[one.id], is_words) for one in by_id.values()]

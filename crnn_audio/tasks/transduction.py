@@ -78,12 +78,15 @@ class Transduction(nn.Module):
             log_probs, weights = self.model(sources, batch.source_lengths, inputs)
         return log_probs, weights
 
-    @torch.inference_mode()
-    def search(self, batch: PairBatch, options: SearchOptions) -> list[list[Candidate]]:
-        """The best hypotheses of each source, the best first."""
+    def start(self, batch: PairBatch) -> DecoderState:
+        """The decoder's state before the first token of each source, in evaluation mode."""
         self.eval()
-        limits = (self.longest * batch.source_lengths).long() + SHORTEST_LIMIT
-        return search(self._step, self.model.start(batch.sources.unsqueeze(2), batch.source_lengths), limits, options)
+        return self.model.start(batch.sources.unsqueeze(2), batch.source_lengths)
+
+    @torch.inference_mode()
+    def search(self, state: DecoderState, options: SearchOptions) -> list[list[Candidate]]:
+        """The best hypotheses of each source that `start` has read, the best first."""
+        return search(self._step, state, (self.longest * state.lengths).long() + SHORTEST_LIMIT, options)
 
     def _step(self, tokens: Int[Tensor, " N"], state: DecoderState) -> tuple[Float[Tensor, "N V"], DecoderState]:
         log_probs, _, after = self.model.head(tokens.unsqueeze(1), state)

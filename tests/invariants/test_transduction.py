@@ -14,6 +14,7 @@ from crnn_audio.lengths import masked
 from crnn_audio.models.encoder_decoder import last_states
 from crnn_audio.problems import transduction
 from crnn_audio.problems.restore import load
+from crnn_audio.tasks.transduction import token_losses
 from crnn_audio.training import display
 from crnn_audio.types import Encoded
 from tests import trainings
@@ -53,9 +54,9 @@ def test_a_pair_alone_equals_the_pair_beside_longer_ones(attention: str, cell: s
 def test_hypotheses_are_the_same_alone_and_beside_others(attention: str, cell: str, beam: int) -> None:
     task, pairs = made.task(attention, cell, **options(cell)), made.pairs(6)
     search = SearchOptions(beam, beam, 0.6, 0.0 if attention == "fixed" else 0.2)
-    together = task.search(made.batch(pairs), search)
+    together = task.search(task.start(made.batch(pairs)), search)
     for found, pair in zip(together, pairs, strict=True):
-        (alone,) = task.search(made.batch([pair]), search)
+        (alone,) = task.search(task.start(made.batch([pair])), search)
         assert [one.tokens for one in alone] == [one.tokens for one in found]
         assert [one.score for one in alone] == pytest.approx([one.score for one in found], abs=1e-9)
 
@@ -75,7 +76,7 @@ def test_token_by_token_equals_all_at_once(attention: str, cell: str) -> None:
 @each_kind
 def test_a_hypothesis_has_the_probability_of_teacher_forcing(attention: str, cell: str) -> None:
     task, pairs = made.task(attention, cell, **options(cell)), made.pairs(4)
-    for pair, (best, *_) in zip(pairs, task.search(made.batch(pairs), SearchOptions(3)), strict=True):
+    for pair, (best, *_) in zip(pairs, task.search(task.start(made.batch(pairs)), SearchOptions(3)), strict=True):
         batch = made.batch([replace(pair, target=best.tokens)])
         nats = token_losses(task.log_probs(batch)[0], batch.targets, batch.target_lengths)
         assert best.log_prob == pytest.approx(-nats.sum().item(), abs=1e-9)

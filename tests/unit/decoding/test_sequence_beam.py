@@ -123,3 +123,23 @@ def test_it_ends_though_the_model_never_ends() -> None:
 def test_options_that_make_no_sense_are_errors(beam: int, nbest: int, length: float) -> None:
     with pytest.raises(ValueError, match="must be"):
         SearchOptions(beam, nbest, length)
+
+
+def test_hypotheses_far_behind_are_left_where_one_is_asked_for() -> None:
+    """A large threshold changes nothing; alternatives are never left."""
+    steps: list[int] = []
+
+    def counting(tokens: Tensor, state: Prefix) -> tuple[Tensor, Prefix]:
+        steps.append(len(tokens))
+        return step(tokens, state)
+
+    def found(threshold: float, beam: int = 20, nbest: int = 1) -> tuple[list[list[Candidate]], int]:
+        steps.clear()
+        options = SearchOptions(beam=beam, nbest=nbest, threshold=threshold)
+        return search(counting, start(4), torch.full((4,), LONGEST), options), sum(steps)
+
+    whole, all_steps = found(math.inf)
+    _, few_steps = found(1e-9)
+    assert found(100.0) == (whole, all_steps)
+    assert few_steps < all_steps
+    assert found(1e-9, nbest=3) == found(math.inf, nbest=3)

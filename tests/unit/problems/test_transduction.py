@@ -54,7 +54,7 @@ def test_unknown_characters_are_named_and_read_as_unknown(trained: Transducer) -
 
 
 def test_texts_are_read_as_they_come(trained: Transducer) -> None:
-    words = ["ab", "abc", "dd"] * 50
+    words = ["ab", "abc", "dd"] * 100
     asked = iter(words)
     found = trained.translate_many(asked)
     first = next(found)
