@@ -27,6 +27,7 @@ Recipe = MemoryRecipe
 Assets = parts.NoAssets
 METRIC = "loss"
 """The mean squared error (`mse`) of the adding problem, nats a token of copy memory."""
+OPTIONS = frozenset[str]()
 METRICS = {"adding": "mse", "copy": "nats_per_token"}
 BATCH_SIZE = 100
 """Examples that are scored side by side."""
