@@ -103,3 +103,23 @@ class Event:
     def fields(self) -> dict[str, Any]:
         """The event as plain data."""
         return {"label": self.label, "confidence": round(self.confidence, 4), "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True, order=True)
+class Segment:
+    """A labelled span of a recording: `start` and `end` in seconds, confidence in [0, 1]."""
+
+    start: float
+    end: float
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """The segments of a recording of `seconds`, sorted; `remarks` say what was lost or adjusted when it was read."""
+
+    path: str | None
+    seconds: float
+    segments: tuple[Segment, ...]
+    remarks: tuple[str, ...] = ()

@@ -13,6 +13,8 @@ from crnn_audio.config.recognition import RecognitionRecipe
 
 RECIPE = "an4/bilstm"
 """A recipe for speech of any kind and about an hour of it."""
+LABELS = "vad/vad"
+"""A recipe for labelled segments."""
 
 
 def doctor(folder: Path) -> str:
@@ -22,6 +24,10 @@ def doctor(folder: Path) -> str:
 
 def train(folder: Path, splits: Mapping[str, Sequence[Cut]]) -> str:
     """The command that trains on the data; with larger batches if a cut is longer than the recipe's."""
+    if any(cut.segments for cut in splits["train"]):
+        root = f"data.root={_as_yaml(str(folder))}"
+        words = ["crnn-audio", "train", LABELS, "data.corpus=manifests", root, "task.labels=[]"]
+        return shlex.join([*words, "--out", f"runs/{folder.resolve().name}"])
     words = ["crnn-audio", "train", RECIPE, "data.corpus=manifests", f"data.root={_as_yaml(str(folder))}"]
     recipe = load(RECIPE, (), {"recognition": RecognitionRecipe})
     assert isinstance(recipe, RecognitionRecipe), RECIPE

@@ -11,6 +11,7 @@ from crnn_audio.corpora import (
     esc10,
     folk_tunes,
     fsdd,
+    groove_drums,
     jsb16,
     librispeech,
     manifest_folder,
@@ -27,6 +28,7 @@ from crnn_audio.corpora import (
     tatoeba_eng_fra,
     text_file,
     tinyshakespeare,
+    voice_activity,
 )
 from crnn_audio.corpora.home import Corpus
 
@@ -38,6 +40,7 @@ _ALL: tuple[Corpus, ...] = (
     tinyshakespeare, alice, text_file,
     sigmorphon_g2p, cmudict, scan, tatoeba_eng_fra, pairs,
     memory,
+    voice_activity, groove_drums,
 )  # fmt: skip
 
 CORPORA: dict[str, Corpus] = {corpus.NAME: corpus for corpus in _ALL}

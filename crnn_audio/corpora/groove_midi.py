@@ -12,10 +12,10 @@ from crnn_audio.errors import DataError
 from crnn_audio.files import read_bytes
 from crnn_audio.symbolic import played
 
-NAME = "groove_midi"
+SOURCE = "groove_midi"
 LICENCE = "CC BY 4.0 (Google Inc.; Jon Gillick, Adam Roberts, Jesse Engel, Douglas Eck, David Bamman)"
 HOME = "https://magenta.tensorflow.org/datasets/groove"
-ADVICE = f"Download its MIDI files from {HOME} and unpack them as data/{NAME}."
+ADVICE = f"Download its MIDI files from {HOME} and unpack them as data/{SOURCE}."
 TABLE = "info.csv"
 COLUMNS = {"id", "midi_filename", "split", "beat_type"}
 EXPECTED = {"train": 897, "dev": 124, "test": 129}

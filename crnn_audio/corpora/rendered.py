@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from crnn_audio import audio
+from crnn_audio import audio, files
 from crnn_audio.batching import manifests
 from crnn_audio.batching.manifests import Cut, Recording, Segment, whole
 from crnn_audio.batching.plan import key
@@ -106,6 +106,8 @@ def render(
 
 
 def _font(path: Path) -> soundfont.SoundFont:
+    if files.endless(path):
+        raise DataError(f"{path}: {files.ENDLESS}.")
     try:
         return soundfont.read(path)
     except OSError as error:

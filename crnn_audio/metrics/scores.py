@@ -25,7 +25,7 @@ UNITS = {
 
 WORDS = {"accuracy": "accuracy", "miss_rate": "misses"}
 """What people call a metric that is no abbreviation."""
-HIGHER_IS_BETTER = frozenset({"accuracy"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "f1_frame", "f1_onset", "f1_note"})
 """Metrics that choose between models and are no rate of errors and no likelihood in nats."""
 
 

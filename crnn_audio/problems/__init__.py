@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from crnn_audio.config import load as config
 from crnn_audio.config.classification import ClassificationRecipe
+from crnn_audio.config.labelling import LabellingRecipe
 from crnn_audio.config.memory import MemoryRecipe
 from crnn_audio.config.music import MusicRecipe
 from crnn_audio.config.recognition import RecognitionRecipe
@@ -39,6 +40,7 @@ RECIPES: Kinds = {
     "transduction": TransductionRecipe,
     "classification": ClassificationRecipe,
     "memory": MemoryRecipe,
+    "labelling": LabellingRecipe,
 }
 """The recipe class of each problem, by its `task.kind`."""
 

@@ -1,6 +1,16 @@
 """The problems by their `task.kind`. A new kind of recipe is one module beside this one, and a line here."""
 
-from crnn_audio.problems import Problem, classification, memory, music, recognition, rolls, text, transduction
+from crnn_audio.problems import (
+    Problem,
+    classification,
+    labelling,
+    memory,
+    music,
+    recognition,
+    rolls,
+    text,
+    transduction,
+)
 
 PROBLEMS: dict[str, Problem] = {
     "recognition": recognition,
@@ -10,4 +20,5 @@ PROBLEMS: dict[str, Problem] = {
     "transduction": transduction,
     "classification": classification,
     "memory": memory,
+    "labelling": labelling,
 }

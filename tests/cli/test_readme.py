@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import transductions, warm
+from tests import labellings, transductions, warm
 from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +53,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "pairs.yaml").write_text(json.dumps(transductions.SMALL | {"data": {"corpus": "pairs", "root": "pairs"}}))
     trained = run(folder, "train", "pairs.yaml", "optim.max_epochs=1", "--out", "runs/dut")
     assert trained.returncode == 0, trained.stderr
+    recipe = labellings.folder(folder / "bursts", (6, 2, 1)) / "recipe.yaml"
+    recipe.write_text(labellings.RECIPE.replace("ROOT", "bursts"), encoding="utf-8")
+    trained = run(folder, "train", "bursts/recipe.yaml", "optim.max_epochs=4", "--out", "runs/vad")
+    assert trained.returncode == 0, trained.stderr
+    (folder / "labelled").mkdir()
+    for number in range(6):
+        shutil.copy(folder / "bursts" / f"train{number}.wav", folder / "labelled")
+        (folder / "labelled" / f"train{number}.txt").write_text("0.1\t0.5\ttone\n", encoding="utf-8")
     return folder
 
 

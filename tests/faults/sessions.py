@@ -20,7 +20,8 @@ import soundfile
 
 from crnn_audio import cli
 from crnn_audio.symbolic import files as scores
-from tests import classifications, events, texts, trainings, transductions
+from crnn_audio.symbolic import played
+from tests import classifications, events, labellings, soundfonts, texts, trainings, transductions
 from tests.faults.injection import Input, Watch, stream, watched
 from tests.fuzz.entry import SECONDS, bounded_memory
 
@@ -40,6 +41,9 @@ RECIPES = {
     "labels": classifications.SMALL
     | {"task": {"kind": "classification", "background": ["noise"]}}
     | {"data": {"corpus": "manifests", "root": "classes", "batch_seconds": 5.0, "workers": 0}}
+    | ONE_EPOCH,
+    "frames": labellings.FIELDS
+    | {"data": {"corpus": "manifests", "root": "bursts", "batch_seconds": 5.0, "workers": 0}}
     | ONE_EPOCH,
     "pairs": transductions.SMALL | {"data": {"corpus": "pairs", "root": "pairs"}} | ONE_EPOCH,
 }
@@ -87,6 +91,33 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "classify": ("classify", "labels", "mine", "--top", "2"),
     "classify into files": ("classify", "labels", "mine", "--out", "out", "--json"),
     "classify a pipe": ("classify", "labels", "-"),
+    "train on frames": ("train", "recipes/tiny/frames.yaml", "--out", "out/run"),
+    "evaluate frames": ("evaluate", "frames"),
+    "label": ("label", "frames", "bursts", "--format", "csv"),
+    "label into files": (
+        "label",
+        "frames",
+        "bursts/test0.wav",
+        "--format",
+        "audacity",
+        "--out",
+        "out",
+        "--plot",
+        "out",
+    ),
+    "label a pipe": ("label", "frames", "-", "--format", "json"),
+    "prepare labels": ("prepare", "folder", "labelled", "--out", "out/prepared"),
+    "prepare a table of labels": ("prepare", "folder", "bursts/labels.csv", "--out", "out/prepared"),
+    "prepare rendered": (
+        "prepare",
+        "render",
+        "midi",
+        "--soundfont",
+        "kit.sf2",
+        "--out",
+        "out/rendered",
+        "--dry",
+    ),
     "translate": ("translate", "pairs-run", "pairs/dev.tsv", "--plot", "out"),
     "translate a pipe": ("translate", "pairs-run", "-", "--json"),
     "generate": ("generate", "music", "--out", "out", "--keep", "soprano=opening.mid"),
@@ -148,6 +179,17 @@ def build(folder: Path) -> None:
     transductions.folder(folder / "pairs", 40, 6, 6)
     (folder / "words.txt").write_text("a\nb\n")
     classifications.corpus(folder / "classes", 6, 3, 3)
+    labellings.folder(folder / "bursts", (3, 1, 1))
+    (folder / "bursts" / "labels.csv").write_text(
+        "path,start,end,label\n" + "".join(f"train{number}.wav,0.1,0.2,a\n" for number in range(3))
+    )
+    (folder / "labelled").mkdir()
+    for number in range(3):
+        shutil.copy(folder / "bursts" / f"train{number}.wav", folder / "labelled")
+        (folder / "labelled" / f"train{number}.txt").write_text("0.1\t0.2\ta\n")
+    (folder / "midi").mkdir()
+    (folder / "midi" / "a.mid").write_bytes(played.to_midi([played.PlayedNote(0.1, 0.2, 38, is_drum=True)]))
+    soundfonts.write(folder / "kit.sf2", [[(soundfonts.SAMPLE, 0)]], program=0, bank=128)
     (folder / "mine").mkdir()
     rows = ["path,text"]
     for number, name in enumerate("abc"):

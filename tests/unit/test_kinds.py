@@ -8,8 +8,9 @@ CLASSES = {
     "RecognitionRecipe", "RollsRecipe", "MusicRecipe", "TextRecipe", "Recognizer", "Predictor", "Composer",
     "LanguageModel", "Recognition", "Prediction",
     "ClassificationRecipe", "Classifier", "Classification",
+    "LabellingRecipe", "Labeller", "Labelling",
 }  # fmt: skip
-KINDS = {"recognition", "rolls", "music", "text", "transduction", "classification", "memory"}
+KINDS = {"recognition", "rolls", "music", "text", "transduction", "classification", "memory", "labelling"}
 
 
 def names(node: ast.AST) -> set[str]:

@@ -14,7 +14,7 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.corpora import tables
 from crnn_audio.corpora.home import Progress
-from crnn_audio.corpora.own import kaldi, pairs, rows
+from crnn_audio.corpora.own import kaldi, labels, pairs, rows
 from crnn_audio.corpora.own.listing import SPLITS, Entry, Listing, split_named
 from crnn_audio.corpora.own.splitting import Splits, divide, lopsided
 from crnn_audio.errors import DataError
@@ -61,7 +61,7 @@ def prepare_folder(
     _refuse_foreign(folder, source)
     found = _checked(_found(source, resplit, speaker_folders).without_duplicates(), progress)
     if found.entries:
-        found = _feasible(found, infeasible([entry.cut for entry in found.entries]), leave_out)
+        found = _feasible(found, infeasible([entry.cut for entry in found.entries if entry.cut.text]), leave_out)
     if found.problems and not leave_out:
         advice = "Correct them, or add --leave-out to go on without what they name. Nothing was written."
         raise DataError(_problem_list(source, found.problems, advice))
@@ -111,6 +111,8 @@ def _found(source: Path, resplit: bool, speaker_folders: bool) -> Listing:
             raise DataError(f"{source}: neither a folder nor a table ({kinds}), nor Kaldi's {kaldi.RECORDINGS}.")
         return _listed(source, None, resplit, speaker_folders)
     inside = _tables(source)
+    if not inside and (labelled := labels.find(source)) is not None:
+        return labelled
     if not inside:
         return pairs.find(source, speaker_folders=speaker_folders)
     found = Listing()
@@ -154,7 +156,9 @@ def _tables(folder: Path) -> list[Path]:
 
 
 def _listed(path: Path, split: str | None, resplit: bool, speaker_folders: bool) -> Listing:
-    """A table's rows, or Lhotse's cuts."""
+    """A table's rows, of texts or of labelled segments, or Lhotse's cuts."""
+    if labels.is_table(path):
+        return labels.from_table(path)
     if not manifests.is_manifest(path):
         return rows.find(rows.read(path), split=split, resplit=resplit, speaker_folders=speaker_folders)
     cuts = manifests.load(path)
@@ -175,7 +179,8 @@ def _checked(found: Listing, progress: Progress | None) -> Listing:
     cuts = [entry.cut for entry in found.entries]
     report = progress and partial(progress, "checking")
     adjusted = checks.Adjusted()
-    findings = checks.unreadable(cuts, checks.cache_of("manifests"), report, adjusted) + checks.empty(cuts)
+    spoken = [] if any(cut.segments for cut in cuts) else cuts  # beside labelled ones, others have nothing to find
+    findings = checks.unreadable(cuts, checks.cache_of("manifests"), report, adjusted) + checks.empty(spoken)
     bad = {finding.cut_id: finding.problem for finding in findings}
     problems = [f"{entry.where}: {bad[entry.cut.id]}" for entry in found.entries if entry.cut.id in bad]
     entries = [entry for entry in found.entries if entry.cut.id not in bad]

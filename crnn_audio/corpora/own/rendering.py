@@ -76,8 +76,8 @@ def _by_split(soundfonts: Sequence[str]) -> dict[str, tuple[Path, ...]]:
 
 
 def _pieces(source: str) -> tuple[Splits, list[str]]:
-    if source == groove_midi.NAME:
-        folder = home.find(groove_midi.NAME)
+    if source == groove_midi.SOURCE:
+        folder = home.find(groove_midi.SOURCE)
         if folder is None:
             raise DataError(f"{source}: not found. {groove_midi.ADVICE}")
         return groove_midi.read_pieces(folder), []

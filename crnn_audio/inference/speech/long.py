@@ -7,10 +7,10 @@ sound still changes the output of a bidirectional layer was measured (see DECISI
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,12 +23,34 @@ from crnn_audio.decoding.greedy import BLANK_ID
 from crnn_audio.decoding.paths import Path
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.normalize import GlobalNorm, Moments, Normalizer
+from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.features.stream import SoundCarry
 from crnn_audio.inference.speech import joining
 from crnn_audio.inference.speech.joining import marked
 from crnn_audio.inference.speech.transcription import Progress
 from crnn_audio.models.crnn import Carry
-from crnn_audio.tasks.ctc import Recognition
+
+MayJoin: TypeAlias = Callable[[Any], Bool[np.ndarray, " U"]]
+
+
+@runtime_checkable
+class SoundTask(Protocol):
+    """A task whose model gives outputs of frames of sound."""
+
+    front_end: FrontEnd
+    normalizer: Normalizer
+    model: Any
+
+    def convolve(
+        self, features: Any, carry: tuple[Tensor, ...] | None, *, last: bool = False
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Of the next normalised features, what the recurrent layers read, and the state after them."""
+
+    def recognize_convolved(self, frames: Any) -> Tensor:
+        """The outputs for all that `convolve` gave of one sequence, or for a part of it."""
+
+    def step(self, features: Any, carry: Carry | None, *, last: bool = False) -> tuple[Tensor, Carry]:
+        """The outputs that these next normalised features make possible, and the state after them."""
 
 
 class LongRecording:
@@ -38,7 +60,7 @@ class LongRecording:
     or window with the seconds that are done.
     """
 
-    def __init__(self, task: Recognition, sound: Sound, on_loss: OnLoss, progress: Progress | None = None) -> None:
+    def __init__(self, task: SoundTask, sound: Sound, on_loss: OnLoss, progress: Progress | None = None) -> None:
         self.task = task
         self.device = next(task.model.parameters()).device
         self.sound = sound
@@ -106,7 +128,21 @@ def one_thread(device: torch.device) -> Iterator[None]:
 
 def log_probs_of(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:
     """Log-probabilities of a recording, piece by piece."""
-    return _windowed(recording) if recording.task.model.recurrent.bidirectional else _carried(recording)
+    return outputs_of(recording, joining.WINDOW, joining.CONTEXT, _sure_blank)
+
+
+def outputs_of(
+    recording: LongRecording, window: float, context: float, may_join: MayJoin
+) -> Iterator[Float[Tensor, "_ V"]]:
+    """What the model gives of a recording, piece by piece.
+
+    Args:
+        window, context: seconds of the windows of bidirectional models.
+        may_join: the frames at which two of them may be joined; that nearest to the middle is.
+    """
+    if not recording.task.model.recurrent.bidirectional:
+        return _carried(recording)
+    return _windowed(recording, window, context, may_join)
 
 
 def _carried(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:
@@ -117,19 +153,19 @@ def _carried(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:
         yield log_probs[0]
 
 
-def _windowed(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:
+def _windowed(
+    recording: LongRecording, window: float, context: float, may_join: MayJoin
+) -> Iterator[Float[Tensor, "_ V"]]:
     task = recording.task
     frame = task.model.subsampling_factor * task.front_end.hop_length / task.front_end.sample_rate
 
     def outputs() -> Iterator[tuple[int, Float[Tensor, "_ V"]]]:
-        for first, frames in windows(
-            _convolved(recording), round(joining.WINDOW / frame), round(joining.CONTEXT / frame)
-        ):
+        for first, frames in windows(_convolved(recording), round(window / frame), round(context / frame)):
             log_probs = task.recognize_convolved(frames)[0]
             recording.progress((first + frames.shape[1]) * frame)
             yield first, log_probs
 
-    return joined(outputs())
+    return joining.joined(outputs(), may_join)
 
 
 def _convolved(recording: LongRecording) -> Iterator[Float[Tensor, "1 U D"]]:

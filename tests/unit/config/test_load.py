@@ -119,8 +119,8 @@ MISTAKES = {
     "features: {kind: [1]}": "features.kind: input should be 'fbank', 'log_mel', 'mfcc' or 'mel' (found [1])",
     "features: {num_mels: 3}": "features: kind is missing; it should be 'fbank', 'log_mel', 'mfcc' or 'mel'",
     "task: {kind: recogniton}": (
-        "task.kind: input should be 'recognition', 'rolls', 'music', 'text', 'transduction', 'classification' or "
-        "'memory' (found 'recogniton'); did you mean 'recognition'?"
+        "task.kind: input should be 'recognition', 'rolls', 'music', 'text', 'transduction', 'classification', "
+        "'memory' or 'labelling' (found 'recogniton'); did you mean 'recognition'?"
     ),
     "optim: {schedule: one_cicle}": (
         "optim.schedule: input should be 'constant', 'warmup', 'cosine', 'one_cycle' or 'plateau' "

@@ -14,7 +14,7 @@ from crnn_audio.problems import RECIPES
 from tests.loading import loads
 from tests.unit.config.test_load import accepts, problems
 
-KINDS = "'recognition', 'rolls', 'music', 'text', 'transduction', 'classification' or 'memory'"
+KINDS = "'recognition', 'rolls', 'music', 'text', 'transduction', 'classification', 'memory' or 'labelling'"
 TASK = "task: {kind: rolls}\n"
 DATA = "data: {corpus: piano_rolls, collection: jsb}\n"
 MODEL = "model: {conv: [], recurrent: {bidirectional: false}}\n"
@@ -28,7 +28,9 @@ def test_the_shortest_recipe() -> None:
     assert (recipe.data.batch_size, recipe.data.bptt, recipe.data.accumulate) == (16, 0, 1)
     assert recipe.model.head.kind == "sigmoid"
     assert isinstance(loads("data: {corpus: an4}"), RecognitionRecipe)
-    assert set(RECIPES) == {"recognition", "rolls", "music", "text", "transduction", "classification", "memory"}
+    assert set(RECIPES) == {
+        "recognition", "rolls", "music", "text", "transduction", "classification", "memory", "labelling",
+    }  # fmt: skip
 
 
 TCN_ASKS = (

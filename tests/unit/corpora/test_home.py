@@ -96,7 +96,9 @@ def test_every_corpus_offers_the_same():
     for name, corpus in CORPORA.items():
         assert isinstance(corpus, home.Corpus)
         assert name == corpus.NAME
-        assert corpus.KIND in ("recognition", "rolls", "music", "text", "transduction", "classification", "memory")
+        assert corpus.KIND in {
+            "recognition", "rolls", "music", "text", "transduction", "classification", "memory", "labelling",
+        }  # fmt: skip
         assert corpus.LICENCE
 
 
