@@ -18,6 +18,7 @@ from crnn_audio.serving.refusals import Refusal, invalid
 
 SMALL = 2 * 2**20
 """Bytes of a recording that is kept in memory and may share a batch."""
+MAX_JSON = 8 * 2**20
 MAX_FIELDS, MAX_FIELD = 100, 2**16
 
 
@@ -79,8 +80,15 @@ async def json_object(request: Request) -> dict[str, Any]:
     Raises:
         Refusal: it is none.
     """
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > MAX_JSON:
+            raise Refusal(
+                413, f"The body is larger than {MAX_JSON / 2**20:g} MiB, the most of a JSON request.", "too_large"
+            )
     try:
-        value = files.parse_json(await request.body())
+        value = files.parse_json(body)
     except ValueError as error:
         raise invalid(f"The body is not JSON: {error}.") from None
     if not isinstance(value, dict):

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from crnn_audio.errors import DataError, StreamError
 from crnn_audio.problems.restore import load
 from crnn_audio.serving.refusals import Refusal
+from crnn_audio.symbolic.chorale_tokens import VOICES
 
 VERBS = ("transcribe", "stream", "classify", "label", "translate", "generate")
 HOSTED = ("whisper", "gpt-")
@@ -27,7 +28,20 @@ class Served:
     def as_json(self) -> dict[str, Any]:
         """As OpenAI lists a model, with what it can do."""
         about = {"id": self.name, "object": "model", "created": self.created, "owned_by": "crnn_audio"}
-        return about | {"verbs": list(self.verbs)}
+        return about | {"verbs": list(self.verbs)} | _choices(self.opened)
+
+
+def _choices(opened: Any) -> dict[str, Any]:
+    """What a generator can be asked for: the fields of its prompt, its conditions with their values, its voices."""
+    if not hasattr(opened, "PROMPT"):
+        return {}
+    conditions = getattr(getattr(opened, "conditions", None), "values", {})
+    columns = () if opened.PRINTABLE else opened.representation.COLUMNS
+    return {
+        "prompt": [field.name for field in fields(opened.PROMPT)],
+        "conditions": {name: list(values) for name, values in conditions.items()},
+        "voices": [name for name in VOICES if name in columns],
+    }
 
 
 def served(name: str, opened: Any) -> Served:

@@ -48,7 +48,7 @@ def started(start: Any, *words: object) -> Serving:
 
 @pytest.fixture(scope="module")
 def serving(start: Any) -> Iterator[Serving]:
-    one = started(start, "an4", "an4_streaming")
+    one = started(start, "an4", "an4_streaming", "chorales", "folk_tunes")
     yield one
     one.process.kill()
     one.process.wait()
@@ -122,7 +122,7 @@ def test_live_speech_by_the_client_of_openai(client: openai.OpenAI, recording: P
 
 
 def test_models_and_errors_by_the_client_of_openai(client: openai.OpenAI, recording: Path) -> None:
-    assert [one.id for one in client.models.list()] == ["an4", "an4_streaming"]
+    assert [one.id for one in client.models.list()] == ["an4", "an4_streaming", "chorales", "folk_tunes"]
     with pytest.raises(openai.NotFoundError, match="There is no model 'an5'; those that can transcribe are") as unknown:
         client.audio.transcriptions.create(model="an5", file=recording)
     assert (unknown.value.code, unknown.value.param) == ("model_not_found", "model")
