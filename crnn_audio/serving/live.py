@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class Live:
         self.text = ""
         self._before = 0.0
         self._held = b""
-        self._stream = model.opened.stream(self.rate)
+        self._stream = self._opened()
 
     async def feed(self, samples: bytes) -> list[Hypothesis]:
         """Utterances that were finished by these samples; the text of the open one is `text`.
@@ -67,28 +68,40 @@ class Live:
     def clear(self) -> None:
         """Forgets the open utterance."""
         self._held, self.text, self._before = b"", "", self.seconds
-        self._stream = self.model.opened.stream(self.rate)
+        self._stream = self._opened()
+
+    def _opened(self) -> Any:
+        streams = self.model.streams
+        return streams.open(self.rate) if streams else self.model.opened.stream(self.rate)
 
     async def _step(self, piece: bytes, *, last: bool) -> list[Hypothesis]:
         block = np.frombuffer(piece, dtype="<i2").astype(np.float32) / 32768
-        result: StreamResult = await self.service.live.submit(_stepped, (self._stream, block, last), "live")
+        result: StreamResult = await self.service.live.submit(
+            partial(_stepped, self.model.streams), (self._stream, block, last), ("live", id(self.model.opened))
+        )
         self.seconds, self.text = self._before + result.seconds, result.text
         return [_later(one, self._before) for one in result.finals]
 
 
-def _stepped(items: Sequence[tuple[Any, np.ndarray, bool]]) -> list[StreamResult | BaseException]:
-    """The results of a block for each of several streams; an error of one is its own alone."""
-    results = list[StreamResult | BaseException]()
-    for stream, block, last in items:
-        try:
-            result: StreamResult = stream.feed(block)
-            if last:
-                end = stream.flush()
-                result = StreamResult(end.text, (*result.finals, *end.finals), end.seconds)
-            results.append(result)
-        except Exception as error:
-            results.append(error)
-    return results
+def _stepped(streams: Any, items: Sequence[tuple[Any, np.ndarray, bool]]) -> list[StreamResult | BaseException]:
+    """The results of a block for each of several streams of a model: side by side, or one by one without `streams`."""
+    if streams is None:
+        return [_alone(stream, block, last) for stream, block, last in items]
+    results = streams.feed({stream: block for stream, block, _ in items})
+    ends = streams.flush([stream for stream, _, last in items if last])
+    return [_joined(results[stream], ends[stream]) if last else results[stream] for stream, _, last in items]
+
+
+def _alone(stream: Any, block: np.ndarray, last: bool) -> StreamResult | BaseException:
+    try:
+        result: StreamResult = stream.feed(block)
+        return _joined(result, stream.flush()) if last else result
+    except Exception as error:
+        return error
+
+
+def _joined(result: StreamResult, end: StreamResult) -> StreamResult:
+    return StreamResult(end.text, (*result.finals, *end.finals), end.seconds)
 
 
 def _later(one: Hypothesis, seconds: float) -> Hypothesis:

@@ -7,28 +7,44 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio.errors import DataError, StreamError
-from crnn_audio.problems.restore import load
+from crnn_audio.inference.exported import light
+from crnn_audio.problems.exporting import export
+from crnn_audio.problems.opening import load
 from crnn_audio.serving.refusals import Refusal
 from crnn_audio.symbolic.chorale_tokens import VOICES
 
-VERBS = ("transcribe", "stream", "classify", "label", "translate", "generate")
+VERBS = ("transcribe", "evidence", "stream", "classify", "label", "translate", "generate")
 HOSTED = ("whisper", "gpt-")
 """How names of OpenAI's models begin, which many clients send whatever they talk to: they stand for any model here."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """An opened model: the name that clients call it, what it can do, and since when it is served."""
+    """An opened model: the name that clients call it, what it can do, and since when it is served.
+
+    `streams` steps its live streams side by side, where it is exported.
+    """
 
     name: str
     opened: Any
     verbs: tuple[str, ...]
     created: int
+    streams: Any = None
 
     def as_json(self) -> dict[str, Any]:
         """As OpenAI lists a model, with what it can do."""
         about = {"id": self.name, "object": "model", "created": self.created, "owned_by": "crnn_audio"}
         return about | {"verbs": list(self.verbs)} | _choices(self.opened)
+
+
+def open_model(path: str | Path, device: str) -> Any:
+    """A model, without torch where the command line opens it so, and with the same results."""
+    found = light.exported(str(path), device, "best", _export)
+    return load(path, device=device) if found is None else load(found.path)
+
+
+def _export(run: Path, out: Path) -> None:
+    export(run, out)
 
 
 def _choices(opened: Any) -> dict[str, Any]:
@@ -49,7 +65,8 @@ def served(name: str, opened: Any) -> Served:
     verbs = [verb for verb in VERBS if hasattr(opened, verb)]
     if "stream" in verbs and not ("transcribe" in verbs and _streams(opened)):
         verbs.remove("stream")
-    return Served(name, opened, tuple(verbs), int(time.time()))
+    streams = opened.streams() if "stream" in verbs and hasattr(opened, "streams") else None
+    return Served(name, opened, tuple(verbs), int(time.time()), streams)
 
 
 def _streams(opened: Any) -> bool:
@@ -86,7 +103,7 @@ class Models:
         Raises:
             RunError: one is missing or damaged; all models stay as they are then.
         """
-        fresh = {name: served(name, load(path, device=self.device)) for name, path in self.paths.items()}
+        fresh = {name: served(name, open_model(path, self.device)) for name, path in self.paths.items()}
         self._served = fresh or self._served
 
     def find(self, name: str | None, verb: str, other: str | None = None) -> Served:

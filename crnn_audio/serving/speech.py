@@ -1,18 +1,22 @@
 """Recordings into text over HTTP: OpenAI's audio API, and whisper.cpp's."""
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from crnn_audio.errors import CrnnAudioError
 from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.inference.speech.plots import MAX_SECONDS, SHOWN_PROB, Evidence
+from crnn_audio.inference.speech.transcription import beginning
 from crnn_audio.serving.forms import Upload, upload
 from crnn_audio.serving.models import Served
 from crnn_audio.serving.refusals import Refusal
 from crnn_audio.serving.service import Service, service_of
-from crnn_audio.serving.transcripts import response, shape_of, streamed
+from crnn_audio.serving.transcripts import response, shape_of, streamed, verbose
 
 router = APIRouter()
 
@@ -58,6 +62,47 @@ async def transcript(service: Service, model: Served, given: Upload) -> Hypothes
         raise given.error(error) from None
     service.meters.audio.inc(hypothesis.seconds)
     return hypothesis
+
+
+@router.post("/v1/audio/evidence")
+async def evidence(request: Request) -> Response:
+    """For the page: a transcript with what it was read from, as bytes in base64: features and posteriors.
+
+    Of long recordings it is the beginning.
+    """
+    service = service_of(request)
+    async with upload(request) as given:
+        model = service.models.find(given.get("model") or None, "evidence")
+        try:
+            hypothesis, found = await service.workers.run(lambda: _evidence(model.opened, given))
+        except CrnnAudioError as error:
+            raise given.error(error) from None
+    service.meters.audio.inc(hypothesis.seconds)
+    return JSONResponse(verbose(hypothesis, "", ["word"]) | {"evidence": found})
+
+
+def _evidence(recognizer: Any, given: Upload) -> tuple[Hypothesis, dict[str, Any]]:
+    hypothesis, waveform = beginning(recognizer, given.source, MAX_SECONDS, None)
+    return hypothesis, _quantised(recognizer.evidence(waveform))
+
+
+def _quantised(found: Evidence) -> dict[str, Any]:
+    low, high = np.percentile(found.features, (2, 99.8))
+    features = np.clip((found.features - low) / max(high - low, 1e-6), 0, 1)
+    visible = [place for place in range(1, found.probs.shape[1]) if found.probs[:, place].max() > SHOWN_PROB]
+    return {
+        "seconds": round(len(features) * found.hop_seconds, 4),
+        "hop_seconds": found.hop_seconds,
+        "frame_seconds": found.frame_seconds,
+        "num_bins": features.shape[1],
+        "features": _bytes(features),
+        "tokens": [found.tokens[place] for place in visible],
+        "probs": _bytes(found.probs[:, visible]),
+    }
+
+
+def _bytes(values: np.ndarray) -> str:
+    return base64.b64encode(np.round(255 * values).astype(np.uint8).tobytes()).decode("ascii")
 
 
 @router.get("/v1/models")

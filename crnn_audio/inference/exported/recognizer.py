@@ -130,17 +130,20 @@ class ExportedRecognizer:
             OSError: the picture cannot be written.
         """
         hypothesis, beginning = transcription.beginning(self, source, plots.MAX_SECONDS, hypothesis)
-        features = self.front_end(beginning)
+        plots.save(Path(path), self.evidence(beginning), hypothesis)
+        return hypothesis
+
+    def evidence(self, waveform: np.ndarray) -> Evidence:
+        """What `plot` draws of a waveform at the model's sample rate: features and token probabilities."""
+        features = self.front_end(waveform)
         log_probs, lengths = self.log_probs([features])
-        evidence = Evidence(
+        return Evidence(
             features=features,
             hop_seconds=self.front_end.hop_length / self.sample_rate,
             probs=np.exp(log_probs[0, : lengths[0]]),
             frame_seconds=self.frame_seconds,
             tokens=self.vocabulary.tokens,
         )
-        plots.save(Path(path), evidence, hypothesis)
-        return hypothesis
 
     def streams(self) -> Streams:
         """Live streams of this model, stepped side by side.

@@ -131,11 +131,12 @@ class Recognizer:
             OSError: the picture cannot be written.
         """
         hypothesis, beginning = transcription.beginning(self, source, plots.MAX_SECONDS, hypothesis)
-        plots.save(Path(path), self._evidence(beginning), hypothesis)
+        plots.save(Path(path), self.evidence(beginning), hypothesis)
         return hypothesis
 
     @torch.inference_mode()
-    def _evidence(self, waveform: np.ndarray) -> Evidence:
+    def evidence(self, waveform: np.ndarray) -> Evidence:
+        """What `plot` draws of a waveform at the model's sample rate: features and token probabilities."""
         sound = self._on_device([waveform])
         features, _ = self.task.front_end(sound.waveforms, sound.lengths)
         return Evidence(

@@ -281,8 +281,8 @@ def test_realtime_mistakes_are_events(place: str, message: str, param: str | Non
 
 
 def test_five_streams_beside_each_other_have_the_texts_of_stream(place, opened, served, talk, finals) -> None:
-    """A short form of `python -m tests.bench.serving`."""
-    with served(serving.app(opened)) as (host, port, _), ExitStack() as stack:
+    """Of an exported model, whose streams are stepped in batches; a short form of `python -m tests.bench.serving`."""
+    with served(serving.app(["an4_streaming"], device="cpu")) as (host, port, _), ExitStack() as stack:
         sockets = [stack.enter_context(vosk(f"{host}:{port}")) for _ in range(5)]
         said = [list[str]() for _ in sockets]
         for start in range(0, len(talk), 6400):

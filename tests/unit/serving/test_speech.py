@@ -1,5 +1,6 @@
 """Recordings over HTTP in every format, equal to the command line's, and every error in the protocol's own form."""
 
+import base64
 import errno
 import io
 import json
@@ -11,8 +12,10 @@ import pytest
 import soundfile
 from starlette.testclient import TestClient
 
+from crnn_audio import serving
 from crnn_audio.inference.outputs.formats import FORMATS
 from crnn_audio.serving.forms import SMALL
+from crnn_audio.serving.models import open_model
 from crnn_audio.serving.transcripts import SHAPES
 
 PATHS = ("/v1/audio/transcriptions", "/inference")
@@ -118,11 +121,27 @@ def test_no_room_for_a_large_recording_is_an_answer(client: TestClient, monkeypa
     assert done.json()["error"]["message"] == "The recording cannot be kept (No space left on device)."
 
 
+@pytest.mark.parametrize("name", ["an4", "an4_exported"])
+def test_the_evidence_of_a_transcript(opened, recording: Path, name: str) -> None:
+    models = opened | {"an4_exported": open_model("an4", "cpu")}
+    client = TestClient(serving.app(models))
+    found = sent(client, recording.read_bytes(), "/v1/audio/evidence", model=name).json()
+    assert found["text"] == opened["an4"].transcribe(recording).text
+    assert [word["word"] for word in found["words"]] == found["text"].split()
+    evidence = found["evidence"]
+    features = np.frombuffer(base64.b64decode(evidence["features"]), np.uint8).reshape(-1, evidence["num_bins"])
+    probs = np.frombuffer(base64.b64decode(evidence["probs"]), np.uint8).reshape(-1, len(evidence["tokens"]))
+    assert len(features) * evidence["hop_seconds"] == pytest.approx(found["duration"], abs=0.05)
+    assert len(probs) * evidence["frame_seconds"] == pytest.approx(found["duration"], abs=0.1)
+    assert set(evidence["tokens"]) >= set(found["text"].replace(" ", ""))
+    assert probs.max() > 200
+
+
 def test_models_are_listed_with_what_they_can_do(client: TestClient) -> None:
     listed = client.get("/v1/models").json()
     assert listed["object"] == "list"
     assert {one["id"]: one["verbs"] for one in listed["data"]} == {
-        "an4": ["transcribe"], "an4_streaming": ["transcribe", "stream"],
+        "an4": ["transcribe", "evidence"], "an4_streaming": ["transcribe", "evidence", "stream"],
     }  # fmt: skip
     assert client.get("/v1/models/an4").json() == listed["data"][0]
     assert client.get("/v1/models/an5").status_code == 404
