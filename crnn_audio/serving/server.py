@@ -137,9 +137,16 @@ def protocol(head_seconds: float) -> type[H11Protocol]:
             self._forget()
             super().connection_lost(exc)
 
+        def _should_upgrade(self) -> bool:
+            """What cannot become a WebSocket is a request like others; its handshake would wait for ever."""
+            names = {name for name, _ in self.headers}
+            possible = self.scope["method"] == "GET" and b"sec-websocket-key" in names
+            return possible and not names & {b"content-length", b"transfer-encoding"} and super()._should_upgrade()
+
         def handle_websocket_upgrade(self, event: Any) -> None:
             self._forget()
             super().handle_websocket_upgrade(event)
+            self.loop.call_later(head_seconds, _close_unless_open, self.transport)
 
         def _watch_head(self) -> None:
             waits = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None
@@ -160,3 +167,8 @@ def protocol(head_seconds: float) -> type[H11Protocol]:
                 self.transport.close()
 
     return Bounded
+
+
+def _close_unless_open(transport: asyncio.Transport) -> None:
+    if not getattr(transport.get_protocol(), "handshake_complete", True):
+        transport.close()

@@ -85,6 +85,8 @@ def test_what_is_no_http_or_was_cut_off_is_answered_or_closed(place: tuple[str, 
     assert status(exchanged(place, b"\x16\x03\x01\x02\x00nonsense\r\n\r\n")) == 400
     assert status(exchanged(place, HEAD + b"Content-Length: -5\r\n\r\n")) == 400
     assert status(exchanged(place, HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")) in (400, 408)
+    upgrade = b"Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 0\r\n\r\n"
+    assert status(exchanged(place, b"GET /v1/realtime HTTP/1.1\r\nHost: here\r\n" + upgrade)) == 404
     with socket.create_connection(place) as one:
         one.sendall(HEAD + b"Content-Length: 100\r\n\r\n--x")
     assert httpx2.get("http://{}:{}/health".format(*place)).status_code == 200

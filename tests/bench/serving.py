@@ -1,0 +1,272 @@
+"""A server under load and misuse, in a process of its own: `python -m tests.bench.serving load|misuse`.
+
+`load`: live streams of real-time speech beside clients that upload files; texts against `stream`, delays of partial
+texts, memory. `misuse`: slow, endless, broken and random requests beside a good client; what each is answered, and what
+the server holds afterwards.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import soundfile
+from websockets.asyncio.client import connect
+
+import crnn_audio as ca
+
+ROOT = Path(__file__).resolve().parents[2]
+RATE = 16000
+BLOCK = RATE // 10
+
+
+@dataclass
+class Server:
+    """A server's process and address; its log is in a file."""
+
+    process: subprocess.Popen[str]
+    port: int
+    log: Path
+
+    @property
+    def http(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def held(self) -> dict[str, int]:
+        """Its memory in MiB, descriptors and threads."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        figures = {name: int(re.search(rf"{name}:\s+(\d+)", status)[1]) for name in ("VmRSS", "Threads")}
+        descriptors = len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+        return {"MiB": figures["VmRSS"] // 1024, "threads": figures["Threads"], "descriptors": descriptors}
+
+
+@contextmanager
+def serving(*options: str) -> Iterator[Server]:
+    log = Path("/tmp/crnn_audio_serving.log")
+    with log.open("w") as file:
+        command = [sys.executable, "-m", "crnn_audio", "serve", "an4", "an4_streaming", "--port", "0", *options]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=file, text=True)
+    try:
+        while not (found := re.search(r"http://127.0.0.1:(\d+)/", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield Server(process, int(found[1]), log)
+    finally:
+        process.terminate()
+        print(f"ended with {process.wait(60)}; tracebacks in its log: {log.read_text().count('Traceback')}")
+
+
+def talk(seconds: float, seed: int) -> np.ndarray:
+    """Utterances with pauses between them, 16-bit samples."""
+    generator = np.random.default_rng(seed)
+    files = sorted((ROOT / "data" / "tiny" / "train").glob("*.flac"))
+    parts, size = list[np.ndarray](), 0
+    while size < seconds * RATE:
+        samples, _ = soundfile.read(files[generator.integers(len(files))], dtype="int16")
+        pause = (40 * generator.standard_normal(round(generator.uniform(0.4, 1.6) * RATE))).astype(np.int16)
+        parts += [samples, pause]
+        size += len(samples) + len(pause)
+    return np.concatenate(parts)[: round(seconds * RATE)]
+
+
+@dataclass
+class Said:
+    """What a stream said, and the seconds that each new text came after its sound."""
+
+    texts: list[str] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
+
+
+async def stream(server: Server, samples: np.ndarray, wait: float) -> Said:
+    """One client in real time."""
+    await asyncio.sleep(wait)
+    said, sent, shown = Said(), list[float](), ""
+    async with connect(f"ws://127.0.0.1:{server.port}/", ping_interval=None) as socket:
+
+        async def listen() -> None:
+            nonlocal shown
+            for place in range(-(-len(samples) // BLOCK)):
+                reply = json.loads(await socket.recv())
+                text = reply.get("partial", reply.get("text", ""))
+                if text and text != shown:
+                    said.delays.append(time.monotonic() - sent[place])
+                shown = text
+                said.texts.append(reply.get("text", ""))
+
+        listening = asyncio.create_task(listen())
+        begun = time.monotonic()
+        for place, start in enumerate(range(0, len(samples), BLOCK)):
+            await asyncio.sleep(max(begun + (place + 1) * BLOCK / RATE - time.monotonic(), 0))
+            sent.append(time.monotonic())
+            await socket.send(samples[start : start + BLOCK].tobytes())
+        await listening
+        await socket.send('{"eof" : 1}')
+        said.texts.append(json.loads(await socket.recv())["text"])
+    return said
+
+
+async def uploads(server: Server, end: float, answers: Counter[int]) -> None:
+    """One client that uploads one file after the other."""
+    files = [path.read_bytes() for path in sorted((ROOT / "data" / "tiny" / "train").glob("*.flac"))]
+    async with httpx2.AsyncClient(timeout=60) as client:
+        while time.monotonic() < end:
+            content = random.choice(files)
+            done = await client.post(f"{server.http}/inference", files={"file": content})
+            answers[done.status_code] += 1
+            await asyncio.sleep(0.2)
+
+
+async def load(num_streams: int, seconds: float, num_clients: int) -> bool:
+    talks = [talk(seconds, seed) for seed in range(num_streams)]
+    with serving() as server:
+        end, answers = time.monotonic() + seconds, Counter[int]()
+        clients = [asyncio.create_task(uploads(server, end, answers)) for _ in range(num_clients)]
+        streams = [asyncio.create_task(stream(server, one, 0.1 * place)) for place, one in enumerate(talks)]
+        held = []
+        while time.monotonic() < end:
+            await asyncio.sleep(min(15, seconds / 4))
+            held.append(server.held())
+            print(held[-1], flush=True)
+        said = await asyncio.gather(*streams)
+        await asyncio.gather(*clients)
+    delays = np.sort(np.concatenate([one.delays for one in said]))
+    recognizer, equal = ca.load("an4_streaming", device="cpu"), 0
+    for one, samples in zip(said, talks, strict=True):
+        with recognizer.stream(RATE) as offline:
+            finals = [*offline.feed(samples.astype(np.float32) / 32768).finals, *offline.flush().finals]
+        equal += " ".join(filter(None, one.texts)) == " ".join(final.text for final in finals)
+    within = float((delays <= 0.5).mean())
+    print(f"{num_streams} streams of {seconds:g} s beside {num_clients} clients that upload ({dict(answers)})")
+    print(f"texts equal to those of `stream`: {equal} of {num_streams}")
+    middle, most, longest = (1000 * np.quantile(delays, part) for part in (0.5, 0.95, 1))
+    print(f"{len(delays)} new texts: {100 * within:.2f} % within 500 ms of their sound")
+    print(f"their delays: median {middle:.0f} ms, 95 % {most:.0f} ms, longest {longest:.0f} ms")
+    print(f"memory: {held[len(held) // 3]['MiB']} MiB after a third, {held[-1]['MiB']} MiB at the end")
+    return equal == num_streams and within >= 0.95 and set(answers) <= {200}
+
+
+HEAD = b"POST /inference HTTP/1.1\r\nHost: here\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+
+
+async def raw(server: Server, content: bytes, *, slowly: bool = False, hang_up: bool = False) -> str:
+    """The status that a server answers bytes with, sent at once or one a second."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    try:
+        for place in range(len(content)) if slowly else (None,):
+            writer.write(content if place is None else content[place : place + 1])
+            await writer.drain()
+            if slowly:
+                done, _ = await asyncio.wait([asyncio.create_task(reader.read(100))], timeout=1.0)
+                if done:
+                    answer = done.pop().result()
+                    return answer[9:12].decode() or "closed"
+        if hang_up:
+            return "left"
+        return (await asyncio.wait_for(reader.read(100), 40))[9:12].decode() or "closed"
+    except (TimeoutError, ConnectionError) as error:
+        return type(error).__name__
+    finally:
+        writer.close()
+
+
+def form(content: bytes) -> bytes:
+    part = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n' + content + b"\r\n--x--\r\n"
+    return HEAD + b"Content-Length: %d\r\n\r\n" % len(part) + part
+
+
+def broken(count: int) -> Iterator[bytes]:
+    """Recordings with bytes changed, cut and doubled."""
+    generator = np.random.default_rng(0)
+    files = [path.read_bytes() for path in sorted((ROOT / "data" / "tiny" / "train").glob("*.flac"))]
+    for _ in range(count):
+        content = bytearray(files[generator.integers(len(files))])
+        for place in generator.integers(0, len(content), generator.integers(1, 60)):
+            content[place] = generator.integers(256)
+        yield bytes(content[: generator.integers(1, len(content))] if generator.random() < 0.5 else content)
+
+
+METHODS = ("GET", "POST", "PUT", "BREW", "GET /x")
+PATHS = ("/", "/inference", "/v1/models", "/v1/generate", "/v1/realtime", "/%ff", "/" + "a" * 3000)
+HEADERS = (
+    "Host: a", "Content-Length: 5", "Content-Length: x", "Transfer-Encoding: chunked", "Upgrade: websocket",
+    "Connection: upgrade", "Content-Type: application/json", "Expect: 100-continue", "Origin: null",
+)  # fmt: skip
+
+
+def randomly(count: int) -> Iterator[bytes]:
+    """Requests of random methods, paths, headers and bytes."""
+    generator = random.Random(0)
+    for _ in range(count):
+        head = f"{generator.choice(METHODS)} {generator.choice(PATHS)} HTTP/{generator.choice(['1.0', '1.1', '9'])}"
+        lines = [head, *generator.sample(HEADERS, generator.randrange(5)), "", ""]
+        yield "\r\n".join(lines).encode() + generator.randbytes(generator.randrange(40))
+
+
+async def misuse() -> bool:
+    with serving("--max-upload", "20") as server:
+        good = Counter[int]()
+        begun = time.monotonic()
+        before = await settled(server)
+        client = asyncio.create_task(uploads(server, begun + 60, good))
+        slow = [asyncio.create_task(raw(server, HEAD * 99, slowly=True)) for _ in range(200)]
+        kinds = {
+            "2 GB announced": [HEAD + b"Content-Length: 2000000000\r\n\r\n" + bytes(100_000)] * 10,
+            "wrong length": [form(b"abc").replace(b"Length: 8", b"Length: 7")] * 10,
+            "100 broken recordings": [form(one) for one in broken(100)],
+            "1,000 random requests": list(randomly(1000)),
+        }
+        answers = {name: Counter(await several(server, contents)) for name, contents in kinds.items()}
+        chunk = b"100000\r\n" + bytes(2**20) + b"\r\n"
+        endless = form(b"")[: len(HEAD)] + b"Transfer-Encoding: chunked\r\n\r\n" + chunk * 30
+        answers["chunked for ever"] = Counter(await several(server, [endless] * 5))
+        cut = await asyncio.gather(*[raw(server, form(bytes(9999))[:500], hang_up=True) for _ in range(100)])
+        answers["cut off"] = Counter(cut)
+        answers["200 connections of a byte a second"] = Counter(await asyncio.gather(*slow))
+        await client
+        after = await settled(server)
+        for name, found in answers.items():
+            print(f"{name}: {dict(found)}")
+        print(f"the good client: {dict(good)}; before {before}, after {after}")
+    return set(good) == {200} and after["descriptors"] <= before["descriptors"] + 2
+
+
+async def several(server: Server, contents: list[bytes]) -> list[str]:
+    found = list[str]()
+    for start in range(0, len(contents), 250):
+        found += await asyncio.gather(*[raw(server, one) for one in contents[start : start + 250]])
+    return found
+
+
+async def settled(server: Server) -> dict[str, int]:
+    """What the server holds, after an upload and some seconds of rest."""
+    async with httpx2.AsyncClient(timeout=60) as client:
+        file = (ROOT / "data" / "tiny" / "train" / "train-0000.flac").read_bytes()
+        await asyncio.gather(*[client.post(f"{server.http}/inference", files={"file": file}) for _ in range(8)])
+    await asyncio.sleep(12)
+    return server.held()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["load", "misuse"])
+    parser.add_argument("--streams", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=180)
+    parser.add_argument("--clients", type=int, default=4)
+    given = parser.parse_args()
+    job = load(given.streams, given.seconds, given.clients) if given.what == "load" else misuse()
+    sys.exit(0 if asyncio.run(job) else 1)
+
+
+if __name__ == "__main__":
+    main()
