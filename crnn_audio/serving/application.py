@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from crnn_audio.errors import CrnnAudioError
-from crnn_audio.serving import generation, page, realtime, speech, vosk
+from crnn_audio.serving import generation, labels, page, realtime, speech, vosk
 from crnn_audio.serving.guard import Guard, of_http
 from crnn_audio.serving.limits import Access, Limits
 from crnn_audio.serving.models import Models
@@ -26,7 +26,7 @@ def build(
     service = new_service(Models(models, device), limits, access)
     app = FastAPI(title="crnn_audio", docs_url=None, redoc_url=None, lifespan=_lifespan)
     app.state.service = service
-    for module in (speech, vosk, realtime, generation):
+    for module in (speech, labels, vosk, realtime, generation):
         app.include_router(module.router)
     app.include_router(page.routes())
     app.add_api_route("/health", _health)

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from crnn_audio import audio, files
 from crnn_audio.errors import CrnnAudioError, DataError
 from crnn_audio.serving.refusals import Refusal, invalid
+from crnn_audio.serving.work import Pool, Work
 
 SMALL = 2 * 2**20
 """Bytes of a recording that is kept in memory and may share a batch."""
@@ -38,6 +39,17 @@ class Upload:
     def all(self, field: str) -> list[str]:
         """All texts of a field, with or without the brackets that OpenAI's client appends to its name."""
         return [one for name in (field, f"{field}[]") for one in self.form.getlist(name) if isinstance(one, str)]
+
+    async def computed(self, workers: Pool, work: Work, group: Hashable) -> Any:
+        """The recording's result of a function of several; small ones of a group are computed together.
+
+        Raises:
+            Refusal: it cannot be read, or there is too much to do.
+        """
+        try:
+            return await workers.submit(work, self.source, group if isinstance(self.source, bytes) else None)
+        except CrnnAudioError as error:
+            raise self.error(error) from None
 
     def error(self, error: CrnnAudioError) -> Refusal:
         """An error of the recording, under its client's name for it."""

@@ -1,7 +1,6 @@
 """Recordings into text over HTTP: OpenAI's audio API, and whisper.cpp's."""
 
 import base64
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,16 +49,7 @@ async def transcript(service: Service, model: Served, given: Upload) -> Hypothes
     Raises:
         Refusal: it cannot be read, or the service has too much to do.
     """
-    group = (model.name, id(model.opened)) if isinstance(given.source, bytes) else None
-
-    def work(sources: Sequence[Any]) -> Sequence[Any]:
-        results: Sequence[Any] = model.opened.transcribe_each(sources)
-        return results
-
-    try:
-        hypothesis: Hypothesis = await service.workers.submit(work, given.source, group)
-    except CrnnAudioError as error:
-        raise given.error(error) from None
+    hypothesis: Hypothesis = await given.computed(service.workers, model.opened.transcribe_each, id(model.opened))
     service.meters.audio.inc(hypothesis.seconds)
     return hypothesis
 

@@ -162,21 +162,22 @@ HEAD = b"POST /inference HTTP/1.1\r\nHost: here\r\nContent-Type: multipart/form-
 async def raw(server: Server, content: bytes, *, slowly: bool = False, hang_up: bool = False) -> str:
     """The status that a server answers bytes with, sent at once or one a second."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    reading = asyncio.create_task(reader.read(100))
     try:
         for place in range(len(content)) if slowly else (None,):
             writer.write(content if place is None else content[place : place + 1])
             await writer.drain()
             if slowly:
-                done, _ = await asyncio.wait([asyncio.create_task(reader.read(100))], timeout=1.0)
-                if done:
-                    answer = done.pop().result()
-                    return answer[9:12].decode() or "closed"
+                await asyncio.wait([reading], timeout=1.0)
+                if reading.done():
+                    return reading.result()[9:12].decode() or "closed"
         if hang_up:
             return "left"
-        return (await asyncio.wait_for(reader.read(100), 40))[9:12].decode() or "closed"
+        return (await asyncio.wait_for(reading, 40))[9:12].decode() or "closed"
     except (TimeoutError, ConnectionError) as error:
         return type(error).__name__
     finally:
+        reading.cancel()
         writer.close()
 
 
