@@ -69,6 +69,7 @@ NOT_REACHED = {
     "problems/exporting.py export: out.iterdir": "of a folder that is there and no export",
     "problems/exporting.py _card": "of a model with a card, as those of the zoo have",
     "serving/server.py": "of a socket or the server that listens to it: tests/cli/test_serve.py",
+    "serving/generation.py": "of a temporary file of a request, whose client is answered: tests/unit/serving",
     "serving/forms.py": "of uploads, whose clients are answered: tests/unit/serving/test_speech.py lets it fail",
     "problems/parts.py about_corpus": "of models of the zoo",
     "text/grammar/files.py read: yaml.load": MEMORY,
