@@ -150,4 +150,4 @@ class Encoded:
     frames: Float[Tensor, "B U D"]
     lengths: Int[Tensor, " B"]
     intermediate: tuple[Float[Tensor, "B U V"], ...] = ()
-    hidden: Float[Tensor, "B U H"] | None = None
+    hidden: Float[Tensor, "B _ H"] | None = None
