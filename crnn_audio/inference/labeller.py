@@ -55,17 +55,19 @@ class Labeller:
         source: Source,
         options: EventOptions | None = None,
         progress: Callable[[float], None] | None = None,
+        channel: int | None = None,
     ) -> Labelled:
         """As `label`, with the length of the recording and what is to be said of it.
 
         Args:
             progress: called now and then with the seconds that are done.
+            channel: the one that is labelled, from 0 on; the mean of all by default.
 
         Raises:
             DataError: as of `label`.
         """
         found, state, losses, chosen = list[Event](), None, list[Loss](), options or self.options
-        with audio.opened(source) as sound:
+        with audio.opened(source, channel) as sound:
             recording = long.LongRecording(self.task, sound, losses.append, progress)
             with long.one_thread(recording.device):
                 for probs in long.outputs_of(recording, WINDOW, CONTEXT, _anywhere):

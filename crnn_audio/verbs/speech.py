@@ -1,7 +1,7 @@
 """Speech to text, from files and live."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -68,6 +68,9 @@ def transcribe(
     channels: Annotated[
         Channels, typer.Option(help="Their mean, one of two, or each with a transcript of its own.")
     ] = Channels.mix,
+    vad: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Transcribe what this model of voice activity finds, alone.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Redo recordings that are already done.")] = False,
     weights: Annotated[Weights, typer.Option(help="The best on dev, or the last of training.")] = Weights.best,
     device: Device = "auto",
@@ -81,6 +84,7 @@ def transcribe(
     transcribed as far as it can be read, with a warning. With --out, recordings whose results exist, are up to date and
     come from this model and these channels are skipped, so an interrupted command can be repeated.
     """
+    from crnn_audio import runs
     from crnn_audio.inference.exported import light
     from crnn_audio.inference.outputs.pending import Outputs, clash, misuse, pending
     from crnn_audio.inference.speech import transcripts
@@ -88,18 +92,24 @@ def transcribe(
     wanted = Outputs(
         tuple(dict.fromkeys(form.value for listed in forms or [[Format.text]] for form in listed)), out, plot
     )
+    if vad and plot:
+        report("--plot shows whole recordings; leave out --vad.")
+        raise typer.Exit(2)
     if wrong := misuse(wanted, overwrite, channels.value):
         report(wrong)
         raise typer.Exit(2)
     maker = ""
     if wanted.home:
         parts = [light.maker(model, weights), channels.value if channels != Channels.mix else "", decoding.identity]
+        parts += [f"vad {runs.open_run(vad).weights_hash()}"] if vad else []
         maker = " ".join(filter(None, parts))
     waiting = pending(files, wanted, overwrite=overwrite, model=maker)
     if wrong := clash(waiting, wanted):
         report(wrong)
         raise typer.Exit(2)
     load = partial(_loaded, model, device, weights, decoding)
+    if vad:
+        load = partial(_voiced, load, vad, device)
     if transcripts.run(waiting, wanted, load, report, sys.stdout, channels.value):
         raise typer.Exit(DataError.exit_code)
 
@@ -164,6 +174,14 @@ def _loaded(
     if not recognizer.run.finished:
         report(f"{model}: this run is not finished; these are its best weights so far.")
     return recognizer
+
+
+def _voiced(load: Callable[[], Any], vad: str, device: str) -> Any:
+    """A recogniser of what a model of voice activity finds."""
+    from crnn_audio.inference.speech.voiced import VoicedTranscriber
+    from crnn_audio.problems.restore import load as opened
+
+    return VoicedTranscriber(load(), opened(vad, "labelling", device=device))
 
 
 def _export(model: Path, out: Path) -> None:

@@ -81,6 +81,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "evaluate with an n-gram": ("evaluate", "speech", "--split", "dev", "--lm", "text.arpa", "--lm-weight", "0.2"),
     "understand": ("understand", "speech", "mine/b.wav", "mine/a.wav", "--grammar", "words.txt"),
     "understand live": ("understand", "live", "mine/a.wav", "--grammar", "words.txt", "--live"),
+    "transcribe speech alone": ("transcribe", "speech", "bursts/test0.wav", "--vad", "frames"),
     "transcribe a pipe": ("transcribe", "speech", "-", "--format", "json", "--plot", "out"),
     "stream": ("stream", "live", "mine/a.wav"),
     "stream as JSON": ("stream", "live", "-", "--json"),
