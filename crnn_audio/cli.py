@@ -42,6 +42,7 @@ VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "transcribe": speech.transcribe,
     "stream": speech.stream,
     "understand": commands.understand,
+    "align": speech.align,
     "classify": sounds.classify,
     "label": labels.label,
     "translate": translation.translate,

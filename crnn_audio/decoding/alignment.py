@@ -37,7 +37,7 @@ def aligned(
         trace = np.empty(length, dtype=np.int64)
         for frame in range(length - 1, -1, -1):
             trace[frame] = state
-            state -= steps[frame, row, state]
+            state -= int(steps[frame, row, state])
         found.append(path_of(trace, transcript, log_probs[row], 0))
     return found
 
@@ -111,3 +111,40 @@ def path_of(
         before = state
     blank_prob = float(probs[labels == BLANK_ID].min(initial=1.0))
     return Path(tuple(tokens), tuple(starts), tuple(ends), tuple(peaks), blank_prob)
+
+
+BAND = 4000
+"""States that are looked at in a frame of a long recording: letters of about two minutes of speech."""
+
+
+def aligned_long(log_probs: Float[np.ndarray, "U V"], tokens: Sequence[int], band: int = BAND) -> Path:
+    """The frames of the tokens of a recording of any length; of each frame only states around the best one are tried.
+
+    Raises:
+        ValueError: there are too few frames for the tokens, or sound and text part by more than the band.
+    """
+    states = _states([tokens])[0]
+    skips, size = skippable(states), min(band, len(states))
+    steps, lows = np.zeros((len(log_probs), size), dtype=np.int8), np.zeros(len(log_probs), dtype=np.int64)
+    scores, low = np.full(size, -np.inf), 0
+    for frame, emitted in enumerate(log_probs):
+        if frame == 0:
+            scores[:2] = emitted[states[:2]]
+        else:
+            best, steps[frame] = advanced(scores, np.where(np.arange(size) < 2, False, skips[low : low + size]))
+            scores = best + emitted[states[low : low + size]]
+        lows[frame] = low
+        moved = min(max(int(scores.argmax()) + low - size // 2, low), len(states) - size)
+        if moved > low:
+            scores = np.concatenate([scores[moved - low :], np.full(moved - low, -np.inf)])
+            low = moved
+    state = len(states) - 1
+    if len(states) > 1 and (low + size < len(states) or scores[state - low] < scores[state - 1 - low]):
+        state -= 1
+    if not len(log_probs) or low + size < len(states) or not scores[state - low] > -math.inf:
+        raise ValueError(f"{len(tokens)} tokens do not fit into {len(log_probs)} frames, or are not said there")
+    trace = np.empty(len(log_probs), dtype=np.int64)
+    for frame in range(len(log_probs) - 1, -1, -1):
+        trace[frame] = state
+        state -= int(steps[frame, state - lows[frame]])
+    return path_of(trace, tokens, log_probs, 0)

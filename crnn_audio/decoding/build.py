@@ -60,9 +60,10 @@ def decoder_of(
     if automaton is not None:
         return GraphDecoder(composed(automaton, device=device), model)
     scorers = list[Scorer]()
-    if sources.characters is not None:
-        scorers.append(_token_scorer(sources.characters, vocabulary, options, device))
-    if sources.lexicon is not None or sources.words is not None or sources.hot:
+    of_tokens = sources.words if vocabulary.kind == "words" else sources.characters
+    if of_tokens is not None:
+        scorers.append(_token_scorer(of_tokens, vocabulary, options, device))
+    if sources.lexicon is not None or sources.hot or (sources.words is not None and of_tokens is None):
         scorers.append(_word_scorer(options, vocabulary, sources))
     return PrefixBeam(scorers, options.width, options.nbest, model=model)
 
@@ -83,7 +84,7 @@ class _Sources:
         hot = read_words(options.hotwords, vocabulary) if options.hotwords else []
         model = _fitted_model(arpa.read(options.lm), vocabulary, options.lm, report) if options.lm else None
         spoken = [token for token in model.tokens[len(SPECIAL) :] if token[0] != SILENT] if model is not None else []
-        of_words = vocabulary.kind == "words" or any(len(token) > 1 for token in spoken)
+        of_words = vocabulary.kind == "words" or not set(spoken) <= set(vocabulary.tokens)
         return cls(
             lexicon,
             dict.fromkeys(hot, options.hotword_score),
@@ -99,14 +100,15 @@ def read_words(path: Path, vocabulary: Vocabulary) -> list[str]:
         DataError: it cannot be read, is empty, or has letters that the vocabulary lacks.
     """
     lines = files.read_text(path, DataError, advice="Save it as UTF-8.").splitlines()
-    found = list(dict.fromkeys(fitted(_spelled_out(line), vocabulary) for line in lines if line.strip()))
+    found = list(dict.fromkeys(fitted(spelled_out(line), vocabulary) for line in lines if line.strip()))
     if not found:
         raise DataError(f"{path}: holds no words. Write one in each line.")
     words.refuse_unknown(found, vocabulary, str(path))
     return found
 
 
-def _spelled_out(line: str) -> str:
+def spelled_out(line: str) -> str:
+    """A line with its numbers in English words."""
     return " ".join(in_words(int(word)) if word.isdecimal() and len(word) < 7 else word for word in line.split())
 
 
@@ -120,7 +122,8 @@ def _fitted_model(model: NGram, vocabulary: Vocabulary, path: Path, report: Repo
     first: dict[str, int] = {}
     silent = list[str]()
     for at, token in enumerate(tokens[len(SPECIAL) :], len(SPECIAL)):
-        if vocabulary.unknown(token) or first.setdefault(token, at) != at:
+        sayable = token in vocabulary.tokens or not vocabulary.unknown(token)
+        if not sayable or first.setdefault(token, at) != at:
             silent.append(model.tokens[at])
             tokens[at] = f"{SILENT}{at}"
     num_tokens = len(tokens) - len(SPECIAL)
@@ -173,6 +176,11 @@ def _token_scorer(
 
 
 def _word_scorer(options: DecodingOptions, vocabulary: Vocabulary, sources: _Sources) -> WordScorer:
+    if vocabulary.separator is None:
+        raise DataError(
+            f"the model writes {vocabulary.kind}, and a beam looks for words among characters alone: leave out beam "
+            "and nbest, or take an n-gram of these tokens."
+        )
     model = sources.words
     listed = sources.lexicon
     if listed is None and model is not None:

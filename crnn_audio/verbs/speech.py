@@ -151,6 +151,29 @@ def stream(
         report(str(loss))
 
 
+def align(
+    model: ModelArgument,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="An audio file; - is standard input.")],
+    text: Annotated[Path, typer.Argument(metavar="TEXT", help="A text file with what is said in it.")],
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.textgrid,
+    device: Device = "auto",
+) -> None:
+    """Align a recording with its text.
+
+    Gives the time of each word, for recordings of an hour too. The text is what is said, without what is not.
+    """
+    from crnn_audio import files
+    from crnn_audio.inference.outputs.formats import FORMATS
+    from crnn_audio.inference.speech.alignment import align
+    from crnn_audio.problems.restore import load
+
+    content = files.read_text(text, DataError, advice="Save it as UTF-8.")
+    found = align(load(model, "recognition", device=device), file, content, str(text))
+    for message in filter(None, (found.warning, *found.remarks)):
+        report(message)
+    print(FORMATS[form](found), end="")
+
+
 def _loaded(
     model: str,
     device: str,

@@ -45,6 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(pairs / "train.tsv", folder / "table.tsv")
     (folder / "words.txt").write_text("fiets\nhuis\n")
     digits = "zero one two three four five six seven eight nine".split()
+    (folder / "digits-said.txt").write_text("six four three")
     (folder / "digits.txt").write_text("\n".join(digits))
     (folder / "sentences.txt").write_text("\n".join(f"{one} {other}" for one in digits for other in digits))
     lamps = "intents: {Choose: {data: [{sentences: ['{digit:lamp} [{digit:level}]']}]}}\n"

@@ -207,22 +207,49 @@ def _united(parts: Sequence[_Machine]) -> _Machine:
 
 
 def _merged(machine: _Machine) -> _Machine:
-    """With states that have the same endings made one (Revuz 1992); as it is where sentences go round in a circle."""
+    """With states that have the same endings made one: bottom-up (Revuz 1992), or by refinement of a cyclic one."""
     leaving: list[list[tuple[Label, int]]] = [[] for _ in range(machine.size)]
     for source, label, target in machine.arcs:
         leaving[source].append((label, target))
     order = _bottom_up(leaving)
-    if order is None:
-        return machine
+    first = _refined(machine, leaving) if order is None else _same_endings(machine, leaving, order)
+    number = {state: at for at, state in enumerate(sorted(set(first.values()) - {first[0]}), 1)} | {first[0]: 0}
+    arcs = [(number[s], label, number[first[t]]) for s in number for label, t in leaving[s]]
+    return _Machine(list(dict.fromkeys(arcs)), [], {number[s] for s in number if s in machine.finals}, len(number))
+
+
+def _same_endings(
+    machine: _Machine, leaving: Sequence[Sequence[tuple[Label, int]]], order: Sequence[int]
+) -> dict[int, int]:
+    """Of each state that is reached, the first one with the same endings."""
     same: dict[tuple[bool, frozenset[tuple[Label, int]]], int] = {}
-    first = [0] * machine.size
+    first: dict[int, int] = {}
     for state in order:
         key = state in machine.finals, frozenset((label, first[target]) for label, target in leaving[state])
         first[state] = same.setdefault(key, state)
-    number = {state: at for at, state in enumerate(sorted({first[state] for state in order}))}
-    number = {state: (0 if state == 0 else at + (at < number[0])) for state, at in number.items()}
-    arcs = [(number[s], label, number[first[t]]) for s in number for label, t in leaving[s]]
-    return _Machine(list(dict.fromkeys(arcs)), [], {number[s] for s in number if s in machine.finals}, len(number))
+    return first
+
+
+def _refined(machine: _Machine, leaving: Sequence[Sequence[tuple[Label, int]]]) -> dict[int, int]:
+    """The same by splitting sets of states until all in a set lead to the same sets (Moore 1956).
+
+    The start stays alone, so that nothing leads back to it.
+    """
+    part = [2 if state == 0 else int(state in machine.finals) for state in range(machine.size)]
+    while True:
+        keys = [
+            (part[state], frozenset((label, part[target]) for label, target in leaving[state]))
+            for state in range(machine.size)
+        ]
+        number: dict[object, int] = {}
+        finer = [number.setdefault(key, len(number)) for key in keys]
+        if len(number) == len(set(part)):
+            break
+        part = finer
+    first: dict[int, int] = {}
+    for state, at in enumerate(part):
+        first.setdefault(at, state)
+    return {state: first[at] for state, at in enumerate(part)}
 
 
 def _bottom_up(leaving: Sequence[Sequence[tuple[Label, int]]]) -> list[int] | None:

@@ -200,9 +200,14 @@ def _with_source(
     losses: list[Loss],
     remarks: tuple[str, ...],
 ) -> Hypothesis:
+    return with_source(engine.hypothesis(path, num_samples / engine.sample_rate), recording, losses, remarks)
+
+
+def with_source(found: Hypothesis, recording: OneChannel, losses: Sequence[Loss], remarks: Sequence[str]) -> Hypothesis:
+    """A hypothesis with what is known of its recording."""
     source, channel = recording.source, recording.channel
     return replace(
-        engine.hypothesis(path, num_samples / engine.sample_rate),
+        found,
         path=str(source) if isinstance(source, str | Path) else None,
         warning=" ".join(map(str, losses)) or None,
         remarks=tuple(f"{recording.name}: {remark}." for remark in remarks),

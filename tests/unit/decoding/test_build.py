@@ -92,6 +92,34 @@ def test_tokens_of_a_model_that_cannot_be_said_are_reported(tmp_path: Path) -> N
         decoder_of(DecodingOptions(lm=tmp_path / "w.arpa"), LETTERS)
 
 
+def test_vocabularies_of_words_and_of_subwords(tmp_path: Path) -> None:
+    words = Vocabulary.build(["a cat can"], "words")
+    pieces = Vocabulary("subwords", ("<blank>", "<unk>", "▁a", "▁ca", "n", "t"), (0.0, 0.0, -1.0, -1.0, -1.0, -1.0))
+    arpa.write(NGram.train([["a", "cat"], ["a", "cat"]], order=2), tmp_path / "w.arpa")
+    arpa.write(NGram.train([["▁a", "▁ca", "t"]], order=2), tmp_path / "p.arpa")
+    lexicon = written(tmp_path, "l.txt", "a\ncat\n")
+    cases = [
+        (words, DecodingOptions(lexicon=lexicon), GraphDecoder),
+        (words, DecodingOptions(lm=tmp_path / "w.arpa", nbest=2), PrefixBeam),
+        (pieces, DecodingOptions(lexicon=lexicon), GraphDecoder),
+        (pieces, DecodingOptions(lm=tmp_path / "w.arpa"), GraphDecoder),
+        (pieces, DecodingOptions(lm=tmp_path / "p.arpa"), PrefixBeam),
+    ]
+    for vocabulary, options, kind in cases:
+        decoder = decoder_of(options, vocabulary)
+        assert type(decoder) is kind, options
+        probs = torch.full((6, len(vocabulary)), 1e-4)
+        for at, id in enumerate(vocabulary.encode("a cat")):
+            probs[2 * at, id], probs[2 * at + 1, 0] = 0.45, 1.0
+            probs[2 * at, vocabulary.tokens.index("can" if vocabulary is words else "n")] += 0.5 * (at > 0)
+        probs[-1, 0] = 1.0
+        log_probs = (probs / probs.sum(-1, keepdim=True)).log().unsqueeze(0)
+        said = vocabulary.decode(decoder.decode(log_probs, torch.tensor([6]))[0].tokens)
+        assert set(said.split()) <= {"a", "cat"}, (said, options)
+    with pytest.raises(DataError, match="the model writes subwords, and a beam looks for words among characters alone"):
+        decoder_of(DecodingOptions(lexicon=lexicon, nbest=2), pieces)
+
+
 def test_a_large_model_is_searched_by_the_beam(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arpa.write(NGram.train([["a", "cat"], ["a", "can"]], order=2), tmp_path / "w.arpa")
     monkeypatch.setattr("crnn_audio.decoding.graph.ngrams.MAX_WORD_ARCS", 5)

@@ -143,3 +143,12 @@ def test_mistakes_are_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message) as found:
         grammar(tmp_path, text)
     assert str(tmp_path / "g.yaml") in str(found.value)
+
+
+def test_repetitions_are_small_and_the_same(tmp_path: Path) -> None:
+    text = "#JSGF V1.0;\ngrammar g;\npublic <a> = (x | y | z [x])+ | w (x | y)+ | (y | x)+ w;\n"
+    found = grammar(tmp_path, text, "g.jsgf")
+    assert len({state for arc in found.graph.arcs for state in (arc[0], arc[2])}) <= 8
+    said = set(sentences(found, 3))
+    assert {"x", "z x", "w y x", "x y w", "z z z"} <= said
+    assert not {"", "w", "w z", "w x w", "z w"} & said
