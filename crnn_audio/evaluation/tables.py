@@ -57,6 +57,15 @@ How many sequences are exactly right, in per cent."""
 TRANSLATIONS = """\
 BLEU and chrF by sacrebleu with its defaults, from 0 to 100, against all known translations of each sentence. Searched
 as the recipe says."""
+SEGMENTS = """\
+How well labels of frames agree with the truth: F1, the harmonic mean of precision and recall, in per cent, the mean
+over labels. Beside it the starts of segments, within 50 ms."""
+ONSETS = """\
+How well onsets are found within 50 ms: F1 in per cent, the mean over labels. Test is played with a soundfont that
+training never used."""
+PITCHES = """\
+How well notes are found, by their onsets within 50 ms: F1 in per cent, of all pitches together. Beside it notes whose
+ends count too, and frames."""
 ADDING = """\
 The mean squared error of the sum of two of many numbers; 0.167 for whoever says 1 each time (Bai, Kolter and Koltun
 2018). Every epoch has new examples."""
@@ -69,6 +78,18 @@ SECTIONS = (
         "wer", "Pronunciations", PRONUNCIATIONS, "wrong words %", {"per": "wrong phones %"}, frozenset({"wer", "per"})
     ),
     Section("accuracy", "Labels of recordings", RECORDINGS, "right %", {}, frozenset({"accuracy"})),
+    Section(
+        "f1_frame", "Labels of frames", SEGMENTS, "F1 %", {"f1_onset": "starts %"}, frozenset({"f1_frame", "f1_onset"})
+    ),
+    Section("f1_onset", "Onsets", ONSETS, "F1 %", {}, frozenset({"f1_onset"})),
+    Section(
+        "f1_onset",
+        "Notes in recordings",
+        PITCHES,
+        "F1 %",
+        {"f1_note": "with ends %", "f1_frame": "frames %"},
+        frozenset({"f1_onset", "f1_note"}),
+    ),
     Section("accuracy", "Commands", COMMANDS, "right %", {}, frozenset({"wer", "accuracy"})),
     Section("bleu", "Translations", TRANSLATIONS, "BLEU", {"chrf": "chrF"}, frozenset({"wer", "bleu"})),
     Section(
@@ -259,7 +280,8 @@ def with_first_line(text: str, rows: Sequence[Row]) -> str:
     section = _section_of({row["metric"] for row in rows})
     row = _main_row(rows[0]["recipe"], [row for row in rows if section and row["metric"] == section.metric])
     metric = row["metric"]
-    named = {"accuracy": f"{_rate(row)} % right", "bleu": f"BLEU {_rate(row)}"}.get(metric, f"WER {_rate(row)} %")
+    words = {"accuracy": f"{_rate(row)} % right", "bleu": f"BLEU {_rate(row)}"}
+    named = words.get(metric, f"{'F1' if metric.startswith('f1') else 'WER'} {_rate(row)} %")
     figures = f"{row['split']} " + (f"{_rate(row)} {UNITS[metric]}" if metric in UNITS else named)
     num_seeds = len(set(row["seeds"]))
     seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"

@@ -23,7 +23,13 @@ UNITS = {
 """What a metric is counted in, where it is not a rate of errors."""
 
 
-WORDS = {"accuracy": "accuracy", "miss_rate": "misses"}
+WORDS = {
+    "accuracy": "accuracy",
+    "miss_rate": "misses",
+    "f1_frame": "frame F1",
+    "f1_onset": "onset F1",
+    "f1_note": "note F1",
+}
 """What people call a metric that is no abbreviation."""
 HIGHER_IS_BETTER = frozenset({"accuracy", "f1_frame", "f1_onset", "f1_note"})
 """Metrics that choose between models and are no rate of errors and no likelihood in nats."""
