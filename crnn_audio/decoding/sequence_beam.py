@@ -2,9 +2,9 @@
 
 A hypothesis ends with the token 0, where the end is among the best continuations of all. Its score is its
 log-probability over a length penalty, and a coverage penalty for frames of the source that it hardly looked at (Wu et
-al. 2016). A search ends when as many hypotheses are finished as the beam is wide, when no unfinished one can overtake
-them, and at the latest after `max_lengths` tokens, where the end is forced: never in an endless loop. The decoder steps
-only with hypotheses that may still win.
+al. 2016). A search ends when no unfinished one can overtake the best finished ones, and at the latest after
+`max_lengths` tokens, where the end is forced: never in an endless loop. The decoder steps only with hypotheses that may
+still win.
 """
 
 import math
@@ -176,13 +176,14 @@ class _Done:
     def beats(self, live: _Live, max_lengths: Int[Tensor, " B"], options: SearchOptions) -> Bool[Tensor, "B K"]:
         """What cannot come among the `nbest` any more, since going on costs nothing at best, or is too far behind.
 
-        Where the beam is full of finished hypotheses, that is all.
+        A greedy search has one end. That a wider beam is full of finished hypotheses says nothing: the end of each
+        beginning may be among them.
         """
+        greedy = (self.scores[:, :1] > -torch.inf) & (options.beam == 1)
         best = live.log_probs / _penalty(max_lengths.double() + 1, options).unsqueeze(1)  # type: ignore[union-attr]
-        full = self.scores[:, -1:] > -torch.inf
         allowed = options.threshold if options.nbest == 1 else math.inf
         behind = live.log_probs < live.log_probs[:, :1] - allowed
-        return full | (self.scores[:, options.nbest - 1 : options.nbest] >= best) | behind
+        return greedy | (self.scores[:, options.nbest - 1 : options.nbest] >= best) | behind
 
     def candidates(self, nbest: int) -> list[list[Candidate]]:
         found = []
