@@ -14,7 +14,8 @@ from crnn_audio.config.classification import ClassificationRecipe
 from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DataError
-from crnn_audio.inference.classifier import Classifier, named
+from crnn_audio.inference.classifier import Classifier
+from crnn_audio.inference.classifying import named
 from crnn_audio.inference.events import Detection
 from crnn_audio.metrics.classification import ScoredRecording, scores_of
 from crnn_audio.metrics.scores import Scores

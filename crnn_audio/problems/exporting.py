@@ -27,13 +27,24 @@ def _recognition(restored: Restored, task: Any, target: str) -> Written:
     return export_recognition.written(restored.recipe, restored.assets, task, target)
 
 
+def _classification(restored: Restored, task: Any, target: str) -> Written:
+    from crnn_audio.problems import export_classification
+
+    return export_classification.written(restored.run, restored.assets, task, target)
+
+
 def _prediction(restored: Restored, task: Any, target: str) -> Written:
     from crnn_audio.problems import export_prediction
 
     return export_prediction.written(restored.assets, task, target)
 
 
-WRITERS: dict[str, Writer] = {"recognition": _recognition, "rolls": _prediction, "text": _prediction}
+WRITERS: dict[str, Writer] = {
+    "recognition": _recognition,
+    "classification": _classification,
+    "rolls": _prediction,
+    "text": _prediction,
+}
 """By `task.kind`."""
 
 

@@ -18,6 +18,12 @@ def _recognizer(exported: Exported) -> Any:
     return ExportedRecognizer(exported)
 
 
+def _classifier(exported: Exported) -> Any:
+    from crnn_audio.inference.exported.classifier import ExportedClassifier
+
+    return ExportedClassifier(exported)
+
+
 def _predictor(exported: Exported) -> Any:
     from crnn_audio.inference.exported.predictor import ExportedPredictor
 
@@ -26,6 +32,7 @@ def _predictor(exported: Exported) -> Any:
 
 OPENED: dict[str, Callable[[Exported], Any]] = {
     "recognition": _recognizer,
+    "classification": _classifier,
     "rolls": _predictor,
     "text": _predictor,
 }

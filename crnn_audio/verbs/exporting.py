@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,3 +33,16 @@ def export(
     folder, commands = export(model, out, to=to.value, int8=int8)
     report(f"Exported to {folder}. It is used with:")
     print("\n".join(commands))
+
+
+def exported(model: str, device: str, weights: str) -> Any | None:
+    """The form of a model that runs without torch, where there is one."""
+    from crnn_audio.inference.exported import light
+
+    return light.exported(model, device, weights, _make)
+
+
+def _make(model: Path, out: Path) -> None:
+    from crnn_audio.problems.exporting import export
+
+    export(model, out)

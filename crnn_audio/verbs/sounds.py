@@ -9,6 +9,7 @@ import typer
 
 from crnn_audio.console import report
 from crnn_audio.errors import DataError
+from crnn_audio.verbs import exporting
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights, WeightsOption
 
 
@@ -44,21 +45,26 @@ def classify(
     reported on standard error, the others are classified, and the exit code is 4. With --out, recordings whose results
     are there and up to date are skipped.
     """
-    from crnn_audio import runs
-    from crnn_audio.inference.classifier import Asked
+    from crnn_audio.inference.classifying import Asked
+    from crnn_audio.inference.exported import light
     from crnn_audio.inference.outputs.label_formats import FORMATS
     from crnn_audio.inference.outputs.pending import Outputs, misuse, pending
     from crnn_audio.inference.speech import transcripts
-    from crnn_audio.problems.restore import load
 
     wanted = Outputs(("jsonl" if as_json else form.value,), out)
     if wrong := misuse(wanted, overwrite):
         report(wrong)
         raise typer.Exit(2)
-    maker = f"{runs.open_run(model).weights_hash(weights.value)} {top}{' reject' * reject}" if out else ""
+    maker = f"{light.maker(model, weights.value)} {top}{' reject' * reject}" if out else ""
     waiting = pending(files, wanted, overwrite=overwrite, model=maker)
 
     def opened() -> Asked:
+        if (exported := exporting.exported(model, device, weights.value)) is not None:
+            from crnn_audio.inference.exported.classifier import ExportedClassifier
+
+            return Asked(ExportedClassifier(exported), top, reject)
+        from crnn_audio.problems.restore import load
+
         classifier = load(model, "classification", device=device, weights=weights.value)
         if not classifier.run.finished:
             report(f"{model}: this run is not finished; these are its best weights so far.")

@@ -12,6 +12,7 @@ import typer
 from crnn_audio.console import report
 from crnn_audio.decoding.options import DecodingOptions
 from crnn_audio.errors import DataError
+from crnn_audio.verbs import exporting
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
 from crnn_audio.verbs.decoding import takes_decoding
 
@@ -182,10 +183,8 @@ def _loaded(
     kinds: Sequence[str] = ("recognition",),
 ) -> Any:
     """The model of one of these kinds: without torch where it has such a form and decodes greedily."""
-    from crnn_audio.inference.exported import light
-
     decoding = decoding or DecodingOptions()
-    if decoding.greedy and (exported := light.exported(model, device, weights, _export)) is not None:
+    if decoding.greedy and (exported := exporting.exported(model, device, weights)) is not None:
         from crnn_audio.inference.exported.recognizer import ExportedRecognizer
 
         return ExportedRecognizer(exported)
@@ -205,9 +204,3 @@ def _voiced(load: Callable[[], Any], vad: str, device: str) -> Any:
     from crnn_audio.problems.restore import load as opened
 
     return VoicedTranscriber(load(), opened(vad, "labelling", device=device))
-
-
-def _export(model: Path, out: Path) -> None:
-    from crnn_audio.problems.exporting import export
-
-    export(model, out)

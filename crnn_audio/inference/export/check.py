@@ -26,9 +26,9 @@ def whole(session: object, num_features: int, eager: Eager) -> None:
     Raises:
         RunError: it differs.
     """
-    features, lengths = _features(num_features)
-    expected, counts = eager(features, lengths)
-    feed = {"x": features.numpy(), "x_lens": lengths.numpy()}
+    given, lengths = features(num_features)
+    expected, counts = eager(given, lengths)
+    feed = {"x": given.numpy(), "x_lens": lengths.numpy()}
     found, found_counts = session.run(None, feed)[:2]  # type: ignore[attr-defined]  # onnxruntime ships no types
     if found_counts.tolist() != counts.clamp(min=1).tolist():
         raise RunError(f"the graph gives {found_counts.tolist()} frames and the model {counts.tolist()}.")
@@ -43,12 +43,12 @@ def pieces(graph: PieceGraph, eager: Eager) -> None:
     Raises:
         RunError: it differs.
     """
-    features, lengths = _features(graph.num_features)
-    expected, counts = eager(features, lengths)
+    given, lengths = features(graph.num_features)
+    expected, counts = eager(given, lengths)
     running = [graph.start() for _ in FRAMES]
     found: list[list[np.ndarray]] = [[] for _ in FRAMES]
     for begin in range(0, max(FRAMES), 37):
-        for one, frames, length in zip(running, features.numpy(), FRAMES, strict=True):
+        for one, frames, length in zip(running, given.numpy(), FRAMES, strict=True):
             graph.add(one, frames[begin : min(begin + 37, length)])
             if begin < length <= begin + 37:
                 graph.end(one, int(counts[running.index(one)]))
@@ -58,7 +58,8 @@ def pieces(graph: PieceGraph, eager: Eager) -> None:
         close(np.concatenate([part for part in found[item] if len(part)]), expected[item, :count])
 
 
-def _features(num_features: int) -> tuple[Tensor, Tensor]:
+def features(num_features: int) -> tuple[Tensor, Tensor]:
+    """Random features of sequences of several lengths, and the lengths."""
     generator = torch.Generator().manual_seed(0)
     return torch.randn(len(FRAMES), max(FRAMES), num_features, generator=generator) * 3 - 6, torch.tensor(FRAMES)
 

@@ -50,7 +50,16 @@ class Pieces:
 
 def whole(model: Crnn, normalizer: Normalizer) -> Any:
     """The graph of whole recordings."""
-    graph, front = Graph(), front_of(model)
+    graph = Graph()
+    frames, lengths = encoded(graph, model, normalizer)
+    graph.output("log_probs", _log_probs(graph, frames, model), ["N", "U", _head(model).linear.out_features])
+    graph.output("log_probs_lens", lengths, ["N"], np.int64)
+    return graph.model({})
+
+
+def encoded(graph: Graph, model: Crnn, normalizer: Normalizer) -> tuple[str, str]:
+    """Frames (U, N, H) of whole recordings, from the inputs x and x_lens, and how many of each are real, at least 1."""
+    front = front_of(model)
     x = graph.input("x", ["N", "T", front.num_features])
     lengths = graph.input("x_lens", ["N"], np.int64)
     # Further frames, so that every convolution finds enough; what is past an item's length is zero.
@@ -59,11 +68,8 @@ def whole(model: Crnn, normalizer: Normalizer) -> Any:
     frames = network.normalized(graph, x, normalizer, level)
     frames, level = network.convolved(graph, frames, front, level, None)
     assert level.lengths is not None, "whole recordings have an end"
-    level = Level(graph.op("Max", level.lengths, graph.ints(1)))  # onnxruntime's LSTM wants a frame
-    frames = network.recurred(graph, frames, model.recurrent, level, None)
-    graph.output("log_probs", _log_probs(graph, frames, model), ["N", "U", _head(model).linear.out_features])
-    graph.output("log_probs_lens", str(level.lengths), ["N"], np.int64)
-    return graph.model({})
+    count = graph.op("Max", level.lengths, graph.ints(1))  # onnxruntime's LSTM wants a frame
+    return network.recurred(graph, frames, model.recurrent, Level(count), None), count
 
 
 def pieces(model: Crnn, normalizer: Normalizer) -> Pieces:

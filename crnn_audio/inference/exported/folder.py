@@ -8,12 +8,15 @@ README.md         the model card, with the licences of what it was trained on
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
 
 from crnn_audio import files, weights
 from crnn_audio.errors import RunError
@@ -140,3 +143,29 @@ def _session(model: str | bytes) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # busy cores wait for each other
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def convolutions(exported: Exported) -> list[tuple[int, int, int]]:
+    """Kernel, stride and padding, in time, of each convolution.
+
+    Raises:
+        RunError: export.json says something else.
+    """
+    found: Any = exported.fact("convolutions", list)
+    if not all(isinstance(one, list) and len(one) == 3 and all(type(part) is int for part in one) for one in found):
+        raise damaged(exported.path / MANIFEST, "its convolutions are no list of three numbers each")
+    return [(kernel, stride, padding) for kernel, stride, padding in found]
+
+
+def output_length(layers: Sequence[tuple[int, int, int]], frames: int) -> int:
+    """Frames that come out of convolutions of these kernels, strides and paddings."""
+    for kernel, stride, padding in layers:
+        frames = max((frames + padding - kernel) // stride + 1, 0)
+    return frames
+
+
+def padded(features: Sequence[Float[np.ndarray, "_ F"]]) -> tuple[Float[np.ndarray, "B T F"], Int[np.ndarray, " B"]]:
+    """Sequences as one batch with zeros as padding, and their lengths."""
+    size = max(map(len, features))
+    batch = np.stack([np.pad(one, ((0, size - len(one)), (0, 0))) for one in features])
+    return batch.astype(np.float32, copy=False), np.array([len(one) for one in features], np.int64)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -33,7 +33,7 @@ class ExportedRecognizer:
         self.exported = exported
         self.front_end = FrontEnd.load(exported.path / "front_end.npz")
         self.vocabulary = Vocabulary.load(exported.path / "vocabulary.json")
-        self.convolutions = _convolutions(exported)
+        self.convolutions = folder.convolutions(exported)
         self.session = folder.session(exported.path / folder.MODEL)
         pieces = exported.fact("pieces", (dict, type(None)))
         self.pieces = PieceGraph(self.session, pieces, self.front_end.num_features) if pieces else None
@@ -82,9 +82,7 @@ class ExportedRecognizer:
 
     def output_length(self, frames: int) -> int:
         """Output frames of so many frames of features."""
-        for kernel, stride, padding in self.convolutions:
-            frames = max((frames + padding - kernel) // stride + 1, 0)
-        return frames
+        return folder.output_length(self.convolutions, frames)
 
     def decode(self, waveforms: Sequence[np.ndarray]) -> list[TokenPath]:
         """The tokens of short recordings, recognised together."""
@@ -103,10 +101,8 @@ class ExportedRecognizer:
                 self.pieces.end(one, int(lengths.max()))
             found = self.pieces.advance(running)
             return np.stack([one[: lengths.max()] for one in found]), lengths
-        size = max(map(len, features))
-        padded = np.stack([np.pad(one, ((0, size - len(one)), (0, 0))) for one in features])
-        counts = np.array([len(one) for one in features], np.int64)
-        log_probs, _ = self.session.run(None, {"x": padded.astype(np.float32, copy=False), "x_lens": counts})
+        padded, counts = folder.padded(features)
+        log_probs, _ = self.session.run(None, {"x": padded, "x_lens": counts})
         return log_probs, lengths
 
     def decode_long(self, sound: Sound, on_loss: OnLoss, within: Progress | None) -> tuple[TokenPath, int]:
@@ -164,11 +160,3 @@ class ExportedRecognizer:
             StreamError: the model is bidirectional, or there is no such sample rate.
         """
         return self.streams().open(sample_rate, endpoint)
-
-
-def _convolutions(exported: Exported) -> list[tuple[int, int, int]]:
-    """Kernel, stride and padding of each, in time."""
-    found: Any = exported.fact("convolutions", list)
-    if not all(isinstance(one, list) and len(one) == 3 and all(type(part) is int for part in one) for one in found):
-        raise folder.damaged(exported.path / folder.MANIFEST, "its convolutions are no list of three numbers each")
-    return [(kernel, stride, padding) for kernel, stride, padding in found]

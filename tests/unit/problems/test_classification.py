@@ -13,7 +13,7 @@ from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.evaluation.publish import publish
-from crnn_audio.inference.classifier import named
+from crnn_audio.inference.classifying import named
 from crnn_audio.inference.events import Detection
 from crnn_audio.problems import classification, keywords
 from crnn_audio.problems.restore import load

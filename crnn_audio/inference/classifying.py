@@ -1,0 +1,145 @@
+"""Recordings to labels: batched by length inside, in the caller's order outside. Nothing here needs torch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from crnn_audio import audio
+from crnn_audio.audio import Loss, Source
+from crnn_audio.errors import DataError, RunError
+from crnn_audio.hypotheses import NOT_LISTED, Label, Labels
+from crnn_audio.inference.speech.channels import Channels, OneChannel
+from crnn_audio.inference.speech.transcription import Progress, Read, batched, expected_seconds, require_a_frame
+
+LONGEST = 600.0
+"""Seconds of a recording that is classified as a whole, at most."""
+
+
+@runtime_checkable
+class Model(Protocol):
+    """What turns sound at its sample rate into probabilities of labels."""
+
+    labels: tuple[str, ...]
+    reject_below: float | None
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of what it reads."""
+
+    @property
+    def multilabel(self) -> bool:
+        """Whether a recording may have any number of labels."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    def num_frames(self, num_samples: int) -> int:
+        """Output frames of so many samples."""
+
+    def probabilities(self, waveforms: Sequence[np.ndarray]) -> list[list[float]]:
+        """Of each waveform, the probability of each label."""
+
+
+def classify(model: Model, source: Source | list[Source], top: int, reject: bool) -> Labels | list[Labels]:
+    """What a recording is, or each of several in their order.
+
+    Raises:
+        DataError: a recording cannot be read, is too short to hold a frame, or longer than ten minutes.
+        RunError: there is no confidence for rejecting.
+    """
+    sources = source if isinstance(source, list) else [source]
+    results: dict[int, Labels] = {}
+    for index, result in as_completed(model, sources, top=top, reject=reject):
+        if isinstance(result, DataError):
+            raise result
+        results[index] = result
+    found = [results[index] for index in range(len(sources))]
+    return found if isinstance(source, list) else found[0]
+
+
+def as_completed(
+    model: Model, sources: Sequence[Source], *, top: int, reject: bool
+) -> Iterator[tuple[int, Labels | DataError]]:
+    """Each result or error, with its recording's position, as soon as it is there; like lengths together."""
+    below = _threshold(model) if reject else 0.0
+    recordings = [OneChannel(source) for source in sources]
+    for planned in batched([expected_seconds(one.source) for one in recordings], alone=True):
+        readable: dict[int, Read] = {}
+        for entry in planned:
+            try:
+                readable[entry.index] = _read(model, recordings[entry.index])
+            except DataError as error:
+                yield entry.index, error
+        if readable:
+            yield from zip(readable, _labelled(model, list(readable.values()), top, below), strict=True)
+
+
+def _threshold(model: Model) -> float:
+    if model.reject_below is None:
+        raise RunError(f"{model.name}: has no confidence for rejecting, which is chosen on dev while a run is trained.")
+    return model.reject_below
+
+
+def _read(model: Model, recording: OneChannel) -> Read:
+    losses, blocks, seconds = list[Loss](), list[np.ndarray](), 0.0
+    with audio.opened(recording.source, recording.channel) as sound:
+        for block in sound.blocks(LONGEST, model.sample_rate, losses.append):
+            blocks.append(block)
+            seconds += len(block) / model.sample_rate
+            if seconds > LONGEST:
+                raise DataError(
+                    f"{recording.name}: longer than {LONGEST / 60:.0f} minutes, which is not classified as a "
+                    "whole. Cut it, or look for events in it with `crnn-audio stream`."
+                )
+        remarks = sound.adjustment.remarks
+    waveform = np.concatenate(blocks)
+    require_a_frame(model, len(waveform), recording)
+    return Read(recording, waveform, losses, remarks)
+
+
+def _labelled(model: Model, batch: Sequence[Read], top: int, below: float) -> Iterator[Labels]:
+    for one, row in zip(batch, model.probabilities([one.waveform for one in batch]), strict=True):
+        source, seconds = one.recording.source, len(one.waveform) / model.sample_rate
+        found = named(row, model.labels, multilabel=model.multilabel, top=top, below=below)
+        yield replace(
+            found,
+            seconds=seconds,
+            path=str(source) if isinstance(source, str | Path) else None,
+            warning=" ".join(map(str, one.losses)) or None,
+            remarks=tuple(f"{one.recording.name}: {remark}." for remark in one.remarks),
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A classifier and what is asked of it, for `transcripts.run`."""
+
+    classifier: Model
+    top: int
+    reject: bool
+
+    def as_completed(
+        self, sources: Sequence[Source], within: Progress | None, channels: Channels
+    ) -> Iterator[tuple[int, Labels | DataError]]:
+        """Results with the position of their recording."""
+        return as_completed(self.classifier, sources, top=self.top, reject=self.reject)
+
+
+def named(
+    probabilities: Sequence[float], labels: Sequence[str], *, multilabel: bool, top: int = 5, below: float = 0.0
+) -> Labels:
+    """The labels that these probabilities mean.
+
+    Args:
+        below: the confidence below which they are "not listed".
+    """
+    order = sorted(range(len(labels)), key=lambda index: -probabilities[index])
+    first = tuple(Label(labels[index], probabilities[index]) for index in order[:top])
+    chosen = [index for index in order if probabilities[index] > 0.5] if multilabel else order[:1]
+    confidence = min((probabilities[index] for index in chosen), default=1 - probabilities[order[0]])
+    label = "; ".join(labels[index] for index in chosen)
+    return Labels(NOT_LISTED if confidence < below else label, confidence, first, 0.0)
