@@ -42,6 +42,19 @@ def exported(model: str, device: str, weights: str) -> Any | None:
     return light.exported(model, device, weights, _make)
 
 
+def refuse(model: str, why: str) -> None:
+    """Refuses an exported folder for what needs the run.
+
+    Raises:
+        RunError: it is one.
+    """
+    from crnn_audio.errors import RunError
+    from crnn_audio.inference.exported import folder
+
+    if folder.is_exported(Path(model)):
+        raise RunError(f"{model}: an exported model, which {why}.")
+
+
 def _make(model: Path, out: Path) -> None:
     from crnn_audio.problems.exporting import export
 

@@ -188,6 +188,7 @@ def _loaded(
         from crnn_audio.inference.exported.recognizer import ExportedRecognizer
 
         return ExportedRecognizer(exported)
+    exporting.refuse(model, "decodes greedily; give the run itself for other ways")
     from crnn_audio.problems.restore import load
 
     recognizer = load(model, *kinds, device=device, weights=weights)
