@@ -4,8 +4,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from crnn_audio.evaluation.evaluate import Model
 from crnn_audio.metrics.scores import Scores
+from crnn_audio.problems.registry import TAGS
 from crnn_audio.problems.restore import Restored
 
 
@@ -22,7 +25,34 @@ def write(model: Model, restored: Restored, scores: Sequence[Scores], name: str)
         "Usage": f"```\n{usage}\n```",
     }
     what = f"{card.what}; {model.task.model.num_parameters:,} parameters, kept in half precision."
-    return "\n\n".join([f"# {name}", what, *(f"## {title}\n\n{text}" for title, text in sections.items())]) + "\n"
+    return (
+        f"---\n{metadata(run.kind, scores, name)}---\n\n"
+        + "\n\n".join([f"# {name}", what, *(f"## {title}\n\n{text}" for title, text in sections.items())])
+        + "\n"
+    )
+
+
+def metadata(kind: str, scores: Sequence[Scores], name: str) -> str:
+    """What hubs of models read at the top of a card, as YAML: the task, and each score with its corpus and split."""
+    task = {"type": TAGS.get(kind, kind)}
+    results = [
+        {
+            "task": task,
+            "dataset": {"type": one.corpus, "name": one.corpus, "split": one.split},
+            "metrics": [{"type": metric, "value": value} for metric, value in one.metrics.items()],
+        }
+        for one in scores
+    ]
+    content = {
+        "library_name": "crnn_audio",
+        "license": "other",
+        "license_name": "that-of-the-corpus",
+        "license_link": "README.md",
+        **({"pipeline_tag": TAGS[kind]} if kind in TAGS else {}),
+        "tags": ["crnn_audio", kind],
+        "model-index": [{"name": name, "results": results}],
+    }
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
 def _trained(restored: Restored) -> str:

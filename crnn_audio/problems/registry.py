@@ -22,3 +22,11 @@ PROBLEMS: dict[str, Problem] = {
     "memory": memory,
     "labelling": labelling,
 }
+
+TAGS = {
+    "recognition": "automatic-speech-recognition",
+    "classification": "audio-classification",
+    "text": "text-generation",
+    "transduction": "text2text-generation",
+}
+"""What hubs of models call the tasks that they know."""

@@ -16,7 +16,7 @@ def test_a_finished_run_is_copied_scored_and_described(cli, workshop: Path, tiny
     megabytes = sum(path.stat().st_size for path in out.iterdir()) / 1e6
     which = "with the weights at the end of training"
     assert done.stderr == f"models/small: {megabytes:.1f} MB, {which}. Its model card is models/small/README.md.\n"
-    assert (out / "README.md").read_text(encoding="utf-8").startswith("# small\n")
+    assert "\n---\n\n# small\n" in (out / "README.md").read_text(encoding="utf-8")
 
     again = cli("publish", workshop / "run", "--out", "models/small", cwd=tmp_path, exit_code=5)
     assert (again.stdout, again.stderr) == ("", "models/small: exists. Choose another --out, or remove it.\n")

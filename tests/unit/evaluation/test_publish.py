@@ -12,9 +12,11 @@ from typing import Any
 import jiwer
 import pytest
 import torch
+from huggingface_hub import EvalResult, ModelCard
 from safetensors.torch import load_file
 from torch import Tensor
 
+import crnn_audio
 from crnn_audio import files, runs
 from crnn_audio.batching import manifests
 from crnn_audio.config import load as config
@@ -254,7 +256,8 @@ def test_of_where_it_started_only_the_name_is_given(run: Run, root: Path, tmp_pa
 def sections(path: Path) -> dict[str, str]:
     """The model card by heading; what stands before the second is under the name of the model."""
     parts = re.split(r"^##? (.+)\n\n", (path / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert parts[0] == ""
+    assert parts[0].startswith("---\n")
+    assert parts[0].endswith("\n---\n\n"), "metadata for hubs"
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
@@ -414,7 +417,7 @@ def test_half_a_copy_is_never_seen_and_what_a_killed_call_left_is_removed(
     (left / "run.json").write_text("{")
     assert publish(run.path, out, splits=()).path == out
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
-    assert (out / "README.md").read_text().startswith("# small\n")
+    assert (out / "README.md").read_text().partition("\n---\n\n")[2].startswith("# small\n")
 
 
 def test_a_long_name_and_a_link_to_nowhere(run: Run, tmp_path: Path) -> None:
@@ -434,3 +437,23 @@ def test_a_command_that_is_none_is_one_line(root: Path, tmp_path: Path, typed: s
     (path / "run.json").write_text(json.dumps(header | {"command": 3}))
     with pytest.raises(RunError, match=r"run\.json: damaged \(its command is '3'"):
         publish(path, tmp_path / "small", splits=())
+
+
+def test_a_hub_reads_the_metadata_of_a_card_and_its_copy_of_the_folder_is_loaded(root: Path, tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", root)
+    published = publish(run.path, tmp_path / "small", root=root)
+    card = ModelCard.load(published.path / "README.md")
+    assert (card.data.library_name, card.data.pipeline_tag) == ("crnn_audio", "automatic-speech-recognition")
+    assert card.data.model_name == "small"
+    found = [(one.dataset_name, one.dataset_split, one.metric_type, one.metric_value) for one in card.data.eval_results]
+    assert all(isinstance(one, EvalResult) for one in card.data.eval_results)
+    assert found == [(one.corpus, one.split, *pair) for one in published.scores for pair in one.metrics.items()]
+    again = ModelCard(str(card)).data.to_dict()
+    assert again == card.data.to_dict(), "nothing is lost"
+    fetched = tmp_path / "models--small" / "snapshots" / "0123"  # as a hub's client keeps it: links to named blobs
+    fetched.mkdir(parents=True)
+    for file in published.path.iterdir():
+        (fetched / file.name).symlink_to(file)
+    (fetched / ".gitattributes").write_text("*.safetensors filter=lfs")
+    sound = root / "test-0.wav"
+    assert crnn_audio.load(fetched).transcribe(sound).text == load(published.path).transcribe(sound).text
