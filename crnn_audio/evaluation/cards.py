@@ -25,11 +25,8 @@ def write(model: Model, restored: Restored, scores: Sequence[Scores], name: str)
         "Usage": f"```\n{usage}\n```",
     }
     what = f"{card.what}; {model.task.model.num_parameters:,} parameters, kept in half precision."
-    return (
-        f"---\n{metadata(run.kind, scores, name)}---\n\n"
-        + "\n\n".join([f"# {name}", what, *(f"## {title}\n\n{text}" for title, text in sections.items())])
-        + "\n"
-    )
+    text = [f"# {name}", what, *(f"## {title}\n\n{text}" for title, text in sections.items())]
+    return f"---\n{metadata(run.kind, scores, name)}---\n\n" + "\n\n".join(text) + "\n"
 
 
 def metadata(kind: str, scores: Sequence[Scores], name: str) -> str:

@@ -59,7 +59,7 @@ def classify(
     waiting = pending(files, wanted, overwrite=overwrite, model=maker)
 
     def opened() -> Asked:
-        if (exported := exporting.exported(model, device, weights.value)) is not None:
+        if (exported := exporting.exported(model, "classification", device, weights.value)) is not None:
             from crnn_audio.inference.exported.classifier import ExportedClassifier
 
             return Asked(ExportedClassifier(exported), top, reject)

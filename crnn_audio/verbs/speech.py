@@ -184,7 +184,7 @@ def _loaded(
 ) -> Any:
     """The model of one of these kinds: without torch where it has such a form and decodes greedily."""
     decoding = decoding or DecodingOptions()
-    if decoding.greedy and (exported := exporting.exported(model, device, weights)) is not None:
+    if decoding.greedy and (exported := exporting.exported(model, "recognition", device, weights)) is not None:
         from crnn_audio.inference.exported.recognizer import ExportedRecognizer
 
         return ExportedRecognizer(exported)

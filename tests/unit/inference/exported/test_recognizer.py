@@ -111,7 +111,7 @@ def test_a_damaged_or_missing_file_is_named(copy: Path, name: str) -> None:
         ({"format": 9, "crnn_audio": "7.0"}, "exported in format 9 by crnn_audio 7.0"),
         ({"format": "x"}, "its format is 'x'"),
         ({"target": "sherpa"}, "exported for sherpa-onnx"),
-        ({"kind": "rolls"}, "a model for task rolls, which this version does not run without torch"),
+        ({"kind": "music"}, "a model for task music, which this version does not run without torch"),
         ({"kind": 3}, "it names no kind"),
         ({"sha256": []}, "no hashes of files"),
         ({"pieces": 3}, "its pieces is "),
@@ -185,7 +185,9 @@ def test_a_model_of_the_zoo_is_kept_in_its_exported_form(
     made = list[Path]()
 
     def opened(device: str = "cpu", which: str = "best") -> ExportedRecognizer | None:
-        found = light.exported("run", device, which, lambda model, out: made.append(export(model, out)[0]))
+        found = light.exported(
+            "run", "recognition", device, which, lambda model, out: made.append(export(model, out)[0])
+        )
         return found and ExportedRecognizer(found)
 
     text = live.eager.transcribe(recordings[0]).text
