@@ -39,7 +39,7 @@ def exported(model: str, kind: str, device: str, weights: str) -> Any | None:
     """The form of a model that runs without torch, where there is one."""
     from crnn_audio.inference.exported import light
 
-    return light.exported(model, kind, device, weights, _make)
+    return light.exported(model, device, weights, _make, kind)
 
 
 def refuse(model: str, why: str) -> None:
