@@ -184,10 +184,11 @@ def test_a_model_of_the_zoo_is_kept_in_its_exported_form(
     monkeypatch.setenv(light.CACHE, str(tmp_path))
     made = list[Path]()
 
+    def make(model: Path, out: Path) -> None:
+        made.append(export(model, out)[0])
+
     def opened(device: str = "cpu", which: str = "best") -> ExportedRecognizer | None:
-        found = light.exported(
-            "run", "recognition", device, which, lambda model, out: made.append(export(model, out)[0])
-        )
+        found = light.exported("run", device, which, make, "recognition")
         return found and ExportedRecognizer(found)
 
     text = live.eager.transcribe(recordings[0]).text
