@@ -8,8 +8,8 @@ COPY crnn_audio crnn_audio
 COPY recipes recipes
 RUN python -m venv .venv && .venv/bin/python -m pip install --quiet 'uv>=0.8,<1'
 RUN .venv/bin/uv pip install --python .venv/bin/python --no-cache --compile-bytecode --constraints requirements.lock '.[export,media]'
-RUN useradd --create-home --uid 1000 listener && mkdir /sound && chown listener /sound
-USER listener
+RUN useradd --create-home --uid 1000 runner && mkdir /sound && chown runner /sound
+USER runner
 ENV PATH=/opt/crnn-audio/.venv/bin:$PATH OMP_WAIT_POLICY=PASSIVE
 WORKDIR /sound
 ENTRYPOINT ["crnn-audio"]

@@ -28,7 +28,7 @@ def test_what_is_copied_builds_and_answers(tmp_path: Path) -> None:
             copied(ROOT / source, tmp_path / (source if target == "./" else target))
     (environment, install, user) = of("RUN")
     assert "-m venv .venv" in environment
-    assert re.search(r"useradd .*listener", user)
+    assert re.search(r"useradd .*runner", user)
     # The lock's versions of these extras are those that would be installed; what is here already is looked at.
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     words = install.replace("uv pip install", "uv pip install --dry-run").replace("--no-cache --compile-bytecode ", "")
@@ -49,7 +49,7 @@ def test_what_is_copied_builds_and_answers(tmp_path: Path) -> None:
 
 def test_it_is_the_command_line_of_a_user_without_rights_and_without_corpora() -> None:
     kinds = [kind for kind, _ in STEPS]
-    assert of("USER") == ["listener"]
+    assert of("USER") == ["runner"]
     assert kinds.index("USER") < kinds.index("ENTRYPOINT")
     assert json.loads(of("ENTRYPOINT")[0]) == ["crnn-audio"]
     allowed = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
