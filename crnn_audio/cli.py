@@ -29,6 +29,7 @@ from crnn_audio.verbs import (
     text,
     training,
     translation,
+    tuning,
 )
 
 VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
@@ -43,6 +44,7 @@ VERBS: dict[str, Callable[..., None]] = {  # in the order of `--help`
     "stream": speech.stream,
     "understand": commands.understand,
     "align": speech.align,
+    "tune": tuning.tune,
     "classify": sounds.classify,
     "label": labels.label,
     "translate": translation.translate,

@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 VERBS = (
-    "recipes show prepare doctor train evaluate publish transcribe stream understand align classify label translate "
-    "generate score next ngram export serve"
+    "recipes show prepare doctor train evaluate publish transcribe stream understand align tune classify label "
+    "translate generate score next ngram export serve"
 ).split()
 HEAVY = {"torch", "torchaudio", "librosa", "soxr", "soundfile", "matplotlib", "scipy", "jiwer", "safetensors"}
 

@@ -82,6 +82,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "understand": ("understand", "speech", "mine/b.wav", "mine/a.wav", "--grammar", "words.txt"),
     "understand live": ("understand", "live", "mine/a.wav", "--grammar", "words.txt", "--live"),
     "transcribe speech alone": ("transcribe", "speech", "bursts/test0.wav", "--vad", "frames"),
+    "tune": ("tune", "speech", "--lexicon", "words.txt"),
     "align": ("align", "speech", "mine/a.wav", "words.txt"),
     "transcribe a pipe": ("transcribe", "speech", "-", "--format", "json", "--plot", "out"),
     "stream": ("stream", "live", "mine/a.wav"),
