@@ -104,6 +104,8 @@ def test_made_small_it_learns_four_utterances_by_heart(path: Path, four: Path, t
         "augment={}",
         "task.consistency=0",
         "task.intermediate=0",
+        "task.attention=0",  # with smoothed targets, of which no loss is small
+        "model.decoder=null",
         "model.conv_dropout=0",
         "model.recurrent.num_layers=1",
         "model.recurrent.hidden_size=64",
