@@ -12,7 +12,7 @@ from typing import Any
 from starlette.datastructures import Headers, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocketClose
+from starlette.websockets import WebSocketClose, WebSocketDisconnect
 
 from crnn_audio.serving.limits import Access, Limits
 from crnn_audio.serving.meters import Meters
@@ -143,8 +143,17 @@ class Guard:
             self._note(scope, refusal.status if refusal else 101, time.monotonic() - started)
 
     async def _talk(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def bounded(message: Message) -> None:
+            try:
+                await asyncio.wait_for(send(message), self.limits.send_seconds)
+            except (RuntimeError, TimeoutError):  # it has closed the connection, or reads nothing
+                raise WebSocketDisconnect(1006) from None
+
         try:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, bounded)
+        except WebSocketDisconnect:
+            with suppress(RuntimeError):
+                await send({"type": "websocket.close", "code": 1008})
         except Exception:
             LOG.exception("request %s failed", scope["request_id"])
             with suppress(RuntimeError):  # it is closed already

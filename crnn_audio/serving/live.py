@@ -1,7 +1,7 @@
 """Live speech from clients: 16-bit samples in, growing text out, the streams of all clients stepped by one worker.
 
-Sound is gathered to `STEP` seconds before it is recognised, which costs least where messages are shorter, and cut into
-pieces of `LONGEST` seconds where they are longer, so that no client waits for another's.
+Sound is gathered to `STEP` seconds before it is recognised, and further while more of it has come already, so that a
+busy service catches up; it is cut into pieces of `LONGEST` seconds, so that no client waits for another's.
 """
 
 import asyncio
@@ -43,15 +43,18 @@ class Live:
         self._held = b""
         self._stream = self._opened()
 
-    async def feed(self, samples: bytes) -> list[Hypothesis]:
+    async def feed(self, samples: bytes, *, more: bool = False) -> list[Hypothesis]:
         """Utterances that were finished by these samples; the text of the open one is `text`.
+
+        Args:
+            more: whether further samples have come already.
 
         Raises:
             Refusal: a worker did not come back in time.
         """
         self._held += samples
         finals, longest = list[Hypothesis](), 2 * round(LONGEST * self.rate)
-        while len(self._held) >= 2 * STEP * self.rate:
+        while len(self._held) >= (longest if more else 2 * STEP * self.rate):
             size = min(len(self._held) // 2 * 2, longest)
             piece, self._held = self._held[:size], self._held[size:]
             finals += await self._step(piece, last=False)
@@ -131,34 +134,38 @@ async def accepted(socket: WebSocket, subprotocol: str | None = None) -> AsyncIt
 
 
 class Messages:
-    """The messages of a client until it leaves, is silent for too long, or the service stops; `ended` then says why."""
+    """The messages of a client until it leaves, is silent for too long, or the service stops; `ended` then says why.
+
+    `more` says whether another one has come already.
+    """
 
     def __init__(self, socket: WebSocket, service: Service) -> None:
         self.socket, self.service = socket, service
         self.ended = ""
+        self.more = False
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         return self._each()
 
     async def _each(self) -> AsyncIterator[str | bytes]:
         stopping = asyncio.create_task(self.service.stopping.wait())
+        message = asyncio.create_task(self.socket.receive())
+        idle = self.service.limits.idle_seconds
         try:
             while not self.ended:
-                message = asyncio.create_task(self.socket.receive())
-                await asyncio.wait(
-                    {message, stopping},
-                    timeout=self.service.limits.idle_seconds,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
+                await asyncio.wait({message, stopping}, timeout=idle, return_when=asyncio.FIRST_COMPLETED)
                 if not message.done():
-                    message.cancel()
                     self.ended = STOPPING if stopping.done() else IDLE
                 elif (received := message.result())["type"] == "websocket.disconnect":
                     self.ended = GONE
                 else:
+                    message = asyncio.create_task(self.socket.receive())
+                    await asyncio.sleep(0)  # it takes what has come already
+                    self.more = message.done()
                     text = received.get("text")
                     yield text if text is not None else received.get("bytes") or b""
         finally:
+            message.cancel()
             stopping.cancel()
 
     async def close(self, refusal: Refusal | None = None) -> None:

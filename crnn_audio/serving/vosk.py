@@ -46,7 +46,7 @@ async def _conversation(socket: WebSocket, service: Service, messages: Messages)
                     return
             continue
         live = live or Live(service, service.models.find(name, "stream"), rate)
-        finals = await live.feed(message)
+        finals = await live.feed(message, more=messages.more)
         await socket.send_json(final(finals) if finals else {"partial": live.text})
     if live and messages.ended == STOPPING:
         await socket.send_json(final(await live.flush()))
