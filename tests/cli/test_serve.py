@@ -1,12 +1,17 @@
 """`serve` as a process: driven by OpenAI's own client, equal to the command line, stopped by SIGTERM without a loss."""
 
 import base64
+import json
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
+import tomllib
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,6 +151,33 @@ def test_the_text_is_that_of_the_command_line(serving: Serving, cli: Any, tiny: 
         form = {"response_format": shape}
         answer = httpx2.post(f"{serving.address}/inference", files={"file": files[0].read_bytes()}, data=form)
         assert answer.text == lines
+
+
+def test_the_steps_of_the_image_work(serving: Serving, cli: Any, tmp_path: Path) -> None:
+    """Without Docker: what is copied makes a whole wheel, the entry is a command, the check of health passes."""
+    steps = re.findall(r"^([A-Z]+) (.*)$", (ROOT / "Dockerfile.serve").read_text(), re.MULTILINE)
+    for words in [words.split() for step, words in steps if step == "COPY"]:
+        for name in words[:-1]:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, tmp_path)
+    build = [ROOT / ".venv/bin/uv", "build", "--quiet", "--wheel", "--no-build-isolation", "--python", sys.executable]
+    subprocess.run([*build, "--out-dir", "dist"], cwd=tmp_path, check=True, timeout=100)
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    held = zipfile.ZipFile(wheel).namelist()
+    page = [path.name for path in (ROOT / "crnn_audio" / "serving" / "page").iterdir() if path.is_file()]
+    assert {f"crnn_audio/serving/page/{name}" for name in page} <= set(held)
+    installed = next(words for step, words in steps if step == "RUN" and "requirements.lock" in words)
+    extras = re.findall(r"\[([a-z,]+)\]", installed)[0].split(",")
+    assert set(extras) <= set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    check = next(words for step, words in steps if step == "HEALTHCHECK").removeprefix("CMD ")
+    check = check.replace("http://127.0.0.1:8000", serving.address).replace("python", sys.executable, 1)
+    subprocess.run(check, shell=True, check=True, timeout=60)
+    entry, models = (json.loads(words) for step, words in steps if step in ("ENTRYPOINT", "CMD"))
+    assert entry[:2] == ["crnn-audio", "serve"]
+    assert "--host" in cli("serve", "--help").stdout
+    assert models == [one["id"] for one in httpx2.get(f"{serving.address}/v1/models").json()["data"]]
 
 
 def test_mistakes(cli: Any, tmp_path: Path) -> None:
