@@ -114,6 +114,15 @@ class Segment:
     label: str
     confidence: float
 
+    @property
+    def text(self) -> str:
+        """The segment in a line."""
+        return f"{self.start:.2f}  {self.end:.2f}  {self.label}  {self.confidence:.4f}"
+
+    def fields(self) -> dict[str, Any]:
+        """The segment as plain data."""
+        return {"start": self.start, "end": self.end, "label": self.label, "confidence": self.confidence}
+
 
 @dataclass(frozen=True)
 class Labelled:

@@ -1,7 +1,6 @@
 """Recordings to labelled segments, from files of any length and live; the result does not depend on how it is read."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,7 +18,7 @@ from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.stream import SoundCarry
 from crnn_audio.hypotheses import Labelled, Segment
 from crnn_audio.inference.speech import long
-from crnn_audio.inference.speech.endpoints import check_block, check_rate
+from crnn_audio.inference.speech.endpoints import EventResult, check_block, check_rate
 from crnn_audio.models.crnn import Carry
 from crnn_audio.runs import Run
 from crnn_audio.tasks.labelling import Labelling
@@ -110,14 +109,6 @@ def _anywhere(probs: Float[torch.Tensor, "U K"]) -> Bool[np.ndarray, " U"]:
     return np.ones(len(probs), dtype=bool)
 
 
-@dataclass(frozen=True)
-class LabelResult:
-    """After a block: the segments that are final now; `seconds` were fed in all."""
-
-    finals: tuple[Segment, ...]
-    seconds: float
-
-
 class LabelStream:
     """One live stream; `Labeller.stream` makes one. Several may run on one model at a time."""
 
@@ -146,7 +137,7 @@ class LabelStream:
     ) -> None:
         self._closed = True
 
-    def feed(self, block: np.ndarray) -> LabelResult:
+    def feed(self, block: np.ndarray) -> EventResult:
         """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
 
         Raises:
@@ -154,12 +145,12 @@ class LabelStream:
         """
         return self._advance(block, last=False)
 
-    def flush(self) -> LabelResult:
+    def flush(self) -> EventResult:
         """The end of the sound: releases what waited for look-ahead and ends open segments."""
         return self._advance(np.zeros(0, dtype=np.float32), last=True)
 
     @torch.inference_mode()
-    def _advance(self, block: np.ndarray, last: bool) -> LabelResult:
+    def _advance(self, block: np.ndarray, last: bool) -> EventResult:
         if self._closed:
             raise StreamError("this stream has ended; open another one for more sound.")
         check_block(block, self._fed / self._sample_rate)
@@ -173,4 +164,4 @@ class LabelStream:
         probs, self._carry = task.step(normalized, self._carry, last=last)
         found, self._events = events.step(probs[0].float().cpu().numpy(), self._events, self.options, last=last)
         seconds = self._fed / self._sample_rate
-        return LabelResult(self.labeller.segments(found, seconds if last else np.inf), seconds)
+        return EventResult(self.labeller.segments(found, seconds if last else np.inf), seconds)

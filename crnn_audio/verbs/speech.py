@@ -132,16 +132,18 @@ def stream(
     *,
     decoding: DecodingOptions,
 ) -> None:
-    """Transcribe live sound, or find keywords in it.
+    """Transcribe or label live sound.
 
     On a terminal the text grows as it is recognised; into a pipe or file, each finished utterance is a line. A model of
-    labels prints a line for each keyword: the second at which its window ends, the label and the confidence.
+    labels prints a line for each keyword: the second at which its window ends, the label and the confidence. One
+    of frames prints each segment as soon as it is over: start, end, label and confidence.
     """
     from crnn_audio import audio
     from crnn_audio.inference.speech.live import show
 
     asked = threshold is not None or refractory is not None
     kinds = ["recognition"] * (not asked) + ["classification"] * decoding.greedy
+    kinds += ["labelling"] * (decoding.greedy and not asked)
     opened = _loaded(model, device, decoding=decoding, kinds=kinds or ["classification"])
     ways = [opened.detection(threshold, refractory)] if asked else []
     losses = list[audio.Loss]()

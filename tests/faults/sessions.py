@@ -108,6 +108,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
         "--plot",
         "out",
     ),
+    "stream labels of frames": ("stream", "frames", "bursts/test0.wav"),
     "label a pipe": ("label", "frames", "-", "--format", "json"),
     "prepare labels": ("prepare", "folder", "labelled", "--out", "out/prepared"),
     "prepare a table of labels": ("prepare", "folder", "bursts/labels.csv", "--out", "out/prepared"),

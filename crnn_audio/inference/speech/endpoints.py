@@ -9,7 +9,7 @@ import numpy as np
 
 from crnn_audio.decoding.paths import DecoderState, Path
 from crnn_audio.errors import StreamError
-from crnn_audio.hypotheses import Event, Hypothesis
+from crnn_audio.hypotheses import Event, Hypothesis, Segment
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class StreamResult:
 
 @dataclass(frozen=True)
 class EventResult:
-    """After a block: the events that it brought, and the seconds that were fed; `text` is always empty."""
+    """After a block: the events or segments that it brought, and the seconds that were fed; `text` is always empty."""
 
-    finals: tuple[Event, ...]
+    finals: tuple[Event | Segment, ...]
     seconds: float
     text: str = field(default="", init=False)
 

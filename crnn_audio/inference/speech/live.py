@@ -9,7 +9,7 @@ from typing import TextIO
 
 from crnn_audio import console
 from crnn_audio.audio import Blocks
-from crnn_audio.hypotheses import Event
+from crnn_audio.hypotheses import Event, Segment
 from crnn_audio.inference.outputs.formats import fields
 from crnn_audio.inference.speech.endpoints import EventResult, LiveStream, StreamResult
 
@@ -59,7 +59,7 @@ class _Screen:
 
     def put(self, result: StreamResult | EventResult) -> None:
         for final in result.finals:
-            known = final.fields() if isinstance(final, Event) else {"event": "final", **fields(final)}
+            known = final.fields() if isinstance(final, Event | Segment) else {"event": "final", **fields(final)}
             line = console.as_json(known)
             text = line if self.as_json else console.one_line(final.text) if self.growing else final.text
             self.stdout.write("\r\x1b[K" * self.growing + text + "\n")

@@ -177,8 +177,8 @@ def test_notes_and_drums_become_midi() -> None:
 def test_the_verb_writes_lines_and_files(trained: Path, tmp_path: Path, capsys, monkeypatch) -> None:
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # which takes the console for no text stream
 
-    def call(*words: str, code: int = 0) -> str:
-        monkeypatch.setattr("sys.argv", ["crnn-audio", "label", str(trained / "run"), *words])
+    def call(*words: str, code: int = 0, verb: str = "label") -> str:
+        monkeypatch.setattr("sys.argv", ["crnn-audio", verb, str(trained / "run"), *words])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         assert (ended.value.code or 0) == code
@@ -192,6 +192,9 @@ def test_the_verb_writes_lines_and_files(trained: Path, tmp_path: Path, capsys, 
     call(one, "--format", "textgrid", "--out", str(tmp_path / "out"), "--plot", str(tmp_path / "plots"))
     assert (tmp_path / "out" / "test0.TextGrid").read_text().startswith("File type")
     assert (tmp_path / "plots" / "test0.png").read_bytes().startswith(b"\x89PNG")
+    live = [json.loads(line) for line in call(one, "--json", verb="stream").splitlines()]
+    assert sorted(live, key=lambda each: each["start"]) == json.loads(call(one, "--format", "json"))["segments"]
+    assert call(one, verb="stream").splitlines()[0].count("  ") == 3
     assert call(str(tmp_path / "none.wav"), one, code=4)
     assert not call(one, other, "--format", "audacity", code=2)
     assert not call(one, "--format", "mid", code=2)
