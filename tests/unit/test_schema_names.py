@@ -142,4 +142,5 @@ def test_vocabularies() -> None:
     kinds = allowed(recognition.RecognitionTask, "vocabulary")
     assert kinds == set(get_args(Vocabulary.__dataclass_fields__["kind"].type))
     tokens = {kind: Vocabulary.build(["one two"], kind).tokens[2:] for kind in kinds}
+    assert set(tokens.pop("subwords")) == {"\u2581", *"oentw"}
     assert tokens == {"characters": (" ", "e", "n", "o", "t", "w"), "words": ("one", "two")}
