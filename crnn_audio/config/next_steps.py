@@ -15,6 +15,8 @@ RECIPE = "an4/bilstm"
 """A recipe for speech of any kind and about an hour of it."""
 LABELS = "vad/vad"
 """A recipe for labelled segments."""
+BACKGROUND = "background"
+"""The label of what is no keyword, in the recipe for one's own keywords."""
 
 
 def doctor(folder: Path) -> str:
@@ -35,6 +37,19 @@ def train(folder: Path, splits: Mapping[str, Sequence[Cut]]) -> str:
     if longest > recipe.data.batch_seconds:
         words.append(f"data.batch_seconds={math.ceil(longest)}")
     return shlex.join([*words, "--out", f"runs/{folder.resolve().name}"])
+
+
+def of_speech(folder: Path, splits: Mapping[str, Sequence[Cut]]) -> tuple[str, ...]:
+    """What to run on transcribed recordings."""
+    return doctor(folder), train(folder, splits)
+
+
+def of_classes(folder: Path, splits: Mapping[str, Sequence[Cut]]) -> tuple[str, ...]:
+    """What to run on labelled recordings."""
+    words = ["crnn-audio", "train", "wake_words/keyword", f"data.root={_as_yaml(str(folder))}"]
+    if BACKGROUND not in {cut.label for cut in splits["train"]}:
+        words.append("task.background=[]")
+    return (shlex.join([*words, "--out", f"runs/{folder.resolve().name}"]),)
 
 
 def _as_yaml(text: str) -> str:

@@ -24,7 +24,7 @@ CLASSES = {
     "fire crackling": "crackling_fire",
 }  # fmt: skip
 """The classes by their names in ESC-10, with those of ESC-50."""
-EACH = (39, 40)
+EACH = (38, 40)
 """Recordings of a class; some copies lack the two whose licence forbids advertising."""
 FOLDS = 5
 
@@ -43,7 +43,7 @@ def read_folds(folder: Path) -> list[list[Cut]]:
     """The official folds.
 
     Raises:
-        DataError: it is not 39 or 40 recordings of each class, or one cannot be read.
+        DataError: it is not 38 to 40 recordings of each class, or one cannot be read.
     """
     folds: list[list[Cut]] = [[] for _ in range(FOLDS)]
     counts = dict.fromkeys(CLASSES, 0)

@@ -68,6 +68,7 @@ def prepare_folder(
     speaker_folders: bool = False,
     resplit: bool = False,
     leave_out: bool = False,
+    classes: bool = False,
     progress: Progress | None = None,
 ) -> PreparedFolder:
     """Makes train.jsonl, dev.jsonl and test.jsonl of recordings, a table or Lhotse cuts; decodes all of it.
@@ -80,6 +81,7 @@ def prepare_folder(
         resplit: make new splits even where there are some.
         leave_out: leave out what cannot be used and list it, in place of refusing; and cuts that are too short for
             their texts, by the recipe that is recommended for such data.
+        classes: recordings have labels, no texts: a folder of each class, or a table with columns `path` and `label`.
         progress: called with what is done.
 
     Raises:
@@ -92,6 +94,7 @@ def prepare_folder(
         speaker_folders=speaker_folders,
         resplit=resplit,
         leave_out=leave_out,
+        classes=classes,
         progress=progress,
         infeasible=_infeasible,
     )

@@ -19,7 +19,10 @@ def prepare(
     corpus: Annotated[str, typer.Argument(metavar="CORPUS", help="A corpus such as an4, or the word 'folder'.")],
     path: Annotated[
         Path | None,
-        typer.Argument(metavar="PATH", help="After `folder`: recordings, a table or cuts. After `pairs`: a table."),
+        typer.Argument(
+            metavar="PATH",
+            help="After `folder`: recordings, a table, cuts. After `classes`: folders or a table. `pairs`: a table.",
+        ),
     ] = None,
     root: Root = None,
     out: Annotated[
@@ -54,11 +57,12 @@ def prepare(
     Every file is decoded once; cuts that cannot be used are listed with the reason. `prepare folder PATH` takes audio
     with a text of the same name beside it, a table (.tsv, .csv, .jsonl, lines of path|text) of paths and texts, a
     release of Common Voice, a data folder of Kaldi, or Lhotse cuts. `prepare pairs FILE` splits a table of texts: a
-    source, a tab and a target in a line. `prepare render CORPUS|FOLDER --soundfont FILE` makes recordings with exact
+    source, a tab and a target in a line. `prepare classes PATH` takes a folder of each class, or a table
+    with columns path and label. `prepare render CORPUS|FOLDER --soundfont FILE` makes recordings with exact
     labels of music, of groove_midi or of a folder of MIDI files.
     """
-    if (corpus in ("folder", "render") and path is None) or (
-        corpus not in ("folder", "pairs", "render") and path is not None
+    if (corpus in ("folder", "classes", "render") and path is None) or (
+        corpus not in ("folder", "classes", "pairs", "render") and path is not None
     ):
         report("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
         raise typer.Exit(2)
@@ -74,7 +78,8 @@ def prepare(
         elif corpus == "pairs":
             _prepare_pairs(path, out, as_json)
         else:
-            _prepare_folder(path, out, (speaker_folders, resplit, leave_out), as_json, progress)
+            ways = {"speaker_folders": speaker_folders, "resplit": resplit, "leave_out": leave_out}
+            _prepare_folder(path, out, ways | {"classes": corpus == "classes"}, as_json, progress)
 
 
 def _prepare_corpus(corpus: str, root: Path | None, out: Path | None, as_json: bool, progress: Any) -> None:
@@ -140,21 +145,19 @@ def _prepare_rendered(
         _print_row({"split": split, "cuts": len(cuts), "hours": round(hours, 4), "segments": segments}, as_json)
 
 
-def _prepare_folder(path: Path, out: Path | None, ways: tuple[bool, bool, bool], as_json: bool, progress: Any) -> None:
+def _prepare_folder(path: Path, out: Path | None, ways: Mapping[str, bool], as_json: bool, progress: Any) -> None:
     from crnn_audio.config import next_steps
     from crnn_audio.evaluation.prepare import prepare_folder
     from crnn_audio.problems import recordings
 
-    speaker_folders, resplit, leave_out = ways
-    prepared = prepare_folder(
-        path, out, speaker_folders=speaker_folders, resplit=resplit, leave_out=leave_out, progress=progress
-    )
+    prepared = prepare_folder(path, out, **ways, progress=progress)
     for note in prepared.notes:
         report(note)
     if prepared.left_out:
         report("\n".join([f"Left out {len(prepared.left_out)}:", *prepared.left_out]))
     report(f"Split {prepared.how}. Manifests are in {prepared.folder}. Next:")
-    report(f"  {next_steps.doctor(prepared.folder)}\n  {next_steps.train(prepared.folder, prepared.splits)}")
+    following = next_steps.of_classes if ways["classes"] else next_steps.of_speech
+    report("\n".join(f"  {line}" for line in following(prepared.folder, prepared.splits)))
     for split, cuts in prepared.splits.items():
         _print_row({"split": split, **recordings.figures_of(cuts)}, as_json)
 

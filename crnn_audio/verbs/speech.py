@@ -142,9 +142,12 @@ def stream(
     from crnn_audio.inference.speech.live import show
 
     asked = threshold is not None or refractory is not None
+    if asked and not decoding.greedy:
+        report("--threshold and --refractory are for keywords, which are found without a decoder.")
+        raise typer.Exit(2)
     kinds = ["recognition"] * (not asked) + ["classification"] * decoding.greedy
     kinds += ["labelling"] * (decoding.greedy and not asked)
-    opened = _loaded(model, device, decoding=decoding, kinds=kinds or ["classification"])
+    opened = _loaded(model, device, decoding=decoding, kinds=kinds)
     ways = [opened.detection(threshold, refractory)] if asked else []
     losses = list[audio.Loss]()
     blocks = audio.blocks(source, seconds, raw_rate=rate, on_loss=losses.append, on_warning=report)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import labellings, transductions, warm
+from tests import classifications, labellings, transductions, warm
 from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pairs = transductions.folder(folder / "pairs")
     shutil.copy(pairs / "train.tsv", folder / "table.tsv")
     (folder / "words.txt").write_text("fiets\nhuis\n")
+    keywords(folder)
     digits = "zero one two three four five six seven eight nine".split()
     (folder / "digits-said.txt").write_text("six four three")
     (folder / "digits.txt").write_text("\n".join(digits))
@@ -63,6 +64,23 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(folder / "bursts" / f"train{number}.wav", folder / "labelled")
         (folder / "labelled" / f"train{number}.txt").write_text("0.1\t0.5\ttone\n", encoding="utf-8")
     return folder
+
+
+def keywords(folder: Path) -> None:
+    """Recordings of a word and of others, and a model that is quicker to train."""
+    for name, label in (("computer", "high"), ("background", "noise")):
+        (folder / "keyword" / name).mkdir(parents=True)
+        for number in range(6):
+            classifications.recorded(folder / "keyword" / name, f"anna-{number}", label, 0.5, number)
+    (folder / "background").mkdir()
+    classifications.recorded(folder / "background", "kitchen", "noise", 3.0, 9)
+    prepared = run(folder, "prepare", "classes", "keyword", "--out", "data/own/keyword")
+    assert prepared.returncode == 0, prepared.stderr
+    small = classifications.SMALL | {"task": {"kind": "classification", "background": ["background"]}}
+    small |= {"data": {"corpus": "manifests", "root": "data/own/keyword", "workers": 0}}
+    (folder / "keyword.yaml").write_text(json.dumps(small))
+    trained = run(folder, "train", "keyword.yaml", "optim.max_epochs=1", "--out", "runs/keyword")
+    assert trained.returncode == 0, trained.stderr
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

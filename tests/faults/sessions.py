@@ -61,6 +61,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "prepare cuts": ("prepare", "folder", "corpus/train.jsonl", "--out", "out/prepared"),
     "prepare scores": ("prepare", "chorales"),
     "prepare scores of one's own": ("prepare", "midi_folder", "--root", "pieces"),
+    "prepare classes": ("prepare", "classes", "marked", "--out", "out/prepared"),
     "prepare pairs": ("prepare", "pairs", "pairs/train.tsv", "--out", "out/pairs"),
     "doctor": ("doctor", "corpus", "--plot", "out/durations.png"),
     "doctor as JSON": ("doctor", "recipes/tiny/speech.yaml", "--json"),
@@ -194,6 +195,10 @@ def build(folder: Path) -> None:
     (folder / "midi").mkdir()
     (folder / "midi" / "a.mid").write_bytes(played.to_midi([played.PlayedNote(0.1, 0.2, 38, is_drum=True)]))
     soundfonts.write(folder / "kit.sf2", [[(soundfonts.SAMPLE, 0)]], program=0, bank=128)
+    for label in ("high", "low"):
+        (folder / "marked" / label).mkdir(parents=True)
+        for number in range(2):
+            classifications.recorded(folder / "marked" / label, f"{label}-{number}", label, 0.3, number)
     (folder / "mine").mkdir()
     rows = ["path,text"]
     for number, name in enumerate("abc"):

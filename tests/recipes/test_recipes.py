@@ -28,7 +28,9 @@ FIELDS = (
     "recipe settings trained_on split metric head cell input seeds values mean sd parameters steps train_seconds "
     "commands commit dirty device cpu precision torch threads date"
 ).split()
-METRICS = {"wer", "cer", "per", "accuracy", "bleu", "chrf", "f1_frame", "f1_onset", "f1_note", *UNITS}
+METRICS = {
+    "wer", "cer", "per", "accuracy", "miss_rate", "bleu", "chrf", "f1_frame", "f1_onset", "f1_note", *UNITS
+}  # fmt: skip
 LEARNED_LOSS = 0.1
 """Nats a token, where an utterance is known by heart; an untrained model starts above 3."""
 

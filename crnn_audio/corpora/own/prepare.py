@@ -14,12 +14,14 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.corpora import tables
 from crnn_audio.corpora.home import Progress
-from crnn_audio.corpora.own import kaldi, labels, pairs, rows
+from crnn_audio.corpora.own import classes as of_classes
+from crnn_audio.corpora.own import kaldi, labels, pairs, rows, splitting
 from crnn_audio.corpora.own.listing import SPLITS, Entry, Listing, split_named
 from crnn_audio.corpora.own.splitting import Splits, divide, lopsided
 from crnn_audio.errors import DataError
 from crnn_audio.text import invisible
 
+Divide = Callable[[Sequence[Cut]], tuple[Splits, str]]
 MARK = "prepared.json"
 """Written beside manifests that were made here, with where they came from; others are never overwritten."""
 SHOWN = 50
@@ -44,13 +46,14 @@ def prepare_folder(
     speaker_folders: bool = False,
     resplit: bool = False,
     leave_out: bool = False,
+    classes: bool = False,
     progress: Progress | None = None,
     infeasible: Callable[[Sequence[Cut]], Sequence[Finding]] = lambda _: (),
 ) -> PreparedFolder:
     """`evaluation.prepare.prepare_folder`, with any way to find cuts that are too short for their texts.
 
     Args:
-        path, out, speaker_folders, resplit, leave_out, progress: as there.
+        path, out, speaker_folders, resplit, leave_out, classes, progress: as there.
         infeasible: finds such cuts, which are noted, or left out with `leave_out`.
 
     Raises:
@@ -59,7 +62,8 @@ def prepare_folder(
     source = Path(path)
     folder = Path(out) if out is not None else Path("data/own") / _name(source)
     _refuse_foreign(folder, source)
-    found = _checked(_found(source, resplit, speaker_folders).without_duplicates(), progress)
+    listing = of_classes.find(source) if classes else _found(source, resplit, speaker_folders)
+    found = _checked(listing.without_duplicates(), progress, classes)
     if found.entries:
         found = _feasible(found, infeasible([entry.cut for entry in found.entries if entry.cut.text]), leave_out)
     if found.problems and not leave_out:
@@ -67,7 +71,7 @@ def prepare_folder(
         raise DataError(_problem_list(source, found.problems, advice))
     if not found.entries:
         raise DataError(_problem_list(source, found.problems, "Not one recording can be used. Nothing was written."))
-    splits, how = _split(source, found.entries, resplit)
+    splits, how = _split(source, found.entries, resplit, of_classes.divided if classes else divide)
     unseen = invisible.removed(found.texts)
     found.notes += [f"{unseen} removed.", *lopsided(splits)] if unseen else lopsided(splits)
     notes, left_out = tuple(found.notes), tuple(map(_one_line, found.problems))
@@ -174,12 +178,12 @@ def _anchored(cut: Cut, folder: Path) -> Cut:
     return replace(cut, recording=replace(cut.recording, path=path.relative_to(folder).resolve()))
 
 
-def _checked(found: Listing, progress: Progress | None) -> Listing:
+def _checked(found: Listing, progress: Progress | None, classes: bool) -> Listing:
     """Decodes every file; cuts that cannot be used become problems."""
     cuts = [entry.cut for entry in found.entries]
     report = progress and partial(progress, "checking")
     adjusted = checks.Adjusted()
-    spoken = [] if any(cut.segments for cut in cuts) else cuts  # beside labelled ones, others have nothing to find
+    spoken = [] if classes or any(cut.segments for cut in cuts) else cuts  # labelled ones have nothing to find
     findings = checks.unreadable(cuts, checks.cache_of("manifests"), report, adjusted) + checks.empty(spoken)
     bad = {finding.cut_id: finding.problem for finding in findings}
     problems = [f"{entry.where}: {bad[entry.cut.id]}" for entry in found.entries if entry.cut.id in bad]
@@ -217,7 +221,7 @@ def _one_line(problem: str) -> str:
     return problem.replace("\r", "\\r").replace("\n", "\\n")
 
 
-def _split(source: Path, entries: Sequence[Entry], resplit: bool) -> tuple[Splits, str]:
+def _split(source: Path, entries: Sequence[Entry], resplit: bool, divide: Divide) -> tuple[Splits, str]:
     """The splits that are there, with dev held out of train if it is missing; else new ones."""
     cuts = [entry.cut for entry in entries]
     given = {entry.split for entry in entries}
@@ -234,7 +238,7 @@ def _split(source: Path, entries: Sequence[Entry], resplit: bool) -> tuple[Split
     }
     if splits["dev"]:
         return splits, "as they were"
-    held, how = divide(splits["train"], ("dev",))
+    held, how = splitting.divide(splits["train"], ("dev",))
     return {**splits, **held}, f"as they were, and dev held out of train {how}"
 
 
