@@ -13,7 +13,7 @@ is known to `problems`; here they are data.
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -73,7 +73,7 @@ class Run:
         """
         if self.kind not in kinds:
             raise RunError(
-                f"{self.path}: a model for task {self.kind}, where one for {' or '.join(kinds)} is needed. Give a run "
+                f"{self.path}: a model for task {self.kind}, where one for {either(kinds)} is needed. Give a run "
                 f"of a recipe with task.kind {kinds[0]}; `crnn-audio recipes` lists the recipes."
             )
 
@@ -325,6 +325,11 @@ def writing(path: Path) -> Iterator[None]:
             f"{path}: cannot be written ({reason}). What was there before is whole; make room or choose another folder "
             "with --out, and run the same command again."
         ) from None
+
+
+def either(names: Sequence[str]) -> str:
+    """Names in a sentence: "one, another or a third"."""
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def damaged(path: Path, why: object) -> RunError:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from crnn_audio import runs
 from crnn_audio.config import load as config
 from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DIVERGED, DataError, RunError
@@ -62,8 +63,11 @@ def require_options(model: Model, names: Iterable[str]) -> None:
     """
     for name in names:
         if name not in restore(model.run).problem.OPTIONS:
-            knows = ", ".join(kind for kind, problem in PROBLEMS.items() if name in problem.OPTIONS)
-            raise RunError(f"{model.run.path}: a model for task {model.run.kind}; {name} is for {knows}.")
+            knows = runs.either([kind for kind, problem in PROBLEMS.items() if name in problem.OPTIONS])
+            raise RunError(
+                f"{model.run.path}: a model for task {model.run.kind}, where one for {knows} is needed, "
+                f"whose scores have the option {name}."
+            )
 
 
 def default_split(data: Data) -> str:

@@ -4,7 +4,9 @@ A new kind is a function here and a line in `WRITERS`; what opens its folder wit
 """
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -75,21 +77,47 @@ def export(model: str | Path, out: str | Path, *, to: str = "onnx", int8: bool =
         written = WRITERS[run.kind](restored, task.eval(), to)
     except RunError as error:
         raise RunError(f"{run.path}: {error}") from None
-    with runs.writing(out):
-        _save(written, restored, out, to, int8)
+    with _in_place_of(out) as partial:
+        _save(written, restored, partial, out.name, to, int8)
     return out, tuple(line.replace("DIR", str(out)) for line in written.usage)
 
 
-def _save(written: Written, restored: Restored, out: Path, to: str, int8: bool) -> None:
-    """Writes the files, and last the one that makes a folder an export."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / MANIFEST).unlink(missing_ok=True)
+@contextmanager
+def _in_place_of(out: Path) -> Iterator[Path]:
+    """A new folder beside `out` that takes its place once it is whole.
+
+    Raises:
+        RunError: it cannot be written; `out` is then what it was.
+    """
+    partial = out.with_name(f".{files.shortened(out.name, 16)}.partial")
+    earlier = partial.with_suffix(".earlier.partial")
+    try:
+        with runs.writing(out):
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir(parents=True)
+            yield partial
+            if out.exists():
+                shutil.rmtree(earlier, ignore_errors=True)
+                out.rename(earlier)
+            try:
+                partial.rename(out)
+            except OSError:
+                if earlier.exists():
+                    earlier.rename(out)
+                raise
+            shutil.rmtree(earlier, ignore_errors=True)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _save(written: Written, restored: Restored, out: Path, name: str, to: str, int8: bool) -> None:
+    """Writes the files of a folder that will be called `name`."""
     files.write_bytes(out / MODEL, written.model.SerializeToString())
     if int8:
         _quantize(out / MODEL)
-    for name, save in written.files.items():
-        save(out / name)
-    files.write_text(out / "README.md", _card(restored, written, out, int8))
+    for file, save in written.files.items():
+        save(out / file)
+    files.write_text(out / "README.md", _card(restored, written, name, int8))
     facts = {
         "format": FORMAT,
         "crnn_audio": version("crnn-audio"),
@@ -99,7 +127,7 @@ def _save(written: Written, restored: Restored, out: Path, to: str, int8: bool) 
         "weights": restored.run.weights_hash("best"),
         "int8": int8,
         **written.facts,
-        "sha256": {name: weights.sha256(out / name) for name in (MODEL, *written.files)},
+        "sha256": {file: weights.sha256(out / file) for file in (MODEL, *written.files)},
     }
     files.write_text(out / MANIFEST, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
@@ -120,11 +148,11 @@ def _quantize(path: Path) -> None:
     onnx.checker.check_model(str(path))
 
 
-def _card(restored: Restored, written: Written, out: Path, int8: bool) -> str:
+def _card(restored: Restored, written: Written, folder_name: str, int8: bool) -> str:
     """The run's model card, or where it has none what it was trained on; and how the folder is used."""
     own = restored.run.path / "README.md"
     name = restored.run.path.resolve().name
     card = own.read_text(encoding="utf-8") if own.is_file() else f"# {name}\n\n{parts.about_corpus(restored.recipe)}\n"
     precision = "weights of 8 bits" if int8 else "float32"
-    usage = "\n".join(line.replace("DIR", out.name) for line in written.usage)
+    usage = "\n".join(line.replace("DIR", folder_name) for line in written.usage)
     return f"{card.rstrip()}\n\n## Exported\n\nAn ONNX graph of {name}, {precision}.\n\n```\n{usage}\n```\n"

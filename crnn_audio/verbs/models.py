@@ -54,7 +54,8 @@ def evaluate(
     distorted = noise is not None or reverberation is not None
     if record and (distorted or corpus or not decoding.greedy):
         report(
-            "--record is for the model's own corpus as it is: leave out --noise, --reverberation, --corpus, decoding."
+            "--record is for the model's own corpus as it is and greedy decoding: leave out --noise, --reverberation, "
+            "--corpus and every option of decoding."
         )
         raise typer.Exit(2)
     from crnn_audio.console import ProgressBar

@@ -181,7 +181,7 @@ NEEDED = "run: a model for task rolls, where one for {} is needed. Give a run of
     ("words", "exit_code", "message"),
     [
         (("transcribe", "run", "{tiny}"), 5, NEEDED.format("recognition")),
-        (("stream", "run", "{tiny}"), 5, NEEDED.format("recognition")),
+        (("stream", "run", "{tiny}"), 5, NEEDED.format("recognition, classification or labelling")),
         (("generate", "run", "--out", "small"), 5, NEEDED.format("music or text")),
         (("score", "run", "C4 E4"), 5, NEEDED.format("music or text")),
         (("next", "run", "a"), 5, NEEDED.format("text")),

@@ -164,8 +164,16 @@ def test_recorded(tree: Path, here: Here) -> None:
         (["next", "an4", "a"], 5, "a model for task recognition, where one for text is needed"),
         (["next", "chorales", "a"], 5, "a model for task music, where one for text is needed"),
         (["score", "an4", "a"], 5, "a model for task recognition, where one for music or text is needed"),
-        (["stream", "run", "a.wav"], 5, "a model for task text, where one for recognition is needed"),
-        (["evaluate", "run", "--noise", "x"], 5, "a model for task text, where one for recognition is needed"),
+        (
+            ["stream", "run", "a.wav"],
+            5,
+            "a model for task text, where one for recognition, classification or labelling is needed",
+        ),
+        (
+            ["evaluate", "run", "--noise", "x"],
+            5,
+            "a model for task text, where one for recognition, classification or labelling is needed, whose scores",
+        ),
         (["evaluate", "run", "--corpus", "an4"], 3, "data.corpus=an4"),
         (["next", "run", "9"], 4, "characters that this model does not know: '9'"),
         (["next", "run", "a", "--num", "0"], 2, "'--num': Input should be greater than or equal to 1"),

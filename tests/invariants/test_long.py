@@ -88,7 +88,7 @@ def test_in_blocks_every_front_end_and_norm_is_as_at_once(
     assert len(wanted[0].unique()) > 3
     within = 1e-5 if normalize == "utterance" else 1e-9  # its statistics are kept in float32
     for seconds in (0.31, 0.0301, 5.0):
-        monkeypatch.setattr(long, "BLOCK", seconds)
+        monkeypatch.setattr(joining, "BLOCK", seconds)
         equal(in_windows(model, wav(waveform)), wanted, within)
 
 
@@ -101,7 +101,7 @@ def test_in_blocks_every_cell_and_convolution_is_as_at_once(
 ) -> None:
     made = recipe("fbank", kind, conv_time=time_padding, recurrent=DIRECTIONS[direction])
     model, waveform = recognizer(made, double=True), sound(1.313)
-    monkeypatch.setattr(long, "BLOCK", 0.31)
+    monkeypatch.setattr(joining, "BLOCK", 0.31)
     equal(in_windows(model, wav(waveform)), at_once(model, waveform), 1e-9)
 
 
@@ -113,7 +113,7 @@ def test_words_times_and_confidences_are_those_of_a_short_recording(monkeypatch,
     wanted = model.transcribe(content)
     assert len(wanted.words) > 2
     monkeypatch.setattr("crnn_audio.inference.speech.transcription.SHORT", 0.0)
-    monkeypatch.setattr(long, "BLOCK", 0.7)
+    monkeypatch.setattr(joining, "BLOCK", 0.7)
     found = model.transcribe(content)
     assert (found.text, found.seconds) == (wanted.text, wanted.seconds)
     assert [timed(word) for word in found.words] == [timed(word) for word in wanted.words]
@@ -139,10 +139,10 @@ def test_windows_change_nothing_where_layers_have_forgotten_what_lies_beyond(mon
     model, waveform = recognizer(recipe("fbank", kind, recurrent=BOTH_WAYS), double=True), sound(40.0)
     forgetful(model)
     wanted = at_once(model, waveform)
-    monkeypatch.setattr(long, "WINDOW", 10.0)
-    monkeypatch.setattr(long, "CONTEXT", 5.0)
+    monkeypatch.setattr(joining, "WINDOW", 10.0)
+    monkeypatch.setattr(joining, "CONTEXT", 5.0)
     equal(in_windows(model, wav(waveform)), wanted, 1e-6)
-    monkeypatch.setattr(long, "CONTEXT", 0.08)
+    monkeypatch.setattr(joining, "CONTEXT", 0.08)
     _, probs = in_windows(model, wav(waveform))
     assert (probs - wanted[1]).abs().max() > 1e-3, "these layers remember nothing, so nothing was tested"
 
@@ -161,7 +161,7 @@ def test_on_long_chapters_windows_change_no_word(monkeypatch, trained: Recognize
     assert len(chapters) == 2
     for chapter in chapters:
         content = wav(np.concatenate([audio.read(path, RATE)[0] for path in sorted(chapter.glob("*.opus"))]))
-        monkeypatch.setattr(long, "WINDOW", 10_000.0)
+        monkeypatch.setattr(joining, "WINDOW", 10_000.0)
         whole = trained.transcribe(content)
         assert whole.seconds > 8 * 60
         assert len(whole.words) > 100

@@ -13,7 +13,7 @@ from crnn_audio.config.schema import Recipe
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.features.normalize import Moments, Statistics
 from crnn_audio.hypotheses import Hypothesis
-from crnn_audio.inference.speech import recognizer
+from crnn_audio.inference.speech import transcription
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.lengths import mask
 from crnn_audio.problems import recognition as problem
@@ -183,7 +183,7 @@ def test_transcripts_times_and_confidences_at_every_batch_size_and_order(
     alone = [ready.transcribe(path) for path in paths]
     assert len({word.text for one in alone for word in one.words}) > 3, "the transcripts say nothing"
     for seconds in (0.01, 1.0, 1.7, 60.0):
-        monkeypatch.setattr(recognizer, "BATCH_SECONDS", seconds)
+        monkeypatch.setattr(transcription, "BATCH_SECONDS", seconds)
         for order in (range(len(paths)), reversed(range(len(paths))), [2, 0, 3, 1, 4]):
             order = list(order)
             together = ready.transcribe([paths[at] for at in order])

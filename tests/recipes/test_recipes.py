@@ -54,10 +54,10 @@ def losses(run: Path) -> list[float]:
 
 def test_every_recipe_is_here() -> None:
     walked = {Path(folder) / name for folder, _, names in os.walk(ROOT / "recipes") for name in names}
-    odd = {path.name for path in walked if path.suffix not in (".yaml", ".json", ".md", ".png")}
+    odd = {path.name for path in walked if path.suffix not in (".yaml", ".json", ".md", ".png", ".jsgf")}
     assert {path for path in walked if path.suffix == ".yaml"} == set(RECIPES)
     assert RECIPES
-    assert not odd, "neither recipe, scores, picture nor page"
+    assert not odd, "neither recipe, grammar, scores, picture nor page"
     assert all(path.parent.parent == ROOT / "recipes" for path in RECIPES), "a recipe lies at recipes/<corpus>/"
 
 

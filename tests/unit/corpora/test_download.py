@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.corpora import CORPORA, alice, an4, download, mini_librispeech, piano_rolls
+from crnn_audio.corpora import CORPORA, alice, an4, download, mini_librispeech, piano_rolls, speech_commands
 from crnn_audio.corpora.home import arriving
 from crnn_audio.errors import DataError
 
@@ -194,8 +194,10 @@ def test_what_is_not_pinned_is_accepted_on_demand_and_recorded(tmp_path: Path) -
 
 
 def test_every_download_is_encrypted() -> None:
-    assert [corpus.HOME for corpus in CORPORA.values() if corpus.HOME.startswith("http:")] == [an4.HOME]
+    plain = [corpus.HOME for corpus in CORPORA.values() if corpus.HOME.startswith("http:")]
+    assert plain == [an4.HOME, speech_commands.HOME], "each is fetched from a copy"
     assert an4.COPY.startswith("https:")
+    assert speech_commands.COPY.startswith("https:")
 
 
 @contextmanager

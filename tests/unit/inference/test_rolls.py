@@ -229,7 +229,7 @@ def test_it_is_published_like_any_other(run: Path, root: Path, tmp_path: Path) -
     again = {split: evaluate(load(made.path, device="cpu"), split, root=root) for split in ("dev", "test")}
     assert {one.split: one.value for one in made.scores} == {split: one.value for split, one in again.items()}
     card = (made.path / "README.md").read_text()
-    assert card.startswith("# small\n\nPredicts the next frame of a piano roll: 1 LSTM layers of 8, head ")
+    assert "\n# small\n\nPredicts the next frame of a piano roll: 1 LSTM layers of 8, head " in card
     assert f"| piano_rolls/jsb test | {again['test'].value:.3f} |" in card
     assert str(root) not in card
 

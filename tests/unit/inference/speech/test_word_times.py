@@ -25,7 +25,7 @@ from torch import nn
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech.recognizer import Recognizer
-from crnn_audio.problems import recognition, speech
+from crnn_audio.problems import recognition, recordings
 from crnn_audio.problems.recognition import Assets
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded
@@ -204,7 +204,7 @@ def recording(wave: np.ndarray) -> bytes:
 @cache
 def bins(kind: str) -> dict[str, int]:
     """The bin in which each tone is loudest."""
-    front_end, loudest = speech.FRONT_ENDS[kind](sample_rate=RATE, num_mels=BINS), {}
+    front_end, loudest = recordings.FRONT_ENDS[kind](sample_rate=RATE, num_mels=BINS), {}
     for letter in TONES:
         wave = torch.from_numpy(sound(letter * 20)).unsqueeze(0)
         features, _ = front_end(wave, torch.tensor([wave.shape[1]]))
