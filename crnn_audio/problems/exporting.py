@@ -84,28 +84,22 @@ def export(model: str | Path, out: str | Path, *, to: str = "onnx", int8: bool =
 
 @contextmanager
 def _in_place_of(out: Path) -> Iterator[Path]:
-    """A new folder beside `out` that takes its place once it is whole.
+    """A new folder beside `out` whose files take their places once all are written, the manifest last.
 
     Raises:
-        RunError: it cannot be written; `out` is then what it was.
+        RunError: it cannot be written.
     """
     partial = out.with_name(f".{files.shortened(out.name, 16)}.partial")
-    earlier = partial.with_suffix(".earlier.partial")
     try:
         with runs.writing(out):
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             yield partial
-            if out.exists():
-                shutil.rmtree(earlier, ignore_errors=True)
-                out.rename(earlier)
-            try:
+            if folder.is_exported(out):
+                for file in sorted(partial.iterdir(), key=lambda file: file.name == MANIFEST):
+                    file.replace(out / file.name)
+            else:
                 partial.rename(out)
-            except OSError:
-                if earlier.exists():
-                    earlier.rename(out)
-                raise
-            shutil.rmtree(earlier, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
