@@ -1,5 +1,6 @@
 """What tests of training share: a corpus of beeps, a recipe as small as can be, and trainings that are killed."""
 
+import copy
 import json
 import os
 import signal
@@ -99,7 +100,8 @@ def untrained(recipe: Recipe) -> Recognition:
 
 
 def changed(fields: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Nested fields with some of them set anew, in place."""
+    """A copy of nested fields with some of them set anew."""
+    fields = copy.deepcopy(fields)
     for path, value in changes.items():
         *sections, name = path.split(".")
         inside = fields
