@@ -195,11 +195,15 @@ def test_mistakes(cli: Any, tmp_path: Path) -> None:
 
 
 def test_what_was_accepted_is_answered_after_sigterm(serving: Serving, recording: Path) -> None:
-    answers = list[int]()
+    """Who comes to a closed door was not accepted; every other request gets its answer."""
+    answers, refused = list[int](), list[Exception]()
 
     def post() -> None:
         files = {"file": recording.read_bytes()}
-        answers.append(httpx2.post(f"{serving.address}/inference", files=files, timeout=60).status_code)
+        try:
+            answers.append(httpx2.post(f"{serving.address}/inference", files=files, timeout=60).status_code)
+        except httpx2.ConnectError as error:
+            refused.append(error)
 
     metrics = f"{serving.address}/metrics"
     before = waited(metrics)
@@ -212,7 +216,8 @@ def test_what_was_accepted_is_answered_after_sigterm(serving: Serving, recording
     for thread in threads:
         thread.join()
     assert serving.process.wait(30) == 0
-    assert answers == [200] * 12
+    assert set(answers) == {200}
+    assert len(answers) + len(refused) == 12
 
 
 def waited(metrics: str) -> str:
