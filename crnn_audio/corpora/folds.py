@@ -31,6 +31,11 @@ def read_splits(corpus: Corpus, folder: Path, fold: int | None) -> Mapping[str, 
     found = corpus.read_folds(folder)
     if fold > len(found):
         raise DataError(f"{corpus.NAME}: has folds 1 to {len(found)}, so there is no data.fold {fold}.")
-    test, dev = fold - 1, fold % len(found)
-    train = [cut for number, cuts in enumerate(found) if number not in (test, dev) for cut in cuts]
-    return {"train": train, "dev": list(found[dev]), "test": list(found[test])}
+    return parted(found, fold)
+
+
+def parted(folds: Sequence[Sequence[Any]], fold: int = 1) -> dict[str, list[Any]]:
+    """The fold of that number (from 1) as test, the next as dev, the rest as train."""
+    test, dev = fold - 1, fold % len(folds)
+    train = [cut for number, cuts in enumerate(folds) if number not in (test, dev) for cut in cuts]
+    return {"train": train, "dev": list(folds[dev]), "test": list(folds[test])}

@@ -14,6 +14,7 @@ from pathlib import Path
 from crnn_audio import audio
 from crnn_audio.batching.manifests import Cut, Recording
 from crnn_audio.corpora import download
+from crnn_audio.corpora.folds import parted
 from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.errors import DataError
 
@@ -43,8 +44,7 @@ def read_splits(folder: Path) -> dict[str, list[Cut]]:
     Raises:
         DataError: as `read_folds`.
     """
-    test, dev, *train = read_folds(folder)
-    return {"train": [cut for fold in train for cut in fold], "dev": dev, "test": test}
+    return parted(read_folds(folder))
 
 
 def read_folds(folder: Path) -> list[list[Cut]]:

@@ -6,6 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from crnn_audio.decoding.paths import DecoderState, Path
+from crnn_audio.errors import DIVERGED, RunError
 
 State = TypeVar("State", bound=DecoderState)
 
@@ -30,3 +31,13 @@ class Decoder(Protocol[State]):
 
     def finish(self, state: State) -> tuple[Path, State]:
         """The whole path of the open utterance, and the state in which the next utterance of the stream begins."""
+
+
+def refuse_nan(log_probs: Float[Tensor, "*B U V"], model: object = "") -> None:
+    """Refuses what weights that are not numbers give.
+
+    Raises:
+        RunError: a log-probability is NaN; the message names the model.
+    """
+    if log_probs.isnan().any():
+        raise RunError(f"{model}: {DIVERGED}" if model else DIVERGED)

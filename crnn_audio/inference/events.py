@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from crnn_audio import audio
 from crnn_audio.errors import StreamError
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.stream import SoundCarry
 from crnn_audio.hypotheses import Event
-from crnn_audio.inference.speech.endpoints import EventResult, check_block, check_rate
+from crnn_audio.inference.speech.blocks import NO_SOUND, Blocks
+from crnn_audio.inference.speech.endpoints import EventResult
 from crnn_audio.tasks.classification import Classification
 
 TOGETHER = 128
@@ -112,16 +112,13 @@ class EventStream:
         sample_rate: int,
         detection: Detection,
     ) -> None:
-        check_rate(sample_rate)
         self.labels = labels
         self.detection = detection
         self._keywords = [index for index, label in enumerate(labels) if label not in background]
         self._windows = Windows(task, detection)
-        self._resample = audio.resampler(sample_rate, task.front_end.sample_rate)
-        self._sample_rate = sample_rate
-        self._fed = self._done = 0
+        self._blocks = Blocks(sample_rate, task.front_end.sample_rate)
+        self._done = 0
         self._quiet_until = -1.0
-        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +126,7 @@ class EventStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closed = True
+        self._blocks.close()
 
     def feed(self, block: np.ndarray) -> EventResult:
         """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
@@ -141,17 +138,12 @@ class EventStream:
 
     def flush(self) -> EventResult:
         """The end of the sound."""
-        return self._advance(np.zeros(0, dtype=np.float32), last=True)
+        return self._advance(NO_SOUND, last=True)
 
     def _advance(self, block: np.ndarray, last: bool) -> EventResult:
-        if self._closed:
-            raise StreamError("this stream has ended; open another one for more sound.")
-        check_block(block, self._fed / self._sample_rate)
-        self._closed = last
-        self._fed += len(block)
-        samples = self._resample(np.asarray(block, dtype=np.float32), last)
+        samples = self._blocks.take(block, last=last)
         events = tuple(self._events(self._windows.add(samples, last=last)))
-        return EventResult(events, self._fed / self._sample_rate)
+        return EventResult(events, self._blocks.seconds)
 
     def _events(self, probabilities: Float[np.ndarray, "N K"]) -> Iterator[Event]:
         for row in probabilities:

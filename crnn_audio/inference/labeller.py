@@ -13,13 +13,12 @@ from crnn_audio import audio
 from crnn_audio.audio import Loss, Source
 from crnn_audio.decoding import events
 from crnn_audio.decoding.events import Event, EventOptions, EventState
-from crnn_audio.errors import DataError, StreamError
-from crnn_audio.features import stream as sound_stream
-from crnn_audio.features.stream import SoundCarry
+from crnn_audio.errors import DataError
 from crnn_audio.hypotheses import Labelled, Segment
 from crnn_audio.inference.speech import long
-from crnn_audio.inference.speech.endpoints import EventResult, check_block, check_rate
-from crnn_audio.models.crnn import Carry
+from crnn_audio.inference.speech.blocks import NO_SOUND
+from crnn_audio.inference.speech.endpoints import EventResult
+from crnn_audio.inference.speech.stepping import LiveTask
 from crnn_audio.runs import Run
 from crnn_audio.tasks.labelling import Labelling
 
@@ -113,21 +112,9 @@ class LabelStream:
     """One live stream; `Labeller.stream` makes one. Several may run on one model at a time."""
 
     def __init__(self, labeller: Labeller, sample_rate: int, options: EventOptions) -> None:
-        task = labeller.task
-        check_rate(sample_rate)
-        if task.model.recurrent.bidirectional:
-            raise StreamError(
-                "this model is bidirectional and cannot stream. Train a one-directional recipe, or use label."
-            )
-        sound_stream.refuse_unless_streamable(task.front_end, task.normalizer)
         self.labeller, self.options = labeller, options
-        self._sample_rate = sample_rate
-        self._resample = audio.resampler(sample_rate, task.front_end.sample_rate)
-        self._fed = 0
-        self._sound: SoundCarry | None = None
-        self._carry: Carry | None = None
+        self._live = LiveTask(labeller.task, sample_rate, "label")
         self._events: EventState | None = None
-        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -135,7 +122,7 @@ class LabelStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closed = True
+        self._live.blocks.close()
 
     def feed(self, block: np.ndarray) -> EventResult:
         """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
@@ -147,21 +134,9 @@ class LabelStream:
 
     def flush(self) -> EventResult:
         """The end of the sound: releases what waited for look-ahead and ends open segments."""
-        return self._advance(np.zeros(0, dtype=np.float32), last=True)
+        return self._advance(NO_SOUND, last=True)
 
-    @torch.inference_mode()
     def _advance(self, block: np.ndarray, last: bool) -> EventResult:
-        if self._closed:
-            raise StreamError("this stream has ended; open another one for more sound.")
-        check_block(block, self._fed / self._sample_rate)
-        self._closed = last
-        self._fed += len(block)
-        task = self.labeller.task
-        samples = torch.from_numpy(self._resample(np.asarray(block, dtype=np.float32), last)).unsqueeze(0)
-        samples = samples.to(next(task.model.parameters()).device)
-        features, self._sound = sound_stream.step(task.front_end, samples, self._sound, last=last)
-        normalized = task.normalizer(features, torch.tensor([features.shape[1]], device=features.device))
-        probs, self._carry = task.step(normalized, self._carry, last=last)
-        found, self._events = events.step(probs[0].float().cpu().numpy(), self._events, self.options, last=last)
-        seconds = self._fed / self._sample_rate
+        probs, seconds = self._live.outputs(block, last=last), self._live.blocks.seconds
+        found, self._events = events.step(probs.float().cpu().numpy(), self._events, self.options, last=last)
         return EventResult(self.labeller.segments(found, seconds if last else np.inf), seconds)

@@ -12,6 +12,7 @@ import random
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -53,7 +54,7 @@ class Server:
 
 @contextmanager
 def serving(*options: str) -> Iterator[Server]:
-    log = Path("/tmp/crnn_audio_serving.log")
+    log = Path(tempfile.mkdtemp(prefix="crnn_audio_serving_")) / "log"
     with log.open("w") as file:
         command = [sys.executable, "-m", "crnn_audio", "serve", "an4", "an4_streaming", "--port", "0", *options]
         process = subprocess.Popen(command, cwd=ROOT, stderr=file, text=True)

@@ -16,9 +16,9 @@ from crnn_audio.decoding.alignment import aligned
 from crnn_audio.decoding.beam import search
 from crnn_audio.decoding.beam.scorers import Scorer, Sum
 from crnn_audio.decoding.beam.search import Hypotheses, Step
+from crnn_audio.decoding.decoder import refuse_nan
 from crnn_audio.decoding.greedy import BLANK_ID, NO_TOKENS
 from crnn_audio.decoding.paths import Path
-from crnn_audio.errors import DIVERGED, RunError
 
 PIECE = 250
 POSSIBLE = -1e8
@@ -155,7 +155,7 @@ class PrefixBeam:
         """
         ends = lengths.tolist()
         for row, length in enumerate(ends):
-            self._refuse_nan(log_probs[row, :length])
+            refuse_nan(log_probs[row, :length], self.model)
         beam = search.begin(self.scorer, len(ends), self.width, log_probs.device)
         steps = list[Step]()
         found: list[list[Candidate]] = [[] for _ in ends]
@@ -188,7 +188,7 @@ class PrefixBeam:
         Raises:
             RunError: a log-probability is NaN.
         """
-        self._refuse_nan(log_probs)
+        refuse_nan(log_probs, self.model)
         state = state or self._begun(log_probs.device, 0)
         begin = 0
         while begin < len(log_probs):
@@ -239,10 +239,6 @@ class PrefixBeam:
     def _begun(self, device: torch.device, num_frames: int) -> BeamState:
         beam = search.begin(self.scorer, 1, self.width, device)
         return BeamState(beam, ((),) * self.width, num_frames=num_frames)
-
-    def _refuse_nan(self, log_probs: Float[Tensor, "u V"]) -> None:
-        if log_probs.isnan().any():
-            raise RunError(f"{self.model}: {DIVERGED}" if self.model else DIVERGED)
 
 
 def _settled(state: BeamState) -> BeamState:

@@ -14,12 +14,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from crnn_audio.decoding.decoder import refuse_nan
 from crnn_audio.decoding.graph import search
 from crnn_audio.decoding.graph.search import Trace
 from crnn_audio.decoding.graph.topology import CtcGraph
 from crnn_audio.decoding.greedy import BLANK_ID, NO_TOKENS
 from crnn_audio.decoding.paths import Path
-from crnn_audio.errors import DIVERGED, RunError
 
 PIECE, LONGEST = 250, 1500
 MARGIN = 60.0
@@ -136,7 +136,7 @@ class GraphDecoder:
     def _searched(self, log_probs: Float[Tensor, "B U V"], ends: Sequence[int]) -> list[GraphPath]:
         log_probs = log_probs[:, : max(ends)].to(self.graph.initial.dtype)
         for row, length in enumerate(ends):
-            self._refuse_nan(log_probs[row, :length])
+            refuse_nan(log_probs[row, :length], self.model)
         scores = torch.stack(list(search.forward(self.graph, log_probs))).permute(2, 0, 1).contiguous()
         frames, finals = log_probs.cpu().numpy(), self.graph.finals
         found = []
@@ -161,7 +161,7 @@ class GraphDecoder:
         """
         state = state or GraphState(self.graph)
         log_probs = log_probs.to(self.graph.initial.dtype)
-        self._refuse_nan(log_probs)
+        refuse_nan(log_probs, self.model)
         begin = 0
         while begin < len(log_probs):
             count = min(PIECE - state.in_utterance % PIECE, len(log_probs) - begin)
@@ -210,10 +210,6 @@ class GraphDecoder:
             return NOTHING
         whole = _extended(state, len(state.scores), best)
         return _compared(whole.stable, whole.outputs, score, state.free)
-
-    def _refuse_nan(self, log_probs: Float[Tensor, "*B U V"]) -> None:
-        if log_probs.isnan().any():
-            raise RunError(f"{self.model}: {DIVERGED}" if self.model else DIVERGED)
 
 
 def _compared(path: Path, outputs: tuple[tuple[int, int], ...], score: float, free: float) -> GraphPath:

@@ -9,14 +9,14 @@ from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from crnn_audio import audio
 from crnn_audio.decoding.greedy import ArrayGreedy
 from crnn_audio.decoding.paths import Path
 from crnn_audio.errors import StreamError
 from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.exported.front_end import FrontEnd, SoundBuffer
 from crnn_audio.inference.exported.pieces import PieceGraph
-from crnn_audio.inference.speech.endpoints import Endpoint, StreamResult, Utterances, check_block, check_rate
+from crnn_audio.inference.speech.blocks import NO_SOUND, Blocks
+from crnn_audio.inference.speech.endpoints import Endpoint, StreamResult, Utterances
 from crnn_audio.text.vocabulary import Vocabulary
 
 
@@ -56,7 +56,6 @@ class Streams:
         Raises:
             StreamError: there is no such sample rate.
         """
-        check_rate(sample_rate)
         return ExportedStream(self, sample_rate, endpoint or Endpoint())
 
     def feed(self, blocks: Mapping["ExportedStream", np.ndarray]) -> dict["ExportedStream", StreamResult]:
@@ -74,7 +73,7 @@ class Streams:
         Raises:
             StreamError: one has ended before.
         """
-        return self.advance({stream: np.zeros(0, np.float32) for stream in streams}, last=True)
+        return self.advance(dict.fromkeys(streams, NO_SOUND), last=True)
 
     def advance(
         self, blocks: Mapping["ExportedStream", np.ndarray], *, last: bool
@@ -83,7 +82,7 @@ class Streams:
         for stream, block in blocks.items():
             stream.check(self, block)
         for stream, block in blocks.items():
-            stream.take(np.asarray(block, dtype=np.float32), last)
+            stream.take(block, last)
         outputs = self.graph.advance([stream.running for stream in blocks])
         return {stream: stream.said(new, last) for stream, new in zip(blocks, outputs, strict=True)}
 
@@ -94,14 +93,11 @@ class ExportedStream:
     def __init__(self, streams: Streams, sample_rate: int, endpoint: Endpoint) -> None:
         model = streams.model
         self.running = streams.graph.start()
-        self.sample_rate = sample_rate
+        self.blocks = Blocks(sample_rate, model.front_end.sample_rate)
         self._streams = streams
         self._sound = SoundBuffer(model.front_end)
-        self._resample = audio.resampler(sample_rate, model.front_end.sample_rate)
         separator = model.vocabulary.separator_id
         self._utterances = Utterances(model.greedy, model.hypothesis, separator, model.frame_seconds, endpoint)
-        self._fed = 0
-        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +105,7 @@ class ExportedStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closed = True
+        self.blocks.close()
 
     def feed(self, block: np.ndarray) -> StreamResult:
         """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
@@ -135,16 +131,12 @@ class ExportedStream:
         """
         if streams is not self._streams:
             raise StreamError("this stream belongs to other streams; feed it where it was opened.")
-        if self._closed:
-            raise StreamError("this stream has ended; open another one for more sound.")
-        check_block(block, self._seconds)
+        self.blocks.check(block)
 
     def take(self, block: np.ndarray, last: bool) -> None:
         """Turns the next samples into frames that wait to be stepped."""
         graph, model = self._streams.graph, self._streams.model
-        self._closed = last
-        self._fed += len(block)
-        graph.add(self.running, self._sound.add(self._resample(block, last), last))
+        graph.add(self.running, self._sound.add(self.blocks.take(block, last=last), last))
         if last:
             graph.end(self.running, model.output_length(self.running.begin + len(self.running.frames)))
 
@@ -152,9 +144,5 @@ class ExportedStream:
         """What these outputs add."""
         finals = self._utterances.add(log_probs)
         if not last:
-            return StreamResult(self._utterances.open_text(self._seconds), tuple(finals), self._seconds)
-        return StreamResult("", (*finals, *self._utterances.finish(self._seconds)), self._seconds)
-
-    @property
-    def _seconds(self) -> float:
-        return self._fed / self.sample_rate
+            return StreamResult(self._utterances.open_text(self.blocks.seconds), tuple(finals), self.blocks.seconds)
+        return StreamResult("", (*finals, *self._utterances.finish(self.blocks.seconds)), self.blocks.seconds)

@@ -8,7 +8,6 @@ from typing import Any, Protocol, Self, runtime_checkable
 import numpy as np
 
 from crnn_audio.decoding.paths import DecoderState, Path
-from crnn_audio.errors import StreamError
 from crnn_audio.hypotheses import Event, Hypothesis, Segment
 
 
@@ -62,32 +61,6 @@ class LiveStream(Protocol):
 
     def flush(self) -> StreamResult | EventResult:
         """The end of the sound."""
-
-
-def check_rate(sample_rate: int) -> None:
-    """Refuses what is no sample rate.
-
-    Raises:
-        StreamError: it is below one sample per second.
-    """
-    if sample_rate < 1:
-        raise StreamError(f"a stream has at least one sample per second (found a sample rate of {sample_rate}).")
-
-
-def check_block(block: np.ndarray, seconds: float) -> None:
-    """Refuses what is no sound.
-
-    Args:
-        seconds: fed before it.
-
-    Raises:
-        StreamError: the samples are not floating-point numbers of one channel, or not finite.
-    """
-    if block.ndim != 1 or not np.issubdtype(block.dtype, np.floating):
-        found = f"{block.dtype} of shape {block.shape}"
-        raise StreamError(f"a block is one channel of floating-point samples in [-1, 1] (found {found}).")
-    if not np.isfinite(block).all():
-        raise StreamError(f"a block holds samples that are not finite numbers, after {seconds:.2f} s.")
 
 
 class Utterances:
