@@ -49,7 +49,8 @@ class Exchange:
             return await self.receive()
         end = self.started + self.limits.body_seconds + self.num_bytes / self.limits.body_rate
         try:
-            message = await asyncio.wait_for(self.receive(), max(end - time.monotonic(), 0.001))
+            async with asyncio.timeout(max(end - time.monotonic(), 0.001)):
+                message = await self.receive()
         except TimeoutError:
             raise Refusal(408, f"The body came too slowly: {self.num_bytes} bytes.", "timeout") from None
         if message["type"] == "http.disconnect":
@@ -75,13 +76,15 @@ class Exchange:
 
     async def _send(self, message: Message) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.send(message), self.limits.send_seconds)
+            async with asyncio.timeout(self.limits.send_seconds):
+                await self.send(message)
 
     async def _discard(self) -> None:
         end = time.monotonic() + LINGER
         while not self.is_read and (left := end - time.monotonic()) > 0:
             with suppress(TimeoutError):
-                message = await asyncio.wait_for(self.receive(), left)
+                async with asyncio.timeout(left):
+                    message = await self.receive()
                 self.is_read = message["type"] == "http.disconnect" or not message.get("more_body", False)
 
 
@@ -145,7 +148,8 @@ class Guard:
     async def _talk(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def bounded(message: Message) -> None:
             try:
-                await asyncio.wait_for(send(message), self.limits.send_seconds)
+                async with asyncio.timeout(self.limits.send_seconds):
+                    await send(message)
             except (RuntimeError, TimeoutError):  # it has closed the connection, or reads nothing
                 raise WebSocketDisconnect(1006) from None
 

@@ -153,7 +153,8 @@ class Messages:
         idle = self.service.limits.idle_seconds
         try:
             while not self.ended:
-                await asyncio.wait({message, stopping}, timeout=idle, return_when=asyncio.FIRST_COMPLETED)
+                if not message.done():
+                    await asyncio.wait({message, stopping}, timeout=idle, return_when=asyncio.FIRST_COMPLETED)
                 if not message.done():
                     self.ended = STOPPING if stopping.done() else IDLE
                 elif (received := message.result())["type"] == "websocket.disconnect":

@@ -69,6 +69,7 @@ def new_server(app: FastAPI) -> "Server":
         http=protocol(service.limits.head_seconds),
         ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE,
+        ws_per_message_deflate=False,  # sound and short texts become hardly smaller
         ws_ping_timeout=None,  # a pong waits behind the sound that a busy service has not read yet
         h11_max_incomplete_event_size=MAX_HEAD,
         log_config=None,

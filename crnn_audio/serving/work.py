@@ -9,9 +9,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -31,7 +30,7 @@ class Job:
     work: Work
     item: Any
     group: Hashable
-    result: Future[Any] = field(default_factory=Future)
+    result: asyncio.Future[Any]
     worker: "Worker | None" = None
 
 
@@ -85,7 +84,7 @@ class Pool:
 
     async def submit(self, work: Work, item: Any, group: Hashable) -> Any:
         """The result of an item; the errors are those of `run`."""
-        job = Job(work, item, group)
+        job = Job(work, item, group, asyncio.get_running_loop().create_future())
         with self._ready:
             if self._closed:
                 raise Refusal(503, "The service is stopping.", "stopping", headers={"retry-after": "5"})
@@ -95,7 +94,7 @@ class Pool:
             self._fill()
             self._ready.notify_all()
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(job.result), self.seconds)
+            return await asyncio.wait_for(job.result, self.seconds)
         except TimeoutError:
             self._give_up(job)
             raise Refusal(504, f"Not done within {self.seconds:g} s, and given up.", "timeout") from None
@@ -152,12 +151,22 @@ class Pool:
 
 
 def _compute(jobs: Sequence[Job]) -> None:
-    live = [job for job in jobs if job.result.set_running_or_notify_cancel()]
+    wanted = [job for job in jobs if not job.result.cancelled()]
     try:
-        results = live[0].work([job.item for job in live]) if live else []
+        results = wanted[0].work([job.item for job in wanted]) if wanted else []
     except BaseException as error:
-        results = [error] * len(live)
-    for job, result in zip(live, results, strict=True):
+        results = [error] * len(wanted)
+    done = list(zip(wanted, results, strict=True))
+    for loop in {job.result.get_loop() for job in wanted}:
+        with suppress(RuntimeError):  # it is closed: nobody waits
+            loop.call_soon_threadsafe(_deliver, [(job, one) for job, one in done if job.result.get_loop() is loop])
+
+
+def _deliver(done: Sequence[tuple[Job, Any]]) -> None:
+    """Wakes those who wait, all of a batch at once."""
+    for job, result in done:
+        if job.result.done():  # cancelled, or given up
+            continue
         if isinstance(result, BaseException):
             job.result.set_exception(result)
         else:
