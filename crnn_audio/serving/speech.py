@@ -1,6 +1,7 @@
 """Recordings into text over HTTP: OpenAI's audio API, and whisper.cpp's."""
 
 import base64
+from contextlib import AsyncExitStack
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech.plots import MAX_SECONDS, SHOWN_PROB, Evidence
 from crnn_audio.inference.speech.transcription import beginning
 from crnn_audio.serving.forms import Upload, upload
+from crnn_audio.serving.growing import Growing
 from crnn_audio.serving.models import Served
 from crnn_audio.serving.refusals import Refusal
 from crnn_audio.serving.service import Service, service_of
@@ -34,12 +36,15 @@ async def inference(request: Request) -> Response:
 
 async def _answered(request: Request) -> Response:
     service = service_of(request)
-    async with upload(request) as given:
+    async with AsyncExitStack() as stack:
+        given = await stack.enter_async_context(upload(request))
         shape = shape_of(given)
         model = service.models.find(given.get("model") or None, "transcribe")
+        if given.get("stream").lower() == "true":
+            growing = Growing(service, model, given)
+            await growing.begin()
+            return streamed(growing.events(stack.pop_all()))
         hypothesis = await transcript(service, model, given)
-    if given.get("stream").lower() == "true":
-        return streamed(hypothesis)
     return response(hypothesis, shape, given)
 
 

@@ -2,8 +2,9 @@
 
 import json
 import math
+import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 from fastapi.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
@@ -90,18 +91,23 @@ def _segments(hypothesis: Hypothesis) -> Iterator[dict[str, Any]]:
         }
 
 
-def streamed(hypothesis: Hypothesis) -> Response:
-    """Server-sent events: a delta for each word, then the whole text."""
-    return StreamingResponse(_events(hypothesis), media_type="text/event-stream", headers={"cache-control": "no-store"})
+def streamed(events: AsyncIterator[str]) -> Response:
+    """Server-sent events."""
+    return StreamingResponse(events, media_type="text/event-stream", headers={"cache-control": "no-store"})
 
 
-def _events(hypothesis: Hypothesis) -> Iterator[str]:
-    for place, word in enumerate(hypothesis.text.split()):
-        yield _event({"type": "transcript.text.delta", "delta": f"{' ' * (place > 0)}{word}"})
-    done = {"type": "transcript.text.done", "text": hypothesis.text, "usage": usage(hypothesis.seconds)}
-    yield _event(done)
-    yield "data: [DONE]\n\n"
+def deltas(sent: str, text: str) -> Iterator[str]:
+    """Events of a text that has grown: a delta for each word or part of one."""
+    for part in re.findall(r"\s*\S+", text[len(sent) :] if text.startswith(sent) else ""):
+        yield event({"type": "transcript.text.delta", "delta": part})
 
 
-def _event(fields: dict[str, Any]) -> str:
+def done(hypothesis: Hypothesis) -> str:
+    """The last events, with the whole text."""
+    whole = {"type": "transcript.text.done", "text": hypothesis.text, "usage": usage(hypothesis.seconds)}
+    return event(whole) + "data: [DONE]\n\n"
+
+
+def event(fields: dict[str, Any]) -> str:
+    """A server-sent event of JSON."""
     return f"data: {json.dumps(fields, ensure_ascii=False)}\n\n"

@@ -21,7 +21,7 @@ from crnn_audio.inference.speech import plots, transcription
 from crnn_audio.inference.speech.channels import Channels
 from crnn_audio.inference.speech.endpoints import Endpoint, LiveStream
 from crnn_audio.inference.speech.plots import Evidence
-from crnn_audio.inference.speech.transcription import Progress
+from crnn_audio.inference.speech.transcription import Progress, SoFar
 from crnn_audio.text.vocabulary import Vocabulary
 
 
@@ -105,12 +105,16 @@ class ExportedRecognizer:
         log_probs, _ = self.session.run(None, {"x": padded, "x_lens": counts})
         return log_probs, lengths
 
-    def decode_long(self, sound: Sound, on_loss: OnLoss, within: Progress | None) -> tuple[TokenPath, int]:
+    def decode_long(
+        self, sound: Sound, on_loss: OnLoss, within: Progress | None, so_far: SoFar | None = None
+    ) -> tuple[TokenPath, int]:
         """The tokens of an open recording of any length, and the number of its samples."""
         state, recording = None, long.LongRecording(self.front_end, sound, on_loss, within)
         found = long.carried(self, recording) if self.pieces else long.windowed(self, recording)
         for log_probs in found:
             state = self.greedy.step(log_probs, state)
+            if so_far:
+                so_far(state.path)
         assert state is not None, "a recording has a last piece"
         return state.path, recording.num_samples
 

@@ -23,7 +23,7 @@ from crnn_audio.inference.speech import transcription
 from crnn_audio.inference.speech.endpoints import Endpoint
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.speech.stream import Stream
-from crnn_audio.inference.speech.transcription import Progress
+from crnn_audio.inference.speech.transcription import Progress, SoFar
 from crnn_audio.text.grammar import files
 
 THRESHOLD = 0.5
@@ -70,9 +70,11 @@ class Commander:
         """The best sentences of short recordings."""
         return self.recognizer.decode(waveforms)
 
-    def decode_long(self, sound: Sound, on_loss: OnLoss, within: Progress | None) -> tuple[TokenPath, int]:
+    def decode_long(
+        self, sound: Sound, on_loss: OnLoss, within: Progress | None, so_far: SoFar | None = None
+    ) -> tuple[TokenPath, int]:
         """The best sentence of a recording of any length, and the number of its samples."""
-        return self.recognizer.decode_long(sound, on_loss, within)
+        return self.recognizer.decode_long(sound, on_loss, within, so_far)
 
     def hypothesis(self, path: TokenPath, seconds: float) -> Hypothesis:
         """The words of a path and what they mean."""

@@ -27,7 +27,7 @@ from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.features.stream import SoundCarry
 from crnn_audio.inference.speech import joining
 from crnn_audio.inference.speech.joining import marked
-from crnn_audio.inference.speech.transcription import Progress
+from crnn_audio.inference.speech.transcription import Progress, SoFar
 from crnn_audio.models.crnn import Carry
 
 MayJoin: TypeAlias = Callable[[Any], Bool[np.ndarray, " U"]]
@@ -95,12 +95,14 @@ class LongRecording:
 
 
 @torch.inference_mode()
-def decode(recording: LongRecording, decoder: Decoder[Any]) -> Path:
+def decode(recording: LongRecording, decoder: Decoder[Any], so_far: SoFar | None = None) -> Path:
     """The decoder's path of a recording, as of its log-probabilities in one piece."""
     state = None
     with one_thread(recording.device):
         for log_probs in log_probs_of(recording):
             state = decoder.step(log_probs, state)
+            if so_far:
+                so_far(state.path)
         path, _ = decoder.finish(state)
     return path
 

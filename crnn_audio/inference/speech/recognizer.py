@@ -21,7 +21,7 @@ from crnn_audio.inference.speech.channels import Channels
 from crnn_audio.inference.speech.endpoints import Endpoint
 from crnn_audio.inference.speech.plots import Evidence
 from crnn_audio.inference.speech.stream import Stream
-from crnn_audio.inference.speech.transcription import Progress
+from crnn_audio.inference.speech.transcription import Progress, SoFar
 from crnn_audio.runs import Run
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.types import AudioBatch
@@ -107,10 +107,12 @@ class Recognizer:
         encoded = self.task(self._on_device(waveforms))
         return self.task.decode(encoded, self.decoder)
 
-    def decode_long(self, sound: Sound, on_loss: OnLoss, within: Progress | None) -> tuple[TokenPath, int]:
+    def decode_long(
+        self, sound: Sound, on_loss: OnLoss, within: Progress | None, so_far: SoFar | None = None
+    ) -> tuple[TokenPath, int]:
         """The decoded path of an open recording of any length, and the number of its samples."""
         features = long.LongRecording(self.task, sound, on_loss, within)
-        return long.decode(features, self.decoder), features.num_samples
+        return long.decode(features, self.decoder, so_far), features.num_samples
 
     def _on_device(self, waveforms: Sequence[np.ndarray]) -> AudioBatch:
         padded = pad_waveforms(waveforms, self.sample_rate)

@@ -28,6 +28,8 @@ SHORT = 30.0
 """Seconds up to which recordings share a batch; on a CPU two to four of them at once are slower than one by one."""
 
 Progress = Callable[[float], None]
+SoFar = Callable[[TokenPath], None]
+"""Called now and then with the tokens of what has been read of a recording; those of more begin with them."""
 
 
 @runtime_checkable
@@ -49,7 +51,9 @@ class Engine(Reader, Protocol):
     def decode(self, waveforms: Sequence[np.ndarray]) -> list[TokenPath]:
         """The tokens of short recordings, together."""
 
-    def decode_long(self, sound: Sound, on_loss: OnLoss, within: Progress | None) -> tuple[TokenPath, int]:
+    def decode_long(
+        self, sound: Sound, on_loss: OnLoss, within: Progress | None, so_far: SoFar | None = None
+    ) -> tuple[TokenPath, int]:
         """The tokens of a recording of any length, block by block, and the number of its samples."""
 
     def hypothesis(self, path: TokenPath, seconds: float) -> Hypothesis:
@@ -132,7 +136,13 @@ def _transcribe_file(engine: Engine, recording: OneChannel, within: Progress | N
         return error
 
 
-def transcribe_open(engine: Engine, sound: Sound, recording: OneChannel, within: Progress | None = None) -> Hypothesis:
+def transcribe_open(
+    engine: Engine,
+    sound: Sound,
+    recording: OneChannel,
+    within: Progress | None = None,
+    so_far: SoFar | None = None,
+) -> Hypothesis:
     """The transcript of an open recording.
 
     Raises:
@@ -144,7 +154,7 @@ def transcribe_open(engine: Engine, sound: Sound, recording: OneChannel, within:
         waveform = np.concatenate(list(sound.blocks(SHORT, engine.sample_rate, losses.append)))
         require_a_frame(engine, len(waveform), recording)
         return next(_decode(engine, [Read(recording, waveform, losses, remarks)]))
-    path, num_samples = engine.decode_long(sound, losses.append, within)
+    path, num_samples = engine.decode_long(sound, losses.append, within, so_far)
     require_a_frame(engine, num_samples, recording)
     return _with_source(engine, path, num_samples, recording, losses, remarks)
 

@@ -4,21 +4,35 @@ import base64
 import errno
 import io
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import numpy as np
 import pytest
 import soundfile
 from starlette.testclient import TestClient
 
 from crnn_audio import serving
+from crnn_audio.errors import DataError
 from crnn_audio.inference.outputs.formats import FORMATS
+from crnn_audio.inference.speech import joining, transcription
+from crnn_audio.serving import growing
 from crnn_audio.serving.forms import SMALL
 from crnn_audio.serving.models import open_model
 from crnn_audio.serving.transcripts import SHAPES
 
 PATHS = ("/v1/audio/transcriptions", "/inference")
+
+
+def long(recording: Path, seconds: float) -> bytes:
+    """A recording said again and again, as a WAV file."""
+    samples, rate = soundfile.read(recording)
+    content = io.BytesIO()
+    soundfile.write(content, np.resize(samples, round(seconds * rate)), rate, format="WAV")
+    return content.getvalue()
 
 
 def sent(client: TestClient, content: bytes, path: str = PATHS[0], name: str = "a.flac", **fields: Any) -> Any:
@@ -62,12 +76,77 @@ def test_a_stream_has_the_text_in_parts_and_whole(client: TestClient, opened, re
     assert [one["type"] for one in events] == ["transcript.text.delta"] * 3 + ["transcript.text.done"]
 
 
+def test_a_long_recording_is_streamed_while_it_is_recognised(opened, served, recording: Path, monkeypatch) -> None:
+    """Its worker goes on only when the client has the first words."""
+    gate, transcribe_open = threading.Event(), transcription.transcribe_open
+
+    def gated(*arguments: Any, so_far: Any) -> Any:
+        def waiting(path: Any) -> None:
+            so_far(path)
+            assert gate.wait(30)
+
+        return transcribe_open(*arguments, so_far=waiting)
+
+    monkeypatch.setattr(transcription, "transcribe_open", gated)
+    monkeypatch.setattr(joining, "BLOCK", 12.0)
+    monkeypatch.setattr(growing, "PAUSE", 0.0)
+    content = long(recording, 40.0)
+    with served(serving.app({"mine": opened["an4_streaming"]})) as (host, port, _):
+        form = {"data": {"stream": "true"}, "files": {"file": content}, "timeout": 60}
+        with httpx2.stream("POST", f"http://{host}:{port}{PATHS[0]}", **form) as answer:
+            lines = (line.removeprefix("data: ") for line in answer.iter_lines() if line)
+            events = [json.loads(next(lines))]
+            gate.set()
+            *rest, end = lines
+    events += [json.loads(line) for line in rest]
+    assert end == "[DONE]"
+    monkeypatch.undo()
+    text = opened["an4_streaming"].transcribe(content).text
+    assert "".join(one["delta"] for one in events[:-1]) == events[-1]["text"] == text
+
+
+def test_a_client_that_leaves_a_stream_ends_its_work(opened, served, recording: Path, monkeypatch) -> None:
+    left, ended = threading.Event(), threading.Event()
+
+    def endless(engine: Any, sound: Any, one: Any, so_far: Any) -> None:
+        path = engine.decode([next(sound.blocks(2.0, engine.sample_rate, print))])[0]
+        so_far(path)
+        assert left.wait(30)
+        try:
+            for _ in range(300):
+                so_far(path)
+                time.sleep(0.1)
+        except TimeoutError:
+            ended.set()
+
+    monkeypatch.setattr(transcription, "transcribe_open", endless)
+    monkeypatch.setattr(growing, "PAUSE", 0.0)
+    with served(serving.app({"mine": opened["an4_streaming"]})) as (host, port, _):
+        form = {"data": {"stream": "true"}, "files": {"file": recording.read_bytes()}, "timeout": 60}
+        with httpx2.stream("POST", f"http://{host}:{port}{PATHS[0]}", **form) as answer:
+            next(answer.iter_lines())
+        left.set()
+        assert ended.wait(20)
+
+
+def test_an_error_within_a_stream_is_an_event(client: TestClient, recording: Path, monkeypatch) -> None:
+    def broken(engine: Any, sound: Any, one: Any, so_far: Any) -> None:
+        so_far(engine.decode([next(sound.blocks(2.0, engine.sample_rate, print))])[0])
+        raise DataError("bytes: damaged in the middle.")
+
+    monkeypatch.setattr(transcription, "transcribe_open", broken)
+    monkeypatch.setattr(growing, "PAUSE", 0.0)
+    *_, last = sent(client, recording.read_bytes(), stream="true").text.split("\n\n")[:-1]
+    assert json.loads(last.removeprefix("data: "))["error"]["message"] == "a.flac: damaged in the middle."
+
+
 @pytest.mark.parametrize(
     ("fields", "content", "status", "param", "part"),
     [
         ({}, b"", 400, "file", "song.mp3: empty"),
         ({}, b"nonsense", 400, "file", "song.mp3: not audio that can be read"),
         ({}, b"RIFF\x24\0\0\0WAVEfmt ", 400, "file", "song.mp3: "),
+        ({"stream": "true"}, b"nonsense", 400, "file", "song.mp3: not audio that can be read"),
         ({"model": "an5"}, b"x", 404, "model", "those that can transcribe are: an4, an4_streaming"),
         ({"response_format": "yaml"}, b"x", 400, "response_format", f"one of {', '.join(SHAPES)} (found 'yaml')"),
     ],
