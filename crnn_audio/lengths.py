@@ -4,7 +4,7 @@ Lengths are absolute integers and travel with every padded tensor; a mask is mad
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -36,10 +36,25 @@ def reversed_within(frames: Shaped[Tensor, "B T D"], lengths: Int[Tensor, " B"])
 
     A backward recurrent layer that is fed this sees padding only after the real frames, so it needs no packing.
     """
-    position = torch.arange(frames.shape[1], device=frames.device).expand(frames.shape[0], -1)
+    position = torch.arange(frames.shape[1], device=frames.device)
     mirrored = lengths.unsqueeze(1) - 1 - position
     source = torch.where(mirrored >= 0, mirrored, position)
-    return frames.gather(1, source.unsqueeze(-1).expand_as(frames))
+    first = frames.shape[1] * torch.arange(frames.shape[0], device=frames.device).unsqueeze(1)
+    moved: Tensor = _SwappedRows.apply(frames.flatten(0, 1), (first + source).flatten())  # type: ignore[no-untyped-call]
+    return moved.reshape(frames.shape)
+
+
+class _SwappedRows(torch.autograd.Function):
+    """Rows in an order that is its own inverse, so that gradients take the same way: a copy of rows, not a sum."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, order: Tensor) -> Tensor:
+        ctx.save_for_backward(order)
+        return rows.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return _SwappedRows.apply(gradient, *ctx.saved_tensors), None  # type: ignore[no-untyped-call]
 
 
 def mirrored_positions(

@@ -80,6 +80,12 @@ def test_reversed_within_is_a_loop_and_its_own_inverse(lengths: list[int], more:
     assert torch.equal(reversed_within(once, torch.tensor(lengths)), frames)
 
 
+def test_gradients_go_back_to_where_reversed_frames_came_from() -> None:
+    frames, lengths = torch.randn(4, 5, 2, dtype=torch.float64, requires_grad=True), torch.tensor([3, 5, 1, 0])
+    assert torch.autograd.gradcheck(lambda one: reversed_within(one, lengths), frames)
+    assert torch.autograd.gradgradcheck(lambda one: reversed_within(one, lengths), frames)
+
+
 # ---------------------------------------------------------------------------------------- mirrors
 
 
