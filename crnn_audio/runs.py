@@ -2,7 +2,7 @@
 
     run.json              format, version, state ("training" or "finished"), how and when it was made, hashes of weights
     recipe.yaml           the resolved recipe: loading never consults today's defaults
-    vocabulary.json, statistics.json, conditions.json ...     the assets of its problem, which save and load themselves
+    vocabulary.json, statistics.json, decoder.json ...        the assets of its problem, which save and load themselves
     best.safetensors      the weights that scored best on dev (averaged ones, where the recipe averages)
     last.safetensors      the weights at the end
     checkpoint.safetensors, log.jsonl, curves.png, left_out.jsonl     of training

@@ -20,10 +20,23 @@ def from_here(word: str) -> str:
 
 
 def portable(recipe: Recipe) -> Recipe:
-    """A recipe to publish: without the folder of a known corpus, and of the run that it starts from only the name."""
+    """A recipe to publish: without the folder of a known corpus; of the run that it starts from only the name.
+
+    The same of files of its decoder that lie elsewhere, which the run keeps.
+    """
     root = from_here(recipe.data.root) if recipe.data.root and _is_own(recipe) else None
     init = Path(recipe.init).name if recipe.init else None
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"root": root}), "init": init})
+    changes: dict[str, object] = {"data": recipe.data.model_copy(update={"root": root}), "init": init}
+    if decoder := getattr(recipe, "decoder", None):
+        named = {name: _nearby(path) for name, path in decoder if isinstance(path, str)}
+        changes["decoder"] = decoder.model_copy(update=named)
+    return recipe.model_copy(update=changes)
+
+
+def _nearby(path: str) -> str:
+    """A path below the working folder relative to it, of any other absolute one the name."""
+    found = from_here(path)
+    return Path(found).name if Path(found).is_absolute() else found
 
 
 def portable_command(typed: str, recipe: Recipe) -> str:
@@ -34,7 +47,8 @@ def portable_command(typed: str, recipe: Recipe) -> str:
             word = Path(word).name
         field, _, value = word.partition("=")
         if field != "data.root" or _is_own(recipe):
-            words.append(f"init={Path(value).name}" if field == "init" else from_here(word))
+            near = f"{field}={_nearby(value)}" if field.startswith("decoder.") else from_here(word)
+            words.append(f"init={Path(value).name}" if field == "init" else near)
     return shlex.join(words)
 
 

@@ -1,13 +1,16 @@
 """Recipes of speech recognition."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from crnn_audio.config.corpus import CorpusOf
-from crnn_audio.config.sections import Fraction, Model, Task
+from crnn_audio.config.sections import Fraction, Model, Section, Task
 from crnn_audio.config.sound import SoundData, SoundRecipe
 from crnn_audio.config.transduction import DecoderLayers
+from crnn_audio.decoding.options import HOTWORD_SCORE, DecodingOptions
+from crnn_audio.errors import DataError
 
 
 class RecognitionTask(Task):
@@ -53,12 +56,52 @@ class RecognitionModel(Model):
     """The attention decoder that task.attention trains."""
 
 
+class Decoding(Section):
+    """What may be said: the decoder that a run keeps and that `transcribe` uses by itself. Files are copied into it."""
+
+    lm: str | None = None
+    """N-gram model of words or characters (ARPA)."""
+    lm_weight: Annotated[float, Field(ge=0)] = 0.5
+    """Factor of its log-probabilities."""
+    word_score: float = 0.0
+    """Added for each word, in nats."""
+    lexicon: str | None = None
+    """File with all words that may be said, one a line."""
+    hotwords: str | None = None
+    """File with words that are expected, one a line."""
+    hotword_score: float = HOTWORD_SCORE
+    """Added for each of these, in nats."""
+    grammar: str | None = None
+    """File with all sentences that may be said."""
+    beam: Annotated[int, Field(ge=0)] = 0
+    """Width of the prefix beam; 0 searches exactly where that is possible."""
+
+    @property
+    def options(self) -> DecodingOptions:
+        """The same for a recogniser.
+
+        Raises:
+            DataError: two of them exclude each other.
+        """
+        paths = {name: Path(value) for name, value in self.model_dump().items() if isinstance(value, str)}
+        return DecodingOptions(**self.model_dump() | paths)
+
+    @model_validator(mode="after")
+    def _options_agree(self) -> Self:
+        try:
+            _ = self.options
+        except DataError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+
 class RecognitionRecipe(SoundRecipe):
     """Speech to text."""
 
     task: RecognitionTask = RecognitionTask()
     data: RecognitionData
     model: RecognitionModel = RecognitionModel()
+    decoder: Decoding | None = None
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:

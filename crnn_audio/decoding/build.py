@@ -53,7 +53,7 @@ def decoder_of(
     Raises:
         DataError: a file cannot be read, is damaged, or does not fit the vocabulary; or a graph is too large.
     """
-    if options.greedy:
+    if options.is_greedy:
         return Greedy(model)
     sources = _Sources.read(options, vocabulary, report)
     automaton = _automaton(options, vocabulary, sources)

@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-from dataclasses import dataclass, fields
+import re
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from crnn_audio import files
@@ -11,10 +12,16 @@ from crnn_audio.errors import DataError
 HOTWORD_SCORE = 2.0
 """Nats; chosen on speakers held out of AN4's train (recipes/LOG.md)."""
 
+SOURCES = ("lm", "lexicon", "hotwords", "grammar")
+"""The options that name a file."""
+STORED = "decoder-{option}-{digest}-{name}"
+"""What a file is called that is kept in a run directory."""
+
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """What may be said, and how much each source of it counts. Without any, decoding is greedy.
+    """What may be said, and how much each source of it counts. Without any, a run decodes with its own decoder, if it
+    has one, or greedily.
 
     Args:
         lm: an n-gram model of words or characters, in an ARPA file. Without a lexicon, its words are all there are.
@@ -27,6 +34,7 @@ class DecodingOptions:
         grammar: a file with all sentences that may be said.
         beam: hypotheses of the prefix beam; 0 searches a graph exactly where that is possible.
         nbest: hypotheses that are returned.
+        greedy: the likeliest token of each frame, even where the run has a decoder.
 
     Raises:
         DataError: a number is not finite or out of range, or two options exclude each other.
@@ -41,6 +49,7 @@ class DecodingOptions:
     grammar: Path | None = None
     beam: int = 0
     nbest: int = 1
+    greedy: bool = False
 
     def __post_init__(self) -> None:
         for name in ("lm_weight", "word_score", "hotword_score"):
@@ -52,11 +61,27 @@ class DecodingOptions:
             raise DataError(f"beam should be 0 or more, nbest 1 or more (found {self.beam} and {self.nbest}).")
         if self.grammar and (self.lm or self.lexicon or self.beam or self.nbest > 1):
             raise DataError("a grammar says all that may be said: leave out lm, lexicon, beam and nbest.")
+        if self.greedy and not self.is_greedy:
+            raise DataError("greedy decoding uses nothing else: leave out lm, lexicon, hotwords, grammar, beam, nbest.")
 
     @property
-    def greedy(self) -> bool:
+    def is_greedy(self) -> bool:
         """Whether nothing is asked for but the likeliest token of each frame."""
-        return not (self.lm or self.lexicon or self.hotwords or self.grammar or self.beam or self.nbest > 1)
+        return not (self.has_source or self.beam or self.nbest > 1)
+
+    @property
+    def has_source(self) -> bool:
+        """Whether a file says what may be said."""
+        return any(getattr(self, name) for name in SOURCES)
+
+    def over(self, own: "DecodingOptions") -> "DecodingOptions":
+        """These options for a run that has a decoder of its own.
+
+        Where they name no file, they are those of the run with what differs from the defaults here in its place.
+        """
+        if self.greedy or self.has_source or own.is_greedy:
+            return self
+        return replace(own, **{name: value for name, value in vars(self).items() if value != getattr(NONE, name)})
 
     @property
     def width(self) -> int:
@@ -70,14 +95,43 @@ class DecodingOptions:
         Raises:
             DataError: a file cannot be read.
         """
-        if self.greedy:
+        if self.is_greedy:
             return ""
         parts = []
         for one in fields(self):
             value = getattr(self, one.name)
             if isinstance(value, Path):
-                content = files.read_content(value, DataError)
-                parts.append(f"{one.name} {value.name} {hashlib.sha256(content).hexdigest()[:12]}")
+                parts.append(f"{one.name} {plain_name(value)} {digest(value)}")
             elif value != one.default:
                 parts.append(f"{one.name} {value:g}")
         return ", ".join(parts)
+
+    @property
+    def flags(self) -> list[str]:
+        """The same as options of the command line."""
+        changed = [
+            (one.name, getattr(self, one.name)) for one in fields(self) if getattr(self, one.name) != one.default
+        ]
+        found = list[str]()
+        for name, value in changed:
+            found.append(f"--{name.replace('_', '-')}")
+            if not isinstance(value, bool):
+                found.append(f"{value:g}" if isinstance(value, float) else str(value))
+        return found
+
+
+NONE = DecodingOptions()
+
+
+def digest(path: Path) -> str:
+    """What tells a file's content from others.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    return hashlib.sha256(files.read_content(path, DataError)).hexdigest()[:12]
+
+
+def plain_name(path: Path) -> str:
+    """The name of a file, of one that is kept in a run directory that which it had before."""
+    return re.sub(rf"^decoder-(?:{'|'.join(SOURCES)})-[0-9a-f]{{12}}-", "", path.name)

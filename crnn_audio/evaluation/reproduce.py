@@ -5,6 +5,7 @@ the recipe. So a command has no path of a machine, trains into a folder of its o
 """
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,29 @@ OTHER_VERSION: dict[str, Any] = {
 what `generate` does by default. Another precision is another version, and may be used all the same."""
 
 
-def commands(name: Path, recipe: Recipe, trained: Recipe, precision: str, split: str, weights: str) -> str:
+def commands(
+    name: Path,
+    recipe: Recipe,
+    trained: Recipe,
+    precision: str,
+    split: str,
+    weights: str,
+    decoding: Sequence[str] = (),
+) -> str:
     """Training and evaluation in a line for a shell.
 
     Args:
         name: the recipe's path, and `recipe` what it says.
         trained: what the run was trained by; `precision` what it was trained in, which may be another than was asked.
         weights: "best" or "last".
+        decoding: options of the command line that the run is decoded with.
     """
     used = trained.model_copy(update={"precision": precision})
     changes = [f"{field}={_spelled(_at(used, field))}" for field in FIELDS if _at(used, field) != _at(recipe, field)]
     out = str(folder(name, trained))
     train = shlex.join(["crnn-audio", "train", str(name), *changes, "--out", out])
-    return f"{train} && {shlex.join(['crnn-audio', 'evaluate', out, '--split', split, '--weights', weights])}"
+    asked = ["--split", split, "--weights", weights, *decoding]
+    return f"{train} && {shlex.join(['crnn-audio', 'evaluate', out, *asked])}"
 
 
 def folder(name: Path, trained: Recipe) -> Path:

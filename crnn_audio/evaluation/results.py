@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from crnn_audio import files
+from crnn_audio.config import commands
 from crnn_audio.config.schema import Recipe
+from crnn_audio.decoding.options import NONE, SOURCES, DecodingOptions
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.evaluation import reproduce, tables
 from crnn_audio.evaluation.evaluate import Model
@@ -22,26 +24,28 @@ from crnn_audio.problems import load_recipe
 from crnn_audio.problems.restore import restore
 
 
-def record(model: Model, scores: Scores, weights: str) -> Path:
+def record(model: Model, scores: Scores, weights: str, decoding: DecodingOptions = NONE) -> Path:
     """Adds a run's scores to the rows of its recipe, replacing those of the same seed; writes the tables anew.
 
     Runs that were trained on dev as well have a row of their own, and so have those that were tested fold by fold.
-    `weights` are those that were scored: "best" or "last".
+    And so have those that were decoded with a decoder, one for each. `weights` are those that were scored: "best" or
+    "last".
 
     Raises:
-        RunError: the run was not trained by a recipe of this checkout, or not to its end, or with other settings.
+        RunError: the run was not trained by a recipe of this checkout, or not to its end, or with other settings; or
+            its decoder cannot be had by a command.
     """
-    recipe = recordable(model)
+    recipe = recordable(model, decoding)
     path = recipe.parent / "results.json"
     rows = _rows(path) if path.exists() else []
     for metric, value in scores.metrics.items():
-        _update(rows, _row(model, recipe, scores.split, metric, value, weights))
+        _update(rows, _row(model, recipe, scores.split, metric, value, weights, decoding))
     files.write_text(path, json.dumps(rows, indent=1) + "\n")
     write_tables(recipe.parent.parent)
     return path
 
 
-def recordable(model: Model) -> Path:
+def recordable(model: Model, decoding: DecodingOptions = NONE) -> Path:
     """The recipe under recipes/ that a run stands for.
 
     Raises:
@@ -61,10 +65,38 @@ def recordable(model: Model) -> Path:
         raise RunError(
             f"{run.path}: was trained with other settings than {name} has; a row stands for the recipe as it is."
         )
+    _flags(model, decoding)
     return Path(name)
 
 
-def _row(model: Model, recipe: Path, split: str, metric: str, value: float, weights: str) -> dict[str, Any]:
+def _flags(model: Model, decoding: DecodingOptions) -> list[str]:
+    """The options of the command line that decode a run that its recipe trains in this way.
+
+    Raises:
+        RunError: a file of the decoder lies in the run, or elsewhere than in this folder.
+    """
+    section = getattr(restore(model.run).recipe, "decoder", None)
+    own = section.options if section else NONE
+    if decoding.identity == own.identity:
+        return []
+    if decoding.is_greedy:
+        return ["--greedy"]
+    for path in (getattr(decoding, name) for name in SOURCES):
+        if path and (path.resolve().is_relative_to(model.run.path.resolve()) or not _is_here(path)):
+            raise RunError(
+                f"{path}: a row's command has to work elsewhere too, so files of a decoder are named by options, and "
+                "lie in this folder, such as beside the recipe. Give them, or write them into the recipe as decoder."
+            )
+    return [commands.from_here(word) for word in decoding.flags]
+
+
+def _is_here(path: Path) -> bool:
+    return path.resolve().is_relative_to(Path.cwd().resolve())
+
+
+def _row(
+    model: Model, recipe: Path, split: str, metric: str, value: float, weights: str, decoding: DecodingOptions
+) -> dict[str, Any]:
     restored, facts = restore(model.run), model.run.facts
     trained, asked = restored.recipe, load_recipe(recipe)
     precision = facts.get("precision") or trained.precision
@@ -80,13 +112,14 @@ def _row(model: Model, recipe: Path, split: str, metric: str, value: float, weig
         "input": restored.problem.inputs(trained),
         "seeds": [trained.seed],
         **({"folds": [fold]} if fold else {}),
+        **({"decoder": decoding.identity} if not decoding.is_greedy else {}),
         "values": [value],
         "mean": value,
         "sd": 0.0,
         "parameters": model.task.model.num_parameters,
         "steps": facts.get("steps"),
         "train_seconds": facts.get("train_seconds"),
-        "commands": [reproduce.commands(recipe, asked, trained, precision, split, weights)],
+        "commands": [reproduce.commands(recipe, asked, trained, precision, split, weights, _flags(model, decoding))],
         "commit": facts.get("commit"),
         "dirty": facts.get("dirty"),
         "device": facts.get("device"),

@@ -136,9 +136,9 @@ Pieces with consecutive seeds, none selected, beside as many dev pieces that tra
 under the conditions of one of these (key, metre, bars)."""
 
 
-def identity(row: Row) -> tuple[str, str, str, str, bool]:
+def identity(row: Row) -> tuple[str, str, str, str, bool, str]:
     """What distinguishes a row from the others."""
-    return row["recipe"], row["trained_on"], row["split"], row["metric"], "folds" in row
+    return row["recipe"], row["trained_on"], row["split"], row["metric"], "folds" in row, row.get("decoder", "")
 
 
 def readme(
@@ -173,10 +173,11 @@ def _section_of(metrics: set[str]) -> Section | None:
 def _section(main: Sequence[Row], rows: Sequence[Row], section: Section) -> list[str]:
     if not main:
         return []
-    words = ["recipe", "cell", "head", "input", "trained on", "split"]
+    decoders = ["decoder"] * any("decoder" in row for row in main)
+    words = ["recipe", "cell", "head", "input", "trained on", "split", *decoders]
     numbers = [section.heading, *section.beside.values(), "seeds", "parameters", "minutes"]
     lines = [f"## {section.title}", "", section.about, ""]
-    lines += [_cells([*words, *numbers, "device", "commit"]), "|---" * 6 + "|--:" * len(numbers) + "|---|---|"]
+    lines += [_cells([*words, *numbers, "device", "commit"]), "|---" * len(words) + "|--:" * len(numbers) + "|---|---|"]
     for row in main:
         name = row["recipe"].removeprefix("recipes/")
         beside = [_beside(row, rows, metric) for metric in section.beside]
@@ -184,6 +185,7 @@ def _section(main: Sequence[Row], rows: Sequence[Row], section: Section) -> list
         minutes = f"{row['train_seconds'] / 60:.{0 if row['train_seconds'] >= 600 else 1}f}"
         split = f"each of {len(set(row['folds']))} folds" if "folds" in row else row["split"]
         about = [f"[{name}]({name})", row["cell"], row["head"], row["input"], row["trained_on"], split]
+        about += [row.get("decoder", "greedy")] * len(decoders)
         size = [len(set(row["seeds"])), f"{row['parameters']:,}", minutes, _device(row), row["commit"]]
         lines.append(_cells([*about, rate, *beside, *size]))
     return [*lines, ""]
@@ -194,14 +196,17 @@ def _cells(words: Sequence[object]) -> str:
 
 
 def _beside(row: Row, rows: Sequence[Row], metric: str) -> str:
-    found = [one for one in rows if identity(one) == (*identity(row)[:3], metric, identity(row)[4])]
+    found = [one for one in rows if identity(one) == (*identity(row)[:3], metric, *identity(row)[4:])]
     return _rate(found[0]) if found else ""
 
 
 def _main_row(recipe: str, rows: Sequence[Row]) -> Row:
-    """On test if it was read, by its corpus's own splits if there are such, trained on all if it was."""
-    own = [row for row in rows if row["recipe"] == recipe]
-    return min(own, key=lambda row: (row["split"] != "test", "folds" in row, row["trained_on"] == "train"))
+    """On test if it was read, by its corpus's own splits, greedily, trained on all: if there are such."""
+
+    def order(row: Row) -> tuple[bool, ...]:
+        return row["split"] != "test", "folds" in row, "decoder" in row, row["trained_on"] == "train"
+
+    return min((row for row in rows if row["recipe"] == recipe), key=order)
 
 
 def beside_published(rows: Sequence[Row], published: Row, base: str) -> list[str]:
@@ -231,7 +236,8 @@ def _rows_of(rows: Sequence[Row], footnote: Row) -> list[Row]:
 
 def _matching(rows: Sequence[Row], wanted: Row) -> list[Row]:
     names = [name for name in ("recipe", "trained_on", "split", "metric") if name in wanted]
-    return [row for row in rows if "folds" not in row and all(row[name] == wanted[name] for name in names)]
+    alike = [row for row in rows if "folds" not in row and row.get("decoder") == wanted.get("decoder")]
+    return [row for row in alike if all(row[name] == wanted[name] for name in names)]
 
 
 def _difference(row: Row, one: Row) -> str:

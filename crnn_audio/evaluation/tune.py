@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from crnn_audio import runs
+from crnn_audio.decoding import carried
 from crnn_audio.decoding.options import DecodingOptions
 from crnn_audio.errors import DataError
 from crnn_audio.evaluation.evaluate import Model, score
 from crnn_audio.problems import ScoreOptions
 from crnn_audio.problems.restore import restore
+from crnn_audio.runs import Run
 
 LM_WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 WORD_SCORES = (-1.0, 0.0, 1.0, 2.0)
@@ -46,7 +49,7 @@ def tune(
     opened: Any = model
     with _remembered(model.task):
         found = list[Point]()
-        for one in [DecodingOptions(), *candidates]:
+        for one in [DecodingOptions(greedy=True), *candidates]:
             decoder = opened.with_decoding(one, report if not found else _quiet).decoder
             scores = score(model, restored, restored.recipe, data, split, ScoreOptions(decoder=decoder))
             found.append(Point(one, scores.metrics["wer"]))
@@ -91,6 +94,16 @@ def _remembered(task: Any) -> Iterator[None]:
         del task.forward
 
 
+def store(run: Run, options: DecodingOptions) -> None:
+    """Makes options the run's own, with copies of their files; greedy ones take what it had away.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    with runs.writing(run.path):
+        carried.save(options, run.path)
+
+
 def best(points: Sequence[Point]) -> Point:
     """The lowest error rate; of equal ones the first."""
     return min(points, key=lambda point: point.wer)
@@ -104,7 +117,7 @@ def lines(points: Sequence[Point]) -> Iterator[str]:
 
 
 def _flags(options: DecodingOptions) -> str:
-    """The weights as options of the command line."""
+    """The weights as options of the command line, those at their defaults too."""
     names = ["lm_weight"] * bool(options.lm) + ["word_score"] * bool(options.lm or options.lexicon)
     names += ["hotword_score"] * bool(options.hotwords)
     return " ".join(f"--{name.replace('_', '-')} {getattr(options, name):g}" for name in names)

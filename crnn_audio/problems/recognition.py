@@ -13,7 +13,9 @@ from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe as AnyRecipe
 from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
-from crnn_audio.decoding.ctc import Greedy
+from crnn_audio.decoding import carried
+from crnn_audio.decoding.build import decoder_of
+from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.errors import DataError
 from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
@@ -52,21 +54,25 @@ ASSUMED_TOKENS = "abcdefghijklmnopqrstuvwxyz '"
 
 @dataclass(frozen=True)
 class Assets:
-    """The tokens, and with global normalisation the mean and deviation of each feature."""
+    """The tokens, with global normalisation the mean and deviation of each feature, and how to decode."""
 
     vocabulary: Vocabulary
     statistics: Statistics | None
+    decoding: DecodingOptions = NONE
 
     def save(self, folder: Path) -> None:
-        """Writes vocabulary.json and statistics.json."""
+        """Writes vocabulary.json and statistics.json, and decoder.json with its files where there is a decoder."""
         self.vocabulary.save(folder / "vocabulary.json")
         if self.statistics:
             self.statistics.save(folder / "statistics.json")
+        if not self.decoding.is_greedy:
+            carried.save(self.decoding, folder)
 
     @classmethod
     def from_folder(cls, folder: Path, recipe: Recipe) -> "Assets":
         """Reads them."""
-        return cls(Vocabulary.load(folder / "vocabulary.json"), recordings.stored_statistics(folder, recipe))
+        tokens, statistics = Vocabulary.load(folder / "vocabulary.json"), recordings.stored_statistics(folder, recipe)
+        return cls(tokens, statistics, carried.load(folder))
 
 
 def reads(recipe: AnyRecipe) -> TypeGuard[Recipe]:
@@ -99,21 +105,29 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     With `init` they are those of the trained run, and the tokens that only the new transcripts have.
 
     Raises:
-        DataError: too many cuts cannot be used.
+        DataError: too many cuts cannot be used, or the decoder does not fit the tokens.
         RunError: the features, the network or the kind of tokens differ from those of `init`.
     """
     training = data.items["train"]
     if init is None:
         vocabulary = _tokens(recipe, training)
+        decoding = _decoding(recipe, vocabulary, report)
         usable, _ = speech.usable_cuts(recipe, training, vocabulary)
         ready = speech.training_cuts(recipe, usable, vocabulary)
-        return Assets(vocabulary, recordings.statistics_of(recipe, ready, report))
+        return Assets(vocabulary, recordings.statistics_of(recipe, ready, report), decoding)
     start.refuse_other_shape(recipe, init)
     known = init.assets.vocabulary
     vocabulary = start.grown(known, (cut.text for cut in training))
     for line in start.added_tokens(str(recipe.init), known, vocabulary):
         report(line)
-    return Assets(vocabulary, init.assets.statistics)
+    return Assets(vocabulary, init.assets.statistics, _decoding(recipe, vocabulary, report))
+
+
+def _decoding(recipe: Recipe, vocabulary: Vocabulary, report: Callable[[str], None]) -> DecodingOptions:
+    """The options of the recipe's decoder, which is built once to see that it fits the tokens."""
+    options = recipe.decoder.options if recipe.decoder else NONE
+    decoder_of(options, vocabulary, report=report)
+    return options
 
 
 def _tokens(recipe: Recipe, training: Sequence[Cut]) -> Vocabulary:
@@ -174,7 +188,10 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
 def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cut], options: ScoreOptions) -> Scores:
     """Transcribes every cut and counts errors against its transcript."""
     task.eval()
-    decoder, device = options.decoder or Greedy(), parts.device_of(task)
+    device, decoder = parts.device_of(task), options.decoder
+    if decoder is None:  # training chooses by what the network does alone
+        own = assets.decoding if options.epoch is None else NONE
+        decoder = decoder_of(own, assets.vocabulary, device=device)
     ready = speech.cuts(recipe, items, assets.vocabulary, options.distortion)
     references = {cut.id: cut.text for cut in items}
     batches = recordings.batches(recipe, ready, device)
@@ -202,7 +219,7 @@ def inputs(recipe: Recipe) -> str:
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Recognition) -> Recognizer:
     """What `load` returns."""
-    return Recognizer(run, task)
+    return Recognizer(run, task, decoding=assets.decoding)
 
 
 def summary(recipe: Recipe) -> Summary:
@@ -269,13 +286,14 @@ def card(run: Run, recipe: Recipe, assets: Assets, task: Recognition, scores: Se
     direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
     head = "| split | WER % | 95 % interval | CER % | words | ROC area of word confidence |"
     rows = [_row(one) for one in scores]
+    how = "Greedy, without a language model"
+    if not assets.decoding.is_greedy:
+        how = f"With the decoder that it keeps ({assets.decoding.identity})"
     return Card(
         what=f"Speech to {recipe.task.vocabulary}, by CTC: {len(recipe.model.conv)} convolutions and "
         f"{parts.layers(recipe)}, {direction}",
         corpus=parts.about_corpus(recipe),
-        scores="\n".join(
-            ["Greedy, without a language model, of these very files.\n", head, "|---|--:|--:|--:|--:|--:|", *rows]
-        ),
+        scores="\n".join([f"{how}, of these very files.\n", head, "|---|--:|--:|--:|--:|--:|", *rows]),
         limitations=CORPORA[recipe.data.corpus].NOT_FOR,
     )
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from crnn_audio import runs
+from crnn_audio.decoding import carried
 from crnn_audio.errors import DataError, StreamError
 from crnn_audio.inference.exported import light
 from crnn_audio.problems.exporting import export
@@ -39,7 +41,8 @@ class Served:
 
 def open_model(path: str | Path, device: str) -> Any:
     """A model, without torch where the command line opens it so, and with the same results."""
-    found = light.exported(str(path), device, "best", _export)
+    greedy = carried.load(runs.locate(path)).is_greedy
+    found = light.exported(str(path), device, "best", _export) if greedy else None
     return load(path, device=device) if found is None else load(found.path)
 
 

@@ -31,6 +31,9 @@ def _asked(
     grammar: Annotated[Path | None, _file("All sentences that may be said: YAML, JSGF, JSON or a line each.")] = None,
     beam: Annotated[int, _number("Width of the prefix beam; 0 searches exactly where it can.", min=0)] = 0,
     nbest: Annotated[int, _number("Likely transcripts to give with JSON.", min=1)] = 1,
+    greedy: Annotated[
+        bool, typer.Option("--greedy", help="Without the decoder that the run keeps.", rich_help_panel=PANEL)
+    ] = False,
 ) -> None:
     """The options, as they are asked for."""
 

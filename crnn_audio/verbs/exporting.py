@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from crnn_audio.console import report
+from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.verbs.arguments import ModelArgument
 
 
@@ -40,6 +41,18 @@ def exported(model: str, kind: str, device: str, weights: str) -> Any | None:
     from crnn_audio.inference.exported import light
 
     return light.exported(model, device, weights, _make, kind)
+
+
+def decodes_greedily(model: str, decoding: DecodingOptions = NONE) -> bool:
+    """Whether a model decodes greedily with these options: where they do not, and the run keeps no decoder.
+
+    Raises:
+        RunError: there is no such model, or its decoder is damaged.
+    """
+    from crnn_audio import runs
+    from crnn_audio.decoding import carried
+
+    return decoding.over(carried.load(runs.locate(model))).is_greedy
 
 
 def refuse(model: str, why: str) -> None:

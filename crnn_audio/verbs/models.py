@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from crnn_audio.console import report
-from crnn_audio.decoding.options import DecodingOptions
+from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Root, Weights, WeightsOption
 from crnn_audio.verbs.decoding import takes_decoding
 
@@ -49,14 +49,11 @@ def evaluate(
     Speech: word and character error rate with counts and a 95 % interval, and the worst utterances. Labels: accuracy,
     and each class by itself; with --background also the threshold at which keywords in a stream give no more false
     alarms than tolerated, and how many are missed then; that of dev is kept for `stream`. Music and text: the
-    likelihood under the model, beside baselines or what it generates.
+    likelihood under the model, beside baselines or what it generates. --record with a decoder adds a row of its own.
     """
     distorted = noise is not None or reverberation is not None
-    if record and (distorted or corpus or not decoding.greedy):
-        report(
-            "--record is for the model's own corpus as it is and greedy decoding: leave out --noise, --reverberation, "
-            "--corpus and every option of decoding."
-        )
+    if record and (distorted or corpus):
+        report("--record is for the model's own corpus as it is: leave out --noise, --reverberation and --corpus.")
         raise typer.Exit(2)
     from crnn_audio.console import ProgressBar
     from crnn_audio.evaluation.evaluate import evaluate, require_options
@@ -67,12 +64,15 @@ def evaluate(
     from crnn_audio.problems.restore import load
 
     opened = load(model, device=device, weights=weights.value)
-    unusual = {"distortion": distorted, "decoder": not decoding.greedy, "background": background is not None}
+    unusual = {"distortion": distorted, "decoder": decoding != NONE, "background": background is not None}
     require_options(opened, [name for name, asked in unusual.items() if asked])
+    if decoding != NONE:
+        opened = opened.with_decoding(decoding, report)
+    used = getattr(opened, "decoding", NONE)
     if record:
-        recordable(opened)
+        recordable(opened, used)
     distortion = _distortion(noise, snr, reverberation, opened.sample_rate) if distorted else None
-    decoder = None if decoding.greedy else opened.with_decoding(decoding, report).decoder
+    decoder = getattr(opened, "decoder", None)
     options = ScoreOptions(distortion=distortion, decoder=decoder, background=background, false_alarms=false_alarms)
     with ProgressBar() as progress:
         scores = evaluate(opened, split, corpus=corpus, root=root, options=options, progress=progress)
@@ -82,7 +82,7 @@ def evaluate(
         opened.run.choose(scores.kept)
         report(f"{opened.run.path}: `crnn-audio stream` takes this threshold from now on.")
     if record:  # before anything is printed into a pipe that may be closed
-        report(f"Recorded in {write(opened, scores, weights.value)}.")
+        report(f"Recorded in {write(opened, scores, weights.value, used)}.")
     if plot:
         for path in save_pictures(scores.pictures, plot):
             report(f"Plotted {path}.")

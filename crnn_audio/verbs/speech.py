@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from crnn_audio.console import report
-from crnn_audio.decoding.options import DecodingOptions
+from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.errors import DataError
 from crnn_audio.verbs import exporting
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
@@ -86,6 +86,7 @@ def transcribe(
     come from this model and these channels are skipped, so an interrupted command can be repeated.
     """
     from crnn_audio import runs
+    from crnn_audio.decoding import carried
     from crnn_audio.inference.exported import light
     from crnn_audio.inference.outputs.pending import Outputs, clash, misuse, pending
     from crnn_audio.inference.speech import transcripts
@@ -101,7 +102,8 @@ def transcribe(
         raise typer.Exit(2)
     maker = ""
     if wanted.home:
-        parts = [light.maker(model, weights), channels.value if channels != Channels.mix else "", decoding.identity]
+        parts = [light.maker(model, weights), channels.value if channels != Channels.mix else ""]
+        parts += [decoding.over(carried.load(runs.locate(model))).identity]
         parts += [f"vad {runs.open_run(vad).weights_hash()}"] if vad else []
         maker = " ".join(filter(None, parts))
     waiting = pending(files, wanted, overwrite=overwrite, model=maker)
@@ -142,11 +144,11 @@ def stream(
     from crnn_audio.inference.speech.live import show
 
     asked = threshold is not None or refractory is not None
-    if asked and not decoding.greedy:
+    if asked and decoding != NONE:
         report("--threshold and --refractory are for keywords, which are found without a decoder.")
         raise typer.Exit(2)
-    kinds = ["recognition"] * (not asked) + ["classification"] * decoding.greedy
-    kinds += ["labelling"] * (decoding.greedy and not asked)
+    kinds = ["recognition"] * (not asked) + ["classification"] * (decoding == NONE)
+    kinds += ["labelling"] * (decoding == NONE and not asked)
     opened = _loaded(model, device, decoding=decoding, kinds=kinds)
     ways = [opened.detection(threshold, refractory)] if asked else []
     losses = list[audio.Loss]()
@@ -188,16 +190,18 @@ def _loaded(
     kinds: Sequence[str] = ("recognition",),
 ) -> Any:
     """The model of one of these kinds: without torch where it has such a form and decodes greedily."""
-    decoding = decoding or DecodingOptions()
-    if decoding.greedy and (exported := exporting.exported(model, "recognition", device, weights)) is not None:
+    decoding = decoding or NONE
+    greedy = exporting.decodes_greedily(model, decoding)
+    if greedy and (exported := exporting.exported(model, "recognition", device, weights)) is not None:
         from crnn_audio.inference.exported.recognizer import ExportedRecognizer
 
         return ExportedRecognizer(exported)
-    exporting.refuse(model, "decodes greedily; give the run itself for other ways")
+    if decoding != NONE:
+        exporting.refuse(model, "decodes greedily; give the run itself for other ways")
     from crnn_audio.problems.restore import load
 
     recognizer = load(model, *kinds, device=device, weights=weights)
-    if not decoding.greedy:
+    if decoding != NONE:
         recognizer = recognizer.with_decoding(decoding, report)
     if not recognizer.run.finished:
         report(f"{model}: this run is not finished; these are its best weights so far.")

@@ -15,6 +15,7 @@ from crnn_audio.verbs.decoding import takes_decoding
 def tune(
     model: ModelArgument,
     split: Annotated[str, typer.Option(help="The split to choose on.")] = "dev",
+    store: Annotated[bool, typer.Option(help="Keep the best decoder in the run, with copies of its files.")] = True,
     as_json: Json = False,
     device: Device = "auto",
     *,
@@ -22,18 +23,25 @@ def tune(
 ) -> None:
     """Choose weights of decoding on dev.
 
-    Prints the word error rate for each combination of the weights of --lm, --lexicon and --hotwords, and the best.
+    Prints the word error rate for each combination of the weights of --lm, --lexicon and --hotwords, and the best. The
+    run keeps that one, and decodes with it from then on; if greedy decoding is best, it keeps none.
     """
-    from crnn_audio.evaluation.tune import lines, tune
+    from crnn_audio.evaluation.tune import best, lines, tune
+    from crnn_audio.evaluation.tune import store as keep
     from crnn_audio.problems.restore import load
 
-    points = tune(load(model, "recognition", device=device), decoding, split, report)
+    opened = load(model, "recognition", device=device)
+    points = tune(opened, decoding, split, report)
+    if store:
+        keep(opened.run, best(points).options)
+        kept = "decodes with these from now on" if not best(points).options.is_greedy else "decodes greedily"
+        report(f"{opened.run.path}: {kept}.")
     if not as_json:
         print("\n".join(lines(points)))
         return
     for point in points:
         one = point.options
         weights = (
-            {} if one.greedy else {name: getattr(one, name) for name in ("lm_weight", "word_score", "hotword_score")}
+            {} if one.is_greedy else {name: getattr(one, name) for name in ("lm_weight", "word_score", "hotword_score")}
         )
         print(json.dumps({"wer": point.wer, **weights}))

@@ -30,7 +30,7 @@ LIVE = {**SPEECH, "model": json.loads(json.dumps(SPEECH["model"]))}
 LIVE["model"]["recurrent"] |= {"bidirectional": False, "look_ahead": 2}
 ONE_EPOCH = {"optim": {"lr": 3e-3, "max_epochs": 1}, "device": "cpu", "threads": 1}
 RECIPES = {
-    "speech": SPEECH | ONE_EPOCH,
+    "speech": SPEECH | ONE_EPOCH | {"decoder": {"lexicon": "words.txt"}},
     "live": LIVE | ONE_EPOCH,
     "music": events.SMALL["chorale"]
     | {"data": {"corpus": "chorales", "representation": "chorale", "batch_size": 8}}
@@ -84,6 +84,7 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "understand live": ("understand", "live", "mine/a.wav", "--grammar", "words.txt", "--live"),
     "transcribe speech alone": ("transcribe", "speech", "bursts/test0.wav", "--vad", "frames"),
     "tune": ("tune", "speech", "--lexicon", "words.txt"),
+    "tune expected words": ("tune", "speech", "--hotwords", "words.txt"),
     "align": ("align", "speech", "mine/a.wav", "words.txt"),
     "transcribe a pipe": ("transcribe", "speech", "-", "--format", "json", "--plot", "out"),
     "stream": ("stream", "live", "mine/a.wav"),

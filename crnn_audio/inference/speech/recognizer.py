@@ -10,9 +10,8 @@ import torch
 from crnn_audio.audio import OnLoss, Sound, Source
 from crnn_audio.batching.loader import pad_waveforms
 from crnn_audio.decoding.build import decoder_of
-from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.decoding.decoder import Decoder
-from crnn_audio.decoding.options import DecodingOptions
+from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.decoding.paths import Path as TokenPath
 from crnn_audio.errors import DataError
 from crnn_audio.hypotheses import Hypothesis
@@ -28,19 +27,41 @@ from crnn_audio.types import AudioBatch
 
 
 class Recognizer:
-    """A trained speech recogniser; `crnn_audio.load` makes one. It decodes greedily unless given a decoder."""
+    """A trained speech recogniser; `crnn_audio.load` makes one, which decodes as the run says, by default greedily.
 
-    def __init__(self, run: Run, task: Recognition, decoder: Decoder[Any] | None = None) -> None:
+    Args:
+        decoding: what may be said; greedy decoding by default.
+        decoder: another decoder than that of `decoding`.
+        report: shows what a person should know of the decoder, such as words that are left out.
+
+    Raises:
+        DataError: a file of `decoding` cannot be read, is damaged, or does not fit the model.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        task: Recognition,
+        decoder: Decoder[Any] | None = None,
+        *,
+        decoding: DecodingOptions = NONE,
+        report: Callable[[str], None] = lambda message: None,
+    ) -> None:
         self.run = run
         self.task = task.eval()
-        self.decoder = decoder or Greedy(run.path)
         self.device = next(task.model.parameters()).device
         self.sample_rate = task.front_end.sample_rate
+        self.decoding = decoding
+        self.decoder: Decoder[Any] = decoder or decoder_of(
+            decoding, task.vocabulary, model=run.path, device=self.device, report=report
+        )
 
     def with_decoding(
         self, options: DecodingOptions, report: Callable[[str], None] = lambda message: None
     ) -> "Recognizer":
         """The same recogniser with the decoder that these options ask for.
+
+        Options that name no file change those of the run's own decoder, where it has one.
 
         Args:
             report: shows what a person should know, such as words that are left out.
@@ -48,9 +69,7 @@ class Recognizer:
         Raises:
             DataError: a file of the options cannot be read, is damaged, or does not fit the model.
         """
-        vocabulary = self.task.vocabulary
-        found = decoder_of(options, vocabulary, model=self.run.path, device=self.device, report=report)
-        return Recognizer(self.run, self.task, found)
+        return Recognizer(self.run, self.task, decoding=options.over(self.decoding), report=report)
 
     @overload
     def transcribe(self, source: Source, channels: Channels = "mix") -> Hypothesis: ...

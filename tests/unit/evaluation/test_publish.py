@@ -21,13 +21,15 @@ from crnn_audio import files, runs
 from crnn_audio.batching import manifests
 from crnn_audio.config import load as config
 from crnn_audio.corpora import an4
+from crnn_audio.decoding.options import DecodingOptions
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation.evaluate import evaluate
 from crnn_audio.evaluation.publish import publish
+from crnn_audio.evaluation.tune import store
 from crnn_audio.features.normalize import Statistics
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.scores import Scores
-from crnn_audio.problems import recognition
+from crnn_audio.problems import ScoreOptions, recognition
 from crnn_audio.problems.recognition import Assets
 from crnn_audio.problems.restore import load, restore
 from crnn_audio.runs import Run
@@ -101,6 +103,27 @@ def scored(path: Path, split: str) -> Scores:
 
 
 # ---------------------------------------------------------------------------------------- the copy
+
+
+def test_the_decoder_goes_with_it(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("ab\nc\n")
+    run = trained(tmp_path / "run", root, {"decoder.lexicon": str(tmp_path / "words.txt"), "decoder.word_score": 9})
+    store(run, restore(run).recipe.decoder.options)
+    published = publish(run.path, tmp_path / "small")
+    (tmp_path / "words.txt").unlink()
+    opened = load(published.path, device="cpu")
+    assert opened.decoding.identity == load(run.path, device="cpu").decoding.identity
+    said = {word for one in evaluate(opened, "test").items for word in one.hypothesis.split()}
+    assert said == {word for one in published.scores[-1].items for word in one.hypothesis.split()}
+    assert said
+    assert said <= {"ab", "c"}
+    bare = opened.with_decoding(DecodingOptions(greedy=True))
+    freely = evaluate(bare, "test", options=ScoreOptions(decoder=bare.decoder))
+    assert not {word for one in freely.items for word in one.hypothesis.split()} <= {"ab", "c"}
+    assert (
+        "With the decoder that it keeps (word_score 9, lexicon words.txt" in (published.path / "README.md").read_text()
+    )
+    assert "lexicon: words.txt" in (published.path / "recipe.yaml").read_text()
 
 
 def test_the_copy_is_the_run_without_its_training(run: Run, copy: Path) -> None:

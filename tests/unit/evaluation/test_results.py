@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.config.load import dump
+from crnn_audio.decoding import carried
+from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation import results, tables
 from crnn_audio.inference.rolls import Predictor
@@ -207,6 +209,36 @@ def test_what_stands_for_no_recipe_is_not_recorded(recognizer, tmp_path: Path, m
     assert list(wer) == list(row())
     assert (wer["values"], wer["parameters"]) == ([0.25], recognizer.task.model.num_parameters)
     assert Path("recipes/tiny/small.yaml").read_text().startswith("# Small. Measured: test WER 25.00 % (1 seed)")
+
+
+def test_a_decoder_has_a_row_of_its_own(recognizer, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("recipes/tiny").mkdir(parents=True)
+    Path("recipes/tiny/small.yaml").write_text(f"# Small.\n{recognizer.run.text}")
+    Path("recipes/tiny/words.txt").write_text("two\nthree\n")
+    (tmp_path.parent / "words.txt").write_text("two\n")
+    facts = {"state": "finished", "train_seconds": 60.0, "threads": 1, "recipe": "recipes/tiny/small.yaml"}
+    trained = Recognizer(replace(recognizer.run, facts=facts), recognizer.task)
+    for value, decoding in (
+        (0.25, NONE),
+        (0.2, DecodingOptions(lexicon=Path("recipes/tiny/words.txt"), word_score=0.5)),
+        (0.1, DecodingOptions(lexicon=tmp_path / "recipes/tiny/words.txt", word_score=0.5)),
+    ):
+        results.record(trained, Scores({"wer": value}, 1.0, "1 utterance", split="test"), "best", decoding)
+    greedy, other = json.loads(Path("recipes/tiny/results.json").read_text())
+    assert list(greedy) == list(row())
+    assert (greedy["values"], other["values"]) == ([0.25], [0.1])
+    assert re.fullmatch(r"word_score 0\.5, lexicon words\.txt [0-9a-f]{12}", other["decoder"])
+    assert other["commands"][0].endswith("--weights best --word-score 0.5 --lexicon recipes/tiny/words.txt")
+    assert "Measured: test WER 25.00 %" in Path("recipes/tiny/small.yaml").read_text(), "the greedy row is the main one"
+    table = Path("recipes/README.md").read_text()
+    assert "| split | decoder | WER % |" in table
+    assert "| test | greedy | **25.00** |" in table
+    assert f"| test | {other['decoder']} | 10.00 |" in table
+    kept = carried.save(decoding, recognizer.run.path)
+    for wrong in (DecodingOptions(lexicon=Path("../words.txt")), kept):
+        with pytest.raises(RunError, match="a row's command has to work elsewhere too"):
+            results.recordable(trained, wrong)
 
 
 def rows() -> list[dict]:

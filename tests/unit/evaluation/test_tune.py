@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from crnn_audio.decoding.options import DecodingOptions
+from crnn_audio.decoding.ctc import Greedy
+from crnn_audio.decoding.graph.decoder import GraphDecoder
+from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.errors import DataError
 from crnn_audio.evaluation import tune as tuning
-from crnn_audio.evaluation.tune import best, lines, tune
+from crnn_audio.evaluation.tune import best, lines, store, tune
 from crnn_audio.inference.speech.recognizer import Recognizer
+from crnn_audio.problems.restore import restore
 
 
 def test_every_combination_is_tried_once(recognizer: Recognizer, tmp_path: Path, monkeypatch) -> None:
@@ -38,3 +41,16 @@ def test_what_cannot_be_tuned(recognizer: Recognizer, tmp_path: Path) -> None:
         tune(recognizer, DecodingOptions(nbest=3))
     with pytest.raises(DataError, match="learned from train, so weights cannot be chosen on it"):
         tune(recognizer, DecodingOptions(lexicon=tmp_path / "words.txt"), "train")
+
+
+def test_the_best_is_kept_by_the_run(recognizer: Recognizer, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("two\nthree\n")
+    store(recognizer.run, DecodingOptions(lexicon=tmp_path / "words.txt", word_score=2.0))
+    restored = restore(recognizer.run)
+    opened = restored.problem.opened(recognizer.run, restored.recipe, restored.assets, recognizer.task)
+    assert opened.decoding.word_score == 2.0
+    assert type(opened.decoder) is GraphDecoder
+    assert opened.with_decoding(DecodingOptions(nbest=2)).decoding.lexicon == opened.decoding.lexicon
+    assert type(opened.with_decoding(DecodingOptions(greedy=True)).decoder) is Greedy
+    store(recognizer.run, DecodingOptions(greedy=True))
+    assert restore(recognizer.run).assets.decoding == NONE
