@@ -21,6 +21,7 @@ from crnn_audio.corpora import (
     nottingham,
     pairs,
     piano_rolls,
+    rendered_piano,
     scan,
     sigmorphon_g2p,
     speech_commands,
@@ -40,7 +41,7 @@ _ALL: tuple[Corpus, ...] = (
     tinyshakespeare, alice, text_file,
     sigmorphon_g2p, cmudict, scan, tatoeba_eng_fra, pairs,
     memory,
-    voice_activity, groove_drums,
+    voice_activity, groove_drums, rendered_piano,
 )  # fmt: skip
 
 CORPORA: dict[str, Corpus] = {corpus.NAME: corpus for corpus in _ALL}

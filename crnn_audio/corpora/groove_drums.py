@@ -8,9 +8,8 @@ from pathlib import Path
 
 from crnn_audio.batching import manifests
 from crnn_audio.batching.manifests import Cut
-from crnn_audio.corpora import groove_midi, home, soundfonts
-from crnn_audio.corpora.home import Progress, arriving
-from crnn_audio.corpora.rendered import Rendering, render
+from crnn_audio.corpora import groove_midi, home, rendered, soundfonts
+from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DataError
 
 NAME = "groove_drums"
@@ -38,8 +37,4 @@ def obtain(folder: Path, progress: Progress | None = None) -> None:
     source = home.find(groove_midi.SOURCE)
     if source is None:
         raise DataError(f"It is rendered from Groove MIDI, which is not here. {groove_midi.ADVICE}")
-    fonts = {split: soundfonts.TESTING if split == "test" else soundfonts.TRAINING for split in MINUTES}
-    plans = {split: Rendering(soundfonts.located(fonts[split]), minutes=MINUTES[split]) for split in MINUTES}
-    pieces = groove_midi.read_pieces(source)
-    with arriving(folder) as partial:
-        render({split: (pieces[split], plan) for split, plan in plans.items()}, partial, progress)
+    rendered.obtain(folder, groove_midi.read_pieces(source), MINUTES, progress=progress)

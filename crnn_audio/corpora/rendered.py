@@ -15,7 +15,8 @@ from crnn_audio import audio, files
 from crnn_audio.batching import manifests
 from crnn_audio.batching.manifests import Cut, Recording, Segment, whole
 from crnn_audio.batching.plan import key
-from crnn_audio.corpora.home import Progress
+from crnn_audio.corpora import soundfonts
+from crnn_audio.corpora.home import Progress, arriving
 from crnn_audio.errors import DataError
 from crnn_audio.features.distort import Distortion
 from crnn_audio.symbolic import soundfont
@@ -103,6 +104,30 @@ def render(
             )
         manifests.save(found[split], folder / f"{split}.jsonl")
     return found
+
+
+def obtain(
+    folder: Path,
+    pieces: Mapping[str, Sequence[Piece]],
+    minutes: Mapping[str, float | None],
+    instruments: Mapping[str, tuple[int, ...]] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Renders a corpus as `folder`, whole or not at all: test with a soundfont that the other splits never hear.
+
+    Args:
+        minutes: of sound in each split at most.
+        instruments: of each split, the programs that pitched notes are played with.
+
+    Raises:
+        DataError: a soundfont is not there, or the folder cannot be written.
+    """
+    splits = {}
+    for split, found in pieces.items():
+        fonts = soundfonts.located(soundfonts.TESTING if split == "test" else soundfonts.TRAINING)
+        splits[split] = (found, Rendering(fonts, (instruments or {}).get(split, ()), minutes=minutes[split]))
+    with arriving(folder) as partial:
+        render(splits, partial, progress)
 
 
 def _font(path: Path) -> soundfont.SoundFont:
