@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from crnn_audio.hypotheses import Labels
+from crnn_audio.hypotheses import Labelled, Labels
 from crnn_audio.inference.outputs.label_formats import fields
 from crnn_audio.serving.forms import upload
 from crnn_audio.serving.refusals import invalid
@@ -44,5 +44,9 @@ async def label(request: Request) -> Response:
     service = service_of(request)
     async with upload(request) as given:
         model = service.models.find(given.get("model") or None, "label")
-        segments = await given.computed(service.workers, lambda sources: [model.opened.label(sources[0])], None)
-    return JSONResponse({"model": model.name, "segments": [asdict(one) for one in segments]})
+        found: Labelled = await given.computed(
+            service.workers, lambda sources: [model.opened.labelled(sources[0])], None
+        )
+    service.meters.audio.inc(found.seconds)
+    segments = [asdict(one) for one in found.segments]
+    return JSONResponse({"model": model.name, "segments": segments, "seconds": found.seconds})

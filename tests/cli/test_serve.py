@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ import numpy as np
 import openai
 import pytest
 import soundfile
+from websockets.sync.client import connect
 
 import crnn_audio as ca
 from crnn_audio.inference.outputs.formats import FORMATS
@@ -192,6 +194,28 @@ def test_mistakes(cli: Any, tmp_path: Path) -> None:
     (damaged / "run.json").write_text("{")
     assert "damaged" in cli("serve", damaged, "--port", "0", exit_code=5).stderr
     assert "two models are called an4" in cli("serve", "an4", "an4", "--port", "0", exit_code=4).stderr
+
+
+def test_sighup_opens_the_models_anew_without_a_gap(serving: Serving, recording: Path, said: ca.Hypothesis) -> None:
+    """Requests meanwhile have their answers, and an open stream goes on with the model that it began with."""
+    samples, rate = soundfile.read(recording, dtype="int16")
+    with ca.load("an4_streaming", device="cpu").stream(rate) as stream:
+        stream.feed(samples.astype(np.float32) / 32768)
+        text = " ".join(one.text for one in stream.flush().finals)
+    content, answers, end = recording.read_bytes(), set[str](), time.monotonic() + 60
+    with connect(serving.address.replace("http", "ws")) as socket:
+        socket.send(samples[:9600].tobytes())
+        socket.recv()
+        serving.process.send_signal(signal.SIGHUP)
+        while not any("Models opened anew." in line for line in serving.log):
+            assert time.monotonic() < end, "".join(serving.log)
+            answer = httpx2.post(f"{serving.address}/inference", files={"file": content}, timeout=60)
+            answers.add(answer.json()["text"])
+        socket.send(samples[9600:].tobytes())
+        socket.recv()
+        socket.send('{"eof" : 1}')
+        assert json.loads(socket.recv())["text"] == text
+    assert answers == {said.text}
 
 
 def test_what_was_accepted_is_answered_after_sigterm(serving: Serving, recording: Path) -> None:

@@ -1,34 +1,30 @@
 """Labels over HTTP, equal to those of the models."""
 
-from dataclasses import dataclass
+import io
+import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 from starlette.testclient import TestClient
 
+import crnn_audio as ca
 from crnn_audio import serving
-from crnn_audio.errors import DataError
 from crnn_audio.problems import classification
-from tests import classifications
+from tests import classifications, labellings, trainings
 from tests.loading import run_of
 
 
-@dataclass(frozen=True)
-class Segment:
-    start: float
-    end: float
-    label: str
-    confidence: float
+def _wav(samples: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    soundfile.write(content, samples, labellings.RATE, format="WAV")
+    return content.getvalue()
 
 
-class Labeller:
-    """As a model of labels is used."""
-
-    def label(self, source: Any) -> list[Segment]:
-        if len(source) < 100:
-            raise DataError("bytes: too short.")
-        return [Segment(0.1, 0.5, "speech", 0.9), Segment(0.7, 0.9, "music", 0.8)]
+SHORT = _wav(np.full(10, 0.1))
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +33,20 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     recipe = classifications.small(classifications.corpus(folder / "corpus"))
     assets = classification.assets(recipe, classification.data(recipe))
     run = run_of(recipe, folder / "run", assets=assets)
+    bursts = labellings.recipe(labellings.folder(folder / "bursts", (8, 2, 1)), "train.eval_epochs=6")
+    trainings.quietly(bursts, folder / "labels")
     return {
         "sounds": classification.opened(run, recipe, assets, classification.task(recipe, assets)),
-        "speech": Labeller(),
+        "tones": ca.load(folder / "labels"),
     }
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A recording of a low and a high tone."""
+    path = tmp_path_factory.mktemp("tones") / "tones.wav"
+    labellings.recording(path, 7)
+    return path.read_bytes()
 
 
 def test_labels_are_those_of_the_model(models: dict[str, Any], recording: Path) -> None:
@@ -51,14 +57,16 @@ def test_labels_are_those_of_the_model(models: dict[str, Any], recording: Path) 
     assert (found["model"], found["label"]) == ("sounds", expected.label)
     assert [one["label"] for one in found["top"]] == [one.label for one in expected.top]
     assert "path" not in found
-    segments = client.post("/v1/label", files={"file": content}).json()
-    assert segments == {
-        "model": "speech",
-        "segments": [
-            {"start": 0.1, "end": 0.5, "label": "speech", "confidence": 0.9},
-            {"start": 0.7, "end": 0.9, "label": "music", "confidence": 0.8},
-        ],
-    }
+
+
+def test_segments_are_those_of_the_model(models: dict[str, Any], tones: bytes) -> None:
+    client = TestClient(serving.app(models))
+    expected = models["tones"].labelled(tones)
+    assert {one.label for one in expected.segments} == {"low", "high"}
+    found = client.post("/v1/label", files={"file": tones}).json()
+    assert found == {"model": "tones", "segments": [asdict(one) for one in expected.segments], "seconds": 1.5}
+    sound = re.findall(r"^crnn_audio_audio_seconds_total (.*)$", client.get("/metrics").text, re.MULTILINE)
+    assert sound == ["1.5"]
 
 
 @pytest.mark.parametrize(
@@ -66,8 +74,9 @@ def test_labels_are_those_of_the_model(models: dict[str, Any], recording: Path) 
     [
         ("classify", {"top": "none"}, b"x" * 200, "top: should be from 1 to 1000 (found 'none')"),
         ("classify", {}, b"nonsense", "a.wav: not audio that can be read"),
-        ("classify", {"model": "speech"}, b"", "cannot classify, but label; those that can are: sounds."),
-        ("label", {}, b"short", "a.wav: too short."),
+        ("classify", {"model": "tones"}, b"", "cannot classify, but label; those that can are: sounds."),
+        ("label", {}, b"nonsense", "a.wav: not audio that can be read"),
+        pytest.param("label", {}, SHORT, "a.wav: 1.25 ms is too short to hold any sound.", id="short"),
     ],
 )
 def test_mistakes(models: dict[str, Any], path: str, fields: Any, content: bytes, part: str) -> None:
