@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # two spinning threads on busy cores are slower than one
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy multiplies small matrices here, and its second thread spins
 
 import typer
 

@@ -56,16 +56,18 @@ def load(model: str | Path, *kinds: str, device: str = "auto", weights: str = "b
         RunError: it is missing, unfinished without weights, damaged, from a newer version, or of another problem.
     """
     if folder.is_exported(Path(model)):
-        return _opened(Path(model), *kinds)
+        return opened(folder.open_folder(Path(model)), *kinds)
     from crnn_audio.problems import restore
 
     return restore.load(model, *kinds, device=device, weights=weights)
 
 
-def _opened(path: Path, *kinds: str) -> Any:
-    exported = folder.open_folder(path)
+def opened(exported: Exported, *kinds: str) -> Any:
+    """The model of an exported folder; kinds and errors are those of `load`."""
     if kinds:
         exported.require(*kinds)
     if exported.kind not in OPENED:
-        raise RunError(f"{path}: a model for task {exported.kind}, which this version does not run without torch.")
+        raise RunError(
+            f"{exported.path}: a model for task {exported.kind}, which this version does not run without torch."
+        )
     return OPENED[exported.kind](exported)

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from crnn_audio import runs
 from crnn_audio.decoding import carried
 from crnn_audio.errors import DataError, StreamError
 from crnn_audio.inference.exported import light
+from crnn_audio.problems import opening
 from crnn_audio.problems.exporting import export
-from crnn_audio.problems.opening import load
 from crnn_audio.serving.refusals import Refusal
 from crnn_audio.symbolic.chorale_tokens import VOICES
 
@@ -40,10 +40,14 @@ class Served:
 
 
 def open_model(path: str | Path, device: str) -> Any:
-    """A model, without torch where the command line opens it so, and with the same results."""
+    """A model, without torch where the command line opens it so, and with the same results.
+
+    One thread computes its graph: several wait for each other in each of its steps, which takes long on busy cores, and
+    other requests use these.
+    """
     greedy = carried.load(runs.locate(path)).is_greedy
     found = light.exported(str(path), device, "best", _export) if greedy else None
-    return load(path, device=device) if found is None else load(found.path)
+    return opening.load(path, device=device) if found is None else opening.opened(replace(found, threads=1))
 
 
 def _export(run: Path, out: Path) -> None:

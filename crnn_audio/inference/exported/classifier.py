@@ -29,7 +29,7 @@ class ExportedClassifier:
         self.multilabel: bool = exported.fact("multilabel", bool)
         self.reject_below: float | None = exported.fact("reject_below", (float, type(None)))
         self.convolutions = folder.convolutions(exported)
-        self.session = folder.session(exported.path / folder.MODEL)
+        self.session = folder.session(exported)
 
     @overload
     def classify(self, source: Source, *, top: int = 5, reject: bool = False) -> Labels: ...

@@ -29,10 +29,14 @@ MISSING = "An exported model runs by onnxruntime, which is not installed: instal
 
 @dataclass(frozen=True)
 class Exported:
-    """An open folder; `facts` is what export.json says."""
+    """An open folder; `facts` is what export.json says, and `threads` how many compute its graph.
+
+    By default they are as many as OMP_NUM_THREADS says, or up to four.
+    """
 
     path: Path
     facts: Mapping[str, Any]
+    threads: int | None = None
 
     @property
     def kind(self) -> str:
@@ -115,31 +119,32 @@ def installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def session(path: Path) -> Any:
-    """The graph in a file, ready to run on the CPU, with as many threads as OMP_NUM_THREADS says, or up to four.
+def session(exported: Exported) -> Any:
+    """The graph of a folder, ready to run on the CPU.
 
     Raises:
         RunError: onnxruntime is not installed, or the file is none of its graphs.
     """
+    path = exported.path / MODEL
     if not installed("onnxruntime"):
         raise RunError(MISSING)
     try:
-        return _session(str(path))
+        return _session(str(path), exported.threads)
     except Exception as error:  # onnxruntime's own have no common class
         raise damaged(path, str(error).partition("\n")[0][:200]) from None
 
 
 def in_memory(model: Any) -> Any:
     """The same of an ONNX model that lies in no file yet."""
-    return _session(model.SerializeToString())
+    return _session(model.SerializeToString(), None)
 
 
-def _session(model: str | bytes) -> Any:
+def _session(model: str | bytes, threads: int | None) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    options.intra_op_num_threads = int(asked) if asked.isdigit() else min(os.cpu_count() or 1, 4)
+    options.intra_op_num_threads = threads or (int(asked) if asked.isdigit() else min(os.cpu_count() or 1, 4))
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # busy cores wait for each other
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

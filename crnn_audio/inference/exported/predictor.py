@@ -29,7 +29,7 @@ class ExportedPredictor:
 
     def __init__(self, exported: Exported) -> None:
         self.exported = exported
-        self.session = folder.session(exported.path / folder.MODEL)
+        self.session = folder.session(exported)
         self.shapes = [tuple(map(int, shape)) for shape in exported.fact("states", list)]
         self.outputs: str = exported.fact("outputs", str)
         self.context_length: int = exported.fact("context_length", int)

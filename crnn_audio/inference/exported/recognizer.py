@@ -34,7 +34,7 @@ class ExportedRecognizer:
         self.front_end = FrontEnd.load(exported.path / "front_end.npz")
         self.vocabulary = Vocabulary.load(exported.path / "vocabulary.json")
         self.convolutions = folder.convolutions(exported)
-        self.session = folder.session(exported.path / folder.MODEL)
+        self.session = folder.session(exported)
         pieces = exported.fact("pieces", (dict, type(None)))
         self.pieces = PieceGraph(self.session, pieces, self.front_end.num_features) if pieces else None
         self.greedy = ArrayGreedy(exported.path)

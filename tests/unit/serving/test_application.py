@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 import crnn_audio as ca
 from crnn_audio import runs, serving
 from crnn_audio.serving import server
+from crnn_audio.serving.models import open_model
 from crnn_audio.serving.page import KINDS
 
 
@@ -78,6 +79,11 @@ def test_threads_begin_with_the_first_request_and_end_with_the_application(opene
         if one.name == "crnn-audio worker":
             one.join(0.5)
     assert workers() <= before
+
+
+def test_a_graph_is_computed_by_one_thread() -> None:
+    session = open_model("an4_streaming", "cpu").session
+    assert session.get_session_options().intra_op_num_threads == 1
 
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
