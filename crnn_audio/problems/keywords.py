@@ -71,7 +71,7 @@ def _of_folder(task: Classification, folder: Path) -> Iterator[tuple[Float[np.nd
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in audio.READABLE and path.is_file())
     if not paths:
         raise DataError(f"{folder}: holds no recordings, so there is no background to count false alarms in.")
-    rate, count = task.front_end.sample_rate, 0
+    rate, total = task.front_end.sample_rate, 0.0
     for path in paths:
         windows, samples, found = Windows(task, DETECTION), 0, list[Float[np.ndarray, "N K"]]()
         with audio.opened(path) as sound:
@@ -79,9 +79,9 @@ def _of_folder(task: Classification, folder: Path) -> Iterator[tuple[Float[np.nd
                 samples += len(block)
                 found.append(windows.add(block))
         found.append(windows.add(np.zeros(0, np.float32), last=True))
-        count += windows.count
+        total += samples / rate
         yield np.concatenate(found), samples / rate
-    if not count:
+    if total < DETECTION.window:
         raise DataError(f"{folder}: too short to hold a window of {DETECTION.window:g} s. Give more background.")
 
 

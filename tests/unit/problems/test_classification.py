@@ -116,6 +116,8 @@ def test_the_threshold_of_keywords_is_found_in_a_background_and_kept(
     run = str(shutil.copytree(trained / "run", tmp_path / "run"))
     asked = ("evaluate", run, "--split", "dev", "--background", str(noise), "--false-alarms", "0")
     assert "holds no recordings" in call(*asked, code=4)
+    made.recorded(noise, "short", "noise", 0.1, 2)
+    assert "too short to hold a window of 0.3 s. Give more background." in call(*asked, code=4)
     made.recorded(noise, "long", "noise", 5.0, 2)
     scores = json.loads(call(*asked, "--json", "--plot", str(tmp_path / "pictures")))
     assert (scores["miss_rate"], scores["false_alarms_per_hour"]) == (0.0, 0.0)
