@@ -211,11 +211,11 @@ def remember(cache: Path | None, known: dict[str, Any]) -> None:
 
 
 def empty(cuts: Sequence[Cut]) -> list[Finding]:
-    """Cuts without a transcript."""
+    """Cuts without a transcript, of which it is not known either what they mean."""
     return [
         Finding(cut.id, "its transcript is empty. Write what is said in it, or drop the cut.")
         for cut in cuts
-        if not cut.text.strip()
+        if not cut.text.strip() and cut.label is None
     ]
 
 

@@ -24,6 +24,8 @@ from crnn_audio.errors import DataError
 
 SLACK = 0.05
 """Seconds that a supervision may reach out of its cut, and a segment too, as rounded times and forced alignments do."""
+SLOTS = "slots"
+"""The `custom` field of a supervision that holds the slots of a command, whose intent is the label."""
 LABEL = "label"
 """The `custom` field of a supervision that is its label, and the type of alignment that is its segments."""
 DECIMALS = 8
@@ -59,7 +61,8 @@ class Segment:
 class Cut:
     """A span of a recording, from `start` for `duration` seconds, with its transcript.
 
-    Where they are known: its speaker; the class of the whole cut, `label`; and labelled `segments`, which may overlap.
+    Where they are known: its speaker; the class of the whole cut, or the intent of a command, `label`; the slots of
+    that command with their values; and labelled `segments`, which may overlap.
     """
 
     id: str
@@ -70,6 +73,7 @@ class Cut:
     speaker: str | None = None
     label: str | None = None
     segments: tuple[Segment, ...] = ()
+    slots: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_whole(self) -> bool:
@@ -163,10 +167,12 @@ def _from_lhotse(item: Any, folder: Path) -> list[Cut]:
 def _known(supervision: dict[str, Any], offset: float = 0.0) -> dict[str, Any]:
     """What a supervision holds about a cut that begins `offset` seconds after the one that it stands in."""
     aligned = (supervision.get("alignment") or {}).get(LABEL) or ()
+    custom = supervision.get("custom") or {}
     return {
         "text": str(supervision.get("text") or ""),
         "speaker": _text_or_none(supervision.get("speaker")),
-        "label": _text_or_none((supervision.get("custom") or {}).get(LABEL)),
+        "label": _text_or_none(custom.get(LABEL)),
+        "slots": tuple(sorted((str(slot), str(value)) for slot, value in (custom.get(SLOTS) or {}).items())),
         "segments": tuple(_segment(offset, *item[:3]) for item in aligned),
     }
 
@@ -240,7 +246,7 @@ def _refuse_clipped_supervision(supervision: dict[str, Any], cut: Cut) -> None:
 
 def _checked(cut: Cut) -> Cut:
     recording = cut.recording
-    words = [cut.id, cut.text, cut.speaker, cut.label, *(one.label for one in cut.segments)]
+    words = [cut.id, cut.text, cut.speaker, cut.label, *cut.slots, *(one.label for one in cut.segments)]
     " ".join(map(str, words)).encode()  # half a character is an error here, not when it is written
     if recording.sample_rate < 1 or recording.num_samples < 1:
         raise ValueError(
@@ -270,6 +276,7 @@ def _to_lhotse(cut: Cut, folder: Path) -> dict[str, Any]:
     path = recording.path.resolve()
     channels = list(range(recording.num_channels))
     channel = 0 if recording.num_channels == 1 else channels
+    custom = ({LABEL: cut.label} if cut.label is not None else {}) | ({SLOTS: dict(cut.slots)} if cut.slots else {})
     supervision = {
         "id": cut.id,
         "recording_id": recording.id,
@@ -278,7 +285,7 @@ def _to_lhotse(cut: Cut, folder: Path) -> dict[str, Any]:
         "channel": channel,
         "text": cut.text,
         **({"speaker": cut.speaker} if cut.speaker else {}),
-        **({"custom": {LABEL: cut.label}} if cut.label is not None else {}),
+        **({"custom": custom} if custom else {}),
         **({"alignment": {LABEL: [_aligned(one) for one in cut.segments]}} if cut.segments else {}),
     }
     return {

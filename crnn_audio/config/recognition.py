@@ -21,6 +21,9 @@ class RecognitionTask(Task):
     """What one token is; subwords are learned by sentencepiece."""
     num_subwords: Annotated[int, Field(ge=2, le=100_000)] = 500
     """How many of them are learned."""
+    supervision: Literal["transcripts", "grammar"] = "transcripts"
+    """What is known of the recordings: their words, or with `grammar` their intent and slots alone; the loss is then
+    that of all sentences of decoder.grammar that mean these."""
     case: Literal["keep", "lower", "upper"] = "keep"
     """Letter case of the transcripts."""
     punctuation: Literal["keep", "remove"] = "keep"
@@ -40,6 +43,11 @@ class RecognitionTask(Task):
     """Weight of CTC where both are searched together; above 0, since the times of words are CTC's."""
     beam: Annotated[int, Field(ge=1, le=1000)] = 8
     """Hypotheses that this search keeps side by side."""
+
+    @property
+    def metric(self) -> str:
+        """Acceptance, where recordings are known by what they mean."""
+        return "acceptance" if self.supervision == "grammar" else ""
 
 
 class RecognitionData(SoundData):
@@ -111,4 +119,8 @@ class RecognitionRecipe(SoundRecipe):
             )
         if bool(self.task.attention) != bool(self.model.decoder):
             raise ValueError("task.attention is the weight of model.decoder: give both, or neither")
+        if self.task.supervision == "grammar" and not (self.decoder and self.decoder.grammar):
+            raise ValueError("task.supervision 'grammar' needs decoder.grammar, the sentences and what they mean")
+        if self.task.supervision == "grammar" and self.task.attention:
+            raise ValueError("task.attention learns from transcripts: leave it out with task.supervision 'grammar'")
         return self

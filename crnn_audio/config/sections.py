@@ -24,6 +24,11 @@ class Task(Section):
 
     kind: str
 
+    @property
+    def metric(self) -> str:
+        """What chooses between models on dev, where that is not the metric of the kind."""
+        return ""
+
 
 class Generation(Section):
     """What `generate` does with the trained model by default."""

@@ -8,6 +8,7 @@ from crnn_audio.corpora import (
     an4,
     chorales,
     cmudict,
+    coffee_commands,
     esc10,
     folk_tunes,
     fsdd,
@@ -34,7 +35,7 @@ from crnn_audio.corpora import (
 from crnn_audio.corpora.home import Corpus
 
 _ALL: tuple[Corpus, ...] = (
-    spoken_digits, an4, fsdd, mini_librispeech, librispeech, manifest_folder,
+    spoken_digits, an4, fsdd, mini_librispeech, librispeech, coffee_commands, manifest_folder,
     speech_commands, esc10,
     piano_rolls,
     chorales, folk_tunes, nottingham, jsb16, midi_folder,

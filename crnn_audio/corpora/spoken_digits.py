@@ -86,18 +86,28 @@ def make(
     progress: Progress | None = None,
 ) -> None:
     """Writes <split>/<id>.flac and <split>.jsonl into `folder`: `sizes` utterances of at most `longest` digits."""
-    cuts: dict[str, list[Cut]] = {split: [] for split in sizes}
-    for split in sizes:
+    planned = [one for split, size in sizes.items() for one in plan(split, size, longest, seed)]
+    for split, of_split in speak(planned, folder, progress).items():
+        manifests.save(of_split, folder / f"{split}.jsonl")
+
+
+def speak(utterances: list[Utterance], folder: Path, progress: Progress | None = None) -> dict[str, list[Cut]]:
+    """Speaks utterances into <split>/<id>.flac, on all cores; the cuts of each split.
+
+    Raises:
+        DataError: espeak-ng is not installed or failed.
+    """
+    cuts: dict[str, list[Cut]] = {one.split: [] for one in utterances}
+    for split in cuts:
         (folder / split).mkdir(exist_ok=True)
-    chunks = [chunk for split, size in sizes.items() for chunk in _chunks(plan(split, size, longest, seed))]
-    done, total = 0, sum(sizes.values())
+    chunks = [chunk for split in cuts for chunk in _chunks([one for one in utterances if one.split == split])]
+    done = 0
     for chunk, made in zip(chunks, _in_parallel(chunks, lambda chunk: _make_chunk(chunk, folder)), strict=True):
         cuts[chunk[0].split] += made
         done += len(made)
         if progress:
-            progress("speaking digits", done, total)
-    for split, of_split in cuts.items():
-        manifests.save(of_split, folder / f"{split}.jsonl")
+            progress("speaking", done, len(utterances))
+    return cuts
 
 
 def plan(split: str, size: int, longest: int = LONGEST, seed: int = SEED) -> list[Utterance]:

@@ -55,6 +55,9 @@ mean. The head is named after how it pools the frames of a recording. Keywords m
 in a stream are those at half a false alarm an hour of background, or as the command says."""
 COMMANDS = """\
 How many sequences are exactly right, in per cent."""
+ORDERS = """\
+How many spoken commands are understood, in per cent: intent and every slot right, by the grammar that the model keeps;
+what is not accepted at the threshold of 0.5 counts as wrong. A decoder named beside it is that grammar."""
 TRANSLATIONS = """\
 BLEU and chrF by sacrebleu with its defaults, from 0 to 100, against all known translations of each sentence. Searched
 as the recipe says."""
@@ -99,6 +102,7 @@ SECTIONS = (
         frozenset({"f1_onset", "f1_note"}),
     ),
     Section("accuracy", "Commands", COMMANDS, "right %", {}, frozenset({"wer", "accuracy"})),
+    Section("acceptance", "Spoken commands", ORDERS, "accepted %", {}, frozenset({"acceptance"})),
     Section("bleu", "Translations", TRANSLATIONS, "BLEU", {"chrf": "chrF"}, frozenset({"wer", "bleu"})),
     Section(
         "nats_per_frame",
@@ -125,9 +129,9 @@ README_INTRO = """# Recipes
 Every figure here was measured, and is written by `crnn-audio evaluate RUN --record` into the `results.json` beside its
 recipe, with the command of each seed; nothing is typed. `make row RECIPE=recipes/jsb/lstm.yaml SEED=1` trains and
 evaluates a row again and says how far it is from the recorded one; `make table` writes this page from the rows. Lower
-is better, but for accuracy, BLEU and chrF. The figure that counts of a recipe is bold: its score on test, or on dev
-where test was not read. Several seeds give mean and standard deviation. Minutes are by the clock for one seed, some
-beside other work; where the device is `cpu` alone, its processor was not noted. Failed experiments are in
+is better, but for accuracy, acceptance, BLEU and chrF. The figure that counts of a recipe is bold: its score on test,
+or on dev where test was not read. Several seeds give mean and standard deviation. Minutes are by the clock for one
+seed, some beside other work; where the device is `cpu` alone, its processor was not noted. Failed experiments are in
 [LOG.md](LOG.md).
 """
 WRITTEN_INTRO = """## Generated music
@@ -294,7 +298,11 @@ def with_first_line(text: str, rows: Sequence[Row]) -> str:
     section = _section_of({row["metric"] for row in rows})
     row = _main_row(rows[0]["recipe"], [row for row in rows if section and row["metric"] == section.metric])
     metric = row["metric"]
-    words = {"accuracy": f"{_rate(row)} % right", "bleu": f"BLEU {_rate(row)}"}
+    words = {
+        "accuracy": f"{_rate(row)} % right",
+        "acceptance": f"{_rate(row)} % accepted",
+        "bleu": f"BLEU {_rate(row)}",
+    }
     named = words.get(metric, f"{'F1' if metric.startswith('f1') else 'WER'} {_rate(row)} %")
     figures = f"{row['split']} " + (f"{_rate(row)} {UNITS[metric]}" if metric in UNITS else named)
     num_seeds = len(set(row["seeds"]))

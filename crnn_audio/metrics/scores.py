@@ -25,13 +25,14 @@ UNITS = {
 
 WORDS = {
     "accuracy": "accuracy",
+    "acceptance": "acceptance",
     "miss_rate": "misses",
     "f1_frame": "frame F1",
     "f1_onset": "onset F1",
     "f1_note": "note F1",
 }
 """What people call a metric that is no abbreviation."""
-HIGHER_IS_BETTER = frozenset({"accuracy", "f1_frame", "f1_onset", "f1_note"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "acceptance", "f1_frame", "f1_onset", "f1_note"})
 """Metrics that choose between models and are no rate of errors and no likelihood in nats."""
 
 

@@ -32,6 +32,7 @@ from crnn_audio.problems import (
     ScoreOptions,
     Summary,
     footprint,
+    meanings,
     parts,
     recordings,
     speech,
@@ -40,7 +41,6 @@ from crnn_audio.problems import (
 from crnn_audio.runs import Run
 from crnn_audio.tasks.ctc import Recognition, transcribed
 from crnn_audio.text import invisible
-from crnn_audio.text.normalize import normalize as normalize_text
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 
 Splits = dict[str, list[Cut]]
@@ -94,9 +94,7 @@ def data(recipe: Recipe, progress: Progress | None = None) -> Data:
 
 
 def _spelled(recipe: Recipe, cut: Cut) -> Cut:
-    task = recipe.task
-    text = normalize_text(cut.text, case=task.case, punctuation=task.punctuation, language=task.language)
-    return replace(cut, text=text)
+    return replace(cut, text=meanings.spelled(recipe, cut.text))
 
 
 def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Callable[[str], None] = print) -> Assets:
@@ -108,16 +106,18 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
         DataError: too many cuts cannot be used, or the decoder does not fit the tokens.
         RunError: the features, the network or the kind of tokens differ from those of `init`.
     """
-    training = data.items["train"]
+    grammar = meanings.in_recipe(recipe)
+    training = meanings.worded(recipe, data.items["train"], grammar)
+    texts = meanings.texts(recipe, training, grammar)
     if init is None:
-        vocabulary = _tokens(recipe, training)
+        vocabulary = _tokens(recipe, texts)
         decoding = _decoding(recipe, vocabulary, report)
         usable, _ = speech.usable_cuts(recipe, training, vocabulary)
         ready = speech.training_cuts(recipe, usable, vocabulary)
         return Assets(vocabulary, recordings.statistics_of(recipe, ready, report), decoding)
     start.refuse_other_shape(recipe, init)
     known = init.assets.vocabulary
-    vocabulary = start.grown(known, (cut.text for cut in training))
+    vocabulary = start.grown(known, texts)
     for line in start.added_tokens(str(recipe.init), known, vocabulary):
         report(line)
     return Assets(vocabulary, init.assets.statistics, _decoding(recipe, vocabulary, report))
@@ -130,8 +130,8 @@ def _decoding(recipe: Recipe, vocabulary: Vocabulary, report: Callable[[str], No
     return options
 
 
-def _tokens(recipe: Recipe, training: Sequence[Cut]) -> Vocabulary:
-    return Vocabulary.build([cut.text for cut in training], recipe.task.vocabulary, recipe.task.num_subwords)
+def _tokens(recipe: Recipe, texts: Sequence[str]) -> Vocabulary:
+    return Vocabulary.build(texts, recipe.task.vocabulary, recipe.task.num_subwords)
 
 
 # -------------------------------------------------------------------------------------------- model, batches
@@ -160,6 +160,7 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
         masks=recordings.masks(recipe),
         first_masked_epoch=recordings.first_masked_epoch(recipe),
         **recipe.task.model_dump(include=WEIGHTS),
+        meanings=meanings.of(recipe, assets.decoding.grammar, tokens),
         mixed=recipe.precision == "bf16",
     )
 
@@ -175,9 +176,11 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
     Raises:
         DataError: more than one in a hundred of its cuts cannot be used, or a cut of dev cannot be read.
     """
-    usable, findings = speech.usable_cuts(recipe, data.items["train"], assets.vocabulary)
+    grammar = meanings.of(recipe, assets.decoding.grammar, assets.vocabulary)
+    training = meanings.worded(recipe, data.items["train"], grammar)
+    usable, findings = speech.usable_cuts(recipe, training, assets.vocabulary)
     remarks = speech.check_dev(recipe, data.items.get("dev", []), assets.vocabulary)
-    ready = speech.training_cuts(recipe, usable, assets.vocabulary)
+    ready = speech.training_cuts(recipe, usable, assets.vocabulary, grammar)
     fingerprint = [(cut.id, cut.duration, cut.text) for cut in usable]
     return recordings.feed(recipe, ready, fingerprint, findings, remarks, rank, ranks)
 
@@ -186,8 +189,13 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
 
 
 def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cut], options: ScoreOptions) -> Scores:
-    """Transcribes every cut and counts errors against its transcript."""
+    """Transcribes every cut and counts errors against its transcript.
+
+    Where a recipe learns from meanings, each is decoded with the grammar, and acceptance is what counts.
+    """
     task.eval()
+    if task.meanings is not None:
+        return meanings.scores(task, recipe, task.meanings, items, options)
     device, decoder = parts.device_of(task), options.decoder
     if decoder is None:  # training chooses by what the network does alone
         own = assets.decoding if options.epoch is None else NONE
@@ -268,7 +276,7 @@ def _known_tokens(recipe: Recipe) -> tuple[Vocabulary, bool]:
     if parts.is_here(recipe):
         try:
             training = data(recipe).items["train"]
-            return _tokens(recipe, training), False
+            return _tokens(recipe, meanings.texts(recipe, training, meanings.in_recipe(recipe))), False
         except DataError:
             pass
     return Vocabulary.build([ASSUMED_TOKENS], "characters"), True
@@ -277,6 +285,7 @@ def _known_tokens(recipe: Recipe) -> tuple[Vocabulary, bool]:
 def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
     """The commands that use a trained model."""
     verbs = ["transcribe"] if recipe.model.recurrent.bidirectional else ["transcribe", "stream"]
+    verbs += ["understand"] * (recipe.decoder is not None and recipe.decoder.grammar is not None)
     return [[verb, model, recording] for verb in verbs]
 
 
@@ -284,6 +293,8 @@ def card(run: Run, recipe: Recipe, assets: Assets, task: Recognition, scores: Se
     """Its words for the model card."""
     ahead = look_ahead_ms(task)
     direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
+    if task.meanings is not None:
+        return meanings.card(recipe, f"{parts.layers(recipe)}, {direction}", scores)
     head = "| split | WER % | 95 % interval | CER % | words | ROC area of word confidence |"
     rows = [_row(one) for one in scores]
     how = "Greedy, without a language model"

@@ -10,8 +10,9 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.recognition import RecognitionRecipe as Recipe
+from crnn_audio.decoding.graph.meanings import Meanings
 from crnn_audio.features.distort import Distortion
-from crnn_audio.problems import parts, recordings
+from crnn_audio.problems import meanings, parts, recordings
 from crnn_audio.text.vocabulary import Vocabulary
 
 
@@ -48,9 +49,12 @@ def cuts(recipe: Recipe, chosen: Sequence[Cut], tokens: Vocabulary, distortion: 
     return recordings.ready(recipe, chosen, [tokens.encode(cut.text) for cut in chosen], distortion)
 
 
-def training_cuts(recipe: Recipe, usable: Sequence[Cut], tokens: Vocabulary) -> Cuts:
-    """Cuts with the distortion that training gives them."""
-    return cuts(recipe, usable, tokens, recordings.distortion(recipe))
+def training_cuts(recipe: Recipe, usable: Sequence[Cut], tokens: Vocabulary, grammar: Meanings | None = None) -> Cuts:
+    """Cuts with the distortion that training gives them; with a grammar, with the ids of what they mean."""
+    distortion = recordings.distortion(recipe)
+    if grammar is not None:
+        return recordings.ready(recipe, usable, meanings.targets(usable, grammar), distortion)
+    return cuts(recipe, usable, tokens, distortion)
 
 
 def check_dev(recipe: Recipe, dev: Sequence[Cut], vocabulary: Vocabulary) -> tuple[str, ...]:

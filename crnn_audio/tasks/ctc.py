@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from crnn_audio.decoding.alignment import aligned
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.decoding.decoder import Decoder
+from crnn_audio.decoding.graph.meanings import Meanings
 from crnn_audio.decoding.greedy import BLANK_ID
 from crnn_audio.decoding.joint import JointState, Prefixes, joint
 from crnn_audio.decoding.paths import Path
@@ -30,6 +31,7 @@ from crnn_audio.models.crnn import Carry, Crnn
 from crnn_audio.models.encoder_decoder import Decoder as AttentionDecoder
 from crnn_audio.models.encoder_decoder import DecoderState
 from crnn_audio.tasks import sound
+from crnn_audio.tasks.commands import sentence_lengths, sentence_losses
 from crnn_audio.tasks.sound import Masks
 from crnn_audio.tasks.transduction import token_losses
 from crnn_audio.text.vocabulary import Vocabulary
@@ -47,6 +49,7 @@ class Recognition(nn.Module):
         attention: share of the loss that the attention decoder in the model's head has (Watanabe et al. 2017).
         label_smoothing: the part of each of its targets' weight that is spread over all tokens.
         ctc_weight, beam: how both are searched together.
+        meanings: the grammar where recordings are known by what they mean; targets are then meanings.
         mixed: train, and on a GPU use, the CRNN's inside in bfloat16; features, log-softmax and losses stay float32.
     """
 
@@ -65,6 +68,7 @@ class Recognition(nn.Module):
         label_smoothing: float = 0.0,
         ctc_weight: float = 0.5,
         beam: int = 8,
+        meanings: Meanings | None = None,
         mixed: bool = False,
     ) -> None:
         super().__init__()
@@ -79,6 +83,7 @@ class Recognition(nn.Module):
         self.attention = attention
         self.label_smoothing = label_smoothing
         self.ctc_weight, self.beam = ctc_weight, beam
+        self.meanings = meanings
         self.mixed = mixed
 
     def forward(self, audio: AudioBatch) -> Encoded:
@@ -128,7 +133,7 @@ class Recognition(nn.Module):
         """
         features, lengths = self.features(batch.audio)
         if not self.training:
-            return ctc_losses(self.recognize(features, lengths), batch.targets).sum()
+            return self.likelihoods(self.recognize(features, lengths), batch.targets).sum()
         masks = self.masks if batch.epoch >= self.first_masked_epoch else None
         if self.consistency == 0 or (self.masks and not masks):
             view = sound.view_of(features, lengths, masks, batch.keys, 0)
@@ -136,13 +141,22 @@ class Recognition(nn.Module):
         views = [sound.view_of(features, lengths, masks, batch.keys, view) for view in (0, 1)]
         both = self.recognize(torch.cat(views), torch.cat([lengths, lengths]))
         one, other = both.frames.chunk(2)
-        unlike = divergences(one, other, both.lengths.chunk(2)[0]) / batch.targets.lengths.clamp(min=1)
+        unlike = divergences(one, other, both.lengths.chunk(2)[0]) / self._num_tokens(batch.targets)
         return self._losses(both, _twice(batch.targets)).sum() / 2 + self.consistency * unlike.sum()
 
+    def likelihoods(self, encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
+        """Negative log-likelihood of each transcript or meaning in nats a token."""
+        if self.meanings is not None:
+            return sentence_losses(encoded, targets, self.meanings)
+        return ctc_losses(encoded, targets)
+
+    def _num_tokens(self, targets: TokenBatch) -> Tensor:
+        return targets.lengths.clamp(min=1) if self.meanings is None else sentence_lengths(targets, self.meanings)
+
     def _losses(self, encoded: Encoded, targets: TokenBatch) -> Float[Tensor, " B"]:
-        losses = ctc_losses(encoded, targets)
+        losses = self.likelihoods(encoded, targets)
         if self.intermediate:
-            inner = [ctc_losses(Encoded(guess, encoded.lengths), targets) for guess in encoded.intermediate]
+            inner = [self.likelihoods(Encoded(guess, encoded.lengths), targets) for guess in encoded.intermediate]
             losses = (1 - self.intermediate) * losses + self.intermediate * torch.stack(inner).mean(dim=0)
         if self.attention:
             with self._arithmetic(encoded.frames):

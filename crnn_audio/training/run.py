@@ -19,6 +19,7 @@ from crnn_audio.errors import RunError, enough_memory
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems import Batches
 from crnn_audio.problems.registry import PROBLEMS
+from crnn_audio.problems.restore import restore
 from crnn_audio.runs import Run
 from crnn_audio.training import checkpoint, directory, lock, loop, optim
 from crnn_audio.training.checkpoint import Progress
@@ -112,7 +113,7 @@ def _finished(run: Run, ranks: Ranks) -> Trained:
         epochs=epochs,
         train_seconds=seconds,
         score=score,
-        metric=PROBLEMS[run.kind].METRIC,
+        metric=_metric(restore(run).recipe),
         processes=ranks.count,
         is_main=ranks.is_main,
     )
@@ -172,7 +173,7 @@ def _trained(setup: Setup, ranks: Ranks, deadline: float | None, report: Report)
         epochs=progress.epoch,
         train_seconds=progress.train_seconds,
         score=progress.best_score,
-        metric=PROBLEMS[run.kind].METRIC,
+        metric=_metric(recipe),
         processes=ranks.count,
         is_main=ranks.is_main,
     )
@@ -203,6 +204,10 @@ def _display(setup: Setup, total: int, options: Options, progress: Progress, ran
         start_step=progress.step,
         unit=setup.feed.unit,
     )
+
+
+def _metric(recipe: Recipe) -> str:
+    return recipe.task.metric or PROBLEMS[recipe.task.kind].METRIC
 
 
 def _options(recipe: Recipe) -> Options:

@@ -14,7 +14,12 @@ from crnn_audio.verbs.arguments import Device, ModelArgument
 def understand(
     model: ModelArgument,
     files: Annotated[list[str], typer.Argument(metavar="FILE", help="Audio files; - is standard input.")],
-    grammar: Annotated[Path, typer.Option(metavar="FILE", help="What may be said: YAML, JSGF, JSON or a line each.")],
+    grammar: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="What may be said: YAML, JSGF, JSON or a line each (default: that of the model)."
+        ),
+    ] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="The lowest confidence that is accepted.")] = 0.5,
     live: Annotated[bool, typer.Option("--live", help="Each utterance of one sound, as soon as it ends.")] = False,
     rate: Annotated[int, typer.Option(min=1, help="Samples per second of headerless PCM on stdin, live.")] = 16000,

@@ -50,6 +50,9 @@ def prepare(
     dry: Annotated[
         bool, typer.Option("--dry", help="No change of timbre, no reverberation, no noise.", rich_help_panel=RENDERING)
     ] = False,
+    num: Annotated[
+        int, typer.Option(min=1, help="Sentences that synthetic voices speak.", rich_help_panel="Speaking")
+    ] = 3000,
     as_json: Json = False,
 ) -> None:
     """Download and check a corpus, or make one of your own.
@@ -59,10 +62,11 @@ def prepare(
     release of Common Voice, a data folder of Kaldi, or Lhotse cuts. `prepare pairs FILE` splits a table of texts: a
     source, a tab and a target in a line. `prepare classes PATH` takes a folder of each class, or a table
     with columns path and label. `prepare render CORPUS|FOLDER --soundfont FILE` makes recordings with exact
-    labels of music, of groove_midi or of a folder of MIDI files.
+    labels of music, of groove_midi or of a folder of MIDI files. `prepare speak GRAMMAR` lets synthetic voices speak
+    sentences of a grammar.
     """
-    if (corpus in ("folder", "classes", "render") and path is None) or (
-        corpus not in ("folder", "classes", "pairs", "render") and path is not None
+    if (corpus in ("folder", "classes", "render", "speak") and path is None) or (
+        corpus not in ("folder", "classes", "pairs", "render", "speak") and path is not None
     ):
         report("Write `prepare folder PATH` for your own recordings, or `prepare CORPUS` for a known corpus.")
         raise typer.Exit(2)
@@ -75,6 +79,8 @@ def prepare(
                 _prepare_corpus(corpus, root, out, as_json, progress)
         elif corpus == "render":
             _prepare_rendered(str(path), soundfont or [], out, (instruments, minutes, dry), as_json, progress)
+        elif corpus == "speak":
+            _prepare_spoken(path, out, num, as_json, progress)
         elif corpus == "pairs":
             _prepare_pairs(path, out, as_json)
         else:
@@ -143,6 +149,16 @@ def _prepare_rendered(
     for split, cuts in prepared.splits.items():
         hours, segments = sum(cut.duration for cut in cuts) / 3600, sum(len(cut.segments) for cut in cuts)
         _print_row({"split": split, "cuts": len(cuts), "hours": round(hours, 4), "segments": segments}, as_json)
+
+
+def _prepare_spoken(grammar: Path, out: Path | None, num: int, as_json: bool, progress: Any) -> None:
+    from crnn_audio.corpora.own.speaking import prepare_spoken
+    from crnn_audio.problems import recordings
+
+    folder = out or Path("data", "own", grammar.stem)
+    for split, cuts in prepare_spoken(grammar, folder, num, progress).items():
+        _print_row({"split": split, **recordings.figures_of(cuts)}, as_json)
+    report(f"Recordings and manifests are in {folder}.")
 
 
 def _prepare_folder(path: Path, out: Path | None, ways: Mapping[str, bool], as_json: bool, progress: Any) -> None:

@@ -51,6 +51,8 @@ NOT_REACHED = {
     "verbs/labels.py _write: sys.stdout.flush": STREAMS,
     "inference/speech/live.py _Screen": STREAMS,
     "verbs/generation.py _stream: sys.stdout.write": STREAMS,
+    "corpora/coffee_commands.py": FETCHED,
+    "corpora/own/speaking.py": FETCHED,
     "corpora/own/apart.py": "of texts that lie apart from their audio; pairs.py reads as it does",
     "corpora/own/kaldi.py": "of Kaldi's tables; tables.py reads as it does",
     "corpora/own/pairs.py _listed": "of lists of texts, as `_paired`",

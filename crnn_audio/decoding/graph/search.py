@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from crnn_audio.decoding.graph.topology import CtcGraph
+from crnn_audio.decoding.graph.topology import CtcGraph, Group
 
 IMPOSSIBLE = -1e30
 """The logarithm of a sum over no paths, of which a gradient can be taken."""
@@ -75,7 +75,7 @@ def total(graph: CtcGraph, log_probs: Float[Tensor, "B U V"], lengths: Int[Tenso
     scores = None
     for frame in frames:
         emissions = frame.index_select(0, graph.labels)
-        scores = (_summed(graph, scores) if scores is not None else graph.initial.unsqueeze(1)) + emissions
+        scores = (_summed(graph.groups, scores) if scores is not None else graph.initial.unsqueeze(1)) + emissions
         scores = scores.clamp(min=IMPOSSIBLE)
         ends.append(scores)
     if not ends:
@@ -84,12 +84,78 @@ def total(graph: CtcGraph, log_probs: Float[Tensor, "B U V"], lengths: Int[Tenso
     return (last + graph.finals.clamp(min=IMPOSSIBLE)).logsumexp(dim=1)
 
 
-def _summed(graph: CtcGraph, scores: Float[Tensor, "S B"]) -> Float[Tensor, "S B"]:
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Several graphs side by side, one for each utterance of a batch, their states in one row.
+
+    Attributes:
+        emits: of each state, its utterance times the number of tokens, plus its label.
+        owners: of each state, its utterance.
+        initial, finals, groups: as those of a graph; nothing leads from one utterance's states to another's.
+    """
+
+    emits: Int[Tensor, " S"]
+    owners: Int[Tensor, " S"]
+    initial: Float[Tensor, " S"]
+    finals: Float[Tensor, " S"]
+    groups: tuple[Group, ...]
+
+
+def stacked(graphs: Sequence[CtcGraph], num_tokens: int) -> Stack:
+    """Graphs on one device as a stack."""
+    offsets = np.cumsum([0, *(graph.num_states for graph in graphs)])
+    widths = sorted({group.weights.shape[1] for graph in graphs for group in graph.groups})
+    order, groups = list[Tensor](), list[tuple[Tensor, Tensor]]()
+    for width in widths:
+        sources, weights = list[Tensor](), list[Tensor]()
+        for graph, offset in zip(graphs, offsets.tolist(), strict=False):
+            begin = offset
+            for group in graph.groups:
+                size = group.weights.shape[0]
+                if group.weights.shape[1] == width:
+                    order.append(torch.arange(begin, begin + size, device=graph.labels.device))
+                    sources.append(group.sources + offset)
+                    weights.append(group.weights)
+                begin += size
+        groups.append((torch.cat(sources), torch.cat(weights)))
+    places = torch.cat(order)
+    number = torch.empty_like(places)
+    number[places] = torch.arange(len(places), device=places.device)
+    owners = torch.repeat_interleave(torch.as_tensor(np.diff(offsets), device=places.device))[places]
+    labels = torch.cat([graph.labels for graph in graphs])[places]
+    return Stack(
+        emits=owners * num_tokens + labels,
+        owners=owners,
+        initial=torch.cat([graph.initial for graph in graphs])[places],
+        finals=torch.cat([graph.finals for graph in graphs])[places],
+        groups=tuple(Group(number[sources], weights) for sources, weights in groups),
+    )
+
+
+def total_each(stack: Stack, log_probs: Float[Tensor, "B U V"], lengths: Int[Tensor, " B"]) -> Float[Tensor, " B"]:
+    """Of each utterance, the log-probability of all paths of its own graph together, with gradient.
+
+    About `IMPOSSIBLE` where there is none, or an utterance has no frames.
+    """
+    frames = log_probs.transpose(0, 1).flatten(1)
+    ends, scores = lengths[stack.owners], torch.full_like(stack.initial, IMPOSSIBLE)
+    for at, frame in enumerate(frames):
+        before = _summed(stack.groups, scores.unsqueeze(1))[:, 0] if at else stack.initial
+        after = (before + frame.index_select(0, stack.emits)).clamp(min=IMPOSSIBLE)
+        scores = torch.where(at < ends, after, scores)
+    ending = scores + stack.finals.clamp(min=IMPOSSIBLE)
+    rows = torch.full((len(lengths),), IMPOSSIBLE, dtype=ending.dtype, device=ending.device)
+    highest = rows.scatter_reduce(0, stack.owners, ending.detach(), "amax")
+    shares = torch.zeros_like(rows).index_add(0, stack.owners, (ending - highest[stack.owners]).exp())
+    return highest + shares.log()
+
+
+def _summed(groups: Sequence[Group], scores: Float[Tensor, "S B"]) -> Float[Tensor, "S B"]:
     parts = [
         (
             scores.index_select(0, group.sources).view(*group.weights.shape[:2], -1)
             + group.weights.clamp(min=IMPOSSIBLE)
         ).logsumexp(dim=1)
-        for group in graph.groups
+        for group in groups
     ]
     return torch.cat(parts)

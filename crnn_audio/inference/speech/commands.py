@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from crnn_audio.audio import OnLoss, Sound, Source
-from crnn_audio.decoding.graph import grammars, words
 from crnn_audio.decoding.graph.decoder import GraphDecoder
-from crnn_audio.decoding.graph.topology import composed
+from crnn_audio.decoding.graph.meanings import INTENT, Meanings
 from crnn_audio.decoding.paths import Path as TokenPath
 from crnn_audio.errors import DataError
 from crnn_audio.hypotheses import Command, Hypothesis
@@ -24,7 +23,6 @@ from crnn_audio.inference.speech.endpoints import Endpoint
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.speech.stream import Stream
 from crnn_audio.inference.speech.transcription import Progress, SoFar
-from crnn_audio.text.grammar import files
 
 THRESHOLD = 0.5
 """The lowest confidence of a command that is accepted."""
@@ -34,21 +32,22 @@ class Commander:
     """A recogniser that understands the sentences of a grammar.
 
     Args:
-        grammar: a file in one of the formats of `text.grammar.files`.
+        grammar: a file in one of the formats of `text.grammar.files`; by default the one that the run keeps.
         threshold: the lowest confidence of a command that is accepted.
 
     Raises:
         DataError: the grammar is damaged or does not fit the model.
     """
 
-    def __init__(self, recognizer: Recognizer, grammar: Path, threshold: float = THRESHOLD) -> None:
+    def __init__(self, recognizer: Recognizer, grammar: Path | None = None, threshold: float = THRESHOLD) -> None:
+        grammar = grammar or recognizer.decoding.grammar
+        if grammar is None:
+            raise DataError(f"{recognizer.run.path}: keeps no grammar of its own. Give one.")
         if not 0 <= threshold <= 1:
             raise DataError(f"the threshold should be from 0 to 1 (found {threshold:g}).")
-        found, vocabulary = grammars.compiled(files.read(grammar)), recognizer.task.vocabulary
-        automaton = words.automaton(words.in_case(found.graph, vocabulary, str(grammar)), vocabulary)
-        decoder = GraphDecoder(composed(automaton, device=recognizer.device), recognizer.run.path)
+        self.meanings, self.threshold = Meanings(grammar, recognizer.task.vocabulary), threshold
+        decoder = GraphDecoder(self.meanings.everything(recognizer.device), recognizer.run.path)
         self.recognizer = Recognizer(recognizer.run, recognizer.task, decoder)
-        self.tags, self.threshold = found.tags, threshold
         self.sample_rate = recognizer.sample_rate
 
     def understand(self, sources: Sequence[Source]) -> Iterator[tuple[int, Hypothesis | DataError]]:
@@ -79,10 +78,19 @@ class Commander:
     def hypothesis(self, path: TokenPath, seconds: float) -> Hypothesis:
         """The words of a path and what they mean."""
         found = self.recognizer.hypothesis(path, seconds)
-        confidence = min(math.exp(path.margin / max(len(path.tokens), 1)), 1.0) if path.tokens else 0.0
-        meaning = dict(tag for output in path.outputs for tag in self.tags[output])
-        intent = meaning.pop("", found.text) if confidence >= self.threshold else None
-        return replace(found, command=Command(intent, meaning if intent is not None else {}, confidence))
+        return replace(found, command=command_of(path, self.meanings, self.threshold, found.text))
+
+
+def command_of(path: TokenPath, meanings: Meanings, threshold: float, text: str) -> Command:
+    """What a path through the graph of a grammar means, or that its confidence is below the threshold.
+
+    Args:
+        text: its words, which are the intent where the grammar names none.
+    """
+    confidence = min(math.exp(path.margin / max(len(path.tokens), 1)), 1.0) if path.tokens else 0.0
+    meaning = meanings.meaning(path.outputs)
+    intent = meaning.pop(INTENT, text) if confidence >= threshold else None
+    return Command(intent, meaning if intent is not None else {}, confidence)
 
 
 def fields(hypothesis: Hypothesis) -> dict[str, Any]:

@@ -123,7 +123,7 @@ class Recognizer:
     @torch.inference_mode()
     def decode(self, waveforms: Sequence[np.ndarray]) -> list[TokenPath]:
         """The decoded paths of short recordings at `sample_rate`, recognised together."""
-        encoded = self.task(self._on_device(waveforms))
+        encoded = self.task(self.as_batch(waveforms))
         return self.task.decode(encoded, self.decoder)
 
     def decode_long(
@@ -133,7 +133,8 @@ class Recognizer:
         features = long.LongRecording(self.task, sound, on_loss, within)
         return long.decode(features, self.decoder, so_far), features.num_samples
 
-    def _on_device(self, waveforms: Sequence[np.ndarray]) -> AudioBatch:
+    def as_batch(self, waveforms: Sequence[np.ndarray]) -> AudioBatch:
+        """Waveforms at `sample_rate`, padded, on the model's device."""
         padded = pad_waveforms(waveforms, self.sample_rate)
         return AudioBatch(padded.waveforms.to(self.device), padded.lengths.to(self.device), self.sample_rate)
 
@@ -158,7 +159,7 @@ class Recognizer:
     @torch.inference_mode()
     def evidence(self, waveform: np.ndarray) -> Evidence:
         """What `plot` draws of a waveform at the model's sample rate: features and token probabilities."""
-        sound = self._on_device([waveform])
+        sound = self.as_batch([waveform])
         features, _ = self.task.front_end(sound.waveforms, sound.lengths)
         return Evidence(
             features=features[0].float().cpu().numpy(),
