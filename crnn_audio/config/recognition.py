@@ -78,7 +78,7 @@ class Decoding(Section):
     hotwords: str | None = None
     """File with words that are expected, one a line."""
     hotword_score: float = HOTWORD_SCORE
-    """Added for each of these, in nats."""
+    """Added for each letter of these but the first, in nats."""
     grammar: str | None = None
     """File with all sentences that may be said."""
     beam: Annotated[int, Field(ge=0)] = 0

@@ -87,10 +87,19 @@ class _Sources:
         of_words = vocabulary.kind == "words" or not set(spoken) <= set(vocabulary.tokens)
         return cls(
             lexicon,
-            dict.fromkeys(hot, options.hotword_score),
+            {word: bonus(word, options.hotword_score) for word in hot},
             None if of_words else model,
             model if of_words else None,
         )
+
+
+def bonus(word: str, score: float) -> float:
+    """What is added for an expected word: `score` for each letter after the first.
+
+    Two short words in the place of a long one gain less than that one, and a short word, which stands in many others,
+    little.
+    """
+    return score * (len(word.replace(" ", "")) - 1)
 
 
 def read_words(path: Path, vocabulary: Vocabulary) -> list[str]:

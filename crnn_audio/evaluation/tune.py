@@ -20,7 +20,7 @@ from crnn_audio.runs import Run
 
 LM_WEIGHTS = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 WORD_SCORES = (-1.0, 0.0, 1.0, 2.0)
-HOTWORD_SCORES = (1.0, 2.0, 3.0, 4.0)
+HOTWORD_SCORES = (0.5, 0.75, 1.0, 1.3)
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,8 @@ class ScoredCommand:
 
     def lines(self) -> list[str]:
         """What it means, and what was understood."""
-        heard = _described(self.understood) if self.understood is not None else "not understood"
-        return [self.id, f"  means       {_described(self.meaning)}", f"  understood  {heard} ({self.text})"]
+        found = _described(self.understood) if self.understood is not None else "not understood"
+        return [self.id, f"  means       {_described(self.meaning)}", f"  understood  {found} ({self.text})"]
 
 
 def _described(meaning: Meaning) -> str:

@@ -90,9 +90,9 @@ def scores(
         paths = decoder.decode(encoded.frames, encoded.lengths)
         for cut_id, path, loss in zip(batch.cut_ids, paths, losses, strict=True):
             text = task.vocabulary.decode(path.tokens)
-            heard = command_of(path, meanings, THRESHOLD, text)
-            meaning = {INTENT: heard.intent, **heard.slots} if heard.intent is not None else None
-            found[cut_id] = ScoredCommand(cut_id, wanted[cut_id], meaning, text, heard.confidence, loss)
+            understood = command_of(path, meanings, THRESHOLD, text)
+            meaning = {INTENT: understood.intent, **understood.slots} if understood.intent is not None else None
+            found[cut_id] = ScoredCommand(cut_id, wanted[cut_id], meaning, text, understood.confidence, loss)
     return commands.scores_of([found[cut_id] for cut_id in wanted])
 
 

@@ -27,7 +27,7 @@ def _asked(
     word_score: Annotated[float, _number("Added for each word, in nats.")] = 0.0,
     lexicon: Annotated[Path | None, _file("All words that may be said, one a line.")] = None,
     hotwords: Annotated[Path | None, _file("Words that are expected, one a line.")] = None,
-    hotword_score: Annotated[float, _number("Added for each expected word, in nats.")] = HOTWORD_SCORE,
+    hotword_score: Annotated[float, _number("Added for each of their letters but the first, in nats.")] = HOTWORD_SCORE,
     grammar: Annotated[Path | None, _file("All sentences that may be said: YAML, JSGF, JSON or a line each.")] = None,
     beam: Annotated[int, _number("Width of the prefix beam; 0 searches exactly where it can.", min=0)] = 0,
     nbest: Annotated[int, _number("Likely transcripts to give with JSON.", min=1)] = 1,
