@@ -109,3 +109,8 @@ def batch(rows: Sequence[int], length: int = 4000) -> SpeechBatch:
     targets = [[0, 500 + 100 * row, 2000, 1, 1000, 1800 + 100 * row] for row in rows]
     names = tuple(map(str, rows))
     return SpeechBatch(AudioBatch(padded, lengths, RATE), pad_tokens(targets), names, tuple(rows), 0)
+
+
+def audio(samples: np.ndarray) -> AudioBatch:
+    """One recording as a batch."""
+    return AudioBatch(torch.from_numpy(samples)[None], torch.tensor([len(samples)]), RATE)

@@ -11,10 +11,10 @@ from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.sound import FbankFeatures
 from crnn_audio.errors import RunError
 from crnn_audio.features import stream as sound_stream
-from crnn_audio.inference.export import check, front_end, recognition
+from crnn_audio.inference.export import check, recognition
 from crnn_audio.inference.export.written import Written
 from crnn_audio.inference.exported import folder
-from crnn_audio.inference.exported.pieces import PieceGraph
+from crnn_audio.problems.export_sound import of_sound
 from crnn_audio.problems.recognition import Assets
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.text.vocabulary import UNKNOWN_SHOWN, Vocabulary
@@ -31,26 +31,7 @@ def written(recipe: RecognitionRecipe, assets: Assets, task: Recognition, target
     """
     if target == "sherpa":
         return _sherpa(recipe, assets, task)
-    model, live = task.model, not task.model.recurrent.bidirectional and task.normalizer.streamable
-    facts: dict[str, Any] = {
-        "convolutions": [
-            [layer.kernel, layer.stride, layer.left + layer.right] for layer in recognition.front_of(model).layers
-        ],
-        "pieces": None,
-    }
-    described = front_end.described(task.front_end)
-    if live:
-        made = recognition.pieces(model, task.normalizer)
-        call = {"shift": made.shift, "overlap": made.overlap, "delay": made.delay, "states": made.states}
-        facts["pieces"] = call | {"states": [list(shape) for shape in made.states]}
-        graph = made.model
-        check.pieces(PieceGraph(folder.in_memory(graph), facts["pieces"], described.num_features), _eager(task))
-    else:
-        graph = recognition.whole(model, task.normalizer)
-        check.whole(folder.in_memory(graph), described.num_features, _eager(task))
-    beside = {"front_end.npz": described.save, "vocabulary.json": assets.vocabulary.save}
-    verbs = ("transcribe", "stream") if live else ("transcribe",)
-    return Written(graph, facts, beside, tuple(f"crnn-audio {verb} DIR recording.wav" for verb in verbs))
+    return of_sound(task, recognition.ctc, _eager(task), {"vocabulary.json": assets.vocabulary.save}, "transcribe")
 
 
 def _eager(task: Recognition) -> check.Eager:

@@ -35,6 +35,13 @@ def _classification(restored: Restored, task: Any, target: str) -> Written:
     return export_classification.written(restored.run, restored.assets, task, target)
 
 
+def _labelling(restored: Restored, task: Any, target: str) -> Written:
+    from crnn_audio.problems import export_labelling
+
+    opened = restored.problem.opened(restored.run, restored.recipe, restored.assets, task)
+    return export_labelling.written(opened, target)
+
+
 def _prediction(restored: Restored, task: Any, target: str) -> Written:
     from crnn_audio.problems import export_prediction
 
@@ -44,6 +51,7 @@ def _prediction(restored: Restored, task: Any, target: str) -> Written:
 WRITERS: dict[str, Writer] = {
     "recognition": _recognition,
     "classification": _classification,
+    "labelling": _labelling,
     "rolls": _prediction,
     "text": _prediction,
 }

@@ -199,8 +199,8 @@ def scores(task: Labelling, recipe: Recipe, assets: Assets, items: Sequence[Cut]
         task.events = event_choice.choose(list(recorded.values()), task.targets, task.frame_seconds, tolerance)
     scored = [_scored(task, cut_id, one, assets.labels, tolerance) for cut_id, one in recorded.items()]
     seconds = sum(cut.duration for cut in items)
-    kept = _kept(task.events, assets.labels) if during else {}
-    return metrics.scores_of(scored, loss / len(items), seconds, kept)
+    chosen = kept(task.events, assets.labels) if during else {}
+    return metrics.scores_of(scored, loss / len(items), seconds, chosen)
 
 
 @torch.inference_mode()
@@ -256,7 +256,7 @@ def opened(run: Run, recipe: Recipe, assets: Assets, task: Labelling) -> Labelle
     return Labeller(run, task, assets.labels)
 
 
-def _kept(chosen: EventOptions, labels: Sequence[str]) -> dict[str, float]:
+def kept(chosen: EventOptions, labels: Sequence[str]) -> dict[str, float]:
     """What was chosen on dev, as numbers with names."""
     thresholds = {f"threshold {label}": one for label, one in zip(labels, chosen.thresholds, strict=True)}
     return thresholds | {name: getattr(chosen, name) for name in CHOSEN}

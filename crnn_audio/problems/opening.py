@@ -24,6 +24,12 @@ def _classifier(exported: Exported) -> Any:
     return ExportedClassifier(exported)
 
 
+def _labeller(exported: Exported) -> Any:
+    from crnn_audio.inference.exported.labeller import ExportedLabeller
+
+    return ExportedLabeller(exported)
+
+
 def _predictor(exported: Exported) -> Any:
     from crnn_audio.inference.exported.predictor import ExportedPredictor
 
@@ -33,6 +39,7 @@ def _predictor(exported: Exported) -> Any:
 OPENED: dict[str, Callable[[Exported], Any]] = {
     "recognition": _recognizer,
     "classification": _classifier,
+    "labelling": _labeller,
     "rolls": _predictor,
     "text": _predictor,
 }
@@ -63,7 +70,11 @@ def load(model: str | Path, *kinds: str, device: str = "auto", weights: str = "b
 
 
 def opened(exported: Exported, *kinds: str) -> Any:
-    """The model of an exported folder; kinds and errors are those of `load`."""
+    """What runs an exported model, which may have to be of one of these kinds.
+
+    Raises:
+        RunError: it is of another kind, or damaged.
+    """
     if kinds:
         exported.require(*kinds)
     if exported.kind not in OPENED:

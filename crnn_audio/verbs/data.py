@@ -11,6 +11,7 @@ import typer
 from crnn_audio.console import report
 from crnn_audio.errors import DataError
 from crnn_audio.verbs.arguments import Json, Overrides, Root
+from crnn_audio.verbs.exporting import is_exported
 
 RENDERING = "Rendering"
 
@@ -179,7 +180,9 @@ def _prepare_folder(path: Path, out: Path | None, ways: Mapping[str, bool], as_j
 
 
 def doctor(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="A corpus, a folder of manifests, or a recipe.")],
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A corpus, manifests, a recipe, or an exported folder.")
+    ],
     overrides: Overrides = None,
     root: Root = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Plot durations by split as this PNG.")] = None,
@@ -188,8 +191,12 @@ def doctor(
     """Check data: errors and warnings.
 
     Decodes every cut. Each finding names the cut, the reason and what to do; the exit code is 4 if something must be
-    fixed before training or scoring. Overrides (KEY=VALUE) are for recipes.
+    fixed before training or scoring. Overrides (KEY=VALUE) are for recipes. Of an exported folder: whether its files
+    are whole and its graph runs.
     """
+    if is_exported(Path(target)):
+        _try_exported(Path(target), as_json, alone=not (overrides or root or plot))
+        return
     from crnn_audio.console import ProgressBar
     from crnn_audio.evaluation.doctor import check, lines, plot_durations
 
@@ -201,3 +208,20 @@ def doctor(
         report(f"Durations are plotted in {plot}.")
     if not diagnosis.usable:
         raise typer.Exit(DataError.exit_code)
+
+
+def _try_exported(path: Path, as_json: bool, *, alone: bool) -> None:
+    from crnn_audio.inference.exported import folder, inspection
+    from crnn_audio.problems import opening
+
+    if not alone:
+        report(f"{path}: an exported model, without data: leave out overrides, --root and --plot.")
+        raise typer.Exit(2)
+    exported = folder.open_folder(path)
+    opening.opened(exported)
+    found = inspection.tried(exported)
+    if as_json:
+        print(json.dumps({"target": str(path), "usable": True, "outputs": found}))
+        return
+    print("\n".join(inspection.described(exported)))
+    print(f"{path}: usable (its {len(exported.facts['sha256'])} files are whole, and its graph runs).")

@@ -36,11 +36,25 @@ def export(
     print("\n".join(commands))
 
 
-def exported(model: str, kind: str, device: str, weights: str) -> Any | None:
-    """The form of a model that runs without torch, where there is one."""
+def exported(model: str, device: str, weights: str, *kinds: str) -> Any | None:
+    """The form of a model that runs without torch, opened, where there is one.
+
+    Raises:
+        RunError: it is damaged, or of none of these kinds.
+    """
     from crnn_audio.inference.exported import light
 
-    return light.exported(model, device, weights, _make, kind)
+    found = light.exported(model, device, weights, _make, *kinds)
+    if found is None:
+        return None
+    from crnn_audio.problems import opening
+
+    return opening.opened(found, *kinds)
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a folder holds an exported model, without importing what runs it."""
+    return (path / "export.json").is_file()
 
 
 def decodes_greedily(model: str, decoding: DecodingOptions = NONE) -> bool:

@@ -10,6 +10,7 @@ import typer
 
 from crnn_audio.console import report
 from crnn_audio.errors import DataError
+from crnn_audio.verbs import exporting
 from crnn_audio.verbs.arguments import Device, ModelArgument, Weights, WeightsOption
 
 NOTES = "Notes and onsets"
@@ -63,13 +64,16 @@ def label(
     """
     from crnn_audio.inference.outputs import names
     from crnn_audio.inference.outputs.segment_formats import HEADERS, JOINABLE
-    from crnn_audio.problems.restore import load
 
     found, problems = names.find_recordings(files)
     if out is None and (form == Format.mid or (form not in JOINABLE and len(found) > 1)):
         report(f"A file of {form} holds one recording{' and is no text' if form == Format.mid else ''}. Add --out DIR.")
         raise typer.Exit(2)
-    opened = load(model, "labelling", device=device, weights=weights.value)
+    opened = exporting.exported(model, device, weights.value, "labelling")
+    if opened is None:
+        from crnn_audio.problems.restore import load
+
+        opened = load(model, "labelling", device=device, weights=weights.value)
     options = _options(opened, onset_threshold, frame_threshold, minimum_note_length)
     named = names.assign_names(found, out, reserved=16)
     sys.stdout.write(HEADERS.get(form.value, "") if out is None else "")
@@ -102,7 +106,7 @@ def _options(opened: Any, onset: float | None, frame: float | None, shortest: fl
     if frame is not None:
         options = replace(options, frame_threshold=frame)
     if shortest is not None:
-        options = replace(options, minimum=max(round(shortest / opened.task.frame_seconds), 1))
+        options = replace(options, minimum=max(round(shortest / opened.frame_seconds), 1))
     return options
 
 

@@ -9,6 +9,7 @@ import typer
 
 from crnn_audio.console import report
 from crnn_audio.verbs.arguments import Json, Overrides
+from crnn_audio.verbs.exporting import is_exported
 
 
 def list_recipes(as_json: Json = False) -> None:
@@ -23,7 +24,8 @@ def list_recipes(as_json: Json = False) -> None:
 
 def show(
     recipe: Annotated[
-        str | None, typer.Argument(metavar="RECIPE", help="A YAML file, a shipped name, or a run directory.")
+        str | None,
+        typer.Argument(metavar="RECIPE", help="A YAML file, a shipped name, a run, or an exported folder."),
     ] = None,
     overrides: Overrides = None,
     json_schema: Annotated[
@@ -41,6 +43,7 @@ def show(
 
     Every default is filled in; nothing is trained. With --gradients, prints and plots instead how much the gradient of
     an output shrinks or grows with the lag of an input: of each cell before training, of a run directory after it too.
+    Of an exported folder, prints what its graph reads and gives.
     """
     from crnn_audio.config import load as config
     from crnn_audio.problems import RECIPES, load_recipe
@@ -51,6 +54,9 @@ def show(
     if recipe is None:
         report("Name a recipe, such as an4/bilstm; `crnn-audio recipes` lists them.")
         raise typer.Exit(2)
+    if is_exported(Path(recipe)):
+        _show_exported(Path(recipe), wanted=not (overrides or usage or gradients))
+        return
     path = Path(recipe) / "recipe.yaml" if Path(recipe).is_dir() and (Path(recipe) / "run.json").exists() else recipe
     resolved = load_recipe(path, *(overrides or []))
     if usage is not None:
@@ -66,6 +72,15 @@ def show(
 
     print(config.dump(resolved))
     print("\n".join(f"# {line}" for line in show(resolved).lines))
+
+
+def _show_exported(path: Path, *, wanted: bool) -> None:
+    from crnn_audio.inference.exported import folder, inspection
+
+    if not wanted:
+        report(f"{path}: an exported model, which has no recipe: leave out overrides, --usage and --gradients.")
+        raise typer.Exit(2)
+    print("\n".join(inspection.described(folder.open_folder(path))))
 
 
 def _gradients(recipe: Any, run: str | None, path: Path) -> None:

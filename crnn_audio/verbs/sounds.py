@@ -59,10 +59,8 @@ def classify(
     waiting = pending(files, wanted, overwrite=overwrite, model=maker)
 
     def opened() -> Asked:
-        if (exported := exporting.exported(model, "classification", device, weights.value)) is not None:
-            from crnn_audio.inference.exported.classifier import ExportedClassifier
-
-            return Asked(ExportedClassifier(exported), top, reject)
+        if (exported := exporting.exported(model, device, weights.value, "classification")) is not None:
+            return Asked(exported, top, reject)
         from crnn_audio.problems.restore import load
 
         classifier = load(model, "classification", device=device, weights=weights.value)

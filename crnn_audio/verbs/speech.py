@@ -104,7 +104,7 @@ def transcribe(
     if wanted.home:
         parts = [light.maker(model, weights), channels.value if channels != Channels.mix else ""]
         parts += [decoding.over(carried.load(runs.locate(model))).identity]
-        parts += [f"vad {runs.open_run(vad).weights_hash()}"] if vad else []
+        parts += [f"vad {light.maker(vad, 'best')}"] if vad else []
         maker = " ".join(filter(None, parts))
     waiting = pending(files, wanted, overwrite=overwrite, model=maker)
     if wrong := clash(waiting, wanted):
@@ -192,10 +192,9 @@ def _loaded(
     """The model of one of these kinds: without torch where it has such a form and decodes greedily."""
     decoding = decoding or NONE
     greedy = exporting.decodes_greedily(model, decoding)
-    if greedy and (exported := exporting.exported(model, "recognition", device, weights)) is not None:
-        from crnn_audio.inference.exported.recognizer import ExportedRecognizer
-
-        return ExportedRecognizer(exported)
+    live = [kind for kind in kinds if kind != "classification"]  # keywords are found by the run itself
+    if greedy and live and (exported := exporting.exported(model, device, weights, *live)) is not None:
+        return exported
     if decoding != NONE:
         exporting.refuse(model, "decodes greedily; give the run itself for other ways")
     from crnn_audio.problems.restore import load
@@ -211,6 +210,10 @@ def _loaded(
 def _voiced(load: Callable[[], Any], vad: str, device: str) -> Any:
     """A recogniser of what a model of voice activity finds."""
     from crnn_audio.inference.speech.voiced import VoicedTranscriber
-    from crnn_audio.problems.restore import load as opened
 
-    return VoicedTranscriber(load(), opened(vad, "labelling", device=device))
+    labeller = exporting.exported(vad, device, "best", "labelling")
+    if labeller is None:
+        from crnn_audio.problems.restore import load as opened
+
+        labeller = opened(vad, "labelling", device=device)
+    return VoicedTranscriber(load(), labeller)

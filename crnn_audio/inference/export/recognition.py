@@ -1,14 +1,14 @@
-"""Recognisers as graphs, from features to log-probabilities.
+"""Models of sound as graphs, from features to what their heads give: of recognisers, log-probabilities.
 
-    whole      x (N, T, F), x_lens (N)                 -> log_probs (N, U, V), lengths (N)
-    pieces     x, begins (N), ends (N), states ...     -> log_probs (N, u, V), states after ...
+    whole      x (N, T, F), x_lens (N)                 -> outputs (N, U, V), lengths (N)
+    pieces     x, begins (N), ends (N), states ...     -> outputs (N, u, V), states after ...
     sherpa     x (N, T, 80), the caches of a Zipformer -> log_probs (N, u, V), the caches after
 
 The first is also what sherpa-onnx reads as an offline "zipformer_ctc", the third what it streams as "zipformer2_ctc"
 (its sources, 2.0.1: inputs are read by their position, and the shapes of the caches follow from the metadata).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -48,12 +48,25 @@ class Pieces:
     states: tuple[tuple[int, ...], ...]
 
 
-def whole(model: Crnn, normalizer: Normalizer) -> Any:
+Head = Callable[[Graph, str, Crnn], tuple[str, int]]
+"""Adds a head to a graph: outputs (N, U, V) of frames (U, N, H), and V."""
+
+
+def ctc(graph: Graph, frames: str, model: Crnn) -> tuple[str, int]:
+    """Log-probabilities of tokens."""
+    assert isinstance(model.head, CtcHead), "a recogniser has a CTC head"
+    linear = model.head.linear
+    logits = graph.op("Transpose", graph.linear(frames, linear.weight, linear.bias), perm=[1, 0, 2])
+    return graph.op("LogSoftmax", logits, axis=-1), linear.out_features
+
+
+def whole(model: Crnn, normalizer: Normalizer, head: Head = ctc) -> Any:
     """The graph of whole recordings."""
     graph = Graph()
     frames, lengths = encoded(graph, model, normalizer)
-    graph.output("log_probs", _log_probs(graph, frames, model), ["N", "U", _head(model).linear.out_features])
-    graph.output("log_probs_lens", lengths, ["N"], np.int64)
+    value, size = head(graph, frames, model)
+    graph.output("outputs", value, ["N", "U", size])
+    graph.output("lengths", lengths, ["N"], np.int64)
     return graph.model({})
 
 
@@ -72,7 +85,7 @@ def encoded(graph: Graph, model: Crnn, normalizer: Normalizer) -> tuple[str, str
     return network.recurred(graph, frames, model.recurrent, Level(count), None), count
 
 
-def pieces(model: Crnn, normalizer: Normalizer) -> Pieces:
+def pieces(model: Crnn, normalizer: Normalizer, head: Head = ctc) -> Pieces:
     """The graph of the next piece of running recordings; all of one is a piece too."""
     graph, front = Graph(), front_of(model)
     extra, factor = network.overlap(front), front.receptive_field.stride
@@ -90,7 +103,8 @@ def pieces(model: Crnn, normalizer: Normalizer) -> Pieces:
     frames = network.normalized(graph, x, normalizer, level)
     frames, level = network.convolved(graph, frames, front, level, states)
     frames = network.recurred(graph, frames, model.recurrent, level, states)
-    graph.output("log_probs", _log_probs(graph, frames, model), ["N", "u", _head(model).linear.out_features])
+    value, size = head(graph, frames, model)
+    graph.output("outputs", value, ["N", "u", size])
     for index, (name, shape) in enumerate(zip(states.after, states.shapes, strict=True)):
         graph.output(f"after{index}", name, ["N", *shape])
     delay = model.recurrent.look_ahead.frames if model.recurrent.look_ahead else 0
@@ -101,17 +115,6 @@ def front_of(model: Crnn) -> ConvFront:
     """The convolutions of a recogniser."""
     assert isinstance(model.front, ConvFront), "a recogniser reads features"
     return model.front
-
-
-def _head(model: Crnn) -> CtcHead:
-    assert isinstance(model.head, CtcHead), "a recogniser has a CTC head"
-    return model.head
-
-
-def _log_probs(graph: Graph, frames: str, model: Crnn) -> str:
-    linear = _head(model).linear
-    logits = graph.op("Transpose", graph.linear(frames, linear.weight, linear.bias), perm=[1, 0, 2])
-    return graph.op("LogSoftmax", logits, axis=-1)
 
 
 # ------------------------------------------------------------------------------------------- sherpa-onnx, streaming
@@ -138,7 +141,8 @@ def sherpa(model: Crnn, normalizer: Normalizer) -> Any:
     states = States(store.take)
     frames, level = network.convolved(graph, frames, front, level, states)
     frames = network.recurred(graph, frames, model.recurrent, level, states, reads_ahead=True)
-    graph.output("log_probs", _log_probs(graph, frames, model), ["N", CHUNK, _head(model).linear.out_features])
+    value, num_tokens = ctc(graph, frames, model)
+    graph.output("log_probs", value, ["N", CHUNK, num_tokens])
     after = store.after(states, graph.op("Add", caches["processed"], graph.ints(shift)))
     for name, axes in zip(caches, _axes(size, num_layers), strict=True):
         graph.output(f"new_{name}", after[name], axes, np.int64 if name == "processed" else np.float32)

@@ -5,9 +5,8 @@ from typing import overload
 
 import numpy as np
 
-from crnn_audio import files
 from crnn_audio.audio import Source
-from crnn_audio.errors import DataError, RunError
+from crnn_audio.errors import DataError
 from crnn_audio.hypotheses import Labels
 from crnn_audio.inference import classifying
 from crnn_audio.inference.exported import folder
@@ -24,8 +23,7 @@ class ExportedClassifier:
         self.name = str(exported.path)
         self.front_end = FrontEnd.load(exported.path / "front_end.npz")
         self.sample_rate = self.front_end.sample_rate
-        labels = files.read_json(exported.path / "labels.json", RunError, advice=folder.DAMAGED)
-        self.labels = tuple(str(label) for label in labels)
+        self.labels = folder.labels(exported)
         self.multilabel: bool = exported.fact("multilabel", bool)
         self.reject_below: float | None = exported.fact("reject_below", (float, type(None)))
         self.convolutions = folder.convolutions(exported)

@@ -162,6 +162,19 @@ def convolutions(exported: Exported) -> list[tuple[int, int, int]]:
     return [(kernel, stride, padding) for kernel, stride, padding in found]
 
 
+def labels(exported: Exported) -> tuple[str, ...]:
+    """What its outputs stand for.
+
+    Raises:
+        RunError: labels.json holds no list of names.
+    """
+    path = exported.path / "labels.json"
+    found = files.read_json(path, RunError, advice=DAMAGED)
+    if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
+        raise damaged(path, "it holds no list of labels")
+    return tuple(found)
+
+
 def output_length(layers: Sequence[tuple[int, int, int]], frames: int) -> int:
     """Frames that come out of convolutions of these kernels, strides and paddings."""
     for kernel, stride, padding in layers:

@@ -17,14 +17,12 @@ CACHE = "CRNN_AUDIO_CACHE"
 """The environment variable that names the folder for what can be made again."""
 
 
-def exported(
-    model: str, device: str, which: str, export: Callable[[Path, Path], None], kind: str | None = None
-) -> Exported | None:
+def exported(model: str, device: str, which: str, export: Callable[[Path, Path], None], *kinds: str) -> Exported | None:
     """The exported form of a model, where there is one: an exported folder, or a model of the zoo on a CPU.
 
     Args:
         export: writes the exported form of a model into a folder, where it is not kept yet.
-        kind: the problem that a model of the zoo is to be of; any by default.
+        kinds: the problems that a model of the zoo may be of; any by default.
 
     Raises:
         RunError: an exported folder is damaged or from a newer version.
@@ -38,7 +36,7 @@ def exported(
     try:
         kept = cache() / "exported" / f"{path.name}-{weights.sha256(path / 'best.safetensors')[:16]}-{folder.FORMAT}"
         found = _kept(path, kept, export)
-        return found if found and kind in (None, found.kind) else None
+        return found if found and (not kinds or found.kind in kinds) else None
     except (RunError, OSError, RuntimeError):  # a place that cannot be written, or no home: the model itself is there
         return None
 

@@ -1,40 +1,21 @@
-"""Recordings of any length through an exported recogniser, in bounded memory.
+"""Recordings of any length through an exported model, in bounded memory.
 
 As `speech.long` does it: a one-directional model carries its state from block to block; a bidirectional one reads
-windows, here of features, that overlap and are joined where both are sure of a blank.
+windows, here of features, that overlap and are joined near the middle of the overlap.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 from crnn_audio.audio import OnLoss, Sound
 from crnn_audio.decoding.greedy import BLANK_ID
 from crnn_audio.inference.exported.front_end import FrontEnd, SoundBuffer
-from crnn_audio.inference.exported.pieces import PieceGraph
+from crnn_audio.inference.exported.sound import SoundGraph
 from crnn_audio.inference.speech import joining
 from crnn_audio.inference.speech.transcription import Progress
-
-
-@runtime_checkable
-class Model(Protocol):
-    """What a long recording needs of an exported recogniser."""
-
-    pieces: PieceGraph | None
-
-    @property
-    def frame_seconds(self) -> float:
-        """Seconds between output frames."""
-
-    def output_length(self, frames: int) -> int:
-        """Output frames of so many frames of features."""
-
-    def log_probs(
-        self, features: Sequence[Float[np.ndarray, "_ F"]]
-    ) -> tuple[Float[np.ndarray, "B U V"], Int[np.ndarray, " B"]]:
-        """Log-probabilities of whole recordings, and how many frames of each are real."""
 
 
 class LongRecording:
@@ -58,8 +39,8 @@ class LongRecording:
             yield buffer.add(block, last), last
 
 
-def carried(model: Model, recording: LongRecording) -> Iterator[Float[np.ndarray, "_ V"]]:
-    """Log-probabilities by a one-directional model, block by block."""
+def carried(model: SoundGraph, recording: LongRecording) -> Iterator[Float[np.ndarray, "_ V"]]:
+    """Outputs of a one-directional model, block by block."""
     graph = model.pieces
     assert graph is not None, "this model is bidirectional"
     running = graph.start()
@@ -72,27 +53,38 @@ def carried(model: Model, recording: LongRecording) -> Iterator[Float[np.ndarray
         yield log_probs
 
 
-def windowed(model: Model, recording: LongRecording) -> Iterator[Float[np.ndarray, "_ V"]]:
-    """Log-probabilities by a bidirectional model, window by window.
+def windowed(
+    model: SoundGraph,
+    recording: LongRecording,
+    window: float,
+    context: float,
+    may_join: Callable[[Any], Bool[np.ndarray, " U"]],
+) -> Iterator[Float[np.ndarray, "_ V"]]:
+    """Outputs of a bidirectional model, window by window.
 
     Windows begin at a multiple of the subsampling factor, so their output frames are those of the whole; the few that
     see a cut edge lie in the context that is left out.
+
+    Args:
+        window, context: seconds of the windows, and what they read before and after them.
+        may_join: the frames at which two of them may be joined; that nearest to the middle is.
     """
     hop = recording.front_end.hop_length / recording.front_end.sample_rate
     factor = round(model.frame_seconds / hop)
-    size, context = (factor * round(part / model.frame_seconds) for part in (joining.WINDOW, joining.CONTEXT))
+    size, beside = (factor * round(part / model.frame_seconds) for part in (window, context))
 
     def outputs() -> Iterator[tuple[int, Float[np.ndarray, "_ V"]]]:
         pieces = (features[np.newaxis] for features, _ in recording)
-        for first, frames in joining.windows(pieces, size, context, lambda parts: np.concatenate(parts, axis=1)):
-            log_probs, lengths = model.log_probs([frames[0]])
+        for first, frames in joining.windows(pieces, size, beside, lambda parts: np.concatenate(parts, axis=1)):
+            log_probs, lengths = model.outputs([frames[0]])
             recording.progress((first + frames.shape[1]) * hop)
             yield first // factor, log_probs[0, : lengths[0]]
 
-    return joining.joined(outputs(), _sure_blank)
+    return joining.joined(outputs(), may_join)
 
 
-def _sure_blank(log_probs: Float[np.ndarray, "U V"]) -> Bool[np.ndarray, " U"]:
+def sure_blank(log_probs: Float[np.ndarray, "U V"]) -> Bool[np.ndarray, " U"]:
+    """Which frames are a blank with a probability of at least `joining.SURE`."""
     best = log_probs.max(axis=-1)
     found: np.ndarray = (log_probs.argmax(axis=-1) == BLANK_ID) & (np.exp(best) >= joining.SURE)
     return found

@@ -5,19 +5,17 @@ from pathlib import Path
 from typing import overload
 
 import numpy as np
-from jaxtyping import Float, Int
 
 from crnn_audio.audio import OnLoss, Sound, Source
 from crnn_audio.decoding.greedy import ArrayGreedy
 from crnn_audio.decoding.paths import Path as TokenPath
-from crnn_audio.errors import DataError, StreamError
+from crnn_audio.errors import DataError
 from crnn_audio.hypotheses import Hypothesis
-from crnn_audio.inference.exported import folder, long
+from crnn_audio.inference.exported import long
 from crnn_audio.inference.exported.folder import Exported
-from crnn_audio.inference.exported.front_end import FrontEnd
-from crnn_audio.inference.exported.pieces import PieceGraph
+from crnn_audio.inference.exported.sound import SoundGraph
 from crnn_audio.inference.exported.streams import Streams
-from crnn_audio.inference.speech import plots, transcription
+from crnn_audio.inference.speech import joining, plots, transcription
 from crnn_audio.inference.speech.channels import Channels
 from crnn_audio.inference.speech.endpoints import Endpoint, LiveStream
 from crnn_audio.inference.speech.plots import Evidence
@@ -31,12 +29,9 @@ class ExportedRecognizer:
     def __init__(self, exported: Exported) -> None:
         exported.require("recognition")
         self.exported = exported
-        self.front_end = FrontEnd.load(exported.path / "front_end.npz")
+        self.sound = SoundGraph(exported)
+        self.front_end, self.pieces = self.sound.front_end, self.sound.pieces
         self.vocabulary = Vocabulary.load(exported.path / "vocabulary.json")
-        self.convolutions = folder.convolutions(exported)
-        self.session = folder.session(exported)
-        pieces = exported.fact("pieces", (dict, type(None)))
-        self.pieces = PieceGraph(self.session, pieces, self.front_end.num_features) if pieces else None
         self.greedy = ArrayGreedy(exported.path)
 
     @property
@@ -47,8 +42,7 @@ class ExportedRecognizer:
     @property
     def frame_seconds(self) -> float:
         """Seconds between output frames."""
-        factor = int(np.prod([stride for _, stride, _ in self.convolutions]))
-        return factor * self.front_end.hop_length / self.sample_rate
+        return self.sound.frame_seconds
 
     @overload
     def transcribe(self, source: Source, channels: Channels = "mix") -> Hypothesis: ...
@@ -78,39 +72,22 @@ class ExportedRecognizer:
 
     def num_frames(self, num_samples: int) -> int:
         """Output frames of so many samples."""
-        return self.output_length(self.front_end.num_frames(num_samples))
-
-    def output_length(self, frames: int) -> int:
-        """Output frames of so many frames of features."""
-        return folder.output_length(self.convolutions, frames)
+        return self.sound.output_length(self.front_end.num_frames(num_samples))
 
     def decode(self, waveforms: Sequence[np.ndarray]) -> list[TokenPath]:
         """The tokens of short recordings, recognised together."""
-        log_probs, lengths = self.log_probs([self.front_end(waveform) for waveform in waveforms])
+        log_probs, lengths = self.sound.outputs([self.front_end(waveform) for waveform in waveforms])
         return self.greedy.decode(log_probs, lengths)
-
-    def log_probs(
-        self, features: Sequence[Float[np.ndarray, "_ F"]]
-    ) -> tuple[Float[np.ndarray, "B U V"], Int[np.ndarray, " B"]]:
-        """Log-probabilities of whole recordings, and how many frames of each are real."""
-        lengths = np.array([self.output_length(len(one)) for one in features])
-        if self.pieces is not None:
-            running = [self.pieces.start() for _ in features]
-            for one, frames in zip(running, features, strict=True):
-                self.pieces.add(one, frames)
-                self.pieces.end(one, int(lengths.max()))
-            found = self.pieces.advance(running)
-            return np.stack([one[: lengths.max()] for one in found]), lengths
-        padded, counts = folder.padded(features)
-        log_probs, _ = self.session.run(None, {"x": padded, "x_lens": counts})
-        return log_probs, lengths
 
     def decode_long(
         self, sound: Sound, on_loss: OnLoss, within: Progress | None, so_far: SoFar | None = None
     ) -> tuple[TokenPath, int]:
         """The tokens of an open recording of any length, and the number of its samples."""
         state, recording = None, long.LongRecording(self.front_end, sound, on_loss, within)
-        found = long.carried(self, recording) if self.pieces else long.windowed(self, recording)
+        if self.pieces:
+            found = long.carried(self.sound, recording)
+        else:
+            found = long.windowed(self.sound, recording, joining.WINDOW, joining.CONTEXT, long.sure_blank)
         for log_probs in found:
             state = self.greedy.step(log_probs, state)
             if so_far:
@@ -136,7 +113,7 @@ class ExportedRecognizer:
     def evidence(self, waveform: np.ndarray) -> Evidence:
         """What `plot` draws of a waveform at the model's sample rate: features and token probabilities."""
         features = self.front_end(waveform)
-        log_probs, lengths = self.log_probs([features])
+        log_probs, lengths = self.sound.outputs([features])
         return Evidence(
             features=features,
             hop_seconds=self.front_end.hop_length / self.sample_rate,
@@ -151,11 +128,7 @@ class ExportedRecognizer:
         Raises:
             StreamError: the model is bidirectional.
         """
-        if self.pieces is None:
-            raise StreamError(
-                "this model is bidirectional and cannot stream. Train a one-directional recipe, or use transcribe."
-            )
-        return Streams(self, self.pieces)
+        return Streams(self, self.sound.live("transcribe"))
 
     def stream(self, sample_rate: int, endpoint: Endpoint | None = None) -> LiveStream:
         """Recognises sound as it arrives, as `Recognizer.stream` does.

@@ -13,9 +13,9 @@ from crnn_audio.decoding.greedy import ArrayGreedy
 from crnn_audio.decoding.paths import Path
 from crnn_audio.errors import StreamError
 from crnn_audio.hypotheses import Hypothesis
-from crnn_audio.inference.exported.front_end import FrontEnd, SoundBuffer
 from crnn_audio.inference.exported.pieces import PieceGraph
-from crnn_audio.inference.speech.blocks import NO_SOUND, Blocks
+from crnn_audio.inference.exported.sound import LiveSound, SoundGraph
+from crnn_audio.inference.speech.blocks import NO_SOUND
 from crnn_audio.inference.speech.endpoints import Endpoint, StreamResult, Utterances
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -24,16 +24,13 @@ from crnn_audio.text.vocabulary import Vocabulary
 class Model(Protocol):
     """What streams need of an exported recogniser."""
 
-    front_end: FrontEnd
+    sound: SoundGraph
     vocabulary: Vocabulary
     greedy: ArrayGreedy
 
     @property
     def frame_seconds(self) -> float:
         """Seconds between output frames."""
-
-    def output_length(self, frames: int) -> int:
-        """Output frames of so many frames of features."""
 
     def hypothesis(self, path: Path, seconds: float) -> Hypothesis:
         """The words of a path."""
@@ -82,8 +79,8 @@ class Streams:
         for stream, block in blocks.items():
             stream.check(self, block)
         for stream, block in blocks.items():
-            stream.take(block, last)
-        outputs = self.graph.advance([stream.running for stream in blocks])
+            stream.sound.take(block, last)
+        outputs = self.graph.advance([stream.sound.running for stream in blocks])
         return {stream: stream.said(new, last) for stream, new in zip(blocks, outputs, strict=True)}
 
 
@@ -92,10 +89,9 @@ class ExportedStream:
 
     def __init__(self, streams: Streams, sample_rate: int, endpoint: Endpoint) -> None:
         model = streams.model
-        self.running = streams.graph.start()
-        self.blocks = Blocks(sample_rate, model.front_end.sample_rate)
+        self.sound = LiveSound(model.sound, streams.graph, sample_rate)
+        self.blocks = self.sound.blocks
         self._streams = streams
-        self._sound = SoundBuffer(model.front_end)
         separator = model.vocabulary.separator_id
         self._utterances = Utterances(model.greedy, model.hypothesis, separator, model.frame_seconds, endpoint)
 
@@ -132,13 +128,6 @@ class ExportedStream:
         if streams is not self._streams:
             raise StreamError("this stream belongs to other streams; feed it where it was opened.")
         self.blocks.check(block)
-
-    def take(self, block: np.ndarray, last: bool) -> None:
-        """Turns the next samples into frames that wait to be stepped."""
-        graph, model = self._streams.graph, self._streams.model
-        graph.add(self.running, self._sound.add(self.blocks.take(block, last=last), last))
-        if last:
-            graph.end(self.running, model.output_length(self.running.begin + len(self.running.frames)))
 
     def said(self, log_probs: np.ndarray, last: bool) -> StreamResult:
         """What these outputs add."""
