@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from crnn_audio.console import report
 from crnn_audio.errors import CrnnAudioError, DataError
 from crnn_audio.serving.log import logging_to_stderr
 from crnn_audio.serving.service import Service
+from crnn_audio.serving.wyoming import MAX_LINE, Wyoming
 
+Languages = Sequence[str]
 MAX_MESSAGE = 2**20
 """Bytes of a WebSocket's message: half a minute of sound."""
 MAX_HEAD = 2**16
@@ -55,14 +58,21 @@ def bound(host: str, port: int) -> socket.socket:
     return listening
 
 
-def run(app: FastAPI, listening: socket.socket) -> None:
-    """Serves until SIGTERM or Ctrl-C; SIGHUP opens all models anew."""
+def run(
+    app: FastAPI, listening: socket.socket, wyoming: socket.socket | None = None, languages: Languages = ()
+) -> None:
+    """Serves until SIGTERM or Ctrl-C; SIGHUP opens all models anew.
+
+    Args:
+        wyoming: a further socket, for clients of that protocol.
+        languages: of the models, for those clients.
+    """
     with logging_to_stderr():
-        new_server(app).run([listening])
+        new_server(app, wyoming, languages).run([listening])
 
 
-def new_server(app: FastAPI) -> "Server":
-    """A server that listens to sockets that it is given."""
+def new_server(app: FastAPI, wyoming: socket.socket | None = None, languages: Languages = ()) -> "Server":
+    """A server that listens to sockets that it is given; arguments are those of `run`."""
     service: Service = app.state.service
     config = uvicorn.Config(
         app,
@@ -77,15 +87,18 @@ def new_server(app: FastAPI) -> "Server":
         server_header=False,
         timeout_graceful_shutdown=round(service.limits.drain_seconds),
     )
-    return Server(config, service)
+    return Server(config, service, wyoming, Wyoming(service, languages))
 
 
 class Server(uvicorn.Server):
     """Stops in order: no more connections, live streams finish, requests are answered, workers end."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(
+        self, config: uvicorn.Config, service: Service, listening: socket.socket | None, wyoming: Wyoming
+    ) -> None:
         super().__init__(config)
         self.service = service
+        self._listening, self._wyoming = listening, wyoming
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begins to listen, and says where."""
@@ -93,6 +106,10 @@ class Server(uvicorn.Server):
         host, port = (sockets or [])[0].getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         report(f"Serving {', '.join(one.name for one in self.service.models)} at http://{shown}:{port}/")
+        if self._listening:
+            started = await asyncio.start_server(self._wyoming.connected, sock=self._listening, limit=MAX_LINE)
+            self.servers.append(started)
+            report(f"Wyoming at tcp://{shown}:{self._listening.getsockname()[1]}")
         if threading.current_thread() is threading.main_thread():
             asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
 

@@ -193,6 +193,10 @@ def test_mistakes(cli: Any, tmp_path: Path) -> None:
     damaged.mkdir()
     (damaged / "run.json").write_text("{")
     assert "damaged" in cli("serve", damaged, "--port", "0", exit_code=5).stderr
+    tokens = tmp_path / "tokens"
+    tokens.write_text("sesame")
+    both = cli("serve", "an4", "--port", "0", "--wyoming-port", "0", "--token", tokens, exit_code=4)
+    assert both.stderr == "clients of Wyoming send no token: leave out --token or --wyoming-port.\n"
     assert "two models are called an4" in cli("serve", "an4", "an4", "--port", "0", exit_code=4).stderr
 
 

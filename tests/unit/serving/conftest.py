@@ -35,10 +35,10 @@ def client(opened: dict[str, Any]) -> Iterator[TestClient]:
 
 
 @contextmanager
-def running(app: Any) -> Iterator[tuple[str, int, Any]]:
-    """Host and port of a server in a thread, and the server."""
+def running(app: Any, *wyoming: Any) -> Iterator[tuple[str, int, Any]]:
+    """Host and port of a server in a thread, and the server; and with a socket and languages, Wyoming."""
     listening = server.bound("127.0.0.1", 0)
-    one = server.new_server(app)
+    one = server.new_server(app, *wyoming)
     thread = threading.Thread(target=one.run, args=([listening],), daemon=True)
     host, port = listening.getsockname()
     thread.start()
@@ -54,5 +54,5 @@ def running(app: Any) -> Iterator[tuple[str, int, Any]]:
 
 
 @pytest.fixture(scope="session")
-def served() -> Callable[[Any], Any]:
+def served() -> Callable[..., Any]:
     return running
