@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -36,17 +37,27 @@ SILENT = "\0"
 Report = Callable[[str], None]
 
 
+@runtime_checkable
+class LanguageModel(Protocol):
+    """What re-scores hypotheses."""
+
+    def log_prob(self, text: str) -> float:
+        """The natural logarithm of the probability of a text."""
+
+
 def decoder_of(
     options: DecodingOptions,
     vocabulary: Vocabulary,
     *,
     model: object = "",
     device: torch.device | None = None,
+    language_model: LanguageModel | None = None,
     report: Report = lambda message: None,
 ) -> Decoder[Any]:
     """The decoder of a recogniser with this vocabulary.
 
     Args:
+        language_model: the opened run that `lm` names, where that is one; it orders the hypotheses of a beam again.
         model: names the recogniser in messages.
         report: shows what a person should know, such as words that are left out.
 
@@ -55,8 +66,10 @@ def decoder_of(
     """
     if options.is_greedy:
         return Greedy(model)
+    if options.lm and options.lm.is_dir() and language_model is None:
+        raise DataError(f"{options.lm}: a run, which has to be opened first. Hand it in as language_model.")
     sources = _Sources.read(options, vocabulary, report)
-    automaton = _automaton(options, vocabulary, sources)
+    automaton = _automaton(options, vocabulary, sources) if language_model is None else None
     if automaton is not None:
         return GraphDecoder(composed(automaton, device=device), model)
     scorers = list[Scorer]()
@@ -65,7 +78,16 @@ def decoder_of(
         scorers.append(_token_scorer(of_tokens, vocabulary, options, device))
     if sources.lexicon is not None or sources.hot or (sources.words is not None and of_tokens is None):
         scorers.append(_word_scorer(options, vocabulary, sources))
-    return PrefixBeam(scorers, options.width, options.nbest, model=model)
+    rescore = partial(_besides, language_model, vocabulary, options) if language_model is not None else None
+    return PrefixBeam(scorers, options.width, options.nbest, model=model, rescore=rescore)
+
+
+def _besides(
+    language_model: LanguageModel, vocabulary: Vocabulary, options: DecodingOptions, tokens: tuple[int, ...]
+) -> float:
+    """What a language model adds to a hypothesis, and `word_score` for each of its words."""
+    text = vocabulary.decode(tokens).strip()
+    return options.lm_weight * language_model.log_prob(text) + options.word_score * len(text.split())
 
 
 @dataclass(frozen=True)
@@ -82,7 +104,7 @@ class _Sources:
         listed = read_words(options.lexicon, vocabulary) if options.lexicon else None
         lexicon = None if listed is None else list(dict.fromkeys(word for line in listed for word in line.split()))
         hot = read_words(options.hotwords, vocabulary) if options.hotwords else []
-        model = _fitted_model(arpa.read(options.lm), vocabulary, options.lm, report) if options.lm else None
+        model = _fitted_model(arpa.read(path), vocabulary, path, report) if (path := options.ngram) else None
         spoken = [token for token in model.tokens[len(SPECIAL) :] if token[0] != SILENT] if model is not None else []
         of_words = vocabulary.kind == "words" or not set(spoken) <= set(vocabulary.tokens)
         return cls(

@@ -28,6 +28,8 @@ def save(options: DecodingOptions, folder: Path) -> DecodingOptions:
     kept: dict[str, str] = {}
     for name in SOURCES:
         if (path := getattr(options, name)) is not None:
+            if path.is_dir():
+                raise DataError(f"{path}: a run, which no other run keeps. Give it with --lm each time.")
             content = files.read_content(path, DataError)
             kept[name] = STORED.format(option=name, digest=digest(path), name=files.shortened(plain_name(path), 40))
             if not (folder / kept[name]).exists():

@@ -24,7 +24,8 @@ class DecodingOptions:
     has one, or greedily.
 
     Args:
-        lm: an n-gram model of words or characters, in an ARPA file. Without a lexicon, its words are all there are.
+        lm: an n-gram model of words or characters, in an ARPA file. Without a lexicon, its words are all there are. Or
+            the folder of a trained language model, which re-scores the likeliest hypotheses of a beam.
         lm_weight: what its log-probabilities are multiplied by.
         word_score: added for each word (of a model of characters for each of these), in nats.
         lexicon: a file with all words that may be said, one in each line.
@@ -73,6 +74,11 @@ class DecodingOptions:
     def has_source(self) -> bool:
         """Whether a file says what may be said."""
         return any(getattr(self, name) for name in SOURCES)
+
+    @property
+    def ngram(self) -> Path | None:
+        """`lm` where it is a file, and no run."""
+        return self.lm if self.lm and not self.lm.is_dir() else None
 
     def over(self, own: "DecodingOptions") -> "DecodingOptions":
         """These options for a run that has a decoder of its own.
@@ -129,7 +135,8 @@ def digest(path: Path) -> str:
     Raises:
         DataError: it cannot be read.
     """
-    return hashlib.sha256(files.read_content(path, DataError)).hexdigest()[:12]
+    held = path / "best.safetensors" if path.is_dir() else path  # a run is known by its weights
+    return hashlib.sha256(files.read_content(held, DataError)).hexdigest()[:12]
 
 
 def plain_name(path: Path) -> str:

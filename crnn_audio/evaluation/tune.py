@@ -32,7 +32,11 @@ class Point:
 
 
 def tune(
-    model: Model, options: DecodingOptions, split: str = "dev", report: Callable[[str], None] = print
+    model: Model,
+    options: DecodingOptions,
+    split: str = "dev",
+    report: Callable[[str], None] = print,
+    language_model: Any = None,
 ) -> list[Point]:
     """The word error rate for each combination of weights that matters to these options, greedy decoding first.
 
@@ -50,7 +54,9 @@ def tune(
     with _remembered(model.task):
         found = list[Point]()
         for one in [DecodingOptions(greedy=True), *candidates]:
-            decoder = opened.with_decoding(one, report if not found else _quiet).decoder
+            decoder = opened.with_decoding(
+                one, report if not found else _quiet, None if one.greedy else language_model
+            ).decoder
             scores = score(model, restored, restored.recipe, data, split, ScoreOptions(decoder=decoder))
             found.append(Point(one, scores.metrics["wer"]))
     return found

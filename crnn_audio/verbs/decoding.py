@@ -13,6 +13,19 @@ from crnn_audio.decoding.options import HOTWORD_SCORE, DecodingOptions
 PANEL = "Decoding"
 
 
+def language_model(decoding: DecodingOptions, device: str) -> Any | None:
+    """The opened run that --lm names, where it is no n-gram.
+
+    Raises:
+        RunError: it is no run of a language model.
+    """
+    if decoding.lm is None or decoding.ngram:
+        return None
+    from crnn_audio.problems.restore import load
+
+    return load(decoding.lm, "text", device=device)
+
+
 def _file(text: str) -> Any:
     return typer.Option(metavar="FILE", help=text, rich_help_panel=PANEL)
 
@@ -22,7 +35,7 @@ def _number(text: str, **bounds: Any) -> Any:
 
 
 def _asked(
-    lm: Annotated[Path | None, _file("N-gram model of words or characters (ARPA).")] = None,
+    lm: Annotated[Path | None, _file("N-gram of words or characters (ARPA), or a run of text.")] = None,
     lm_weight: Annotated[float, _number("Factor of the model's log-probabilities.")] = 0.5,
     word_score: Annotated[float, _number("Added for each word, in nats.")] = 0.0,
     lexicon: Annotated[Path | None, _file("All words that may be said, one a line.")] = None,

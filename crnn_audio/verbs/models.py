@@ -9,7 +9,7 @@ import typer
 from crnn_audio.console import report
 from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Root, Weights, WeightsOption
-from crnn_audio.verbs.decoding import takes_decoding
+from crnn_audio.verbs.decoding import language_model, takes_decoding
 
 
 @takes_decoding
@@ -67,7 +67,7 @@ def evaluate(
     unusual = {"distortion": distorted, "decoder": decoding != NONE, "background": background is not None}
     require_options(opened, [name for name, asked in unusual.items() if asked])
     if decoding != NONE:
-        opened = opened.with_decoding(decoding, report)
+        opened = opened.with_decoding(decoding, report, language_model(decoding, device))
     used = getattr(opened, "decoding", NONE)
     if record:
         recordable(opened, used)

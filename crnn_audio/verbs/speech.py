@@ -14,7 +14,7 @@ from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.errors import DataError
 from crnn_audio.verbs import exporting
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights
-from crnn_audio.verbs.decoding import takes_decoding
+from crnn_audio.verbs.decoding import language_model, takes_decoding
 
 
 class Format(StrEnum):
@@ -201,7 +201,7 @@ def _loaded(
 
     recognizer = load(model, *kinds, device=device, weights=weights)
     if decoding != NONE:
-        recognizer = recognizer.with_decoding(decoding, report)
+        recognizer = recognizer.with_decoding(decoding, report, language_model(decoding, device))
     if not recognizer.run.finished:
         report(f"{model}: this run is not finished; these are its best weights so far.")
     return recognizer

@@ -8,7 +8,7 @@ import typer
 from crnn_audio.console import report
 from crnn_audio.decoding.options import DecodingOptions
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument
-from crnn_audio.verbs.decoding import takes_decoding
+from crnn_audio.verbs.decoding import language_model, takes_decoding
 
 
 @takes_decoding
@@ -31,7 +31,7 @@ def tune(
     from crnn_audio.problems.restore import load
 
     opened = load(model, "recognition", device=device)
-    points = tune(opened, decoding, split, report)
+    points = tune(opened, decoding, split, report, language_model(decoding, device))
     if store:
         keep(opened.run, best(points).options)
         kept = "decodes with these from now on" if not best(points).options.is_greedy else "decodes greedily"

@@ -4,7 +4,7 @@ Every `PIECE` frames it is looked for what all hypotheses have in common. That i
 does not grow with a recording.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -114,6 +114,7 @@ class PrefixBeam:
         num_best: hypotheses that are returned as alternatives, if more than 1.
         num_tokens: tokens that are tried in each frame.
         model: what computes the log-probabilities, for the message that it computes none.
+        rescore: the score that a whole hypothesis has besides, by which they are ordered again at their end.
     """
 
     scorers: Sequence[Scorer] = ()
@@ -121,6 +122,7 @@ class PrefixBeam:
     num_best: int = 1
     num_tokens: int = 12
     model: object = ""
+    rescore: Callable[[tuple[int, ...]], float] | None = None
     scorer: Sum = field(init=False)
 
     def __post_init__(self) -> None:
@@ -139,7 +141,7 @@ class PrefixBeam:
             if length > PIECE:
                 found[row], _ = self.finish(self.step(log_probs[row, :length], None))
         if short:
-            listed = self.nbest(log_probs[short], lengths[short])
+            listed = [self._ranked(one) for one in self.nbest(log_probs[short], lengths[short])]
             best = [one[0].tokens if one else () for one in listed]
             held = [ends[row] for row in short]
             frames = log_probs[short, : max(held)].double().cpu().numpy()
@@ -172,6 +174,13 @@ class PrefixBeam:
         if self.num_best == 1:
             return path
         return replace(path, alternatives=tuple((one.tokens, one.score) for one in candidates[: self.num_best]))
+
+    def _ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """By their scores with those that they have besides."""
+        if self.rescore is None:
+            return list(candidates)
+        scored = [Candidate(one.tokens, one.score + self.rescore(one.tokens)) for one in candidates]
+        return sorted(scored, key=lambda one: -one.score)
 
     def _candidates(self, beam: Hypotheses, steps: Sequence[Step], row: int) -> list[Candidate]:
         totals = self._ended(beam, row)
@@ -230,10 +239,10 @@ class PrefixBeam:
         places = [place for place in order if float(totals[place]) > POSSIBLE]
         if not places:
             return replace(NO_TOKENS, blank_prob=0.0), after
-        path = state.with_tokens(state.text(places[0]))
         before = state.stable.tokens
-        best = places[: self.num_best if self.num_best > 1 else 0]
-        candidates = [Candidate((*before, *state.text(place)), float(totals[place])) for place in best]
+        tried = places if self.num_best > 1 or self.rescore else places[:1]
+        candidates = self._ranked([Candidate((*before, *state.text(place)), float(totals[place])) for place in tried])
+        path = state.with_tokens(candidates[0].tokens[len(before) :])
         return self._with_alternatives(path, candidates), after
 
     def _begun(self, device: torch.device, num_frames: int) -> BeamState:

@@ -9,7 +9,7 @@ import torch
 
 from crnn_audio.audio import OnLoss, Sound, Source
 from crnn_audio.batching.loader import pad_waveforms
-from crnn_audio.decoding.build import decoder_of
+from crnn_audio.decoding.build import LanguageModel, decoder_of
 from crnn_audio.decoding.decoder import Decoder
 from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.decoding.paths import Path as TokenPath
@@ -31,6 +31,7 @@ class Recognizer:
 
     Args:
         decoding: what may be said; greedy decoding by default.
+        language_model: the opened run that `decoding.lm` names, where that is one.
         decoder: another decoder than that of `decoding`.
         report: shows what a person should know of the decoder, such as words that are left out.
 
@@ -45,6 +46,7 @@ class Recognizer:
         decoder: Decoder[Any] | None = None,
         *,
         decoding: DecodingOptions = NONE,
+        language_model: LanguageModel | None = None,
         report: Callable[[str], None] = lambda message: None,
     ) -> None:
         self.run = run
@@ -53,11 +55,19 @@ class Recognizer:
         self.sample_rate = task.front_end.sample_rate
         self.decoding = decoding
         self.decoder: Decoder[Any] = decoder or decoder_of(
-            decoding, task.vocabulary, model=run.path, device=self.device, report=report
+            decoding,
+            task.vocabulary,
+            model=run.path,
+            device=self.device,
+            language_model=language_model,
+            report=report,
         )
 
     def with_decoding(
-        self, options: DecodingOptions, report: Callable[[str], None] = lambda message: None
+        self,
+        options: DecodingOptions,
+        report: Callable[[str], None] = lambda message: None,
+        language_model: LanguageModel | None = None,
     ) -> "Recognizer":
         """The same recogniser with the decoder that these options ask for.
 
@@ -65,11 +75,13 @@ class Recognizer:
 
         Args:
             report: shows what a person should know, such as words that are left out.
+            language_model: the opened run that `lm` names, where that is one.
 
         Raises:
             DataError: a file of the options cannot be read, is damaged, or does not fit the model.
         """
-        return Recognizer(self.run, self.task, decoding=options.over(self.decoding), report=report)
+        found = options.over(self.decoding)
+        return Recognizer(self.run, self.task, decoding=found, language_model=language_model, report=report)
 
     @overload
     def transcribe(self, source: Source, channels: Channels = "mix") -> Hypothesis: ...

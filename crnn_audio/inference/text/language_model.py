@@ -260,6 +260,16 @@ class LanguageModel:
             raise RunError(f"{self.run.path}: {DIVERGED}")
         return found
 
+    def log_prob(self, text: str) -> float:
+        """The natural logarithm of the probability of a text, in the case of the model's letters where they have one.
+
+        Raises:
+            RunError: as `score`.
+        """
+        letters = "".join(self.vocabulary.tokens[2:])
+        text = text.lower() if letters.islower() else text.upper() if letters.isupper() else text
+        return -float(self.score(text).nats.sum()) if text else 0.0
+
     def next(self, text: str = "", num: int = 10) -> list[Likely]:
         """The likeliest tokens after a text, the likeliest first: of words p(word | history).
 

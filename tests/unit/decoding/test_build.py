@@ -165,3 +165,34 @@ def test_what_tells_decoders_apart(tmp_path: Path) -> None:
     words.write_text("dog")
     assert DecodingOptions(lexicon=words, word_score=-0.5).identity != one
     assert DecodingOptions(lm_weight=0.1).identity == ""
+
+
+class Prefers:
+    """A language model that knows one text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def log_prob(self, text: str) -> float:
+        return 0.0 if text == self.text else -9.0
+
+
+def test_a_language_model_orders_hypotheses_again(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    options = DecodingOptions(lm=tmp_path / "run", lm_weight=0.5, nbest=2)
+    decoder = decoder_of(options, LETTERS, language_model=Prefers("A CAT"))
+    assert type(decoder) is PrefixBeam
+    assert says(decoder, "A CAT", "A CAR", 0.7) == "A CAT"
+    weak = decoder_of(DecodingOptions(lm=tmp_path / "run", lm_weight=0.05), LETTERS, language_model=Prefers("A CAT"))
+    assert says(weak, "A CAT", "A CAR", 0.7) == "A CAR"
+    probs = torch.full((1, 2, len(LETTERS)), 1e-4)
+    probs[0, 0, LETTERS.encode("AB")] = torch.tensor([0.7, 0.3])
+    probs[0, 1, 0] = 1.0
+    other = decoder_of(options, LETTERS, language_model=Prefers("B"))
+    (whole,) = other.decode(probs.log(), torch.tensor([2]))
+    assert [LETTERS.decode(tokens) for tokens, _ in whole.alternatives] == ["B", "A"]
+    assert whole.alternatives[0][1] == pytest.approx(math.log(0.3), abs=1e-3)
+    live, _ = other.finish(other.step(probs.log()[0, 1:], other.step(probs.log()[0, :1], None)))
+    assert live == whole, "a stream gives what the whole gives"
+    with pytest.raises(DataError, match="a run, which has to be opened first"):
+        decoder_of(options, LETTERS)

@@ -78,3 +78,9 @@ def test_options_as_they_are_typed() -> None:
     assert options.flags == ["--word-score", "-0.5", "--lexicon", "a b.txt", "--nbest", "3"]
     assert DecodingOptions(greedy=True).flags == ["--greedy"]
     assert NONE.flags == []
+
+
+def test_a_run_is_not_kept_in_a_run(run: Path) -> None:
+    (run.parent / "other").mkdir()
+    with pytest.raises(DataError, match="a run, which no other run keeps"):
+        carried.save(DecodingOptions(lm=run.parent / "other"), run)

@@ -172,6 +172,8 @@ def test_any_text_is_scored(model: LanguageModel, tmp_path: Path) -> None:
     (tmp_path / "other.txt").write_text("The dog sat on a mat.", encoding="utf-8")
     found = model.score(tmp_path / "other.txt")
     assert found.nats.sum() == pytest.approx(model.score("The dog sat on a mat.").nats.sum())
+    assert model.log_prob("THE DOG") == pytest.approx(-model.score("the dog").nats.sum()), "in the case of its letters"
+    assert model.log_prob("") == 0.0
     assert found.counts.startswith("21 characters")
     assert found.as_json()["nats_per_character"] == pytest.approx(found.nats.sum() / 21)
     for content, message in {b"": "an empty text", b"\xff": "byte 0 is 0xff"}.items():
