@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,6 +85,14 @@ class Browser:
         """The whole page as a PNG."""
         shot = self.devtools("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
+
+    def violations(self) -> list[str]:
+        """What axe-core finds wrong for people who use keyboards, screen readers or strong contrasts."""
+        self.script((files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8"))
+        run = "axe.run().then(arguments[arguments.length - 1])"
+        found = self.call("POST", "/execute/async", script=run, args=[])
+        assert len(found["passes"]) > 20
+        return [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
 
     def log(self) -> list[str]:
         """What was written to the console since the last call: errors and warnings."""

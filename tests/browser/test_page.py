@@ -161,6 +161,7 @@ def looked_at(page: Browser, width: int, dark: bool) -> None:
     assert background == ("rgb(21, 24, 28)" if dark else "rgb(255, 255, 255)")
     assert page.script("return [...document.querySelectorAll('button, select, input')].filter((x) => !x.labels?.length "
                        "&& !x.innerText.trim() && !x.ariaLabel).length") == 0  # fmt: skip
+    assert page.violations() == []
     if PICTURES:
         page.picture(Path(PICTURES) / f"page-{width}-{'dark' if dark else 'light'}.png")
 
