@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from crnn_audio import files
+from crnn_audio.decoding.beam.automata import AutomatonScorer
 from crnn_audio.decoding.beam.decoder import PrefixBeam
 from crnn_audio.decoding.beam.ngrams import NGramTable, TokenNGram
 from crnn_audio.decoding.beam.scorers import Scorer
@@ -70,6 +71,9 @@ def decoder_of(
         raise DataError(f"{options.lm}: a run, which has to be opened first. Hand it in as language_model.")
     sources = _Sources.read(options, vocabulary, report)
     automaton = _automaton(options, vocabulary, sources) if language_model is None else None
+    if automaton is not None and options.grammar and (options.beam or options.nbest > 1):
+        ways = AutomatonScorer(automaton)
+        return PrefixBeam([ways], options.width, options.nbest, num_tokens=len(vocabulary), model=model)
     if automaton is not None:
         return GraphDecoder(composed(automaton, device=device), model)
     scorers = list[Scorer]()

@@ -60,8 +60,8 @@ class DecodingOptions:
             raise DataError(f"lm_weight should be 0 or more (found {self.lm_weight:g}).")
         if self.beam < 0 or self.nbest < 1:
             raise DataError(f"beam should be 0 or more, nbest 1 or more (found {self.beam} and {self.nbest}).")
-        if self.grammar and (self.lm or self.lexicon or self.beam or self.nbest > 1):
-            raise DataError("a grammar says all that may be said: leave out lm, lexicon, beam and nbest.")
+        if self.grammar and (self.lm or self.lexicon):
+            raise DataError("a grammar says all that may be said: leave out lm and lexicon.")
         if self.greedy and not self.is_greedy:
             raise DataError("greedy decoding uses nothing else: leave out lm, lexicon, hotwords, grammar, beam, nbest.")
 

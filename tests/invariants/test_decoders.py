@@ -22,6 +22,7 @@ DECODERS = {
     "characters": lambda folder: DecodingOptions(lm=folder / "letters.arpa", lm_weight=0.2, nbest=3),
     "hot words": lambda folder: DecodingOptions(hotwords=folder / "words.txt"),
     "grammar": lambda folder: DecodingOptions(grammar=folder / "sentences.txt"),
+    "sentences": lambda folder: DecodingOptions(grammar=folder / "sentences.txt", nbest=3),
     "open vocabulary": lambda folder: DecodingOptions(lm=folder / "words.arpa", lm_weight=0.2, beam=8),
 }
 

@@ -135,7 +135,7 @@ def test_a_large_model_is_searched_by_the_beam(tmp_path: Path, monkeypatch: pyte
         ({"word_score": math.inf}, "word_score should be a finite number"),
         ({"lm_weight": -1}, "lm_weight should be 0 or more"),
         ({"nbest": 0}, "nbest 1 or more"),
-        ({"grammar": Path("g"), "beam": 3}, "leave out lm, lexicon, beam and nbest"),
+        ({"grammar": Path("g"), "lexicon": Path("l")}, "leave out lm and lexicon"),
     ],
 )
 def test_options_out_of_range(fields: dict[str, object], message: str) -> None:
@@ -196,3 +196,26 @@ def test_a_language_model_orders_hypotheses_again(tmp_path: Path) -> None:
     assert live == whole, "a stream gives what the whole gives"
     with pytest.raises(DataError, match="a run, which has to be opened first"):
         decoder_of(options, LETTERS)
+
+
+def test_a_grammar_has_several_likely_sentences(tmp_path: Path) -> None:
+    sentences = written(tmp_path, "g.txt", "a cat\na can\ncan a cat\na car")
+    several = decoder_of(DecodingOptions(grammar=sentences, nbest=3), LETTERS)
+    assert type(several) is PrefixBeam
+    probs = torch.full((10, len(LETTERS)), 1e-4)
+    for at, letter in enumerate("A CA"):
+        probs[2 * at, LETTERS.encode(letter)] = probs[2 * at + 1, 0] = 1.0
+    for letter, prob in (("R", 0.2), ("T", 0.3), ("N", 0.4), ("P", 0.1)):
+        probs[8, LETTERS.encode(letter)] = prob
+    probs[9, 0] = 1.0
+    log_probs = (probs / probs.sum(-1, keepdim=True)).log().unsqueeze(0)
+    (path,) = several.decode(log_probs, torch.tensor([10]))
+    assert [LETTERS.decode(tokens).strip() for tokens, _ in path.alternatives] == ["A CAN", "A CAT", "A CAR"]
+    (exact,) = decoder_of(DecodingOptions(grammar=sentences), LETTERS).decode(log_probs, torch.tensor([10]))
+    assert LETTERS.decode(exact.tokens).strip() == "A CAN"
+    for seed in range(5):
+        generator = torch.Generator().manual_seed(seed)
+        noise = (2 * torch.randn(1, 14, len(LETTERS), generator=generator)).log_softmax(-1)
+        (found,) = several.decode(noise, torch.tensor([14]))
+        listed = {LETTERS.decode(tokens).strip() for tokens, _ in found.alternatives}
+        assert listed <= {"A CAT", "A CAN", "CAN A CAT", "A CAR", "", "A CAN A CAT"}, listed
