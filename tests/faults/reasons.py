@@ -78,6 +78,8 @@ NOT_REACHED = {
     "serving/vosk.py": COMPUTES,
     "serving/realtime.py": COMPUTES,
     "serving/speech.py": COMPUTES,
+    "serving/growing.py": COMPUTES,
+    "serving/wyoming.py": "of a socket, or in memory: tests/unit/serving/test_wyoming.py",
     "serving/generation.py": "of a temporary file of a request, whose client is answered: tests/unit/serving",
     "serving/forms.py": "of uploads, whose clients are answered: tests/unit/serving/test_speech.py lets it fail",
     "problems/parts.py about_corpus": "of models of the zoo",
