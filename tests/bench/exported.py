@@ -30,6 +30,8 @@ from crnn_audio.problems.exporting import export
 from crnn_audio.problems.opening import load
 from crnn_audio.problems.restore import restore
 
+CHUNK = 0.32
+"""Seconds of the chunks that sherpa-onnx decodes."""
 PADDING = 1.0
 """Seconds of silence after a recording that sherpa-onnx streams, and that we then read too."""
 
@@ -105,10 +107,10 @@ def _wer(model: Any, paths: Sequence[str], texts: Sequence[str]) -> float:
 
 
 def _streamed(model: Any, paths: Sequence[str]) -> None:
-    """Block by block, with the silence."""
+    """Block by block, with the silence, stepped by chunks as long as those of sherpa-onnx."""
     for path in paths:
         sound = np.pad(audio.read(path, model.sample_rate)[0], (0, round(PADDING * model.sample_rate)))
-        stream = model.stream(model.sample_rate)
+        stream = model.streams(wait=CHUNK).open(model.sample_rate)
         for begin in range(0, len(sound), 1600):
             stream.feed(sound[begin : begin + 1600])
         stream.flush()

@@ -65,10 +65,16 @@ class PieceGraph:
         """How many outputs the frames that wait are enough for."""
         return max(len(running.frames) - self.overlap, 0) // self.shift
 
-    def advance(self, together: Sequence[Running]) -> list[Float[np.ndarray, "u V"]]:
-        """The outputs that the frames of each sequence make possible, in their order."""
+    def advance(self, together: Sequence[Running], least: int = 1) -> list[Float[np.ndarray, "u V"]]:
+        """The outputs that the frames of each sequence make possible, in their order.
+
+        Args:
+            least: outputs for which frames must be there before a sequence that has not ended is stepped.
+        """
         found: list[list[np.ndarray]] = [[] for _ in together]
-        while waiting := [index for index, one in enumerate(together) if self.ready(one)]:
+        while waiting := [
+            index for index, one in enumerate(together) if self.ready(one) >= (least if one.length == NO_END else 1)
+        ]:
             chosen = [together[index] for index in waiting]
             outputs = self._step(chosen, min(map(self.ready, chosen)))
             for index, running, new in zip(waiting, chosen, outputs, strict=True):

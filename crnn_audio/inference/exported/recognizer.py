@@ -122,13 +122,16 @@ class ExportedRecognizer:
             tokens=self.vocabulary.tokens,
         )
 
-    def streams(self) -> Streams:
+    def streams(self, wait: float = 0.0) -> Streams:
         """Live streams of this model, stepped side by side.
+
+        Args:
+            wait: seconds of sound that are stepped together: less work, and texts that come so much later.
 
         Raises:
             StreamError: the model is bidirectional.
         """
-        return Streams(self, self.sound.live("transcribe"))
+        return Streams(self, self.sound.live("transcribe"), wait)
 
     def stream(self, sample_rate: int, endpoint: Endpoint | None = None) -> LiveStream:
         """Recognises sound as it arrives, as `Recognizer.stream` does.

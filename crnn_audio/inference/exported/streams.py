@@ -37,11 +37,16 @@ class Model(Protocol):
 
 
 class Streams:
-    """Live streams side by side; `ExportedRecognizer.streams` makes them."""
+    """Live streams side by side; `ExportedRecognizer.streams` makes them.
 
-    def __init__(self, model: Model, graph: PieceGraph) -> None:
+    Args:
+        wait: seconds of sound that are stepped together: less work, and texts that come so much later.
+    """
+
+    def __init__(self, model: Model, graph: PieceGraph, wait: float = 0.0) -> None:
         self.model = model
         self.graph = graph
+        self.least = max(round(wait / model.frame_seconds), 1)
 
     def open(self, sample_rate: int, endpoint: Endpoint | None = None) -> "ExportedStream":
         """One more stream.
@@ -80,7 +85,7 @@ class Streams:
             stream.check(self, block)
         for stream, block in blocks.items():
             stream.sound.take(block, last)
-        outputs = self.graph.advance([stream.sound.running for stream in blocks])
+        outputs = self.graph.advance([stream.sound.running for stream in blocks], self.least)
         return {stream: stream.said(new, last) for stream, new in zip(blocks, outputs, strict=True)}
 
 

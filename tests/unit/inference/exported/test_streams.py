@@ -1,6 +1,7 @@
 """Law 3 without torch: blocks of any size, alone or among streams that join and leave, say what the whole does."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -36,6 +37,21 @@ def test_blocks_say_what_the_run_streams_and_transcribes(live, sounds: list[np.n
         found = alone(live.exported, sound, block)
         assert words(found) == words(alone(live.eager, sound, block))
         assert [one.text for one in found] == [live.exported.hypothesis(live.exported.decode([sound])[0], 9.0).text]
+
+
+def test_what_waits_to_be_stepped_together_says_the_same(live, sounds: list[np.ndarray]) -> None:
+    stream, finals, steps = live.exported.streams(wait=0.32).open(16000, NEVER), [], []
+    session = stream.sound._graph.session
+    counted = SimpleNamespace(run=lambda names, feed: steps.append(feed["x"].shape[1]) or session.run(names, feed))
+    stream.sound._graph.session = counted
+    try:
+        for begin in range(0, len(sounds[0]), 800):
+            finals += stream.feed(sounds[0][begin : begin + 800]).finals
+        finals += stream.flush().finals
+    finally:
+        stream.sound._graph.session = session
+    assert words(finals) == words(alone(live.exported, sounds[0], 800))
+    assert len(steps) <= len(sounds[0]) / 16000 / 0.32 + 2
 
 
 def test_ends_of_utterances_are_those_of_the_run(live, sounds: list[np.ndarray]) -> None:
