@@ -14,6 +14,8 @@ from tests import classifications, labellings, transductions, warm
 from tests.loading import loads
 
 ROOT = Path(__file__).resolve().parents[2]
+FOREIGN = ("c", "js", "kotlin", "swift")
+"""Languages of programs that need sherpa-onnx, which is not installed here; their folders are checked."""
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 DEVICES = ("arecord",)
@@ -91,11 +93,19 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_every_block_is_run() -> None:
     kinds = {kind for path in DOCUMENTS for kind, _ in FENCED.findall(path.read_text(encoding="utf-8"))}
-    assert kinds == {"", "sh", "python", "yaml"}, "a block without a language is output"
+    assert kinds == {"", "sh", "python", "yaml", *FOREIGN}, "a block without a language is output"
     lines = [line for line in commands("") if line]
     programs = ("crnn-audio", "make", "torchrun", *DEVICES, *SERVED)
     assert [line for line in lines if not line.startswith(programs)] == []
     assert all(commands(program) for program in programs)
+
+
+def test_programs_in_other_languages_open_folders_that_are_written() -> None:
+    written = set(re.findall(r"--out (\S+) --to sherpa", "\n".join(commands("crnn-audio"))))
+    for body in (body for kind in ("c", "js") for body in blocks(kind)):
+        named = set(re.findall(r"[\"'](exported/[^\"']+)[\"']", body))
+        assert {Path(one).name for one in named} == {"model.onnx", "tokens.txt"}
+        assert {str(Path(one).parent) for one in named} < written
 
 
 @pytest.mark.parametrize("body", blocks("python"))
