@@ -56,6 +56,12 @@ WRITERS: dict[str, Writer] = {
     "text": _prediction,
 }
 """By `task.kind`."""
+REASONS = {
+    "transduction": "their beam search with attention runs by torch alone, so use the run itself with `translate`",
+    "music": "what they generate is sampled token by token under rules that run by torch alone, so use the run itself",
+    "memory": "they are for comparing cells, and nothing uses them",
+}
+"""Why the others have no exported form."""
 
 
 def export(model: str | Path, out: str | Path, *, to: str = "onnx", int8: bool = False) -> tuple[Path, tuple[str, ...]]:
@@ -74,7 +80,10 @@ def export(model: str | Path, out: str | Path, *, to: str = "onnx", int8: bool =
     """
     run, out = runs.open_run(model), Path(out)
     if run.kind not in WRITERS:
-        raise RunError(f"{run.path}: models for task {run.kind} are not exported; those for {', '.join(WRITERS)} are.")
+        why = REASONS.get(run.kind, "this version does not know them")
+        raise RunError(
+            f"{run.path}: models for task {run.kind} are not exported: {why}. Those for {', '.join(WRITERS)} are."
+        )
     if out.exists() and not (out.is_dir() and (folder.is_exported(out) or not any(out.iterdir()))):
         raise RunError(f"{out}: exists and is no exported model. Choose another --out, or remove it.")
     if missing := [name for name in ("onnx", "onnxruntime") if not folder.installed(name)]:

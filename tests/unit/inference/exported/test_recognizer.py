@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
+from crnn_audio import runs
 from crnn_audio.errors import DataError, RunError, StreamError
 from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.exported import folder, light
@@ -18,6 +19,7 @@ from crnn_audio.inference.exported.recognizer import ExportedRecognizer
 from crnn_audio.inference.speech import joining, transcription
 from crnn_audio.problems.exporting import export
 from crnn_audio.problems.opening import load
+from crnn_audio.problems.parts import NoAssets
 from tests import exports
 
 
@@ -143,6 +145,17 @@ def test_what_is_no_export_is_not_overwritten(live, tmp_path: Path) -> None:
     assert export(live.run, out) == (out, commands), "an earlier export is replaced"
     assert commands == tuple(f"crnn-audio {verb} {out} recording.wav" for verb in ("transcribe", "stream"))
     assert "data/tiny" in (out / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [("transduction", "beam search with attention runs by torch alone"), ("memory", "nothing"), ("x", "not know")],
+)
+def test_what_has_no_exported_form_is_refused_with_the_reason(tmp_path: Path, kind: str, why: str) -> None:
+    runs.create(tmp_path / "run", f"task: {{kind: {kind}}}\n", NoAssets(), {"epochs": 1})
+    with pytest.raises(RunError, match=f"models for task {kind} are not exported: .*{why}.* Those for recognition, "):
+        export(tmp_path / "run", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_sherpa_cannot_run_is_refused_before_anything_is_written(live, tmp_path: Path) -> None:
