@@ -25,6 +25,14 @@ def sound(length: int) -> np.ndarray:
     return np.random.default_rng(length).normal(0, 0.1, length).astype(np.float32)
 
 
+def loud(log_powers: np.ndarray) -> np.ndarray:
+    """Logarithms with what a transform in float32 rounds added to each power: 1e-11 of the loudest bin of its frame.
+
+    The bins above the constant that one sample is mirrored to hold nothing else, and each library rounds by itself.
+    """
+    return np.logaddexp(log_powers, log_powers.max(axis=-1, keepdims=True) + np.log(1e-11))
+
+
 @pytest.mark.parametrize("name", FRONTS)
 def test_it_equals_the_module(name: str) -> None:
     module: FrontEnd = FRONTS[name]()
@@ -33,7 +41,8 @@ def test_it_equals_the_module(name: str) -> None:
         waveform = torch.from_numpy(sound(length))
         wanted, counts = module(waveform.unsqueeze(0), torch.tensor([length]))
         assert ours.num_frames(length) == int(counts[0])
-        np.testing.assert_allclose(ours(sound(length)), wanted[0].numpy(), rtol=1e-4, atol=2e-4)
+        found, expected = (loud(one) if name == "log_mel" else one for one in (ours(sound(length)), wanted[0].numpy()))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-4)
     assert ours.num_features == module.num_features
 
 
