@@ -23,6 +23,9 @@ from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems import load_recipe
 from crnn_audio.problems.restore import restore
 
+OF_A_RUN = ("commit", "cpu", "precision", "torch")
+"""Facts of a row that are a list, one for each seed or fold, where its runs differ in them."""
+
 
 def record(model: Model, scores: Scores, weights: str, decoding: DecodingOptions = NONE) -> Path:
     """Adds a run's scores to the rows of its recipe, replacing those of the same seed; writes the tables anew.
@@ -158,21 +161,30 @@ def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
     same = [row for row in rows if tables.identity(row) == tables.identity(new)]
     for row in same:
         rows.remove(row)
-        runs = {seed_and_fold: found for old in (row, new) for seed_and_fold, *found in _runs(old)}
+        runs = {seed_and_fold: found for old in (row, new) for seed_and_fold, found in _runs(old)}
         new["seeds"] = [seed for seed, _ in runs]
         if "folds" in new:
             new["folds"] = [fold for _, fold in runs]
-        new["values"], new["commands"] = [value for value, _ in runs.values()], [one for _, one in runs.values()]
+        new |= {name: [found[name] for found in runs.values()] for name in ("values", "commands")}
+        for name in OF_A_RUN:
+            found = [one[name] for one in runs.values()]
+            new[name] = found[0] if found.count(found[0]) == len(found) else found
         new["mean"] = statistics.fmean(new["values"])
         new["sd"] = statistics.stdev(new["values"]) if len(runs) > 1 else 0.0
     rows.append(new)
     rows.sort(key=tables.identity)
 
 
-def _runs(row: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int | None], float, str]]:
-    """Seed and fold, value and command of each run of a row."""
-    folds = row.get("folds") or [None] * len(row["seeds"])
-    yield from zip(zip(row["seeds"], folds, strict=True), row["values"], row["commands"], strict=True)
+def _runs(row: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int | None], dict[str, Any]]]:
+    """Seed and fold of each run of a row, and its value, command and facts."""
+    count = len(row["seeds"])
+    folds = row.get("folds") or [None] * count
+    columns: dict[str, list[Any]] = {"values": row["values"], "commands": row["commands"]}
+    for name in OF_A_RUN:
+        fact = row.get(name)
+        columns[name] = fact if isinstance(fact, list) else [fact] * count
+    for number, seed_and_fold in enumerate(zip(row["seeds"], folds, strict=True)):
+        yield seed_and_fold, {name: column[number] for name, column in columns.items()}
 
 
 def write_tables(folder: Path) -> None:

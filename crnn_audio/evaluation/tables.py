@@ -190,7 +190,8 @@ def _section(main: Sequence[Row], rows: Sequence[Row], section: Section) -> list
         split = f"each of {len(set(row['folds']))} folds" if "folds" in row else row["split"]
         about = [f"[{name}]({name})", row["cell"], row["head"], row["input"], row["trained_on"], split]
         about += [row.get("decoder", "greedy")] * len(decoders)
-        size = [len(set(row["seeds"])), f"{row['parameters']:,}", minutes, _device(row), row["commit"]]
+        commits = ", ".join(map(str, dict.fromkeys(_each(row["commit"]))))
+        size = [len(set(row["seeds"])), f"{row['parameters']:,}", minutes, _device(row), commits]
         lines.append(_cells([*about, rate, *beside, *size]))
     return [*lines, ""]
 
@@ -328,11 +329,19 @@ def _scale(row: Row) -> tuple[int, int]:
 
 
 def _device(row: Row) -> str:
-    """The GPU, or the processor and its threads; "cpu" where a run from before it was noted stands behind a figure."""
+    """The GPU, or the processor and its threads; "cpu" where a run from before it was noted stands behind a figure.
+
+    Of runs on several machines it is the last one's, as the time is.
+    """
     if row["device"] != "cpu":
         return str(row["device"])
-    threads = row["threads"]
-    return f"{row.get('cpu') or 'cpu'}, {threads} thread{'s' if threads != 1 else ''}"
+    threads, processor = row["threads"], _each(row.get("cpu"))[-1]
+    return f"{processor or 'cpu'}, {threads} thread{'s' if threads != 1 else ''}"
+
+
+def _each(fact: Any) -> list[Any]:
+    """A fact of a row, which is a list where its runs differ in it."""
+    return fact if isinstance(fact, list) else [fact]
 
 
 def _family(row: Row) -> str:

@@ -188,11 +188,12 @@ def test_each_command_trains_its_seed_and_evaluates_what_it_trained(monkeypatch:
     folders: dict[str, object] = {}
     for row in ROWS:
         folds = row.get("folds") or [None] * len(row["seeds"])
-        for seed, fold, command in zip(row["seeds"], folds, row["commands"], strict=True):
+        precisions = row["precision"] if isinstance(row["precision"], list) else [row["precision"]] * len(row["seeds"])
+        for seed, fold, precision, command in zip(row["seeds"], folds, precisions, row["commands"], strict=True):
             train, evaluate = map(shlex.split, command.split(" && "))
             assert (train[:3], train[-2]) == (["crnn-audio", "train", row["recipe"]], "--out")
             recipe = load_recipe(row["recipe"], *train[3:-2])  # every change is one that the recipe takes
-            assert (recipe.seed, recipe.precision) == (seed, row["precision"])
+            assert (recipe.seed, recipe.precision) == (seed, precision)
             assert getattr(recipe.data, "fold", None) == fold
             assert row["trained_on"] == ("train+dev" if getattr(recipe.data, "dev_as_train", False) else "train")
             assert recipe.threads in (0, row["threads"])

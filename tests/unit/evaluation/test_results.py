@@ -75,8 +75,18 @@ def test_the_same_seed_is_replaced_and_the_rest_is_the_newest() -> None:
     (found,) = merged(row(1, 0.07), row(2, 0.08), row(1, 0.05, commit="ba9876543210", steps=6000))
     assert dict(zip(found["seeds"], found["values"], strict=True)) == {1: 0.05, 2: 0.08}
     assert found["sd"] == pytest.approx(statistics.stdev([0.05, 0.08]))
-    assert (found["commit"], found["steps"]) == ("ba9876543210", 6000)
+    assert (found["commit"], found["steps"]) == (["ba9876543210", row()["commit"]], 6000)
+    assert (found["cpu"], found["precision"]) == (row()["cpu"], row()["precision"])
     assert merged(row(1, 0.07), row(1, 0.05)) == [row(1, 0.05)]
+
+
+def test_runs_of_two_machines_keep_their_own_facts() -> None:
+    elsewhere = {"cpu": "another processor", "precision": "float32", "commit": "ba9876543210"}
+    (found,) = merged(row(1, precision="bf16"), row(2, precision="bf16"), row(3, **elsewhere), row(2, **elsewhere))
+    assert found["precision"] == ["bf16", "float32", "float32"]
+    assert found["cpu"] == [row()["cpu"], "another processor", "another processor"]
+    assert found["torch"] == row()["torch"]
+    assert f"another processor, 1 thread | {row()['commit']}, ba9876543210 |" in tables.readme([found])
 
 
 def test_folds_gather_in_a_row_of_their_own() -> None:
