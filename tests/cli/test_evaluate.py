@@ -61,7 +61,7 @@ def test_a_corpus_without_test_is_evaluated_and_published_by_dev(
     done = cli("evaluate", "run", "--corpus", "manifests", "--root", corpus, "--json")
     assert (json.loads(done.stdout)["split"], done.stderr) == ("dev", ""), "training chose nothing by another corpus"
     done = cli("evaluate", "run", "--corpus", "an4", "--record", exit_code=2)
-    assert "leave out --noise, --reverberation, --corpus and every option of decoding" in done.stderr
+    assert "leave out --noise, --reverberation and --corpus." in done.stderr
     done = cli("publish", workshop / "run", "--out", "small", "--root", corpus, cwd=tmp_path)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr.startswith("half has no test split; the model card has scores on dev alone.\n")

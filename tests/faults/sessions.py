@@ -152,6 +152,8 @@ SESSIONS: dict[str, tuple[str, ...]] = {
     "export": ("export", "live", "--out", "out/exported", "--int8"),
     "export again": ("export", "speech", "--out", "exported"),
     "transcribe exported": ("transcribe", "exported", "mine", "--out", "out"),
+    "show exported": ("show", "exported"),
+    "doctor exported": ("doctor", "exported"),
     "stream exported": ("stream", "exported-live", "mine/a.wav"),
     "serve": ("serve", "speech", "--port", "0", "--token", "tokens"),
     "ngram as JSON": ("ngram", "text.txt", "--order", "2", "--score", "text.txt", "--json"),

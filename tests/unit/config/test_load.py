@@ -161,7 +161,7 @@ def test_all_mistakes_are_reported_at_once():
 
 def test_a_missing_field_is_reported():
     assert problems("seed: 1") == ["data: missing; it has no default"]
-    known = "'spoken_digits', 'an4', 'fsdd', 'mini_librispeech', 'librispeech' or 'manifests'"
+    known = "'spoken_digits', 'an4', 'fsdd', 'mini_librispeech', 'librispeech', 'coffee_commands' or 'manifests'"
     assert problems("data: {}") == [f"data.corpus: missing; it should be {known}"]
 
 

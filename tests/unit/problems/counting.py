@@ -16,7 +16,7 @@ from crnn_audio.batching.loader import Cuts, SpeechFeed
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.recognition import RecognitionData
 from crnn_audio.config.schema import Recipe as AnyRecipe
-from crnn_audio.config.sections import Model, Section
+from crnn_audio.config.sections import Model, Task
 from crnn_audio.features.spectrogram import Fbank
 from crnn_audio.lengths import mask
 from crnn_audio.metrics.scores import Scores
@@ -29,7 +29,7 @@ OPTIONS = frozenset[str]()
 RATE = 8000
 
 
-class CountingTask(Section):
+class CountingTask(Task):
     """Speech to the number of its words."""
 
     kind: Literal["counting"]

@@ -82,7 +82,7 @@ def test_threads_begin_with_the_first_request_and_end_with_the_application(opene
 
 
 def test_a_graph_is_computed_by_one_thread() -> None:
-    session = open_model("an4_streaming", "cpu").session
+    session = open_model("an4_streaming", "cpu").sound.session
     assert session.get_session_options().intra_op_num_threads == 1
 
 
