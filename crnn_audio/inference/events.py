@@ -7,8 +7,6 @@ bidirectional model may listen too, and blocks of any size give the same events.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import torch
@@ -19,7 +17,7 @@ from crnn_audio.errors import StreamError
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.stream import SoundCarry
 from crnn_audio.hypotheses import Event
-from crnn_audio.inference.speech.blocks import NO_SOUND, Blocks
+from crnn_audio.inference.speech.blocks import Blocks, BlockStream
 from crnn_audio.inference.speech.endpoints import EventResult
 from crnn_audio.tasks.classification import Classification
 
@@ -95,7 +93,7 @@ def _parts(windows: Float[Tensor, "N U D"]) -> Iterator[Float[Tensor, "_ U D"]]:
         yield windows[first : first + TOGETHER]
 
 
-class EventStream:
+class EventStream(BlockStream[EventResult]):
     """One live stream of events; `Classifier.stream` makes one. Several may run on one model at a time.
 
     Args:
@@ -116,34 +114,14 @@ class EventStream:
         self.detection = detection
         self._keywords = [index for index, label in enumerate(labels) if label not in background]
         self._windows = Windows(task, detection)
-        self._blocks = Blocks(sample_rate, task.front_end.sample_rate)
+        super().__init__(Blocks(sample_rate, task.front_end.sample_rate))
         self._done = 0
         self._quiet_until = -1.0
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._blocks.close()
-
-    def feed(self, block: np.ndarray) -> EventResult:
-        """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
-
-        Raises:
-            StreamError: the stream was flushed before, or the samples are of another kind or not finite.
-        """
-        return self._advance(block, last=False)
-
-    def flush(self) -> EventResult:
-        """The end of the sound."""
-        return self._advance(NO_SOUND, last=True)
-
     def _advance(self, block: np.ndarray, last: bool) -> EventResult:
-        samples = self._blocks.take(block, last=last)
+        samples = self.blocks.take(block, last=last)
         events = tuple(self._events(self._windows.add(samples, last=last)))
-        return EventResult(events, self._blocks.seconds)
+        return EventResult(events, self.blocks.seconds)
 
     def _events(self, probabilities: Float[np.ndarray, "N K"]) -> Iterator[Event]:
         for row in probabilities:

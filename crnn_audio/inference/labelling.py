@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Protocol, Self, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from crnn_audio.decoding import events
 from crnn_audio.decoding.events import Event, EventOptions, EventState
 from crnn_audio.errors import DataError
 from crnn_audio.hypotheses import Labelled, Segment
-from crnn_audio.inference.speech.blocks import NO_SOUND, Blocks
+from crnn_audio.inference.speech.blocks import Blocks, BlockStream
 from crnn_audio.inference.speech.endpoints import EventResult
 
 WINDOW, CONTEXT = 120.0, 10.0
@@ -88,33 +87,14 @@ def segments(model: Model, found: Sequence[Event], seconds: float) -> tuple[Segm
     )
 
 
-class LabelStream:
-    """One live stream; `Labeller.stream` makes one. Several may run on one model at a time."""
+class LabelStream(BlockStream[EventResult]):
+    """One live stream; `Labeller.stream` makes one."""
 
     def __init__(self, model: Model, live: Live, options: EventOptions) -> None:
+        super().__init__(live.blocks)
         self.model, self.options = model, options
         self._live = live
         self._events: EventState | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.blocks.close()
-
-    def feed(self, block: np.ndarray) -> EventResult:
-        """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
-
-        Raises:
-            StreamError: the stream was flushed before, or the samples are of another kind or not finite.
-        """
-        return self._advance(block, last=False)
-
-    def flush(self) -> EventResult:
-        """The end of the sound: releases what waited for look-ahead and ends open segments."""
-        return self._advance(NO_SOUND, last=True)
 
     def _advance(self, block: np.ndarray, last: bool) -> EventResult:
         probs, seconds = self._live.outputs(block, last=last), self._live.blocks.seconds

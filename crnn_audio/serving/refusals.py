@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from crnn_audio import files
+
 
 @dataclass(eq=False)
 class Refusal(Exception):
@@ -46,3 +48,18 @@ def busy(what: str, seconds: int = 1) -> Refusal:
 def invalid(message: str, param: str | None = None, code: str | None = None) -> Refusal:
     """Of a request that will never be right."""
     return Refusal(400, message, code, param)
+
+
+def json_object(content: str | bytes, should_be: str) -> dict[str, Any]:
+    """The JSON object that a message is.
+
+    Raises:
+        Refusal: it is none; `should_be` says what it should be.
+    """
+    try:
+        value = files.parse_json(content)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise invalid(should_be)
+    return value

@@ -6,10 +6,9 @@ from typing import Any
 from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
-from crnn_audio import files
 from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.serving.live import STOPPING, Live, Messages, accepted
-from crnn_audio.serving.refusals import Refusal, invalid
+from crnn_audio.serving.refusals import Refusal, json_object
 from crnn_audio.serving.service import Service
 
 router = APIRouter()
@@ -36,7 +35,7 @@ async def _conversation(socket: WebSocket, service: Service, messages: Messages)
     name, rate, live = socket.query_params.get("model"), 16000.0, None
     async for message in messages:
         if isinstance(message, str):
-            command = _command(message)
+            command = json_object(message, "A text message is a JSON object: config, eof or reset.")
             if isinstance(config := command.get("config"), dict):
                 name, rate = _text(config, "model", name), _number(config, "sample_rate", rate)
                 live = None
@@ -50,16 +49,6 @@ async def _conversation(socket: WebSocket, service: Service, messages: Messages)
         await socket.send_json(final(finals) if finals else {"partial": live.text})
     if live and messages.ended == STOPPING:
         await socket.send_json(final(await live.flush()))
-
-
-def _command(message: str) -> dict[str, Any]:
-    try:
-        command = files.parse_json(message)
-    except ValueError:
-        command = None
-    if not isinstance(command, dict):
-        raise invalid("A text message is a JSON object: config, eof or reset.")
-    return command
 
 
 def _text(config: dict[str, Any], field: str, default: str | None) -> str | None:

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from crnn_audio import audio, files
+from crnn_audio import audio
 from crnn_audio.errors import CrnnAudioError
 from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.serving.guard import LOG, too_large
-from crnn_audio.serving.refusals import Refusal, busy, invalid
+from crnn_audio.serving.refusals import Refusal, busy, invalid, json_object
 from crnn_audio.serving.service import Service
 
 MAX_LINE, MAX_PART = 2**16, 2**20
 HOME = {"name": "crnn_audio", "url": ""}
+EVENT = "An event is a JSON object on a line."
 
 
 @dataclass(frozen=True)
@@ -45,25 +46,15 @@ async def read_event(reader: asyncio.StreamReader) -> Event | None:
         line = await reader.readline()
         if not line:
             return None
-        head = _object(line)
-        data = _object(json.dumps(head.get("data") or {}))
+        head = json_object(line, EVENT)
+        data = json_object(json.dumps(head.get("data") or {}), EVENT)
         if size := _size(head, "data_length"):
-            data |= _object(await reader.readexactly(size))
+            data |= json_object(await reader.readexactly(size), EVENT)
         return Event(str(head.get("type")), data, await reader.readexactly(_size(head, "payload_length")))
     except (asyncio.IncompleteReadError, ConnectionError):
         return None
     except ValueError:
         raise invalid(f"A line of an event is longer than {MAX_LINE} bytes.") from None
-
-
-def _object(content: str | bytes) -> dict[str, Any]:
-    try:
-        value = files.parse_json(content)
-    except ValueError:
-        value = None
-    if not isinstance(value, dict):
-        raise invalid("An event is a JSON object on a line.")
-    return value
 
 
 def _size(head: dict[str, Any], name: str) -> int:

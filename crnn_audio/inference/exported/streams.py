@@ -4,8 +4,7 @@ Each has its own sample rate, state and end; they join and leave at any time. Wh
 """
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from crnn_audio.errors import StreamError
 from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.exported.pieces import PieceGraph
 from crnn_audio.inference.exported.sound import LiveSound, SoundGraph
-from crnn_audio.inference.speech.blocks import NO_SOUND
+from crnn_audio.inference.speech.blocks import NO_SOUND, BlockStream
 from crnn_audio.inference.speech.endpoints import Endpoint, StreamResult, Utterances
 from crnn_audio.text.vocabulary import Vocabulary
 
@@ -89,40 +88,19 @@ class Streams:
         return {stream: stream.said(new, last) for stream, new in zip(blocks, outputs, strict=True)}
 
 
-class ExportedStream:
+class ExportedStream(BlockStream[StreamResult]):
     """One live stream; `Streams.open` or `ExportedRecognizer.stream` makes one."""
 
     def __init__(self, streams: Streams, sample_rate: int, endpoint: Endpoint) -> None:
         model = streams.model
         self.sound = LiveSound(model.sound, streams.graph, sample_rate)
-        self.blocks = self.sound.blocks
+        super().__init__(self.sound.blocks)
         self._streams = streams
         separator = model.vocabulary.separator_id
         self._utterances = Utterances(model.greedy, model.hypothesis, separator, model.frame_seconds, endpoint)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.blocks.close()
-
-    def feed(self, block: np.ndarray) -> StreamResult:
-        """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
-
-        Raises:
-            StreamError: the stream was flushed before, or the samples are of another kind or not finite.
-        """
-        return self._streams.feed({self: block})[self]
-
-    def flush(self) -> StreamResult:
-        """The end of the sound: releases what waited for look-ahead and finishes the open utterance.
-
-        Raises:
-            StreamError: the stream was flushed before.
-        """
-        return self._streams.flush([self])[self]
+    def _advance(self, block: np.ndarray, last: bool) -> StreamResult:
+        return (self._streams.flush([self]) if last else self._streams.feed({self: block}))[self]
 
     def check(self, streams: Streams, block: np.ndarray) -> None:
         """Refuses a block before anything changes.

@@ -1,5 +1,9 @@
 """The sound that a live stream is fed, block by block, at the rate of its model. Nothing here needs torch."""
 
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
 import numpy as np
 
 from crnn_audio import audio
@@ -64,3 +68,42 @@ class Blocks:
 
 NO_SOUND = np.zeros(0, dtype=np.float32)
 """The block that ends a stream."""
+
+
+Said = TypeVar("Said")
+"""What a stream says of a block."""
+
+
+class BlockStream(ABC, Generic[Said]):
+    """One live stream, fed block by block; several may run on one model at a time."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self.blocks = blocks
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.blocks.close()
+
+    def feed(self, block: np.ndarray) -> Said:
+        """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
+
+        Raises:
+            StreamError: the stream was flushed before, or the samples are of another kind or not finite.
+        """
+        return self._advance(block, last=False)
+
+    def flush(self) -> Said:
+        """The end of the sound: releases what waited for look-ahead and finishes what is open.
+
+        Raises:
+            StreamError: the stream was flushed before.
+        """
+        return self._advance(NO_SOUND, last=True)
+
+    @abstractmethod
+    def _advance(self, block: np.ndarray, last: bool) -> Said:
+        """What the next block makes possible; nothing comes after the last."""

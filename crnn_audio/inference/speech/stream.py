@@ -5,21 +5,20 @@ utterance. The output equals transcribing the whole sound, for blocks of any siz
 """
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
 from crnn_audio.decoding.decoder import Decoder
 from crnn_audio.decoding.paths import Path
 from crnn_audio.hypotheses import Hypothesis
-from crnn_audio.inference.speech.blocks import NO_SOUND
+from crnn_audio.inference.speech.blocks import BlockStream
 from crnn_audio.inference.speech.endpoints import Endpoint, StreamResult, Utterances
 from crnn_audio.inference.speech.stepping import LiveTask
 from crnn_audio.tasks.ctc import Recognition
 
 
-class Stream:
+class Stream(BlockStream[StreamResult]):
     """One live stream; `Recognizer.stream` makes one. Several may run on one model at a time."""
 
     def __init__(
@@ -33,27 +32,8 @@ class Stream:
     ) -> None:
         self.task = task
         self._live = LiveTask(task, sample_rate, "transcribe")
+        super().__init__(self._live.blocks)
         self._utterances = Utterances(decoder, hypothesis, task.vocabulary.separator_id, frame_seconds, endpoint)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._live.blocks.close()
-
-    def feed(self, block: np.ndarray) -> StreamResult:
-        """The next samples of one channel, floating-point numbers in [-1, 1], as many as there are.
-
-        Raises:
-            StreamError: the stream was flushed before, or the samples are of another kind or not finite.
-        """
-        return self._advance(block, last=False)
-
-    def flush(self) -> StreamResult:
-        """The end of the sound: releases what waited for look-ahead and finishes the open utterance."""
-        return self._advance(NO_SOUND, last=True)
 
     def _advance(self, block: np.ndarray, last: bool) -> StreamResult:
         log_probs, seconds = self._live.outputs(block, last=last), self._live.blocks.seconds

@@ -70,8 +70,12 @@ async function generate(button, fields) {
     else byId("generated-text").textContent = piece.text;
     byId("piece").scrollIntoView({ block: "nearest" });
     const said = [piece.score ? `${piece.notes} notes, ${Math.round(piece.seconds)} s, seed ${piece.seed}.` : `Seed ${piece.seed}.`];
-    return [...said, ...piece.remarks].join(" ");
+    return [...said, ...piece.remarks.map(sentence)].join(" ");
   });
+}
+
+function sentence(remark) {
+  return remark.charAt(0).toUpperCase() + remark.slice(1).replace(/\.?$/, ".");
 }
 
 function showMusic(model) {
