@@ -56,8 +56,9 @@ def short_bars(found: Sequence[TimeSignature], end: float) -> tuple[tuple[TimeSi
 
 
 def _pickup(changes: list[tuple[Fraction, Beats | None]], lines: list[Fraction]) -> Fraction:
+    """None where a bar line within the first full bar comes first; a last bar may lack what the pickup has."""
     beats, first = changes[0][1] if changes else None, lines[0]
-    if beats is None or first == lines[-1] or first >= _bar(beats) or _bar(beats) in lines:
+    if beats is None or first == lines[-1] or first >= _bar(beats) or _bar(beats) in lines[:-1]:
         return Fraction(0)
     return first
 

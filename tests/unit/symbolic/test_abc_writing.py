@@ -33,6 +33,14 @@ def test_a_score_comes_back_from_its_abc(score: Score) -> None:
     assert found.remarks == (), text
 
 
+def test_a_piece_of_one_bar_that_lacks_its_pickup() -> None:
+    """It ends where a full bar without a pickup would; the pickup is kept."""
+    score = Score(
+        (Part("", (Note(0.0, 1.0, 62), Note(1.0, 2.0, 67))),), "", 100.0, (TimeSignature(0.0, 3, 4),), (), 1.0
+    )
+    assert from_abc(to_abc(score)).score == score
+
+
 def test_what_it_looks_like() -> None:
     melody = [
         (0.0, 0.5, 62),
