@@ -6,7 +6,7 @@ from typing import Any
 
 from crnn_audio import files
 from crnn_audio.console import one_line
-from crnn_audio.inference.transducer import Translated
+from crnn_audio.inference.translating import Translated
 
 
 def save(path: Path, found: Translated) -> None:

@@ -48,16 +48,22 @@ def _prediction(restored: Restored, task: Any, target: str) -> Written:
     return export_prediction.written(restored.assets, task, target)
 
 
+def _transduction(restored: Restored, task: Any, target: str) -> Written:
+    from crnn_audio.problems import export_transduction
+
+    return export_transduction.written(restored.assets, task, target)
+
+
 WRITERS: dict[str, Writer] = {
     "recognition": _recognition,
     "classification": _classification,
     "labelling": _labelling,
+    "transduction": _transduction,
     "rolls": _prediction,
     "text": _prediction,
 }
 """By `task.kind`."""
 REASONS = {
-    "transduction": "their beam search with attention runs by torch alone, so use the run itself with `translate`",
     "music": "what they generate is sampled token by token under rules that run by torch alone, so use the run itself",
     "memory": "they are for comparing cells, and nothing uses them",
 }
@@ -124,10 +130,10 @@ def _in_place_of(out: Path) -> Iterator[Path]:
 def _save(written: Written, restored: Restored, out: Path, name: str, to: str, int8: bool) -> None:
     """Writes the files of a folder that will be called `name`."""
     files.write_bytes(out / MODEL, written.model.SerializeToString())
-    if int8:
-        _quantize(out / MODEL)
     for file, save in written.files.items():
         save(out / file)
+    for graph in out.glob("*.onnx") if int8 else ():
+        _quantize(graph)
     files.write_text(out / "README.md", _card(restored, written, name, int8))
     facts = {
         "format": FORMAT,

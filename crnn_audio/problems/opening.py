@@ -30,6 +30,12 @@ def _labeller(exported: Exported) -> Any:
     return ExportedLabeller(exported)
 
 
+def _transducer(exported: Exported) -> Any:
+    from crnn_audio.inference.exported.transducer import ExportedTransducer
+
+    return ExportedTransducer(exported)
+
+
 def _predictor(exported: Exported) -> Any:
     from crnn_audio.inference.exported.predictor import ExportedPredictor
 
@@ -40,6 +46,7 @@ OPENED: dict[str, Callable[[Exported], Any]] = {
     "recognition": _recognizer,
     "classification": _classifier,
     "labelling": _labeller,
+    "transduction": _transducer,
     "rolls": _predictor,
     "text": _predictor,
 }

@@ -12,9 +12,10 @@ from typing import Annotated, Any, cast
 import typer
 
 from crnn_audio.console import report
-from crnn_audio.errors import DataError
+from crnn_audio.errors import DataError, RunError
 from crnn_audio.files import is_file
 from crnn_audio.verbs.arguments import Device, Json, ModelArgument, Weights, WeightsOption
+from crnn_audio.verbs.exporting import is_exported
 
 BATCH = 64
 """Lines that are read before the first of them is printed."""
@@ -40,13 +41,12 @@ def translate(
     Spellings become sounds, sentences those of another language. Prints a line for each, an empty one where a line is
     empty or too long; with --nbest several, each with its source and its log-probability, separated by tabs.
     """
-    from dataclasses import replace
-
-    from crnn_audio.problems.restore import load
+    from crnn_audio.inference.translating import problem as problem_of
+    from crnn_audio.problems.opening import load
 
     opened = load(model, "transduction", device=device, weights=weights.value)
-    search = replace(opened.search, beam=max(beam or opened.search.beam, nbest), nbest=nbest)
-    if plot and opened.task.model.head.attention is None:
+    options = _searching(opened, model, beam, nbest)
+    if plot and not opened.has_attention:
         report(f"{model} has a fixed context and no attention, so there is nothing to plot.")
         plot = None
     left_out = 0
@@ -54,9 +54,9 @@ def translate(
         lines = _lines(file, given)
         number = 0
         while some := list(islice(lines, BATCH)):
-            problems = [opened.problem(line) for line in some]
+            problems = [problem_of(line, opened.source) for line in some]
             usable = [line for line, problem in zip(some, problems, strict=True) if not problem]
-            translated = opened.translate_many(usable, search)
+            translated = opened.translate_many(usable, **options)
             for problem in problems:
                 number += 1
                 left_out += problem is not None
@@ -74,6 +74,21 @@ def translate(
                     transducer_plots.save(plot / f"{number:05d}.png", found)
     if left_out:
         raise typer.Exit(DataError.exit_code)
+
+
+def _searching(opened: Any, model: str, beam: int | None, nbest: int) -> dict[str, Any]:
+    """How it is to search, as arguments of a call: of a run, since an exported model writes greedily.
+
+    Raises:
+        RunError: an exported model is to search otherwise.
+    """
+    from dataclasses import replace
+
+    if is_exported(Path(model)):
+        if (beam or 1) > 1 or nbest > 1:
+            raise RunError(f"{model}: an exported model writes greedily. Leave --beam and --nbest out, or use the run.")
+        return {}
+    return {"search": replace(opened.search, beam=max(beam or opened.search.beam, nbest), nbest=nbest)}
 
 
 def _shown(found: Any, nbest: int, as_json: bool) -> list[str]:

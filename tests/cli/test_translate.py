@@ -80,6 +80,19 @@ def test_evaluated_shown_prepared_and_published(tree: Path, here: Here) -> None:
     assert here("translate", "small", "ab").stdout
 
 
+def test_an_exported_one_writes_greedily(tree: Path, here: Here) -> None:
+    assert here("export", "run", "--out", "light").stdout == "crnn-audio translate light -\n"
+    lines = [here("translate", model, "abc", "--beam", 1, "--json").stdout for model in ("run", "light")]
+    by_run, by_folder = (json.loads(line) for line in lines)
+    assert by_folder.pop("log_prob") == pytest.approx(by_run.pop("log_prob"), abs=2e-4)
+    assert by_folder["text"] == by_run["text"]
+    here("translate", "light", "abc", "--plot", "pictures")
+    assert Path("pictures/00001.png").read_bytes().startswith(b"\x89PNG")
+    done = here("translate", "light", "abc", "--nbest", 2, exit_code=5)
+    assert done.stderr == ("light: an exported model writes greedily. Leave --beam and --nbest out, or use the run.\n")
+    assert "usable (its 4 files are whole" in here("doctor", "light").stdout
+
+
 def test_a_model_of_another_kind_is_refused(tree: Path, here: Here) -> None:
     done = here("translate", "an4", "ab", exit_code=5)
     assert "an4" in done.stderr

@@ -119,13 +119,13 @@ def installed(package: str) -> bool:
     return find_spec(package) is not None
 
 
-def session(exported: Exported) -> Any:
-    """The graph of a folder, ready to run on the CPU.
+def session(exported: Exported, name: str = MODEL) -> Any:
+    """A graph of a folder, ready to run on the CPU.
 
     Raises:
         RunError: onnxruntime is not installed, or the file is none of its graphs.
     """
-    path = exported.path / MODEL
+    path = exported.path / name
     if not installed("onnxruntime"):
         raise RunError(MISSING)
     try:

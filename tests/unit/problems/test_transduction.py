@@ -8,7 +8,8 @@ from crnn_audio.corpora.pairs import Pair
 from crnn_audio.decoding.sequence_beam import SearchOptions
 from crnn_audio.errors import DataError
 from crnn_audio.evaluation.evaluate import evaluate
-from crnn_audio.inference.transducer import LONGEST, Transducer
+from crnn_audio.inference.transducer import Transducer
+from crnn_audio.inference.translating import LONGEST
 from crnn_audio.metrics.transduction import ScoredPair, scores_of
 from crnn_audio.problems import ScoreOptions, transduction
 from crnn_audio.problems.restore import load

@@ -7,11 +7,12 @@ import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import jaxtyping
 import numpy as np
 import pytest
 import soundfile
 
-from crnn_audio import runs
+from crnn_audio import cli, runs
 from crnn_audio.config import load as config
 from crnn_audio.errors import DataError, RunError, StreamError
 from crnn_audio.features.normalize import Statistics
@@ -22,7 +23,7 @@ from crnn_audio.problems import labelling
 from crnn_audio.problems.exporting import export
 from crnn_audio.problems.labelling import Assets
 from crnn_audio.problems.opening import load
-from tests import labellings
+from tests import exports, labellings
 from tests.invariants.small import moved
 
 NOTES = ("task.targets=notes", "model.recurrent.bidirectional=true", "model.recurrent.look_ahead=0")
@@ -123,6 +124,32 @@ def test_a_shell_without_torch(tmp_path: Path) -> None:
         for one in json.loads(done.stdout)["segments"]
     ]
     assert same(found, wanted)
+
+
+def test_verbs_that_use_a_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`stream` of it, and `transcribe --vad` with it, print what they print of the run."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # which takes the console for no text stream
+    run, out = made(tmp_path)
+    speech = exports.run(tmp_path / "speech", bidirectional=False)
+    recording = str(tmp_path / "sound.wav")
+
+    def printed(*words: str) -> str:
+        monkeypatch.setattr("sys.argv", ["crnn-audio", *words, "--device", "cpu"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code
+        return capsys.readouterr().out
+
+    lines = [printed("stream", str(model), recording, "--json").splitlines() for model in (run, out)]
+    by_run, by_folder = ([Segment(**json.loads(line)) for line in some] for some in lines)
+    assert len(by_run) > 2
+    assert same(by_folder, by_run)
+    command = ("transcribe", str(speech), recording, "--format", "json", "--vad")
+    said = printed(*command, str(run))
+    assert json.loads(said)[0]["text"]
+    assert printed(*command, str(out)) == said
 
 
 def test_errors(tmp_path: Path) -> None:

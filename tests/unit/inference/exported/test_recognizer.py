@@ -149,7 +149,7 @@ def test_what_is_no_export_is_not_overwritten(live, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "why"),
-    [("transduction", "beam search with attention runs by torch alone"), ("memory", "nothing"), ("x", "not know")],
+    [("music", "sampled token by token"), ("memory", "nothing"), ("x", "not know")],
 )
 def test_what_has_no_exported_form_is_refused_with_the_reason(tmp_path: Path, kind: str, why: str) -> None:
     runs.create(tmp_path / "run", f"task: {{kind: {kind}}}\n", NoAssets(), {"epochs": 1})
