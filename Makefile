@@ -47,8 +47,9 @@ table: setup ## write recipes/README.md and the tables of README.md anew from th
 test: setup ## run the tests (TESTS=tests/unit; CRNN_AUDIO_DATA=folder of corpora)
 	$(BIN)/python -m pytest -n 2 -q $(TESTS)
 
-fuzz: setup ## feed a thousand damaged inputs of each kind to the program, and let every call to the system fail (CASES=10000)
+fuzz: setup ## feed a thousand damaged inputs of each kind to the program, let every call to the system fail, and test properties on new examples (CASES=10000)
 	CRNN_AUDIO_FUZZ=$(CASES) $(BIN)/python -m pytest -n 2 -q tests/fuzz tests/faults
+	CRNN_AUDIO_FUZZ=$(CASES) $(BIN)/python -m pytest -n 2 -q -m hypothesis tests/unit tests/invariants
 
 lint: setup ## check style
 	$(BIN)/ruff check

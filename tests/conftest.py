@@ -17,9 +17,14 @@ os.environ.setdefault("CRNN_AUDIO_CACHE", str(Path(__file__).resolve().parent.pa
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 from tests import warm
+
+# The same examples in every run, so that a commit passes or fails on its own account; `make fuzz` looks for new ones.
+settings.register_profile("same")
+settings.load_profile("default" if os.environ.get("CRNN_AUDIO_FUZZ") else "same")
 
 # The tower lets an int stand for a float, as mypy does; a method that is checked alone cannot know what Self is.
 install_import_hook(

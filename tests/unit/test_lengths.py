@@ -9,7 +9,7 @@ from torch import Tensor
 
 from crnn_audio.lengths import ReceptiveField, convolved, mask, masked, mirrored_positions, reversed_within
 
-SWEEP = settings(max_examples=300, deadline=None, derandomize=True)
+SWEEP = settings(max_examples=300, deadline=None)
 
 # ---------------------------------------------------------------------------------------- convolved
 

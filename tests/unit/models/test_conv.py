@@ -48,7 +48,7 @@ def test_a_stack_is_torchs_convolutions_norms_and_activations(time_padding: str,
     assert front.output_size == encoded.frames.shape[2]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(
     length=st.integers(0, 25),
     layers=st.lists(

@@ -63,7 +63,7 @@ def test_by_hand() -> None:
     assert model.score("ab") == pytest.approx([-math.log(a), -math.log(0.25 + b / 2)])
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, deadline=None)
 @given(
     texts=st.lists(st.text("ab ", max_size=8), min_size=1, max_size=6),
     order=st.integers(1, 4),
