@@ -146,6 +146,7 @@ def small(kind: str, root: Path, changes: dict[str, Any] | None = None) -> Music
     fields: dict[str, Any] = json.loads(json.dumps(SMALL[kind]))
     fields["data"]["root"] = str(root)
     recurrent = {"bidirectional": False, "hidden_size": 16, "num_layers": 1, "dropout": 0.0}
-    rest = {"optim": {"lr": 1e-2, "max_epochs": 2}, "device": "cpu", "threads": 1}
+    rest: dict[str, Any] = {"optim": {"lr": 1e-2, "max_epochs": 2}, "device": "cpu", "threads": 1}
+    rest["generation"] = {"guided": False, "attempts": 1}
     fields["model"]["recurrent"] = recurrent
     return MusicRecipe.model_validate(trainings.changed(fields | rest, changes or {}))

@@ -34,12 +34,14 @@ class Augmentation:
         fixed_voice_probability: that some columns of a piece are fixed.
         melody: the column that is fixed most often.
         condition_dropout: probability that a condition is left out.
+        bars_left: whether the last context feature is how many bars are left, which is hidden as a condition is.
     """
 
     seed: int
     fixed_voice_probability: float = 0.0
     melody: int = 0
     condition_dropout: float = 0.0
+    bars_left: bool = False
 
     def piece(self, transpositions: Sequence[EncodedPiece], epoch: int) -> tuple[EncodedPiece, Bool[np.ndarray, " P"]]:
         """One of a piece's transpositions, and which of its columns are predicted in that epoch."""
@@ -50,7 +52,17 @@ class Augmentation:
         predicted = (
             _some(piece.rows.shape[1], self.melody, generator) if fixed else np.ones(piece.rows.shape[1], dtype=bool)
         )
-        return EncodedPiece(piece.id, piece.rows, piece.context, piece.condition * stays), predicted
+        context = piece.context
+        if self.bars_left and generator.random() < self.condition_dropout:
+            context = hidden(context)
+        return EncodedPiece(piece.id, piece.rows, context, piece.condition * stays), predicted
+
+
+def hidden(context: Int[np.ndarray, "T Q"]) -> Int[np.ndarray, "T Q"]:
+    """Context features whose last one, how many bars are left, is not known."""
+    found = context.copy()
+    found[:, -1] = 0
+    return found
 
 
 def _some(count: int, melody: int, generator: np.random.Generator) -> Bool[np.ndarray, " P"]:

@@ -1,5 +1,6 @@
 """Recipes of music as tokens: the next tokens of a piece are predicted from those before."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -53,6 +54,9 @@ class MusicData(Data):
     transpose: Annotated[int, Field(ge=0, le=11)] = 0
     """Transpose each training piece by a random number of semitones, up or down by at most this many, in each epoch."""
 
+    bars_left: bool = False
+    """An input of each row is how many bars of the piece are left, so that a piece goes towards its end in time."""
+
     @property
     def name(self) -> str:
         """The corpus's name in messages: of own files their folder."""
@@ -66,6 +70,8 @@ class MusicData(Data):
             raise ValueError(
                 "corpus 'jsb16' has pitches without keys, so representation must be 'quartet' and normalize_keys false"
             )
+        if self.bars_left and self.representation == "quartet":
+            raise ValueError("representation 'quartet' knows no bars, so bars_left must be false")
         if self.normalize_keys and self.transpose:
             raise ValueError("normalize_keys puts all pieces in one key, so transpose must be 0")
         return self
@@ -108,6 +114,18 @@ class MusicGeneration(Generation):
 
     tempo: Annotated[float, Field(ge=4, le=1000)] = 100.0
     """Quarter notes a minute, where no primer has a tempo."""
+    tempos: dict[str, Annotated[float, Field(ge=4, le=1000)]] = Field(default_factory=dict)
+    """Others by a style, a metre or both, such as `jig`, `6/8` or `hornpipe 2/4`."""
+    guided: bool = True
+    """Keep generated music from parallel fifths and octaves, wide leaps, pitches outside of the voices' ranges and bars
+    that come again and again."""
+    attempts: Annotated[int, Field(ge=1, le=1000)] = 8
+    """Times that a piece is generated anew, at most, while a musician would not let it pass."""
+
+    def tempo_of(self, condition: Mapping[str, str]) -> float:
+        """That of a piece of these conditions: by style and metre, else by one of them."""
+        style, metre = condition.get("style", ""), condition.get("metre", "")
+        return next((self.tempos[one] for one in (f"{style} {metre}", style, metre) if one in self.tempos), self.tempo)
 
 
 class MusicRecipe(Recipe):

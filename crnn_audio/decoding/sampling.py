@@ -52,7 +52,7 @@ class Sampling:
 class RandomStreams:
     """The random numbers of sequences that are sampled side by side, each from a generator of its own seed."""
 
-    def __init__(self, seeds: Sequence[int]) -> None:
+    def __init__(self, seeds: Sequence[int | tuple[int, ...]]) -> None:
         self.generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
 
     def uniforms(self, count: int) -> Float[np.ndarray, "B N"]:

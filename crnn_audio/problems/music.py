@@ -35,7 +35,7 @@ from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOpti
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
-from crnn_audio.symbolic.representation import PitchColumn, Representation, Rows, contexts_of
+from crnn_audio.symbolic.representation import MOST_BARS_LEFT, PitchColumn, Representation, Rows, contexts_of
 from crnn_audio.symbolic.score import Score
 from crnn_audio.tasks.music_generation import Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
@@ -43,9 +43,9 @@ from crnn_audio.tasks.prediction import Prediction
 Recipe = MusicRecipe
 METRIC = "nats_per_note"
 OPTIONS = frozenset[str]()
-COUNTED = {"bars", "pickup"}
+COUNTED = {"bars", "pickup", "form"}
 RARE = 5
-"""A number of bars, or a pickup, that fewer training pieces have is not a condition."""
+"""A number of bars, a pickup or a form that fewer training pieces have is not a condition."""
 BATCH_SIZE = 32
 """Pieces that are scored side by side."""
 SAMPLE_QUARTERS = 32.0
@@ -96,7 +96,8 @@ def assets(recipe: Recipe, data: Data, init: Initial | None = None, report: Call
     ]
     span = range(-recipe.data.transpose, recipe.data.transpose + 1)
     every = (conditions.transpose_condition(one, semitones) for one in known for semitones in span)
-    return Assets(Conditions.of(every, known, normalize_keys=recipe.data.normalize_keys))
+    ranges = encoding.ranges_of([tune.score for tune in data.items["train"]])
+    return Assets(Conditions.of(every, known, normalize_keys=recipe.data.normalize_keys, ranges=ranges))
 
 
 def condition_of(tune: Tune) -> dict[str, str]:
@@ -124,7 +125,9 @@ def encoded(recipe: Recipe, chosen: Sequence[Tune], known: Conditions) -> Encode
     representation = REPRESENTATIONS[recipe.data.representation]
     contexts = contexts_of(representation, [rows for _, rows, _ in held], [about for *_, about in held])
     pieces = [
-        Piece(tune.id, rows, context, _ids(known, condition_of(tune)))
+        Piece(
+            tune.id, rows, encoding.context_of(recipe.data, rows, context, tune.score), _ids(known, condition_of(tune))
+        )
         for (tune, rows, _), context in zip(held, contexts, strict=True)
     ]
     return Encoded(pieces, tuple(findings))
@@ -150,11 +153,12 @@ def task(recipe: Recipe, assets: Assets) -> Prediction:
     torch.manual_seed(recipe.seed)
     representation, model = REPRESENTATIONS[recipe.data.representation], recipe.model
     columns = [size + 1 for size in representation.VOCABULARY]
+    left = [MOST_BARS_LEFT + 1] if recipe.data.bars_left else []
     encoder = None
     if model.encoder:
         encoder = Recurrent(len(columns) * model.embedding_size, **model.encoder.model_dump(), bidirectional=True)
     front = RowFront(
-        [*columns, *representation.CONTEXT_SIZES, *assets.conditions.sizes],
+        [*columns, *representation.CONTEXT_SIZES, *left, *assets.conditions.sizes],
         model.embedding_size,
         columns if encoder else (),
         encoder,
@@ -187,7 +191,8 @@ def feed(recipe: Recipe, data: Data, assets: Assets, rank: int = 0, ranks: int =
     usable = encoded(recipe, training, known)
     checks.refuse_if_many(usable.findings, len(training), f"{section.name}, split train", tolerated=0.5)
     melody = REPRESENTATIONS[section.representation].PITCHED[0].place
-    varied = Augmentation(recipe.seed, recipe.task.fixed_voice_probability, melody, recipe.task.condition_dropout)
+    task = recipe.task
+    varied = Augmentation(recipe.seed, task.fixed_voice_probability, melody, task.condition_dropout, section.bars_left)
     choices = [list(_transpositions(recipe, piece, known)) for piece in usable.pieces]
     pieces = Pieces(choices, recipe.model.encoder is not None, varied)
     batches = SequenceFeed(pieces, section.batch_size, section.bptt, recipe.seed, section.accumulate, rank, ranks)
@@ -208,7 +213,8 @@ def scores(task: Prediction, recipe: Recipe, assets: Assets, items: Sequence[Tun
         figures |= {f"sample_{name}": rate for name, rate in statistics([sample]).rates.items()}
     if options.training and options.num_generated:
         like = items[: options.num_generated]
-        generated = generated_like(Composer(None, task, recipe.data, assets.conditions), like, Sampling())
+        composer = Composer(None, task, recipe.data, assets.conditions, recipe.generation)
+        generated = generated_like(composer, like, composer.sampling)
         comparison = compare(generated, *([tune.score for tune in split] for split in (items, options.training)))
         details += [line.removeprefix("  ") for line in comparison.lines()]
         figures["comparison"] = comparison.as_dict()

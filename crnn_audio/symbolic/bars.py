@@ -132,7 +132,7 @@ def bars_on_grid(score: Score, unit: int) -> Bars:
 
 
 def notated_bars(score: Score, end: int) -> list[Bar]:
-    """The bars that cover the ticks from 0 to `end`, the last one cut off there.
+    """The bars that cover the ticks from 0 to `end`, the last one cut off there, and all where a repeat begins or ends.
 
     What stands before a first time signature that begins later has none.
 
@@ -142,7 +142,13 @@ def notated_bars(score: Score, end: int) -> list[Bar]:
     bars = _bars(score.time_signatures, score.pickup)
     if bars.at(end).index > MOST_BARS:
         raise DataError(f"it lasts {end / TICKS_PER_QUARTER:g} quarter notes, more than {MOST_BARS} bars.")
-    return [replace(bar, end=min(bar.end, end)) for bar in bars.until(end)]
+    edges = {ticks(edge) for one in score.repeats for edge in (one.start, one.end)}
+    found = []
+    for bar in bars.until(end):
+        cuts = sorted(edge for edge in edges if bar.start < edge < min(bar.end, end))
+        ends = [*cuts, min(bar.end, end)]
+        found += [replace(bar, start=start, end=stop) for start, stop in zip([bar.start, *cuts], ends, strict=True)]
+    return found
 
 
 def _bars(time_signatures: Iterable[TimeSignature], pickup: float) -> Bars:

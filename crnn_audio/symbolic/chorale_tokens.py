@@ -181,7 +181,7 @@ def raised(tokens: Tokens, semitones: int, lowest: int, highest: int) -> Tokens 
     return moved if fits.all() else None
 
 
-def transposed_context(context: Int[np.ndarray, "T 29"], semitones: int) -> Int[np.ndarray, "T 29"]:
+def transposed_context(context: Int[np.ndarray, "T Q"], semitones: int) -> Int[np.ndarray, "T Q"]:
     """The context features of the piece transposed; its key is, too."""
     moved, pitches = context.copy(), slice(3, 3 + len(VOICES))
     moved[:, pitches][context[:, pitches] > 0] += semitones
@@ -257,6 +257,11 @@ class DecodingState:
         following = np.where(following < 0, HOLD, following) * fresh
         matched = np.minimum(matched, LONGEST_MATCH) // STEPS_PER_QUARTER * fresh
         return np.concatenate([place, pitches, degrees, self.held, intervals, following, matched], axis=1)
+
+    @property
+    def bar_numbers(self) -> Int[np.ndarray, " B"]:
+        """The number of the next row's bar in each piece."""
+        return self.bar[:, 0]
 
     @property
     def closes(self) -> Bool[np.ndarray, " B"]:

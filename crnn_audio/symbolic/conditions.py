@@ -27,11 +27,13 @@ class Conditions:
             mode of a key is a condition; `values["key"]` are the normalized keys of the modes.
         combinations: the conditions that training pieces have together, and how many pieces have them, the commonest
             first; they complete what is not requested.
+        ranges: the lowest and highest pitch of each voice in the training pieces, where these have the same voices.
     """
 
     values: Mapping[str, tuple[str, ...]]
     normalize_keys: bool = False
     combinations: tuple[tuple[Mapping[str, str], int], ...] = ()
+    ranges: tuple[tuple[int, int], ...] = ()
 
     @classmethod
     def of(
@@ -40,6 +42,7 @@ class Conditions:
         combinations: Iterable[Mapping[str, str]] = (),
         *,
         normalize_keys: bool = False,
+        ranges: tuple[tuple[int, int], ...] = (),
     ) -> "Conditions":
         """All values that these pieces have, sorted; `combinations` are those that complete requests."""
         found: dict[str, set[str]] = {}
@@ -48,7 +51,7 @@ class Conditions:
                 found.setdefault(name, set()).add(_spelled(name, value, normalize_keys))
         values = {name: tuple(sorted(found[name], key=_number_or_name)) for name in sorted(found)}
         counts = Counter(tuple(sorted(combination.items())) for combination in combinations)
-        return cls(values, normalize_keys, tuple((dict(one), count) for one, count in counts.most_common()))
+        return cls(values, normalize_keys, tuple((dict(one), count) for one, count in counts.most_common()), ranges)
 
     def save(self, path: Path) -> None:
         """Writes them as JSON, all or nothing."""
@@ -79,13 +82,15 @@ class Conditions:
         pairs = tuple(map(_combination, combinations)) if isinstance(combinations, list) else None
         if pairs is None:
             raise ValueError("its combinations are no list")
-        return cls({name: tuple(choices) for name, choices in values.items()}, normalize_keys, pairs)
+        ranges = tuple(map(_range, content.get("ranges", [])))
+        return cls({name: tuple(choices) for name, choices in values.items()}, normalize_keys, pairs, ranges)
 
     def as_json(self) -> dict[str, Any]:
         """For a file; `normalize_keys` stands in the recipe."""
         return {
             "values": {name: list(choices) for name, choices in self.values.items()},
             "combinations": [{"condition": dict(one), "pieces": count} for one, count in self.combinations],
+            "ranges": [list(one) for one in self.ranges],
         }
 
     def completed(self, asked: Mapping[str, str], uniform: float) -> dict[str, str]:
@@ -242,3 +247,9 @@ def _combination(found: object) -> tuple[dict[str, str], int]:
         if isinstance(condition, dict) and _is_names([*condition.values()]) and type(count) is int and count > 0:
             return condition, count
     raise ValueError("its combinations are not conditions with a number of pieces")
+
+
+def _range(found: object) -> tuple[int, int]:
+    if isinstance(found, list) and len(found) == 2 and all(type(pitch) is int and 0 <= pitch < 128 for pitch in found):
+        return found[0], found[1]
+    raise ValueError("its ranges are not two pitches each")

@@ -9,9 +9,11 @@ from crnn_audio.errors import DataError, writing
 from crnn_audio.files import UTF_16, dangling, parse_json, read_bytes, reason, write_bytes
 from crnn_audio.symbolic.abc import from_abc, text_of, to_abc
 from crnn_audio.symbolic.differences import differences
+from crnn_audio.symbolic.form import played
 from crnn_audio.symbolic.midi import from_midi, to_midi
 from crnn_audio.symbolic.musicxml import from_musicxml, to_musicxml, to_mxl
 from crnn_audio.symbolic.parsed import ParsedScore
+from crnn_audio.symbolic.performance import loudness_of
 from crnn_audio.symbolic.score import Score
 from crnn_audio.symbolic.score_json import as_json, of_json
 
@@ -72,8 +74,14 @@ def _known(forms: Mapping[str, str]) -> str:
     return "MIDI, ABC, MusicXML or JSON (" + ", ".join(forms) + ")"
 
 
-def save(score: Score, path: str | Path) -> tuple[str, ...]:
+def save(score: Score, path: str | Path, *, rhythm: str = "", expressive: bool = False) -> tuple[str, ...]:
     """Writes the piece as its file's name says; what the format could not hold is returned in sentences.
+
+    In MIDI repeats are played.
+
+    Args:
+        rhythm: such as "jig"; for ABC alone.
+        expressive: loud and soft, as `performance` has it; for MIDI alone.
 
     What was written is read back and compared, so that every loss is reported.
 
@@ -89,8 +97,8 @@ def save(score: Score, path: str | Path) -> tuple[str, ...]:
     if form != "JSON" and not score.notes:
         raise DataError(f"{path}: there are no notes to write. JSON alone holds a silent piece.")
     try:
-        content = _WRITERS[suffix](score)
-        lost = differences(score, _READERS[form](content).score, form)
+        content = _WRITERS[suffix](score, rhythm, expressive)
+        lost = differences(score if form == "JSON" else played(score), _READERS[form](content).score, form)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     with writing(path):
@@ -109,11 +117,24 @@ def _read_json(content: bytes) -> ParsedScore:
         raise DataError(f"not JSON that can be read ({error}).") from None
 
 
-def _write_abc(score: Score) -> bytes:
-    return to_abc(score).encode("utf-8")
+def _write_abc(score: Score, rhythm: str, expressive: bool) -> bytes:
+    return to_abc(score, rhythm=rhythm).encode("utf-8")
 
 
-def _write_json(score: Score) -> bytes:
+def _write_midi(score: Score, rhythm: str, expressive: bool) -> bytes:
+    found = played(score)
+    return to_midi(found, loudness_of(found) if expressive else None)
+
+
+def _write_musicxml(score: Score, rhythm: str, expressive: bool) -> bytes:
+    return to_musicxml(score)
+
+
+def _write_mxl(score: Score, rhythm: str, expressive: bool) -> bytes:
+    return to_mxl(score)
+
+
+def _write_json(score: Score, rhythm: str, expressive: bool) -> bytes:
     return json.dumps(as_json(score), ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
 
 
@@ -123,12 +144,12 @@ _READERS: dict[str, Callable[[bytes], ParsedScore]] = {
     "MusicXML": from_musicxml,
     "JSON": _read_json,
 }
-_WRITERS: dict[str, Callable[[Score], bytes]] = {
-    ".mid": to_midi,
-    ".midi": to_midi,
+_WRITERS: dict[str, Callable[[Score, str, bool], bytes]] = {
+    ".mid": _write_midi,
+    ".midi": _write_midi,
     ".abc": _write_abc,
-    ".musicxml": to_musicxml,
-    ".xml": to_musicxml,
-    ".mxl": to_mxl,
+    ".musicxml": _write_musicxml,
+    ".xml": _write_musicxml,
+    ".mxl": _write_mxl,
     ".json": _write_json,
 }

@@ -173,7 +173,7 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     return moved if fits.all() else None
 
 
-def transposed_context(context: Int[np.ndarray, "T 8"], semitones: int) -> Int[np.ndarray, "T 8"]:
+def transposed_context(context: Int[np.ndarray, "T Q"], semitones: int) -> Int[np.ndarray, "T Q"]:
     """The context features of the melody transposed; its key is, too."""
     moved = context.copy()
     for column in (_PITCH, _COPIED):
@@ -242,6 +242,11 @@ class DecodingState:
         now = [_units(self.now - start), _units(end - self.now), number % BARS, self.pitch, degree]
         following, matched = self.copy_context.match
         return np.concatenate([np.stack(now, axis=1), following, np.minimum(matched, LONGEST_MATCH)], axis=1)
+
+    @property
+    def bar_numbers(self) -> Int[np.ndarray, " B"]:
+        """The number of the next row's bar in each piece."""
+        return self.bar[:, 0]
 
     @property
     def closes(self) -> Bool[np.ndarray, " B"]:

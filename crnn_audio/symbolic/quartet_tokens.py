@@ -129,7 +129,7 @@ def transposed(tokens: Tokens, semitones: int) -> Tokens | None:
     return chorale_tokens.raised(tokens, semitones, FIRST_PITCH, VOCABULARY[1])
 
 
-def transposed_context(context: Int[np.ndarray, "T 17"], semitones: int) -> Int[np.ndarray, "T 17"]:
+def transposed_context(context: Int[np.ndarray, "T Q"], semitones: int) -> Int[np.ndarray, "T Q"]:
     """The context features of the piece transposed."""
     moved = context.copy()
     moved[:, COPIED][context[:, COPIED] >= FIRST_PITCH] += semitones
@@ -174,6 +174,11 @@ class DecodingState:
         place = np.broadcast_to([step % 16, step % 12], (len(self.held), 2))
         quarters = np.minimum(matched, LONGEST_MATCH) // STEPS_PER_QUARTER
         return np.concatenate([place, self.held, _above_the_bass(self.copy_context.last), following, quarters], axis=1)
+
+    @property
+    def bar_numbers(self) -> Int[np.ndarray, " B"]:
+        """Zeros: it knows no bars."""
+        return np.zeros(len(self.held), dtype=np.int64)
 
     @property
     def closes(self) -> Bool[np.ndarray, " B"]:

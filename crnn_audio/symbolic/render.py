@@ -16,6 +16,9 @@ from jaxtyping import Float32
 from crnn_audio import files
 from crnn_audio.errors import DataError, writing
 from crnn_audio.symbolic import soundfont
+from crnn_audio.symbolic.form import played
+from crnn_audio.symbolic.performance import performed
+from crnn_audio.symbolic.played import VELOCITY, from_score
 from crnn_audio.symbolic.score import Score
 
 SAMPLE_RATE = 44100
@@ -29,8 +32,8 @@ Waveform = Float32[np.ndarray, " S"]
 Tone = Callable[[int, int, float], Waveform]
 
 
-def to_wav(score: Score, path: str | Path, *, sample_rate: int = SAMPLE_RATE) -> None:
-    """Writes the piece as a WAV file (mono, 16 bits), whole or not at all.
+def to_wav(score: Score, path: str | Path, *, sample_rate: int = SAMPLE_RATE, expressive: bool = False) -> None:
+    """Writes the piece as a WAV file (mono, 16 bits), whole or not at all; the arguments are those of `waveform`.
 
     Raises:
         DataError: what `waveform` raises; or the file cannot be written.
@@ -38,26 +41,38 @@ def to_wav(score: Score, path: str | Path, *, sample_rate: int = SAMPLE_RATE) ->
     import soundfile
 
     content = io.BytesIO()  # a full disk is no error that soundfile words
-    soundfile.write(content, waveform(score, sample_rate=sample_rate), sample_rate, format="WAV", subtype="PCM_16")
+    soundfile.write(
+        content,
+        waveform(score, sample_rate=sample_rate, expressive=expressive),
+        sample_rate,
+        format="WAV",
+        subtype="PCM_16",
+    )
     with writing(path):
         files.write_bytes(Path(path), content.getvalue())
 
 
-def waveform(score: Score, *, sample_rate: int = SAMPLE_RATE) -> Waveform:
-    """The piece at its tempo, one channel in [-0.89, 0.89], with a quarter of a second for the last tone to die away.
+def waveform(score: Score, *, sample_rate: int = SAMPLE_RATE, expressive: bool = False) -> Waveform:
+    """The piece at its tempo, its repeats played: one channel in [-0.89, 0.89].
+
+    A quarter of a second follows in which the last tone dies away.
+
+    Args:
+        expressive: loud and soft, and at a tempo that is not quite even, as `performance` has it.
 
     Raises:
         DataError: pretty_midi is not installed, a pitch is none of MIDI's, or the piece is longer than an hour.
     """
+    score = played(score)
     _check(score)
     tone = _player(soundfont.read(_soundfont()), sample_rate)
-    seconds_per_quarter = 60 / score.tempo
-    sound = np.zeros(math.ceil((score.seconds + RELEASE_SECONDS) * sample_rate) + 1, dtype=np.float32)
-    for part in score.parts:
-        for note in part.notes:
-            begin = round(note.start * seconds_per_quarter * sample_rate)
-            played = tone(part.program, note.pitch, note.duration * seconds_per_quarter)[: len(sound) - begin]
-            sound[begin : begin + len(played)] += played
+    notes = performed(score) if expressive else from_score(score)
+    seconds = max((note.end for note in notes), default=0.0)
+    sound = np.zeros(math.ceil((seconds + RELEASE_SECONDS) * sample_rate) + 1, dtype=np.float32)
+    for note in notes:
+        begin = round(note.start * sample_rate)
+        one = tone(note.program, note.pitch, round(note.end - note.start, 6))[: len(sound) - begin]
+        sound[begin : begin + len(one)] += one * np.float32((note.velocity / VELOCITY) ** 2)
     loudest = float(np.abs(sound).max())
     return sound * np.float32(PEAK / loudest) if loudest else sound
 

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 from crnn_audio.symbolic.score import Score
 
+MOST_BARS_LEFT = 32
 BATCH = 32
 """Pieces that are read side by side."""
 
@@ -56,6 +57,10 @@ class DecodingState(Protocol):
         """Quarter notes from the beginning of the piece."""
 
     @property
+    def bar_numbers(self) -> Int[np.ndarray, " B"]:
+        """The number of the next row's bar in each piece; zeros where bars are not known."""
+
+    @property
     def closes(self) -> Bool[np.ndarray, " B"]:
         """Whether notes of the tonic's chord have filled the bar, or any have where no key is known."""
 
@@ -79,12 +84,20 @@ class Representation(Protocol):
         """The largest token of each column; the smallest is 1."""
 
     @property
+    def CONTEXT(self) -> tuple[str, ...]:
+        """Names of the context features."""
+
+    @property
     def CONTEXT_SIZES(self) -> tuple[int, ...]:
         """Ids, from 0, of each context feature."""
 
     @property
     def PITCHED(self) -> tuple[PitchColumn, ...]:
         """Which columns are pitches, and which input columns have the pitches before them."""
+
+    @property
+    def LOWEST(self) -> int:
+        """The pitch of a pitched column's first one."""
 
     @property
     def END(self) -> int:
@@ -115,6 +128,17 @@ class Representation(Protocol):
 
     def counted(self, tokens: Rows) -> Bool[np.ndarray, "T P"]:
         """Which tokens' nats enter a likelihood a note."""
+
+
+def bars_left(
+    numbers: Int[np.ndarray, "*B"], bars: Int[np.ndarray, "*B"], pickup: Bool[np.ndarray, "*B"]
+) -> Int[np.ndarray, "*B"]:
+    """How many bars are left, its own among them, of pieces of so many bars at the bars of these numbers, from 1 on.
+
+    A pickup and the short last bar together count as one of the bars. 0 where there are more than 32, or none is known.
+    """
+    left: np.ndarray = np.clip(bars - numbers + pickup, 1, MOST_BARS_LEFT)
+    return left * ((bars > 0) & (bars <= MOST_BARS_LEFT))
 
 
 def full_mask(chosen: Int[np.ndarray, "B _"], vocabulary: Sequence[int]) -> Bool[np.ndarray, "B V"]:

@@ -60,6 +60,14 @@ class TimeSignature:
 
 
 @dataclass(frozen=True, order=True)
+class Repeat:
+    """What is played twice: from one quarter note to another."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, order=True)
 class Key:
     """From that quarter note on, sharps (flats if negative) before the clef, and the mode; prints as "G" or "Em".
 
@@ -118,6 +126,7 @@ class Score:
         pickup: quarter notes before the first full bar.
         chords: chord symbols, sorted.
         fermatas: where phrases end with a held note: the starts of these notes, sorted.
+        repeats: sorted, none within another; `form.played` is the piece with them played.
     """
 
     parts: tuple[Part, ...]
@@ -128,6 +137,7 @@ class Score:
     pickup: float = 0.0
     chords: tuple[Chord, ...] = ()
     fermatas: tuple[float, ...] = ()
+    repeats: tuple[Repeat, ...] = ()
 
     @property
     def notes(self) -> list[Note]:

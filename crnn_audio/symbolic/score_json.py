@@ -13,6 +13,8 @@ from crnn_audio.symbolic.validation import validate
 
 RENAMED = {"metres": "time_signatures"}
 """Fields of earlier files by what they are called now."""
+LATER = {"repeats"}
+"""Fields that earlier files lack."""
 NEAR = 1e-6
 """Of a quarter note: as far as a time may be from a tick, for what other programs round."""
 
@@ -33,7 +35,7 @@ def of_json(value: Any, *, complete: bool = False) -> Score:
     """
     if isinstance(value, Mapping):
         value = {RENAMED.get(name, name): one for name, one in value.items()}
-        if complete and (missing := [field.name for field in fields(Score) if field.name not in value]):
+        if complete and (missing := [one.name for one in fields(Score) if one.name not in {*value, *LATER}]):
             raise DataError(f"score has no {missing[0]!r}, which it needs.")
     score: Score = _made(Score, value, "score")
     parts = tuple(replace(part, notes=tuple(sorted(part.notes))) for part in score.parts)

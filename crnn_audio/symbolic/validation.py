@@ -26,6 +26,9 @@ def validate(score: Score) -> None:
         raise DataError(f"a pickup of {score.pickup:g} quarter notes; it should be 0 or more.")
     for one in score.time_signatures:
         bar_length(one)
+    ends = [0.0, *(edge for one in score.repeats for edge in (one.start, one.end))]
+    if not all(map(math.isfinite, ends)) or ends != sorted(ends) or any(one.start == one.end for one in score.repeats):
+        raise DataError("its repeats are not one after the other, each with music in it.")
     for start in [
         *(one.start for one in score.time_signatures),
         *(key.start for key in score.keys),

@@ -14,8 +14,9 @@ from crnn_audio.models.crnn import Carry
 from crnn_audio.models.embedding import RowFront
 from crnn_audio.models.row_sampling import Row as SampledRow
 from crnn_audio.models.row_sampling import RowSampler
-from crnn_audio.symbolic.representation import DecodingState, Representation, Row, Rows, padded
+from crnn_audio.symbolic.representation import DecodingState, Representation, Row, Rows, bars_left, padded
 from crnn_audio.symbolic.score import Score
+from crnn_audio.tasks.music_guidance import Compass, Guidance
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.types import SequenceBatch
 
@@ -33,6 +34,11 @@ class Request:
         quarters: it ends at the first possible row after so many quarter notes; None lets the model end it.
         max_rows: rows after which it ends in any case.
         closing: it may only end on the tonic's chord.
+        bars: of the whole piece, if that is known, else 0.
+        latest: quarter notes after which it is broken off, where no such end came.
+        attempt: which of several pieces of that seed it is.
+        guided: whether it is kept from what `music_guidance` lists.
+        compass: the ranges of its voices, as tokens.
     """
 
     about: Score
@@ -43,6 +49,11 @@ class Request:
     quarters: float | None
     max_rows: int
     closing: bool = False
+    bars: int = 0
+    latest: float = np.inf
+    attempt: int = 0
+    guided: bool = False
+    compass: Compass = ()
 
 
 @dataclass(frozen=True)
@@ -71,11 +82,23 @@ class _Pieces:
         self._quarters = np.where(fixed, np.inf, quarters)
         self._ends_itself = np.array([one.quarters is None for one in requests]) & ~fixed
         self._closing = np.array([one.closing for one in requests])
+        self._bars = np.array([one.bars for one in requests], dtype=np.int64)
+        self._pickup = np.array([one.about.pickup > 0 for one in requests])
+        self._latest = np.array([one.latest for one in requests])
+        compasses = [one.compass for one in requests]
+        self.guidance = Guidance(representation, [one.guided for one in requests], compasses)
+
+    @property
+    def bars_left(self) -> Int[np.ndarray, "B 1"]:
+        """Of each piece, at its next row."""
+        return bars_left(self.state.bar_numbers, self._bars, self._pickup)[:, np.newaxis]
 
     @property
     def over(self) -> Bool[np.ndarray, " B"]:
         """Which of them need no more rows."""
-        return self.ended | (self.lengths >= self._max_rows)
+        over: np.ndarray = self.ended | (self.lengths >= self._max_rows)
+        over |= (self.state.quarters > self._latest) & (len(self.rows) > self._primed)
+        return over
 
     @property
     def forced(self) -> Int[np.ndarray, "B P"]:
@@ -115,6 +138,7 @@ class _Pieces:
         self.lengths += continues
         self.ended |= continues & (rows[:, 0] == self._end)
         self.state = self.state.next(rows)
+        self.guidance.append(rows, self.state)
 
     def generated(self) -> list[GeneratedRows]:
         """Each piece as it is now."""
@@ -145,7 +169,7 @@ def generate(
     assert isinstance(front, RowFront), "a model of music reads rows"
     assert isinstance(head, AutoregressiveHead), "a model of music samples rows column by column"
     pieces, sampler = _Pieces(representation, requests), RowSampler(head)
-    streams = RandomStreams([one.seed for one in requests])
+    streams = RandomStreams([(one.seed, one.attempt) if one.attempt else one.seed for one in requests])
     width = len(representation.COLUMNS)
     before = np.zeros((len(requests), width), dtype=np.int64)
     device = next(task.model.parameters()).device
@@ -156,9 +180,13 @@ def generate(
         if pieces.over.all():
             break
         now = [fixed[:, min(step, fixed.shape[1] - 1)]] if front.num_fixed else []
-        inputs = np.concatenate([before, pieces.state.context, conditions, *now], axis=1)
+        known = [before, pieces.state.context, conditions]
+        if front.num_known > sum(one.shape[1] for one in known):
+            known.insert(2, pieces.bars_left)
+        inputs = np.concatenate([*known, *now], axis=1)
         outputs, carry = task.model.step(torch.from_numpy(inputs).to(device).unsqueeze(1), carry)
-        before, nats = _row(sampler.begin(outputs[:, 0].cpu().numpy(), inputs), pieces, streams, sampling)
+        row = sampler.begin(outputs[:, 0].cpu().numpy(), inputs)
+        before, nats = _row(row, pieces, inputs, streams, sampling)
         pieces.append(before, nats)
     return pieces.generated()
 
@@ -171,7 +199,11 @@ def _encoded(front: RowFront, fixed: Int[np.ndarray, "B T P"]) -> Carry | None:
 
 
 def _row(
-    row: SampledRow, pieces: _Pieces, streams: RandomStreams, sampling: Sampling
+    row: SampledRow,
+    pieces: _Pieces,
+    inputs: Int[np.ndarray, "B N"],
+    streams: RandomStreams,
+    sampling: Sampling,
 ) -> tuple[Int[np.ndarray, "B P"], Float[np.ndarray, "B P"]]:
     """The next row of each piece, column by column, and the nats of its tokens."""
     forced, every = pieces.forced, np.arange(len(pieces.lengths))
@@ -179,7 +211,8 @@ def _row(
     for column, uniforms in enumerate(streams.uniforms(row.num_columns).T):
         log_probs = row.log_probs()
         mask = pieces.mask(rows[:, :column], forced[:, column])
-        tokens = sample(log_probs, uniforms, sampling, mask[:, 1:])
+        penalties = pieces.guidance.penalties(inputs, rows[:, :column], log_probs.shape[1])
+        tokens = sample(log_probs - penalties, uniforms, sampling, mask[:, 1:])
         rows[:, column], nats[:, column] = tokens + 1, -log_probs[every, tokens]
         row.append(rows[:, column])
     return rows, nats

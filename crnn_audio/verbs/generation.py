@@ -38,6 +38,26 @@ def generate(
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="Length in seconds.")] = None,
     tokens: Annotated[int | None, typer.Option(min=1, help="Maximum number of tokens.")] = None,
+    tempo: Annotated[
+        float | None,
+        typer.Option(help="Quarter notes a minute (default: the primer's, or the model's for such a piece)."),
+    ] = None,
+    continuation_only: Annotated[
+        bool, typer.Option("--continuation-only", help="Leave the primer out of the files.")
+    ] = False,
+    guided: Annotated[
+        bool | None,
+        typer.Option(
+            "--guided/--unguided",
+            help="Keep voices from parallel fifths and octaves, wide leaps and the like (default: the model's).",
+        ),
+    ] = None,
+    attempts: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="Times that a piece with lapses is begun anew, at most (default: the model's)."
+        ),
+    ] = None,
     temperature: Annotated[
         float | None,
         typer.Option(help="Below 1 less, above 1 more random; 0 takes the likeliest (default: the model's)."),
@@ -49,6 +69,13 @@ def generate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the first piece; the others use seed+1, seed+2, ...")] = 0,
     wav: Annotated[bool, typer.Option("--wav", help="Also render sound; needs the extra 'music'.")] = False,
+    instruments: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...", help="Instruments of General MIDI for the parts from the top, such as flute,strings."
+        ),
+    ] = None,
+    mechanical: Annotated[bool, typer.Option("--mechanical", help="All notes equally loud, at an even tempo.")] = False,
     form: Annotated[
         str | None, typer.Option("--format", metavar="mid|abc|musicxml|json", help="Output format (default: mid).")
     ] = None,
@@ -74,19 +101,26 @@ def generate(
         "bars": bars,
         "seconds": seconds,
         "tokens": tokens,
+        "tempo": tempo,
+        "instruments": instruments,
+        "continuation_only": continuation_only or None,
+        "guided": guided,
+        "attempts": attempts,
     }
     content = {name: value for name, value in content.items() if value is not None and value != {}}
-    files = {name: value for name, value in {"format": form, "wav": wav}.items() if value}
+    files = {"format": form, "wav": wav, "mechanical": mechanical}
+    files = {name: value for name, value in files.items() if value}
     opened = load(model, "music", "text", device=device, weights=weights.value)
     known = [*(field.name for field in fields(opened.PROMPT)), *opened.FILE_OPTIONS]
     if unfit := [name for name in (*content, *files) if name not in known]:
-        options = ", ".join(f"--{name}" for name in known)
-        report(f"--{unfit[0]} does not apply to {model}, which takes {options}.")
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in known)
+        report(f"--{unfit[0].replace('_', '-')} does not apply to {model}, which takes {options}.")
         raise typer.Exit(2)
     if out is None and not opened.PRINTABLE:
         report("Missing option '--out', the folder of the generated files.")
         raise typer.Exit(2)
     _report_unfinished(model, opened)
+    content = {**opened.prompt_defaults, **content}
     sampling = replace(opened.sampling, **sampled)
     if out is None and not as_json:
         _stream(opened, num, content, sampling)

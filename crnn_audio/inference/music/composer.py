@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -12,15 +13,16 @@ from crnn_audio.batching.sequence import Span
 from crnn_audio.config.music import MusicData, MusicGeneration
 from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
-from crnn_audio.inference.music import encoding, limits, outputs
+from crnn_audio.inference.music import encoding, limits, outputs, selection
 from crnn_audio.inference.music.fixed_voices import fixed_voices
-from crnn_audio.inference.music.prompts import Music, Opening, Prompt, of_file, opening_of
+from crnn_audio.inference.music.prompts import Music, Opening, Prompt, has_tempo, of_file, opening_of
 from crnn_audio.runs import Run
+from crnn_audio.symbolic import excerpts, instruments, plotting, render
 from crnn_audio.symbolic import files as scores
-from crnn_audio.symbolic import plotting, render
 from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.form import fitting, form_of, played, repeats_of
 from crnn_audio.symbolic.representation import Rows, context_of
-from crnn_audio.symbolic.score import Score
+from crnn_audio.symbolic.score import Part, Repeat, Score
 from crnn_audio.tasks.music_generation import GeneratedRows, Request, generate, token_nats
 from crnn_audio.tasks.prediction import Prediction
 
@@ -36,6 +38,7 @@ class GeneratedScore:
         nats: the negative log-likelihood of all sampled tokens that count (`Representation.counted`).
         num_notes: what to divide it by.
         ended: whether the model ended the piece.
+        lapses: what a musician would not let pass, as `selection` counts it; `attempt` is how often it was begun anew.
         remarks: what of a primer or a fixed voice could not be represented.
     """
 
@@ -48,18 +51,20 @@ class GeneratedScore:
     num_tokens: int
     ended: bool
     remarks: tuple[str, ...] = ()
+    lapses: int = 0
+    attempt: int = 0
 
-    def save(self, path: str | Path) -> None:
-        """As MIDI, ABC, MusicXML or JSON, by the suffix.
+    def save(self, path: str | Path, *, mechanical: bool = False) -> None:
+        """As MIDI, ABC, MusicXML or JSON, by the suffix; in MIDI loud and soft, unless it is to be mechanical.
 
         Raises:
             DataError: the suffix is none of these, or the folder cannot be written.
         """
-        scores.save(self.score, path)
+        scores.save(self.score, path, rhythm=self.condition.get("style", ""), expressive=not mechanical)
 
-    def render(self, path: str | Path) -> None:
-        """As sound (WAV), with a soundfont of the extra `music`."""
-        render.to_wav(self.score, path)
+    def render(self, path: str | Path, *, mechanical: bool = False) -> None:
+        """As sound (WAV), with a soundfont of the extra `music`; as players play, unless it is to be mechanical."""
+        render.to_wav(self.score, path, expressive=not mechanical)
 
     def plot(self, path: str | Path) -> None:
         """As a picture (PNG)."""
@@ -71,21 +76,26 @@ class GeneratedScore:
             **self.sampling.as_json(self.seed),
             "condition": dict(self.condition),
             "quarters": self.score.end,
-            "seconds": round(self.score.seconds, 3),
+            "seconds": round(played(self.score).seconds, 3),
+            "form": form_of(self.score),
             "notes": len(self.score.notes),
             "tokens": self.num_tokens,
             "nats": round(self.nats, 4),
             "nats_per_note": round(self.nats / max(self.num_notes, 1), 4),
             "ended": self.ended,
+            "attempt": self.attempt,
+            "lapses": self.lapses,
             "remarks": list(self.remarks),
         }
 
     @property
     def summary(self) -> str:
         """A line for people."""
+        form = form_of(self.score)
         return (
-            f"{self.score.seconds:.0f} s, {len(self.score.notes)} notes, {self.nats / max(self.num_notes, 1):.2f} nats "
-            f"a note, seed {self.seed}" + ("" if self.ended else ", not ended by the model")
+            f"{played(self.score).seconds:.0f} s, {len(self.score.notes)} notes{f' as {form}' if form else ''}, "
+            f"{self.nats / max(self.num_notes, 1):.2f} nats a note, seed {self.seed}"
+            + ("" if self.ended else ", not ended by the model")
         )
 
 
@@ -125,7 +135,7 @@ class Composer:
     """Generates music, and scores given pieces; `crnn_audio.load` makes one."""
 
     PROMPT = Prompt
-    FILE_OPTIONS = ("format", "wav")
+    FILE_OPTIONS = ("format", "wav", "mechanical")
     PRINTABLE = False
 
     def __init__(
@@ -146,6 +156,11 @@ class Composer:
         self.device = next(task.model.parameters()).device
 
     @property
+    def prompt_defaults(self) -> dict[str, Any]:
+        """What of a prompt the model's recipe says."""
+        return {"guided": self.defaults.guided, "attempts": self.defaults.attempts}
+
+    @property
     def sampling(self) -> Sampling:
         """How pieces are sampled by default, as the model's recipe says."""
         return Sampling(temperature=self.defaults.temperature, top_p=self.defaults.top_p)
@@ -160,19 +175,24 @@ class Composer:
         tokens: int | None = None,
         keep: Mapping[str, Music] | None = None,
         sampling: Sampling | None = None,
+        **more: Any,
     ) -> GeneratedScore:
-        """Generates a piece; the arguments are those of `Prompt`.
+        """Generates a piece; the arguments are those of `Prompt`, `tempo`, `guided` and others among them.
 
         Raises:
             DataError: a condition is not known, a number is out of its range, or music cannot be read or represented.
         """
-        (piece,) = self.generate_many(1, Prompt(primer, condition or {}, bars, seconds, tokens, keep or {}), sampling)
+        prompt = Prompt(primer, condition or {}, bars, seconds, tokens, keep or {}, **more)
+        (piece,) = self.generate_many(1, prompt, sampling)
         return piece
 
     def generate_many(
         self, num: int, prompt: Prompt | None = None, sampling: Sampling | None = None
     ) -> list[GeneratedScore]:
-        """As `generate`, so many pieces side by side, whose seeds follow that of `sampling`."""
+        """As `generate`, so many pieces side by side, whose seeds follow that of `sampling`.
+
+        Each is generated anew while it has lapses, `attempts` times at most; that with the fewest is kept.
+        """
         prompt, sampling = prompt or Prompt(), sampling or self.sampling
         prompt.check(num)
         known = self.conditions
@@ -182,12 +202,18 @@ class Composer:
         seeds = range(sampling.seed, sampling.seed + num)
         with of_file(*prompt.keep.values(), prompt.primer):
             requests, openings = self._requests(prompt, condition, seeds)
-            sampled = [
-                piece
-                for at in range(0, num, BATCH_SIZE)
-                for piece in generate(self.task, self.representation, requests[at : at + BATCH_SIZE], sampling)
-            ]
-            return [self._generated(*one, sampling) for one in zip(openings, requests, sampled, strict=True)]
+            kept = dict[int, GeneratedScore]()
+            for attempt in range(prompt.attempts or self.defaults.attempts):
+                waiting = [place for place in range(num) if place not in kept or kept[place].lapses]
+                for at in range(0, len(waiting), BATCH_SIZE):
+                    places = waiting[at : at + BATCH_SIZE]
+                    some = [replace(requests[place], attempt=attempt) for place in places]
+                    sampled = generate(self.task, self.representation, some, sampling)
+                    for place, request, rows in zip(places, some, sampled, strict=True):
+                        piece = self._generated(openings[place], request, rows, prompt, sampling)
+                        if place not in kept or piece.lapses < kept[place].lapses:
+                            kept[place] = piece
+            return [kept[place] for place in range(num)]
 
     def output_files(
         self,
@@ -198,13 +224,14 @@ class Composer:
         *,
         format: str = "mid",
         wav: bool = False,
+        mechanical: bool = False,
     ) -> list[outputs.PieceFiles]:
         """Where pieces of these settings will be written, before the first is generated.
 
         Raises:
             DataError: they cannot be written there, or not in that format.
         """
-        return outputs.output_files(out, name, seeds, settings, form=format, wav=wav)
+        return outputs.output_files(out, name, seeds, settings, form=format, wav=wav, mechanical=mechanical)
 
     def _requests(
         self, prompt: Prompt, condition: dict[str, str], seeds: Sequence[int]
@@ -220,8 +247,16 @@ class Composer:
                 opening_of(self.data, None, condition, known, bars=prompt.bars, seed=seed, tempo=self.defaults.tempo)
                 for seed in seeds
             ]
+        openings = [self._in_tempo(one, prompt) for one in openings]
         pairs = zip(openings, seeds, strict=True)
         return [replace(self._request(opening, fixed, prompt), seed=seed) for opening, seed in pairs], openings
+
+    def _in_tempo(self, opening: Opening, prompt: Prompt) -> Opening:
+        """At the requested tempo; without one, and without given music that has one, at the model's for such a piece."""
+        tempo = prompt.tempo
+        if tempo is None and not any(map(has_tempo, (prompt.primer, *prompt.keep.values()))):
+            tempo = self.defaults.tempo_of(opening.condition)
+        return opening if tempo is None else replace(opening, about=replace(opening.about, tempo=tempo))
 
     def _request(self, opening: Opening, fixed: Rows | None, prompt: Prompt) -> Request:
         about, width = opening.about, len(self.representation.COLUMNS)
@@ -232,6 +267,8 @@ class Composer:
             quarters = min(quarters or np.inf, prompt.seconds * about.tempo / 60)
         max_rows = limits.LONGEST if prompt.tokens is None else max(prompt.tokens // width, 1)
         limits.check(self.data, opening, quarters, max_rows)
+        closing = free and opening.condition.get("close") == "tonic"
+        late = closing and quarters is not None and not prompt.keep
         return Request(
             about=encoding.as_rows(self.data, about),
             condition=self.conditions.ids(opening.condition),
@@ -240,15 +277,31 @@ class Composer:
             fixed=fixed,
             quarters=quarters,
             max_rows=max_rows,
-            closing=free and opening.condition.get("close") == "tonic",
+            bars=opening.bars,
+            closing=closing,
+            latest=selection.TOLERANCE * quarters if late and quarters else np.inf,
+            guided=self.defaults.guided if prompt.guided is None else prompt.guided,
+            compass=encoding.compass_of(self.data, about, self.conditions.ranges),
         )
 
-    def _generated(self, opening: Opening, request: Request, rows: GeneratedRows, sampling: Sampling) -> GeneratedScore:
+    def _generated(
+        self, opening: Opening, request: Request, rows: GeneratedRows, prompt: Prompt, sampling: Sampling
+    ) -> GeneratedScore:
         name = self.run.path.name if self.run else "generated"
         score = encoding.score_of(self.data, rows.rows, replace(opening.about, title=f"{name} {request.seed}"))
+        score = replace(score, parts=_played_by(score.parts, prompt.instruments))
         cut = limits.cut(request, rows, score.end)
+        lapses = selection.count(
+            score,
+            ended=rows.ended or (request.quarters is not None and not request.closing),
+            ranges=self.conditions.ranges,
+            closing=request.closing,
+            fixed=tuple(prompt.keep),
+        )
+        if (form := opening.condition.get("form")) and opening.bars:
+            score = replace(score, repeats=_repeats(form, opening, score))
         return GeneratedScore(
-            score=score,
+            score=excerpts.after(score, opening.quarters) if prompt.continuation_only else score,
             seed=request.seed,
             sampling=sampling,
             condition=opening.condition,
@@ -257,6 +310,8 @@ class Composer:
             num_tokens=rows.rows.size,
             ended=rows.ended,
             remarks=(*opening.remarks, *cut),
+            lapses=lapses,
+            attempt=request.attempt,
         )
 
     def score(self, piece: Music, given: Sequence[str] = ()) -> Likelihood:
@@ -272,6 +327,8 @@ class Composer:
             raise DataError(f"{unknown[0]!r} is no column of this model; it has {', '.join(columns)}.")
         ids = np.array(self.conditions.ids(opening.condition), dtype=np.int64)
         context = context_of(self.representation, opening.rows, encoding.as_rows(self.data, opening.about))
+        whole = encoding.score_of(self.data, opening.rows, opening.about)
+        context = encoding.context_of(self.data, opening.rows, context, whole)
         one = batches.EncodedPiece("", opening.rows, context, ids)
         predicted = np.array([name not in given for name in columns])
         spans = [Span(0, 0, len(opening.rows))]
@@ -279,3 +336,19 @@ class Composer:
         (nats,) = token_nats(self.task, batch.to(self.device))
         nats = nats * self.representation.counted(opening.rows)
         return Likelihood(nats, columns, self.representation.num_notes(opening.rows), opening.remarks)
+
+
+def _repeats(form: str, opening: Opening, score: Score) -> tuple[Repeat, ...]:
+    """The repeats of a piece of that form, if it is as long as requested and no note sounds on over their ends."""
+    length = opening.bars * opening.about.time_signatures[0].bar
+    if not 0 <= score.end - length <= opening.about.pickup:
+        return ()
+    return fitting(score, repeats_of(form, length))
+
+
+def _played_by(parts: tuple[Part, ...], names: str | None) -> tuple[Part, ...]:
+    """The parts with these instruments, the last of which plays all that are left."""
+    if names is None:
+        return parts
+    numbers = instruments.programs(names)
+    return tuple(replace(part, program=numbers[min(at, len(numbers) - 1)]) for at, part in enumerate(parts))

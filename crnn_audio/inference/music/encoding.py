@@ -1,6 +1,6 @@
 """From scores to tokens and back, with the representation and key normalisation of a recipe's data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +11,9 @@ from crnn_audio.errors import DataError
 from crnn_audio.metrics.cadences import endings
 from crnn_audio.symbolic import chorale_tokens, fitting, key_normalization, melody_tokens, quartet_tokens
 from crnn_audio.symbolic.bars import full_bars_of, parse_pickup, parse_time_signature
+from crnn_audio.symbolic.form import form_of
 from crnn_audio.symbolic.keys import parse_key
-from crnn_audio.symbolic.representation import Representation, Rows
+from crnn_audio.symbolic.representation import MOST_BARS_LEFT, Representation, Rows, bars_left
 from crnn_audio.symbolic.score import Part, Score
 from crnn_audio.symbolic.ticks import ticks
 
@@ -73,6 +74,37 @@ def voice_of(data: MusicData, part: Part, about: Score, steps: int, where: str) 
     return chorale_tokens.encode_voice(moved.notes, steps, where)
 
 
+def context_of(data: MusicData, rows: Rows, context: Int[np.ndarray, "T Q"], score: Score) -> Int[np.ndarray, "T N"]:
+    """Context features of the rows of a piece, with how many of its bars are left where the model reads that."""
+    if not data.bars_left:
+        return context
+    place = REPRESENTATIONS[data.representation].CONTEXT.index("bar")
+    wrapped = context[:, place]
+    numbers = wrapped + MOST_BARS_LEFT * np.cumsum(np.diff(wrapped, prepend=0) < 0)
+    full, pickup = np.full(len(rows), num_bars(score)), np.full(len(rows), score.pickup > 0)
+    return np.concatenate([context, bars_left(numbers, full, pickup)[:, np.newaxis]], axis=1)
+
+
+def ranges_of(scores: Sequence[Score]) -> tuple[tuple[int, int], ...]:
+    """The lowest and highest pitch of each part of pieces with as many parts; none where their numbers differ."""
+    if len({len(score.parts) for score in scores}) != 1:
+        return ()
+    pitches = [[note.pitch for score in scores for note in score.parts[at].notes] for at in range(len(scores[0].parts))]
+    return tuple((min(one), max(one)) for one in pitches) if all(pitches) else ()
+
+
+def compass_of(data: MusicData, about: Score, ranges: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """These pitches as tokens of the piece's rows; none where they are of other voices than the rows."""
+    representation = REPRESENTATIONS[data.representation]
+    if len(ranges) != len(representation.PITCHED):
+        return ()
+    way = _way(data, about) - representation.LOWEST
+    return tuple(
+        (column.first_pitch + low + way, column.first_pitch + high + way)
+        for column, (low, high) in zip(representation.PITCHED, ranges, strict=True)
+    )
+
+
 def about(condition: Mapping[str, str], *, title: str = "", tempo: float = 100.0) -> Score:
     """A piece without notes, with the key, time signature and pickup of these conditions; by default 4/4.
 
@@ -104,9 +136,11 @@ def num_bars(score: Score) -> int:
 def own_condition(score: Score) -> dict[str, str]:
     """The conditions that a piece fulfils by its notes: with a time signature bars and pickup, with a key the close.
 
-    The close is "tonic" where notes of the tonic's chord fill the last bar, else "open".
+    The close is "tonic" where notes of the tonic's chord fill the last bar, else "open"; the form is that of its
+    repeats, if it has any.
     """
     counted = {"bars": str(num_bars(score)), "pickup": f"{score.pickup:g}"} if score.time_signatures else {}
     end = endings(score)
     close = "tonic" if end.full == end.on_tonic_chord == 1 else "open"
-    return counted | ({"close": close} if score.keys else {})
+    form = form_of(score)
+    return counted | ({"close": close} if score.keys else {}) | ({"form": form} if form else {})

@@ -54,7 +54,7 @@ def fixed_voices(
     remarks = [remark for voice in voices.values() for remark in voice.remarks]
     contradictions = prompts.contradictions(known, prompts.asked_of(condition, made))
     said = (*remarks, *estimated, *_disagreements(voices), *prompts.replaced(first, condition), *contradictions)
-    return Opening(about, prompts.no_rows(data), made, said), fixed
+    return Opening(about, prompts.no_rows(data), made, said, bars=encoding.num_bars(first)), fixed
 
 
 @dataclass(frozen=True)

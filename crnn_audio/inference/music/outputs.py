@@ -20,13 +20,13 @@ LIST = "pieces.jsonl"
 class Piece(Protocol):
     """A piece that can be written."""
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, mechanical: bool = False) -> None:
         """As notes, in the format of the suffix."""
 
     def plot(self, path: Path) -> None:
         """As a picture."""
 
-    def render(self, path: Path) -> None:
+    def render(self, path: Path, *, mechanical: bool = False) -> None:
         """As sound."""
 
 
@@ -38,6 +38,7 @@ class PieceFiles:
     picture: Path
     sound: Path | None
     settings: Mapping[str, Any]
+    mechanical: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -51,19 +52,20 @@ class PieceFiles:
             DataError: they cannot be written.
         """
         generated_files.add(self.path.parent / LIST, facts, self.names, self.settings)
-        piece.save(self.path)
+        piece.save(self.path, mechanical=self.mechanical)
         piece.plot(self.picture)
         if self.sound:
-            piece.render(self.sound)
+            piece.render(self.sound, mechanical=self.mechanical)
 
 
 def output_files(
-    out: Path, name: str, seeds: Sequence[int], settings: Mapping[str, Any], *, form: str, wav: bool
+    out: Path, name: str, seeds: Sequence[int], settings: Mapping[str, Any], *, form: str, wav: bool, mechanical: bool
 ) -> list[PieceFiles]:
     """Where pieces of a model will be written, before the first is generated.
 
     Args:
         settings: what, beside its seed, decides what a piece is.
+        mechanical: all notes equally loud, at an even tempo.
 
     Raises:
         DataError: there is no such format, an extra is missing, the folder cannot be created, or another file stands
@@ -77,7 +79,8 @@ def output_files(
         raise DataError("--wav needs the soundfont of pretty_midi: pip install 'crnn-audio[music]'.")
     notes = [out / f"{name}-{seed}.{form}" for seed in seeds]
     found = [
-        PieceFiles(one, one.with_suffix(".png"), one.with_suffix(".wav") if wav else None, settings) for one in notes
+        PieceFiles(one, one.with_suffix(".png"), one.with_suffix(".wav") if wav else None, settings, mechanical)
+        for one in notes
     ]
     generated_files.free(out, [one.names for one in found], LIST, settings)
     return found

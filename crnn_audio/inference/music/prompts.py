@@ -14,6 +14,7 @@ from crnn_audio.files import is_file
 from crnn_audio.inference.music import encoding
 from crnn_audio.symbolic import chorale_tokens, conditions, files, melody_tokens, note_names
 from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.instruments import programs
 from crnn_audio.symbolic.parsed import ParsedScore
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Note, Score
@@ -43,6 +44,10 @@ class Prompt:
             where the model ends it.
         tokens: at most so many.
         keep: voices that are fixed, by name; the others are generated to them.
+        tempo: quarter notes a minute; by default that of the primer or of the model.
+        instruments: what plays the parts from the top, such as "flute, strings"; the last plays those that are left.
+        continuation_only: whether the primer is left out of the piece.
+        guided, attempts: as in the model's `generation` where they are None.
     """
 
     primer: Music | None = None
@@ -51,16 +56,29 @@ class Prompt:
     seconds: float | None = None
     tokens: int | None = None
     keep: Mapping[str, Music] = field(default_factory=dict)
+    tempo: float | None = None
+    instruments: str | None = None
+    continuation_only: bool = False
+    guided: bool | None = None
+    attempts: int | None = None
 
     def check(self, num: int) -> None:
         """Checks that so many pieces can be generated from it.
 
         Raises:
-            DataError: a number is out of its range, or two of its arguments exclude each other.
+            DataError: a number is out of its range, an instrument is not known, or two of its arguments exclude each
+                other.
         """
-        for name, count in {"bars": self.bars, "seconds": self.seconds, "tokens": self.tokens, "num": num}.items():
+        numbers = ("bars", "seconds", "tokens", "attempts")
+        for name, count in {name: getattr(self, name) for name in numbers}.items() | {("num", num)}:
             if count is not None and not 0 < count < 1e6:
                 raise DataError(f"{name}: should be above 0 and below a million (found {count:g}).")
+        if self.tempo is not None and not 4 <= self.tempo <= 1000:
+            raise DataError(f"tempo: should be from 4 to 1000 quarter notes a minute (found {self.tempo:g}).")
+        if self.instruments is not None:
+            programs(self.instruments)
+        if self.continuation_only and self.primer is None:
+            raise DataError("continuation_only: there is no primer that could be left out. Give one, or leave it out.")
         if self.keep and (self.primer is not None or self.bars is not None or self.seconds is not None):
             raise DataError("a fixed voice decides how a piece begins and ends; leave out primer, bars and seconds.")
 
@@ -75,6 +93,7 @@ class Opening:
         condition: all conditions that the model gets.
         remarks: what of the prompt could not be represented.
         quarters: quarter notes of the rows.
+        bars: of the whole piece, if that is known, else 0.
     """
 
     about: Score
@@ -82,6 +101,7 @@ class Opening:
     condition: dict[str, str]
     remarks: tuple[str, ...] = ()
     quarters: float = 0.0
+    bars: int = 0
 
 
 def read(music: Music) -> ParsedScore:
@@ -105,6 +125,11 @@ def of_file(*music: Music | None) -> Iterator[None]:
         if len(named) != 1 or named[0] in str(error):
             raise
         raise DataError(f"{named[0]}: {error}") from None
+
+
+def has_tempo(music: Music | None) -> bool:
+    """Whether it is music with a tempo, which note names have not."""
+    return music is not None and not _is_words(music)
 
 
 def _is_words(music: Music) -> bool:
@@ -141,7 +166,8 @@ def opening_of(
         completed = known.completed(DEFAULTS | known.usable(length) | condition, uniform)
         about = encoding.about(completed | condition, tempo=tempo)
         made = conditions_of(condition, about, known, completed | length)
-        return Opening(about, no_rows(data), made, contradictions(known, condition))
+        told = int(made.get("bars", completed.get("bars", 0))) if bars is None else bars
+        return Opening(about, no_rows(data), made, contradictions(known, condition), bars=told)
     parsed = read(music)
     fitted, changes = encoding.FITTED[data.representation](parsed.score)
     piece, estimated = encoding.with_key(data, with_conditions(fitted, condition))
@@ -158,7 +184,7 @@ def opening_of(
     if rest >= NOTABLE_REST and not is_written:
         remarks = (*remarks, f"{rest:g} quarters of rest at its end left out: the piece goes on after its last note")
     remarks = (*remarks, *contradictions(known, asked_of(condition, made)))
-    return Opening(about, primer, made, remarks, piece.end + rest * is_written)
+    return Opening(about, primer, made, remarks, piece.end + rest * is_written, bars or int(made.get("bars", 0)))
 
 
 def asked_of(condition: Mapping[str, str], made: Mapping[str, str]) -> dict[str, str]:

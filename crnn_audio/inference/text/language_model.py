@@ -159,6 +159,11 @@ class LanguageModel:
         self.device = next(task.model.parameters()).device
 
     @property
+    def prompt_defaults(self) -> dict[str, Any]:
+        """What of a prompt the model's recipe says: nothing."""
+        return {}
+
+    @property
     def sampling(self) -> Sampling:
         """How texts are sampled by default, as the model's recipe says."""
         return Sampling(temperature=self.defaults.temperature, top_p=self.defaults.top_p)

@@ -45,6 +45,17 @@ def once(segments: list[Segment]) -> list[Placed]:
     return _one_after_the_other(segment for block in kept for segment in block)
 
 
+def strains(segments: list[Segment]) -> list[tuple[int, Fraction]]:
+    """How often each strain is played, and its length in quarter notes, of endings with the last alone."""
+    found = []
+    for section in _sections(segments):
+        turns = max(max([one.closes, *one.endings]) for one in section)
+        length = sum((one.segment.length for one in once(section)), Fraction(0))
+        if length:
+            found.append((max(turns, 1), length))
+    return found
+
+
 def _parts(segments: list[Segment]) -> list[tuple[str, list[Segment]]]:
     """Those of one label in a row, in order."""
     found: list[tuple[str, list[Segment]]] = []

@@ -9,11 +9,12 @@ from crnn_audio.errors import DataError
 from crnn_audio.symbolic.abc import fields as abc_fields
 from crnn_audio.symbolic.abc.book import Line, Source, inline_fields, plain
 from crnn_audio.symbolic.abc.head import Head, direct
-from crnn_audio.symbolic.abc.repeats import Placed, once, played
+from crnn_audio.symbolic.abc.repeats import Placed, once, played, strains
+from crnn_audio.symbolic.abc.segments import Segment
 from crnn_audio.symbolic.abc.voice import Voice
 from crnn_audio.symbolic.barlines import Beats, time_signatures_and_pickup
 from crnn_audio.symbolic.keys import needed_keys
-from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Repeat, Score
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, nearest_tick, quarters
 from crnn_audio.symbolic.validation import TEMPI
 
@@ -40,7 +41,7 @@ class AbcTune:
 
 
 def read_tune(source: Source, *, repeats: bool = True) -> AbcTune:
-    """The tune as it is played: repeats, endings and parts in order; or as it stands, each strain once.
+    """The tune as it is played: repeats, endings and parts in order; or as it stands, each strain once, with `repeats`.
 
     Raises:
         DataError: a field that cannot be understood, with its line; or no notes.
@@ -194,7 +195,8 @@ class _Tune:
 
     def finished(self) -> AbcTune:
         """The tune, all lines read."""
-        music = [(voice, self._played(voice)) for voice in self.voices.values()]
+        written = [(voice, voice.finish()) for voice in self.voices.values()]
+        music = [(voice, self._played(segments)) for voice, segments in written]
         music = [(voice, sounding) for voice, sounding in music if sounding and sounding[-1].end]
         parts, fermatas = [], set[float]()
         for voice, sounding in music:
@@ -214,18 +216,31 @@ class _Tune:
             pickup=pickup,
             chords=tuple(sorted({chord for _, sounding in music for chord in _chords(sounding)})),
             fermatas=tuple(sorted(fermatas)),
+            repeats=() if self.repeats else _twice(written[0][1]),
         )
         end = _at(max(sounding[-1].end for _, sounding in music))
         return AbcTune(self.fields.get("X", ""), score, self.fields, tuple(self.remarks), end)
 
-    def _played(self, voice: Voice) -> list[Placed]:
-        segments = voice.finish()
+    def _played(self, segments: list[Segment]) -> list[Placed]:
         return played(segments, self.order, self.remarks) if self.repeats else once(segments)
 
     def _compare(self, ends: list[Fraction]) -> None:
         if len(set(ends)) > 1:
             found = ", ".join(f"{float(end):g}" for end in ends)
             self.remarks[f"The voices are not equally long: {found} quarter notes."] += 1
+
+
+def _twice(segments: list[Segment]) -> tuple[Repeat, ...]:
+    """The strains that are played twice, each with a pickup that stands before its sign."""
+    found, start, place = [], Fraction(0), Fraction(0)
+    for turns, length in strains(segments):
+        place += length
+        beats = segments[0].time_signature
+        is_pickup = beats is not None and turns == 1 and place - start < Fraction(4 * beats[0], beats[1])
+        if turns == 2:
+            found.append(Repeat(_at(start), _at(place)))
+        start = start if is_pickup else place
+    return tuple(found)
 
 
 def _changes(music: list[Placed]) -> list[tuple[Fraction, Beats | None]]:

@@ -1,12 +1,15 @@
-"""A `Score` as a tune in ABC 2.1: voices one after the other, four bars a line, notes tied over bar lines."""
+"""A `Score` as a tune in ABC 2.1: voices one after the other, four bars a line, notes tied over bar lines.
 
-from collections.abc import Iterator
+Repeats are written as such, each on lines of its own.
+"""
+
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from crnn_audio.symbolic.abc.book import escaped
 from crnn_audio.symbolic.bars import Bar, bar_length, notated_bars
 from crnn_audio.symbolic.keys import alterations, spelled
-from crnn_audio.symbolic.score import Part, Score, TimeSignature
+from crnn_audio.symbolic.score import Part, Repeat, Score, TimeSignature
 from crnn_audio.symbolic.slicing import FINEST, Slice, shapes, slices
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, ticks
 from crnn_audio.symbolic.validation import validate
@@ -17,8 +20,8 @@ BARS_A_LINE = 4
 _SIGNS = {-2: "__", -1: "_", 0: "=", 1: "^", 2: "^^"}
 
 
-def to_abc(score: Score, number: int = 1) -> str:
-    """The tune as text, its X: field the number given.
+def to_abc(score: Score, number: int = 1, rhythm: str = "") -> str:
+    """The tune as text, its X: field the number given, its R: field the rhythm if there is one, such as "jig".
 
     Notes of a part that overlap are written as chords that are tied on. An instrument is written as %%MIDI program.
 
@@ -30,16 +33,33 @@ def to_abc(score: Score, number: int = 1) -> str:
     meter, key = (
         next((str(one) for one in changes if one.start == 0), "none") for changes in (score.time_signatures, score.keys)
     )
-    lines = [f"X:{number}", f"T:{escaped(score.title)}", f"M:{meter}", "L:1/8", f"Q:1/4={score.tempo:.12g}", f"K:{key}"]
+    lines = [f"X:{number}", f"T:{escaped(score.title)}", *([f"R:{escaped(rhythm)}"] if rhythm else [])]
+    lines += [f"M:{meter}", "L:1/8", f"Q:1/4={score.tempo:.12g}", f"K:{key}"]
+    grid = notated_bars(score, end)
     for place, part in enumerate(score.parts, start=1):
         if len(score.parts) > 1 or part.name:
             lines.append(f"V:{place}" + (f' name="{escaped(part.name, quoted=True)}"' if part.name else ""))
         if part.program:
             lines.append(f"%%MIDI program {part.program}")
-        measures = _Voice(score, part, first=place == 1).measures(notated_bars(score, end), end)
-        rows = [measures[row : row + BARS_A_LINE] for row in range(0, len(measures), BARS_A_LINE)]
-        lines += [" | ".join(row) + (" |" if row is not rows[-1] else " |]") for row in rows]
+        measures = _Voice(score, part, first=place == 1).measures(grid, end)
+        lines += _in_lines(list(zip(grid, measures, strict=True)), score.repeats)
     return "\n".join(lines) + "\n"
+
+
+def _in_lines(measures: list[tuple[Bar, str]], repeats: Sequence[Repeat]) -> Iterator[str]:
+    """Four bars a line, or fewer where a repeat begins or ends, with bar lines and signs of repeats."""
+    starts, ends = {ticks(one.start) for one in repeats}, {ticks(one.end) for one in repeats}
+    row, most = list[str](), BARS_A_LINE
+    for bar, text in measures:
+        if not row:
+            opens = bar.start in starts
+            most = BARS_A_LINE + (opens and bar.end - bar.start < bar.length)  # beside the pickup of a strain
+        row.append(f"|: {text}" if opens and not row else text)
+        is_last = bar is measures[-1][0]
+        if bar.end in ends or bar.end in starts or len(row) == most or is_last:
+            sign = ":|" if bar.end in ends else "|]" if is_last else "|"
+            yield f"{' | '.join(row)} {sign}"
+            row = []
 
 
 def _end(score: Score) -> int:

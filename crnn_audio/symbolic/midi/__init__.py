@@ -4,8 +4,9 @@ Chord symbols, fermatas, church modes and pickups, for which MIDI has no words, 
 program shows as text and which are understood when the file is read here.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 
 from crnn_audio.errors import DataError
@@ -17,7 +18,7 @@ from crnn_audio.symbolic.midi.events import META, Event, Events
 from crnn_audio.symbolic.midi.notes import DRUMS, NOTE_OFF, NOTE_ON, PROGRAM, TRACK_NAME, read_parts, rounded, text
 from crnn_audio.symbolic.midi.notes import name_of as name_of_track
 from crnn_audio.symbolic.parsed import ParsedScore, plural
-from crnn_audio.symbolic.score import Chord, Key, Part, Score, TimeSignature
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, quarters, ticks
 from crnn_audio.symbolic.validation import validate
 
@@ -151,15 +152,21 @@ def _pickup(words: str) -> float | None:
         return None  # somebody else's words
 
 
-def to_midi(score: Score) -> bytes:
+def to_midi(score: Score, loudness: Callable[[int, Note], int] | None = None) -> bytes:
     """A file of format 1: a track with the title, tempo, time signatures, keys and markers, then one for each part.
+
+    Args:
+        loudness: the velocity of a note of the part of that number; 80 for all by default.
 
     Raises:
         DataError: a note, a time signature or a tempo that cannot be.
     """
     validate(score)
     about = sorted([*_about(score), *_markers(score)], key=_when)
-    tracks = [_track(part, CHANNELS[number % len(CHANNELS)]) for number, part in enumerate(score.parts)]
+    tracks = [
+        _track(part, CHANNELS[number % len(CHANNELS)], partial(loudness, number) if loudness else _even)
+        for number, part in enumerate(score.parts)
+    ]
     return midi_events.build(TICKS_PER_QUARTER, [about, *tracks])
 
 
@@ -191,15 +198,19 @@ def _words(tick: int, words: str, kind: int = MARKER) -> Event:
     return Event(tick, META, words.encode("utf-8", errors="replace"), kind)
 
 
-def _track(part: Part, channel: int) -> list[Event]:
+def _even(note: Note) -> int:
+    return VELOCITY
+
+
+def _track(part: Part, channel: int, loudness: Callable[[Note], int]) -> list[Event]:
     """Releases come before strikes of the same time, so that a repeated note is not ended by the one before it."""
     notes = []
     for note in part.notes:
         start, stop = ticks(note.start), ticks(note.end)
-        notes.append((start, 1, note.pitch))
-        notes.append((max(stop, start + 1), 0, note.pitch))
+        notes.append((start, 1, note.pitch, loudness(note)))
+        notes.append((max(stop, start + 1), 0, note.pitch, VELOCITY))
     opening = [_words(0, part.name, TRACK_NAME), Event(0, PROGRAM | channel, bytes([part.program]))]
     return opening + [
-        Event(tick, (NOTE_ON if strikes else NOTE_OFF) | channel, bytes([pitch, VELOCITY]))
-        for tick, strikes, pitch in sorted(notes)
+        Event(tick, (NOTE_ON if strikes else NOTE_OFF) | channel, bytes([pitch, velocity]))
+        for tick, strikes, pitch, velocity in sorted(notes)
     ]

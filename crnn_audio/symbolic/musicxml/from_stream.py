@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from crnn_audio.errors import DataError
@@ -134,10 +135,12 @@ def _tempo(streams: Iterable[Any], lost: Counter[str]) -> float:
 
 
 def _changes(flat: Any) -> list[tuple[Fraction, Beats | None]]:
+    """Where another time signature begins; one that is there again, as in a strain that is repeated, is none."""
     found: dict[Fraction, Beats | None] = {Fraction(0): None}
     for one in flat.getElementsByClass("TimeSignature"):
         found[Fraction(one.offset)] = (one.numerator, one.denominator)
-    return sorted(found.items())
+    changes = sorted(found.items())
+    return [changes[0], *(after for before, after in pairwise(changes) if before[1] != after[1])]
 
 
 def _lines(measures: Iterable[Any], flat: Any) -> list[Fraction]:

@@ -10,7 +10,7 @@ from crnn_audio.symbolic.bars import Bar, bar_length, notated_bars
 from crnn_audio.symbolic.keys import spelled
 from crnn_audio.symbolic.musicxml.document import MOST_MEASURES
 from crnn_audio.symbolic.musicxml.library import music21
-from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score, TimeSignature
+from crnn_audio.symbolic.score import Chord, Key, Note, Part, Score
 from crnn_audio.symbolic.slicing import Slice, shapes, slices
 from crnn_audio.symbolic.ticks import TICKS_PER_QUARTER, quarters, ticks
 from crnn_audio.symbolic.validation import validate
@@ -96,10 +96,11 @@ def _part(score: Score, part: Part, number: int, grid: list[Bar], end: int) -> A
     for chord in score.chords if number == 1 else ():
         above.chords.setdefault(ticks(chord.start), []).append(chord)
     pieces = iter(slices(part, _cuts(score, grid, first=number == 1), end))
-    before = None
-    for bar_number, bar in enumerate(grid, start=0 if score.pickup else 1):
-        measure = _measure(bar, bar_number, before)
-        before = bar.time_signature
+    before: Bar | None = None
+    for bar in grid:
+        measure = _measure(bar, bar.index + (0 if score.pickup else 1), before)
+        _repeat(measure, bar, score)
+        before = bar
         if number == 1 and bar.start == 0:
             measure.insert(0, music21().tempo.MetronomeMark(number=score.tempo))
         place = bar.start
@@ -119,16 +120,27 @@ def _instrument(part: Part, number: int) -> Any:
     return found
 
 
-def _measure(bar: Bar, number: int, before: TimeSignature | None) -> Any:
-    """An empty bar after one in another time signature or the same; what a short one lacks music21 would fill."""
+def _repeat(measure: Any, bar: Bar, score: Score) -> None:
+    """The signs of repeats that begin or end with the bar."""
+    for one in score.repeats:
+        if ticks(one.start) == bar.start:
+            measure.leftBarline = music21().bar.Repeat(direction="start")
+        if ticks(one.end) == bar.end:
+            measure.rightBarline = music21().bar.Repeat(direction="end")
+
+
+def _measure(bar: Bar, number: int, before: Bar | None) -> Any:
+    """An empty bar after another, or what a repeat leaves of one; what a short one lacks music21 would fill."""
     missing = float(bar_length(bar.time_signature) - (bar.end - bar.start)) / TICKS_PER_QUARTER
     found = music21().stream.Measure(number=number)
-    if number == 0:
+    goes_on = before is not None and before.index == bar.index
+    if number == 0 or goes_on:
         found.showNumber = music21().stream.enums.ShowNumber.NEVER
         found.paddingLeft = missing
+        found.numberSuffix = "X1" if goes_on else None
     else:
         found.paddingRight = missing
-    if bar.time_signature is not None and bar.time_signature != before:
+    if bar.time_signature is not None and (before is None or bar.time_signature != before.time_signature):
         found.insert(0, music21().meter.TimeSignature(str(bar.time_signature)))
     return found
 

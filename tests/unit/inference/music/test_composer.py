@@ -397,7 +397,7 @@ def test_a_kept_voice_tells_the_length_itself(four: Composer) -> None:
 
 
 def test_the_defaults_are_those_of_the_recipe(one: Composer) -> None:
-    own = MusicGeneration(temperature=0.0, top_p=0.5, tempo=66.0)
+    own = MusicGeneration(temperature=0.0, top_p=0.5, tempo=66.0, guided=False, attempts=1)
     other = Composer(one.run, one.task, one.data, one.conditions, own)
     piece = other.generate(bars=1)
     assert (piece.sampling.temperature, piece.sampling.top_p, piece.score.tempo) == (0.0, 0.5, 66.0)
