@@ -280,6 +280,14 @@ class DecodingState:
             return False
         return key is None or key.has_chord(chord)
 
+    def resolves(self, chosen: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, " B"]:
+        """Whether the next row is under a fermata: one that begins there, or whose note goes on."""
+        if chosen.shape[1] == 0:
+            return np.zeros(len(chosen), dtype=bool)
+        held = self.fermata & ((chosen[:, 1] == HOLD) if chosen.shape[1] > 1 else (chosen[:, 0] == ORDINARY))
+        found: np.ndarray = held | (chosen[:, 0] == FERMATA)
+        return found
+
     def next(self, rows: Int[np.ndarray, "B 5"]) -> "DecodingState":
         """After these rows."""
         tokens, before, step = rows[:, 1:], self.pitches, self.copy_context.length + 1

@@ -259,6 +259,12 @@ class DecodingState:
         pitch_class: np.ndarray = (LOWEST + self.pitch - FIRST_PITCH) % 12
         return pitch_class
 
+    def resolves(self, chosen: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, " B"]:
+        """Whether the next row begins in the last quarter note of its bar."""
+        left = self.bar[:, 2] - self.now
+        found: np.ndarray = (left > 0) & (left <= TICKS_PER_QUARTER)
+        return found
+
     def next(self, rows: Int[np.ndarray, "B 2"]) -> "DecodingState":
         """After these rows."""
         event, lengths, bar = rows[:, 0], _ticks(rows), self.bar.copy()

@@ -185,6 +185,10 @@ class DecodingState:
         """Always: it knows no key."""
         return np.ones(len(self.held), dtype=bool)
 
+    def resolves(self, chosen: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, " B"]:
+        """Never: it knows no bars."""
+        return np.zeros(len(chosen), dtype=bool)
+
     def next(self, rows: Int[np.ndarray, "B 5"]) -> "DecodingState":
         """After these rows."""
         voices = rows[:, 1:]

@@ -64,6 +64,9 @@ class DecodingState(Protocol):
     def closes(self) -> Bool[np.ndarray, " B"]:
         """Whether notes of the tonic's chord have filled the bar, or any have where no key is known."""
 
+    def resolves(self, chosen: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, " B"]:
+        """Whether the next row is under a fermata, or begins a note that fills its bar; `chosen` are its columns."""
+
     def next(self, rows: Int[np.ndarray, "B P"]) -> Self:
         """After these rows."""
 

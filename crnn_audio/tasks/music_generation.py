@@ -86,12 +86,18 @@ class _Pieces:
         self._pickup = np.array([one.about.pickup > 0 for one in requests])
         self._latest = np.array([one.latest for one in requests])
         compasses = [one.compass for one in requests]
-        self.guidance = Guidance(representation, [one.guided for one in requests], compasses)
+        keys = [next(iter(one.about.keys), None) for one in requests]
+        self.guidance = Guidance(representation, [one.guided for one in requests], compasses, keys)
 
     @property
     def bars_left(self) -> Int[np.ndarray, "B 1"]:
         """Of each piece, at its next row."""
         return bars_left(self.state.bar_numbers, self._bars, self._pickup)[:, np.newaxis]
+
+    def last(self, sampled: Int[np.ndarray, "B _"]) -> Bool[np.ndarray, " B"]:
+        """In which pieces the next row belongs to a chord that should be the last: it fills the last bar."""
+        found: np.ndarray = self._closing & (self.bars_left[:, 0] == 1) & self.state.resolves(sampled)
+        return found
 
     @property
     def over(self) -> Bool[np.ndarray, " B"]:
@@ -211,7 +217,8 @@ def _row(
     for column, uniforms in enumerate(streams.uniforms(row.num_columns).T):
         log_probs = row.log_probs()
         mask = pieces.mask(rows[:, :column], forced[:, column])
-        penalties = pieces.guidance.penalties(inputs, rows[:, :column], log_probs.shape[1])
+        sampled = rows[:, :column]
+        penalties = pieces.guidance.penalties(inputs, sampled, log_probs.shape[1], pieces.last(sampled))
         tokens = sample(log_probs - penalties, uniforms, sampling, mask[:, 1:])
         rows[:, column], nats[:, column] = tokens + 1, -log_probs[every, tokens]
         row.append(rows[:, column])

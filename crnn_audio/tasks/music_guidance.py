@@ -1,7 +1,7 @@
 """What generated music is kept from: nats that are taken from the log-probabilities of tokens before they are sampled.
 
-Parallel fifths and octaves, leaps above an octave, pitches that no training piece has in that voice, and a bar that
-comes again and again. A model learns that these are rare, but low temperatures and its own mistakes bring them back.
+Parallel fifths and octaves, leaps above an octave, pitches that no training piece has in that voice, a bar that comes
+again and again, and a last chord that is not the tonic's. A model learns that these are rare, but low temperatures and its own mistakes bring them back.
 """
 
 from collections.abc import Collection, Sequence
@@ -10,10 +10,13 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from crnn_audio.symbolic.representation import DecodingState, Representation
+from crnn_audio.symbolic.score import Key
 
-PARALLEL = LEAP = 4.0
+PARALLEL, LEAP = 3.0, 5.0
 """Nats for a parallel fifth or octave, and for a leap above an octave in music of several voices."""
-OUTSIDE = 1.0
+UNRESOLVED = 4.0
+"""Nats for a pitch of the last chord that is none of the tonic's, and for a bass that is not its root."""
+OUTSIDE = 2.0
 """Nats for each semitone outside of the range of a voice."""
 AGAIN, FORBIDDEN = 1.0, 1000.0
 """Nats for each token with which a bar goes on as the one before it, of which there are three; for the last of them."""
@@ -32,9 +35,16 @@ class Guidance:
     Args:
         guided: which of them have any.
         compasses: of each piece; empty where it is not known.
+        keys: of each piece; None where none is known.
     """
 
-    def __init__(self, representation: Representation, guided: Sequence[bool], compasses: Sequence[Compass]) -> None:
+    def __init__(
+        self,
+        representation: Representation,
+        guided: Sequence[bool],
+        compasses: Sequence[Compass],
+        keys: Sequence[Key | None],
+    ) -> None:
         self.columns = {one.place: one for one in representation.PITCHED}
         self.order = list(self.columns)
         self.first_pitch = representation.PITCHED[0].first_pitch
@@ -42,14 +52,22 @@ class Guidance:
         ranges = [one or ((0, 2**31),) * len(self.order) for one in compasses]
         self.ranges = np.array(ranges, dtype=np.int64).reshape(len(ranges), len(self.order), 2)
         self.bars = [_Bars() for _ in guided]
+        classes = (representation.LOWEST + np.arange(OCTAVE)) % OCTAVE
+        self._foreign = np.array([[not _in_tonic(key, one) for one in classes.tolist()] for key in keys])
+        self._rootless = np.array([[not _is_tonic(key, one) for one in classes.tolist()] for key in keys])
 
     def penalties(
-        self, inputs: Int[np.ndarray, "B N"], sampled: Int[np.ndarray, "B _"], size: int
+        self,
+        inputs: Int[np.ndarray, "B N"],
+        sampled: Int[np.ndarray, "B _"],
+        size: int,
+        last: Bool[np.ndarray, " B"] | None = None,
     ) -> Float[np.ndarray, "B V"]:
         """Nats of each token of the next column, of which there are `size`, the first being 1; after those sampled.
 
         Args:
             inputs: what the network read for this row.
+            last: in which pieces the row belongs to the last chord, which should be the tonic's; none by default.
         """
         place = sampled.shape[1]
         found = np.zeros((len(sampled), size))
@@ -57,6 +75,10 @@ class Guidance:
             tokens = np.arange(1, 1 + size)
             before = {one: inputs[:, self.columns[one].before] for one in self.order}
             found += self._outside(place, tokens)
+            if last is not None and last.any():
+                wrong = self._rootless if place == self.order[-1] else self._foreign
+                pitches = np.maximum(tokens - self.first_pitch, 0) % OCTAVE
+                found += UNRESOLVED * (wrong[:, pitches] & self._pitched(tokens) & last[:, np.newaxis])
             if len(self.order) > 1:
                 found += LEAP * self._leaps(before[place], tokens)
                 for other in self.order[: self.order.index(place)]:
@@ -103,6 +125,14 @@ class Guidance:
     def _pitched(self, tokens: Int[np.ndarray, " _"]) -> Bool[np.ndarray, " _"]:
         pitched: np.ndarray = tokens >= self.first_pitch
         return pitched
+
+
+def _in_tonic(key: Key | None, pitch_class: int) -> bool:
+    return key is None or key.has_chord({key.tonic_pitch_class, pitch_class})
+
+
+def _is_tonic(key: Key | None, pitch_class: int) -> bool:
+    return key is None or key.tonic_pitch_class == pitch_class
 
 
 class _Bars:

@@ -125,7 +125,7 @@ def generate(
     if out is None and not as_json:
         _stream(opened, num, content, sampling)
     else:
-        settings = _settings(opened, weights.value, content, sampling)
+        settings = _settings(opened, weights.value, content, sampling) | ({"mechanical": True} if mechanical else {})
         _write(opened, out, Path(model).name, num, content, files, sampling, settings, as_json)
 
 

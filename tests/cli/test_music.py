@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mido
 import pytest
 
 from crnn_audio.corpora import chorales
@@ -20,6 +21,7 @@ RECIPE = "# Four voices. Not measured yet.\n" + json.dumps(
     | {
         "data": {"corpus": "chorales", "representation": "chorale", "batch_size": 8, "transpose": 1},
         "optim": {"lr": 1e-2, "max_epochs": 2},
+        "generation": {"attempts": 2},
         "device": "cpu",
         "threads": 1,
     }
@@ -101,6 +103,29 @@ def test_abc_and_sound(tree: Path, here: Here) -> None:
     here("generate", "run", "--out", "tunes", "--bars", 1, "--format", "abc", "--wav")
     assert (tree / "tunes" / "run-0.abc").read_text().startswith("X:")
     assert (tree / "tunes" / "run-0.wav").stat().st_size > 100_000
+
+
+def test_tempo_instruments_and_the_continuation_alone(tree: Path, here: Here) -> None:
+    asked = ["--primer", "C5+E4+G3+C3 D5+F4+G3+B2", "--bars", 2, "--tempo", 66, "--instruments", "flute, choir"]
+    (whole,) = generate(here, *asked)
+    (rest,) = generate(here, *asked, "--continuation-only", "--mechanical", "--seed", 1)
+    scores = [files.load(tree / str(line["path"])).score for line in (whole, rest)]
+    assert [score.tempo for score in scores] == [66, 66]
+    assert [part.program for part in scores[0].parts] == [73, 52, 52, 52]
+    assert scores[1].end == scores[0].end - 2
+    velocities = [
+        {one.velocity for one in mido.MidiFile(tree / str(line["path"])) if one.type == "note_on"}
+        for line in (whole, rest)
+    ]
+    assert len(velocities[0]) > 3
+    assert velocities[1] == {80}
+    assert {"attempt", "lapses", "form"} <= whole.keys()
+    again = here("generate", "run", "--out", "tunes", "--seed", 1, *asked, "--continuation-only", exit_code=4)
+    assert "was generated with mechanical True and not unset" in again.stderr
+    unguided = here("generate", "run", "--out", "others", "--bars", 1, "--unguided", "--attempts", 1, "--json")
+    assert json.loads(unguided.stdout)["attempt"] == 0
+    wrong = here("generate", "run", "--out", "third", "--instruments", "flut", exit_code=4)
+    assert "Did you mean 'flute'?" in wrong.stderr
 
 
 def test_files_of_the_same_settings_alone_are_replaced(tree: Path, here: Here) -> None:

@@ -252,7 +252,7 @@ class Composer:
         return [replace(self._request(opening, fixed, prompt), seed=seed) for opening, seed in pairs], openings
 
     def _in_tempo(self, opening: Opening, prompt: Prompt) -> Opening:
-        """At the requested tempo; without one, and without given music that has one, at the model's for such a piece."""
+        """At the requested tempo; without one, and where no given music has one, at the model's for such a piece."""
         tempo = prompt.tempo
         if tempo is None and not any(map(has_tempo, (prompt.primer, *prompt.keep.values()))):
             tempo = self.defaults.tempo_of(opening.condition)

@@ -11,6 +11,7 @@ from crnn_audio.inference.music import encoding, prompts
 from crnn_audio.inference.music.prompts import Music, Opening
 from crnn_audio.symbolic import chorale_tokens, fitting
 from crnn_audio.symbolic.conditions import Conditions
+from crnn_audio.symbolic.phrases import phrase_ends
 from crnn_audio.symbolic.representation import Rows
 from crnn_audio.symbolic.score import Part, Score
 from crnn_audio.symbolic.ticks import ticks
@@ -21,7 +22,8 @@ def fixed_voices(
 ) -> tuple[Opening, Rows]:
     """The piece that these voices belong to, and their tokens in its rows, 0 where others are to be generated.
 
-    Their fermatas are fixed, too. The first voice gives the key, the time signature and the pickup.
+    Their fermatas are fixed, too; where there are none, those that rests and long notes of the first voice tell. The
+    first voice gives the key, the time signature and the pickup.
 
     Raises:
         DataError: a condition is not known, the model generates one voice, there is no voice of that name, or one
@@ -46,12 +48,18 @@ def fixed_voices(
         column = chorale_tokens.COLUMNS.index(name)
         fixed[:-1, column] = encoding.voice_of(data, voice.part, about, steps, f"the fixed {name}")
         fixed[-1, column] = chorale_tokens.REST
-    fermatas = [ticks(one) // chorale_tokens.STEP for voice in voices.values() for one in voice.fermatas]
+    fermatas = [one for voice in voices.values() for one in voice.fermatas]
+    guessed = () if fermatas else phrase_ends(next(iter(voices.values())).part.notes)
     if fermatas:
         fixed[:, 0] = [chorale_tokens.ORDINARY] * steps + [chorale_tokens.END]
-        fixed[fermatas, 0] = chorale_tokens.FERMATA
+    fixed[[ticks(one) // chorale_tokens.STEP for one in (*fermatas, *guessed)], 0] = chorale_tokens.FERMATA
     made = prompts.conditions_of(condition, about, known, prompts.DEFAULTS | {"bars": str(encoding.num_bars(first))})
     remarks = [remark for voice in voices.values() for remark in voice.remarks]
+    if guessed:
+        places = ", ".join(f"{one:g}" for one in guessed)
+        remarks.append(
+            f"it has no fermatas: phrases were taken to end at quarter {places}, and where the model ends some"
+        )
     contradictions = prompts.contradictions(known, prompts.asked_of(condition, made))
     said = (*remarks, *estimated, *_disagreements(voices), *prompts.replaced(first, condition), *contradictions)
     return Opening(about, prompts.no_rows(data), made, said, bars=encoding.num_bars(first)), fixed

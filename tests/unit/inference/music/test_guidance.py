@@ -37,7 +37,7 @@ def token(pitch: int) -> int:
 
 def penalties(before: list[int], sampled: list[int], compass=()) -> np.ndarray:
     """Of the tokens of the next voice of one chorale, index 0 being none."""
-    guidance = Guidance(chorale_tokens, [True], [compass])
+    guidance = Guidance(chorale_tokens, [True], [compass], [Key(0.0, 0)])
     inputs = np.zeros((1, 5 + len(chorale_tokens.CONTEXT)), dtype=np.int64)
     for column, pitch in zip(chorale_tokens.PITCHED, before, strict=True):
         inputs[0, column.before] = token(pitch) if pitch else 0
@@ -67,7 +67,7 @@ def test_leaps_and_ranges() -> None:
     assert found[token(80)] > 0
     compass = tuple((token(60), token(70)) for _ in range(4))
     ranged = penalties([67, 64, 60, 48], [chorale_tokens.ORDINARY], compass)
-    assert [ranged[token(pitch)] for pitch in (58, 59, 60, 70, 71, 73)] == [2.0, 1.0, 0.0, 0.0, 1.0, 3.0]
+    assert [ranged[token(pitch)] for pitch in (58, 59, 60, 70, 71, 73)] == [4.0, 2.0, 0.0, 0.0, 2.0, 6.0]
     assert not penalties([67, 64, 60, 48], []).any(), "the mark is no pitch"
 
 
@@ -101,7 +101,7 @@ def test_a_guided_piece_is_the_same_alone_and_beside_others(kind: ModuleType) ->
 def test_a_bar_does_not_come_again_and_again() -> None:
     """Of two bars with a note the second is as the first, three times; a fourth time the note is forbidden."""
     state = melody_tokens.DecodingState.first([made.ABOUT])
-    guidance = Guidance(melody_tokens, [True], [()])
+    guidance = Guidance(melody_tokens, [True], [()], [None])
     half = melody_tokens.NO_TIME + 1 + melody_tokens.DURATIONS.index(960)
     note = melody_tokens.FIRST_PITCH + 20
     bar = [(note - 1, half), (note, half), (melody_tokens.BAR_LINE, melody_tokens.NO_TIME)]
