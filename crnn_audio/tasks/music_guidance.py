@@ -1,7 +1,8 @@
 """What generated music is kept from: nats that are taken from the log-probabilities of tokens before they are sampled.
 
 Parallel fifths and octaves, leaps above an octave, pitches that no training piece has in that voice, a bar that comes
-again and again, and a last chord that is not the tonic's. A model learns that these are rare, but low temperatures and its own mistakes bring them back.
+again and again, and a last chord that is not the tonic's. A model learns that
+these are rare, but low temperatures and its own mistakes bring them back.
 """
 
 from collections.abc import Collection, Sequence
