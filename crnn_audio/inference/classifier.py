@@ -32,12 +32,12 @@ class Classifier:
         self.labels = labels
         self.background = background
         self.reject_below = run.chosen("reject_below")
-        self.device = next(task.model.parameters()).device
+        self.device = task.device
         self.sample_rate = task.front_end.sample_rate
 
     def num_frames(self, num_samples: int) -> int:
         """Output frames of so many samples."""
-        return int(self.task.model.output_lengths(torch.tensor([self.task.front_end.num_frames(num_samples)])))
+        return self.task.num_frames(num_samples)
 
     @overload
     def classify(self, source: Source, *, top: int = 5, reject: bool = False) -> Labels: ...

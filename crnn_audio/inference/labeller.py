@@ -65,7 +65,7 @@ class Labeller:
             recording = long.LongRecording(self.task, sound, on_loss, progress)
             return recording, map(_array, long.outputs_of(recording, WINDOW, CONTEXT, _anywhere))
 
-        with long.one_thread(next(self.task.parameters()).device):
+        with long.one_thread(self.task.device):
             return labelling.labelled(self, read, source, options, channel)
 
     def segments(self, found: Sequence[Event], seconds: float) -> tuple[Segment, ...]:

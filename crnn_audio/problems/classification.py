@@ -82,28 +82,20 @@ def task(recipe: Recipe, assets: Assets) -> Classification:
     Raises:
         RunError: the statistics are not those of such features.
     """
-    torch.manual_seed(recipe.seed)
-    front, section, num_classes = recordings.front_end(recipe.features), recipe.model, len(assets.labels)
-    recordings.refuse_other_statistics(assets.statistics, front)
+    section, chosen, num_classes = recipe.model, recipe.task, len(assets.labels)
     bidirectional = section.recurrent.bidirectional
 
     def head(size: int) -> ClassHead:
         return ClassHead(size, num_classes, section.pooling, bidirectional=bidirectional, dropout=section.dropout)
 
     even = sum(assets.counts) / num_classes
-    weights = [even / count for count in assets.counts] if recipe.task.class_weights else None
     return Classification(
-        front,
-        recordings.normalizer(recipe.features.normalize, assets.statistics),
-        parts.crnn(section, front.num_features, head),
+        recordings.sound_parts(recipe, assets.statistics, head),
         num_classes,
-        multilabel=recipe.task.multilabel,
-        label_smoothing=recipe.task.label_smoothing,
-        mixup=recipe.task.mixup,
-        weights=weights,
-        masks=recordings.masks(recipe),
-        first_masked_epoch=recordings.first_masked_epoch(recipe),
-        mixed=recipe.precision == "bf16",
+        multilabel=chosen.multilabel,
+        label_smoothing=chosen.label_smoothing,
+        mixup=chosen.mixup,
+        weights=[even / count for count in assets.counts] if chosen.class_weights else None,
     )
 
 
@@ -138,9 +130,9 @@ def scores(task: Classification, recipe: Recipe, assets: Assets, items: Sequence
     found = dict[str, tuple[hypotheses.Labels, float]]()
     ready, device = _ready(recipe, assets, items, options), parts.device_of(task)
     for batch in recordings.batches(recipe, ready, device):
-        logits = task.logits_of(batch.audio)
+        logits = task.logits(*task.features(batch.audio))
         losses = task.losses(logits, multi_hot(batch.targets, len(assets.labels)).to(logits))
-        rows = task.probabilities(logits).tolist()
+        rows = task.outputs(logits).tolist()
         for cut_id, row, loss in zip(batch.cut_ids, rows, losses.tolist(), strict=True):
             found[cut_id] = named(row, assets.labels, multilabel=recipe.task.multilabel), loss
     scored = scores_of([_scored(recipe, cut, *found[cut.id]) for cut in items], assets.labels)

@@ -29,7 +29,7 @@ def written(run: Run, assets: Assets, task: Classification, target: str) -> Writ
     graph = classification.whole(task.model, task.normalizer, multilabel=task.multilabel)
     features, lengths = check.features(described.num_features)
     with torch.inference_mode():
-        wanted: Tensor = task.probabilities(task.logits(task.normalizer(features, lengths), lengths))
+        wanted: Tensor = task.outputs(task.logits(task.normalizer(features, lengths), lengths))
     (found,) = folder.in_memory(graph).run(None, {"x": features.numpy(), "x_lens": lengths.numpy()})
     check.close(found, wanted)
 

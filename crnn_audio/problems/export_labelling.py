@@ -26,7 +26,7 @@ def written(labeller: Labeller, target: str) -> Written:
 
     def eager(features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         encoded = task.encode(task.normalizer(features, lengths), lengths)
-        return task.probs(encoded.frames), encoded.lengths
+        return task.outputs(encoded.frames), encoded.lengths
 
     def labels(path: Path) -> None:
         files.write_text(path, json.dumps(list(labeller.labels), ensure_ascii=False, indent=1) + "\n")

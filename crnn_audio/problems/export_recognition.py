@@ -36,7 +36,7 @@ def written(recipe: RecognitionRecipe, assets: Assets, task: Recognition, target
 
 def _eager(task: Recognition) -> check.Eager:
     def computed(features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        encoded = task.recognize(task.normalizer(features, lengths), lengths)
+        encoded = task.encode(task.normalizer(features, lengths), lengths)
         return encoded.frames, encoded.lengths
 
     return computed

@@ -144,24 +144,16 @@ def _ready(recipe: Recipe, cuts: Sequence[Cut], labels: Sequence[str], distortio
 
 def task(recipe: Recipe, assets: Assets) -> Labelling:
     """The model from waveforms to its loss, with initial weights that depend on the seed alone."""
-    torch.manual_seed(recipe.seed)
     section, count = recipe.task, len(assets.labels)
-    front = recordings.front_end(recipe.features)
-    recordings.refuse_other_statistics(assets.statistics, front)
     head = NotesHead if section.targets == "notes" else partial(LabelHead, exclusive=section.exclusive)
     return Labelling(
-        front,
-        recordings.normalizer(recipe.features.normalize, assets.statistics),
-        parts.crnn(recipe.model, front.num_features, lambda size: head(size, count)),
+        recordings.sound_parts(recipe, assets.statistics, lambda size: head(size, count)),
         targets=section.targets,
         labels=count,
         exclusive=section.exclusive,
         onset_width=section.onset_width,
         positive_weight=section.positive_weight,
         class_weights=[section.class_weights.get(label, 1.0) for label in assets.labels],
-        masks=recordings.masks(recipe),
-        first_masked_epoch=recordings.first_masked_epoch(recipe),
-        mixed=recipe.precision == "bf16",
     )
 
 
@@ -210,7 +202,7 @@ def _probabilities(task: Labelling, cuts: Cuts, recipe: Recipe) -> tuple[dict[st
     for batch in recordings.batches(recipe, cuts, parts.device_of(task)):
         encoded = task.encode(*task.features(batch.audio))
         loss += float(task.losses(encoded, batch).sum())
-        probs = task.probs(encoded.frames).float().cpu().numpy()
+        probs = task.outputs(encoded.frames).float().cpu().numpy()
         found |= {id: row[:size] for id, row, size in zip(batch.cut_ids, probs, encoded.lengths.tolist(), strict=True)}
     return found, loss
 
@@ -280,7 +272,7 @@ def summary(recipe: Recipe) -> Summary:
         labels, assumed = ("label",), True
     with parts.outlined():
         labelling = task(recipe, Assets(labels, recordings.unit_statistics(recipe)))
-    ahead, frame_ms = look_ahead_ms(labelling), 1000 * labelling.frame_seconds
+    ahead, frame_ms = labelling.look_ahead_ms, 1000 * labelling.frame_seconds
     note = " (assumed: the corpus is not here yet)" if assumed else ""
     lines = (
         f"parameters          {labelling.model.num_parameters:,}",
@@ -292,12 +284,6 @@ def summary(recipe: Recipe) -> Summary:
     return Summary(labelling.model.num_parameters, figures, lines)
 
 
-def look_ahead_ms(task: Labelling) -> float | None:
-    """Milliseconds of sound after its own frame that an output waits for; None where it waits for the whole."""
-    front, ahead = task.front_end, task.model.look_ahead
-    return None if ahead is None else 1000 * (ahead * front.hop_length + front.look_ahead_samples) / front.sample_rate
-
-
 def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
     """The commands that use a trained model."""
     return [["label", model, recording]]
@@ -305,7 +291,7 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Labelling, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    ahead = look_ahead_ms(task)
+    ahead = task.look_ahead_ms
     direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
     names = list(scores[0].metrics) if scores else []
     head = ["| split | " + " | ".join(f"{name}, %" for name in names) + " |", "|---|" + "--:|" * len(names)]

@@ -5,8 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
-import torch
-
 from crnn_audio.batching import checks
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.recognition import RecognitionRecipe
@@ -143,25 +141,17 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
     Raises:
         RunError: the statistics are not those of such features.
     """
-    torch.manual_seed(recipe.seed)
-    front, tokens = recordings.front_end(recipe.features), assets.vocabulary
-    recordings.refuse_other_statistics(assets.statistics, front)
-    model = parts.crnn(
-        recipe.model,
-        front.num_features,
-        lambda size: CtcHead(size, len(tokens), _decoder(recipe, size, len(tokens))),
-        interctc_tokens=len(tokens) if recipe.task.intermediate else 0,
-    )
+    tokens = assets.vocabulary
     return Recognition(
-        front,
-        recordings.normalizer(recipe.features.normalize, assets.statistics),
-        model,
+        recordings.sound_parts(
+            recipe,
+            assets.statistics,
+            lambda size: CtcHead(size, len(tokens), _decoder(recipe, size, len(tokens))),
+            interctc_tokens=len(tokens) if recipe.task.intermediate else 0,
+        ),
         tokens,
-        masks=recordings.masks(recipe),
-        first_masked_epoch=recordings.first_masked_epoch(recipe),
         **recipe.task.model_dump(include=WEIGHTS),
         meanings=meanings.of(recipe, assets.decoding.grammar, tokens),
-        mixed=recipe.precision == "bf16",
     )
 
 
@@ -238,7 +228,7 @@ def summary(recipe: Recipe) -> Summary:
         recognition = task(recipe, Assets(tokens, unit))
     model = recognition.model
     frame_ms = 1000 * recognition.front_end.hop_length / recognition.front_end.sample_rate
-    field, ahead, factor = model.receptive_field.size, look_ahead_ms(recognition), model.subsampling_factor
+    field, ahead, factor = model.receptive_field.size, recognition.look_ahead_ms, model.subsampling_factor
     is_large = footprint.is_large(recognition)
     step_bytes = footprint.step_bytes(recipe, recognition if is_large else task(recipe, Assets(tokens, unit)))
     memory = f"{'over' if is_large else 'about'} {step_bytes / 2**20:,.0f}"
@@ -263,15 +253,6 @@ def summary(recipe: Recipe) -> Summary:
     return Summary(model.num_parameters, figures, lines)
 
 
-def look_ahead_ms(task: Recognition) -> float | None:
-    """Milliseconds of sound after its own frame that an output waits for; None where it waits for the whole.
-
-    All of the right context together: the window of a frame, the convolutions and the look-ahead layer.
-    """
-    front, ahead = task.front_end, task.model.look_ahead
-    return None if ahead is None else 1000 * (ahead * front.hop_length + front.look_ahead_samples) / front.sample_rate
-
-
 def _known_tokens(recipe: Recipe) -> tuple[Vocabulary, bool]:
     if parts.is_here(recipe):
         try:
@@ -291,7 +272,7 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Recognition, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    ahead = look_ahead_ms(task)
+    ahead = task.look_ahead_ms
     direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
     if task.meanings is not None:
         return meanings.card(recipe, f"{parts.layers(recipe)}, {direction}", scores)

@@ -51,7 +51,7 @@ class Recognizer:
     ) -> None:
         self.run = run
         self.task = task.eval()
-        self.device = next(task.model.parameters()).device
+        self.device = task.device
         self.sample_rate = task.front_end.sample_rate
         self.decoding = decoding
         self.decoder: Decoder[Any] = decoder or decoder_of(
@@ -129,8 +129,7 @@ class Recognizer:
 
     def num_frames(self, num_samples: int) -> int:
         """Output frames of so many samples."""
-        num_frames = self.task.front_end.num_frames(num_samples)
-        return int(self.task.model.output_lengths(torch.tensor([num_frames])))
+        return self.task.num_frames(num_samples)
 
     @torch.inference_mode()
     def decode(self, waveforms: Sequence[np.ndarray]) -> list[TokenPath]:
@@ -197,4 +196,4 @@ class Recognizer:
     @property
     def frame_seconds(self) -> float:
         """Seconds between output frames."""
-        return self.task.model.subsampling_factor * self.task.front_end.hop_length / self.sample_rate
+        return self.task.frame_seconds
