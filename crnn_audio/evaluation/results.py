@@ -19,12 +19,17 @@ from crnn_audio.decoding.options import NONE, SOURCES, DecodingOptions
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.evaluation import reproduce, tables
 from crnn_audio.evaluation.evaluate import Model
+from crnn_audio.evaluation.first_lines import with_first_line
+from crnn_audio.evaluation.published import with_results
+from crnn_audio.evaluation.rows import identity
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems import load_recipe
 from crnn_audio.problems.restore import restore
 
 OF_A_RUN = ("commit", "cpu", "precision", "torch")
 """Facts of a row that are a list, one for each seed or fold, where its runs differ in them."""
+BESIDE = ("published.json", "cells.json")
+"""What else stands in the tables: published figures, and what cells cost."""
 
 
 def record(model: Model, scores: Scores, weights: str, decoding: DecodingOptions = NONE) -> Path:
@@ -158,7 +163,7 @@ def _settings(recipe: Recipe, *, exclude_defaults: bool = False) -> dict[str, An
 def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
     """Gathers seeds and folds in one row; rows from before the recipe was edited say nothing of it and go."""
     rows[:] = [row for row in rows if row["recipe"] != new["recipe"] or row["settings"] == new["settings"]]
-    same = [row for row in rows if tables.identity(row) == tables.identity(new)]
+    same = [row for row in rows if identity(row) == identity(new)]
     for row in same:
         rows.remove(row)
         runs = {seed_and_fold: found for old in (row, new) for seed_and_fold, found in _runs(old)}
@@ -172,7 +177,7 @@ def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
         new["mean"] = statistics.fmean(new["values"])
         new["sd"] = statistics.stdev(new["values"]) if len(runs) > 1 else 0.0
     rows.append(new)
-    rows.sort(key=tables.identity)
+    rows.sort(key=identity)
 
 
 def _runs(row: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int | None], dict[str, Any]]]:
@@ -190,20 +195,17 @@ def _runs(row: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int | None], dict
 def write_tables(folder: Path) -> None:
     """Writes `folder`/README.md, the results in the README above it, and the first line of each recipe with results."""
     rows = [row for path in sorted(folder.glob("*/results.json")) for row in _rows(path)]
-    cells = folder / "cells.json"
-    measured = _json(cells) if cells.exists() else None
+    published, costs = (_json(path) if path.exists() else None for path in map(folder.joinpath, BESIDE))
     written = [_json(path) for path in sorted(folder.glob("*/written.json"))]
-    beside = folder / "published.json"
-    published = _json(beside) if beside.exists() else None
-    files.write_text(folder / "README.md", tables.readme(rows, published, measured, written))
+    files.write_text(folder / "README.md", tables.readme(rows, published, costs, written))
     document = folder.parent / "README.md"
     if document.exists() and published:
-        files.write_text(document, tables.with_results(files.read_text(document, DataError), rows, published))
+        files.write_text(document, with_results(files.read_text(document, DataError), rows, published))
     for name in sorted({row["recipe"] for row in rows}):
         path = folder.parent / name
         if path.is_file():
             files.write_text(
-                path, tables.with_first_line(files.read_text(path, DataError), [r for r in rows if r["recipe"] == name])
+                path, with_first_line(files.read_text(path, DataError), [r for r in rows if r["recipe"] == name])
             )
 
 
@@ -211,7 +213,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     rows = _json(path)
     try:
         for row in rows:
-            tables.identity(row)
+            identity(row)
     except (TypeError, KeyError) as error:
         raise DataError(f"{path}: damaged ({error!r}). Restore it with git.") from None
     return list(rows)

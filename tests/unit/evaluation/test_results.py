@@ -14,6 +14,8 @@ from crnn_audio.decoding import carried
 from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation import results, tables
+from crnn_audio.evaluation.first_lines import with_first_line
+from crnn_audio.evaluation.published import beside_published
 from crnn_audio.inference.rolls import Predictor
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.scores import Scores
@@ -163,7 +165,7 @@ def test_a_table_has_the_recipes_whose_metrics_are_its_own() -> None:
         section = text.partition(f"## {title}\n")[2].partition("\n## ")[0]
         assert section.count("a.yaml)") == 1, title
         assert f"[{name}/a.yaml]" in section
-    first = [tables.with_first_line("# It.\n", [one for one in rows if name in one["recipe"]]) for name in kinds]
+    first = [with_first_line("# It.\n", [one for one in rows if name in one["recipe"]]) for name in kinds]
     assert [line.partition(" (")[0].removeprefix("# It. Measured: test ") for line in first] == [
         "WER 6.90 %", "WER 6.90 %", "6.90 % right", "BLEU 6.90",
     ]  # fmt: skip
@@ -271,7 +273,7 @@ def test_published_figures_stand_beside_ours_and_footnotes_below() -> None:
         "figures": [ours | theirs | {"trained_on": trained, "published": figure} for trained, figure in figures],
         "footnotes": [{"rows": [cer | {"split": split}], "text": split + ": {here1}."} for split in ("test", "dev")],
     }
-    assert tables.beside_published(rows(), published, "recipes/")[2:] == [
+    assert beside_published(rows(), published, "recipes/")[2:] == [
         "| [AN4](recipes/an4/bilstm.yaml) | test | **7.00 ± 1.00** % WER | 7.6 | -0.60 | ESPnet; other data |",
         "| [AN4](recipes/an4/bilstm.yaml) | test | **7.00 ± 1.00** % WER | at most 8 |  | ESPnet; other data |",
         "",
@@ -285,18 +287,18 @@ def test_the_first_line_of_a_recipe(ending: str) -> None:
     text = f"# AN4, characters, CTC.{ending}\ndata: {{corpus: an4}}\n# Measured: stays\n"
     measured = "Measured: test WER 7.00 ± 1.00 % (3 seeds), 53 minutes on cpu, 1 thread."
     once = f"# AN4, characters, CTC. {measured}\ndata: {{corpus: an4}}\n# Measured: stays\n"
-    assert tables.with_first_line(text, an4) == once
-    assert tables.with_first_line(once, an4) == once, "writing it again changes it"
-    assert tables.with_first_line(text, digits).partition("\n")[0] == (
+    assert with_first_line(text, an4) == once
+    assert with_first_line(once, an4) == once, "writing it again changes it"
+    assert with_first_line(text, digits).partition("\n")[0] == (
         "# AN4, characters, CTC. Measured: test WER 0.92 % (1 seed), 2 minutes on NVIDIA H200."
     )
-    named = tables.with_first_line(text, [row(1, 0.07, cpu="AMD EPYC 7763")])
+    named = with_first_line(text, [row(1, 0.07, cpu="AMD EPYC 7763")])
     assert "53 minutes on AMD EPYC 7763, 1 thread." in named
     both = [row(1, 0.09, split="dev", train_seconds=60.0, threads=2), *an4]
-    assert tables.with_first_line(text, both) == once, "test stands for itself"
+    assert with_first_line(text, both) == once, "test stands for itself"
     folds = [row(1, 0.01, folds=[1]), *an4]
-    assert tables.with_first_line(text, folds) == once, "the corpus's own test stands before its folds"
-    dev = tables.with_first_line(text, both[:1])
+    assert with_first_line(text, folds) == once, "the corpus's own test stands before its folds"
+    dev = with_first_line(text, both[:1])
     assert "Measured: dev WER 9.00 % (1 seed), 1 minute on cpu, 2 threads." in dev
 
 
@@ -343,13 +345,13 @@ def test_rows_of_rolls_have_a_table_of_their_own() -> None:
 def test_the_first_line_of_a_recipe_of_rolls() -> None:
     text = "# JSB, GRU (8.43). Not measured yet.\ntask: {}\n"
     several = merged(roll_row(1, 8.43), roll_row(2, 8.37))
-    once = tables.with_first_line(text, several)
+    once = with_first_line(text, several)
     assert once == (
         "# JSB, GRU (8.43). Measured: test 8.400 ± 0.042 nats a frame (2 seeds), 45 seconds on cpu, 1 thread."
         "\ntask: {}\n"
     )
-    assert tables.with_first_line(once, several) == once
-    longer = tables.with_first_line(text, [roll_row(1, 8.43, train_seconds=150.0)])
+    assert with_first_line(once, several) == once
+    longer = with_first_line(text, [roll_row(1, 8.43, train_seconds=150.0)])
     assert "Measured: test 8.430 nats a frame (1 seed), 2 minutes on cpu" in longer
 
 
