@@ -11,9 +11,9 @@ from crnn_audio.audio import OnLoss, Sound, Source
 from crnn_audio.batching.loader import pad_waveforms
 from crnn_audio.decoding.build import LanguageModel, decoder_of
 from crnn_audio.decoding.decoder import Decoder
-from crnn_audio.decoding.options import NONE, DecodingOptions
+from crnn_audio.decoding.options import FLASHLIGHT, NONE, DecodingOptions
 from crnn_audio.decoding.paths import Path as TokenPath
-from crnn_audio.errors import DataError
+from crnn_audio.errors import DataError, StreamError
 from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech import long, plots, transcription
 from crnn_audio.inference.speech.channels import Channels
@@ -188,8 +188,10 @@ class Recognizer:
             endpoint: when an utterance counts as finished.
 
         Raises:
-            StreamError: the model is bidirectional, or its features need the whole recording.
+            StreamError: the model is bidirectional, its features need the whole recording, or so does its decoder.
         """
+        if self.decoding.decoder == FLASHLIGHT:
+            raise StreamError("decoder flashlight reads whole recordings. Leave it out, or use transcribe.")
         endpoint = endpoint or Endpoint()
         return Stream(self.task, self.decoder, self.hypothesis, self.frame_seconds, sample_rate, endpoint)
 
