@@ -11,7 +11,6 @@ from crnn_audio import hypotheses
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.classification import ClassificationRecipe
-from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DataError
 from crnn_audio.inference.classifier import Classifier
@@ -28,6 +27,7 @@ from crnn_audio.problems import (
     Inspection,
     ScoreOptions,
     Summary,
+    cards,
     classes,
     keywords,
     parts,
@@ -39,6 +39,7 @@ from crnn_audio.tasks.classification import Classification, multi_hot
 Recipe = ClassificationRecipe
 METRIC = "accuracy"
 Assets = classes.Assets
+inputs, transfer = recordings.inputs, recordings.transfer
 OPTIONS = frozenset({"distortion", "background"})
 
 
@@ -146,16 +147,6 @@ def _scored(recipe: Recipe, cut: Cut, labels: hypotheses.Labels, loss: float) ->
     return ScoredRecording(cut.id, classes.labels_of(recipe, cut), given, labels.confidence, loss)
 
 
-def transfer(recipe: Recipe, assets: Assets) -> list[str]:
-    """Another corpus is not trained on, and has folds of its own."""
-    return ["data.dev_as_train=false", "data.fold=null"]
-
-
-def inputs(recipe: Recipe) -> str:
-    """What the network reads."""
-    return recordings.inputs(recipe.features)
-
-
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Classification) -> Classifier:
     """What `load` returns."""
     return Classifier(run, task, assets.labels, background=tuple(recipe.task.background))
@@ -209,20 +200,14 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Classification, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    rows = [
-        f"| {one.corpus} {one.split} | {100 * one.value:.2f} | {100 * low:.2f} to {100 * high:.2f} "
-        f"| {one.figures['recordings']} |"
-        for one in scores
-        for low, high in [one.figures["interval"]]
-    ]
-    table = ["| split | accuracy % | 95 % interval | recordings |", "|---|--:|--:|--:|", *rows]
+    columns = {
+        "accuracy %": cards.per_cent(METRIC), "95 % interval": cards.interval, "recordings": cards.figure("recordings")
+    }  # fmt: skip
     return Card(
-        what=f"Recordings to one of {len(assets.labels)} labels: {len(recipe.model.conv)} convolutions, "
-        f"{parts.layers(recipe)}, pooled by {recipe.model.pooling}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join(table),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
-        sections={"Labels": ", ".join(assets.labels) + ".", **keywords.section(run)},
+        f"Recordings to one of {len(assets.labels)} labels: {len(recipe.model.conv)} convolutions, "
+        f"{cards.layers(recipe)}, pooled by {recipe.model.pooling}",
+        cards.table(scores, columns),
+        {"Labels": ", ".join(assets.labels) + ".", **keywords.section(run)},
     )
 
 

@@ -16,7 +16,6 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut, Segment
 from crnn_audio.config.labelling import LabellingRecipe
-from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.events import EventOptions
 from crnn_audio.errors import DataError, RunError
@@ -27,7 +26,7 @@ from crnn_audio.metrics import labelling as metrics
 from crnn_audio.metrics.labelling import ScoredRecording
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.frame_heads import LabelHead, NotesHead
-from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts, recordings
+from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, cards, parts, recordings
 from crnn_audio.runs import Run
 from crnn_audio.tasks import event_choice
 from crnn_audio.tasks.event_choice import Recorded
@@ -36,6 +35,7 @@ from crnn_audio.tasks.labelling import UNITS, Labelling
 Recipe = LabellingRecipe
 METRIC = "f1"
 """Of frames, onsets or notes, by the recipe's targets."""
+inputs, transfer = recordings.inputs, recordings.transfer
 OPTIONS = frozenset({"distortion"})
 CHOSEN = ("frame_threshold", "median", "gap", "minimum", "radius")
 """What is chosen on dev beside thresholds: the fields of `EventOptions`."""
@@ -232,16 +232,6 @@ def _scored(task: Labelling, cut_id: str, one: Recorded, labels: Sequence[str], 
     return ScoredRecording(cut_id, counts, MAIN[task.targets])
 
 
-def transfer(recipe: Recipe, assets: Assets) -> list[str]:
-    """Another corpus is not trained on."""
-    return ["data.dev_as_train=false", "data.fold=null"]
-
-
-def inputs(recipe: Recipe) -> str:
-    """What the network reads."""
-    return recordings.inputs(recipe.features)
-
-
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Labelling) -> Labeller:
     """What `load` returns."""
     task.events = _chosen(run, task, assets.labels)
@@ -291,20 +281,11 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Labelling, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    ahead = task.look_ahead_ms
-    direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
-    names = list(scores[0].metrics) if scores else []
-    head = ["| split | " + " | ".join(f"{name}, %" for name in names) + " |", "|---|" + "--:|" * len(names)]
-    rows = [
-        f"| {one.corpus} {one.split} | " + " | ".join(f"{100 * value:.2f}" for value in one.metrics.values()) + " |"
-        for one in scores
-    ]
+    metrics = scores[0].metrics if scores else ()
     return Card(
-        what=f"Labels of frames ({', '.join(assets.labels[:8])}{', ...' if assets.labels[8:] else ''}): "
-        f"{len(recipe.model.conv)} convolutions and {parts.layers(recipe)}, {direction}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join([*head, *rows]),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
+        f"Labels of frames ({', '.join(assets.labels[:8])}{', ...' if assets.labels[8:] else ''}): "
+        f"{cards.sound_network(recipe, task)}",
+        cards.table(scores, {f"{name}, %": cards.per_cent(name) for name in metrics}),
     )
 
 

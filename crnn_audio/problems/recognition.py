@@ -9,7 +9,6 @@ from crnn_audio.batching import checks
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe as AnyRecipe
-from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding import carried
 from crnn_audio.decoding.build import decoder_of
@@ -29,6 +28,7 @@ from crnn_audio.problems import (
     Inspection,
     ScoreOptions,
     Summary,
+    cards,
     footprint,
     meanings,
     parts,
@@ -44,6 +44,7 @@ from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 Splits = dict[str, list[Cut]]
 Recipe = RecognitionRecipe
 METRIC = "wer"
+inputs = recordings.inputs
 OPTIONS = frozenset({"decoder", "distortion"})
 WEIGHTS = {"consistency", "intermediate", "attention", "label_smoothing", "ctc_weight", "beam"}
 """Fields of the task that its loss and its search take."""
@@ -199,7 +200,7 @@ def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cu
 
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:
     """Another corpus is not trained on, and its texts are normalised in the case that the model writes."""
-    return ["data.dev_as_train=false", "data.fold=null", f"task.case={case_of(recipe, assets.vocabulary)}"]
+    return [*recordings.transfer(recipe, assets), f"task.case={case_of(recipe, assets.vocabulary)}"]
 
 
 def case_of(recipe: Recipe, vocabulary: Vocabulary) -> str:
@@ -208,11 +209,6 @@ def case_of(recipe: Recipe, vocabulary: Vocabulary) -> str:
     if recipe.task.case != "keep" or not (letters.isupper() or letters.islower()):
         return recipe.task.case
     return "upper" if letters.isupper() else "lower"
-
-
-def inputs(recipe: Recipe) -> str:
-    """What the network reads."""
-    return recordings.inputs(recipe.features)
 
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Recognition) -> Recognizer:
@@ -272,31 +268,28 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Recognition, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    ahead = task.look_ahead_ms
-    direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
+    network = cards.sound_network(recipe, task)
     if task.meanings is not None:
-        return meanings.card(recipe, f"{parts.layers(recipe)}, {direction}", scores)
-    head = "| split | WER % | 95 % interval | CER % | words | ROC area of word confidence |"
-    rows = [_row(one) for one in scores]
+        return meanings.card(network, scores)
+    columns = {
+        "WER %": cards.per_cent("wer"),
+        "95 % interval": cards.interval,
+        "CER %": cards.per_cent("cer"),
+        "words": cards.figure("words"),
+        "ROC area of word confidence": _roc_area,
+    }
     how = "Greedy, without a language model"
     if not assets.decoding.is_greedy:
         how = f"With the decoder that it keeps ({assets.decoding.identity})"
     return Card(
-        what=f"Speech to {recipe.task.vocabulary}, by CTC: {len(recipe.model.conv)} convolutions and "
-        f"{parts.layers(recipe)}, {direction}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join([f"{how}, of these very files.\n", head, "|---|--:|--:|--:|--:|--:|", *rows]),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
+        f"Speech to {recipe.task.vocabulary}, by CTC: {network}",
+        cards.table(scores, columns, f"{how}, of these very files.\n"),
     )
 
 
-def _row(one: Scores) -> str:
-    low, high = (100 * bound for bound in one.figures["interval"])
+def _roc_area(one: Scores) -> str:
     area = one.figures["roc_auc"]
-    return (
-        f"| {one.corpus} {one.split} | {100 * one.metrics['wer']:.2f} | {low:.2f} to {high:.2f} "
-        f"| {100 * one.metrics['cer']:.2f} | {one.figures['words']} | {'' if area is None else f'{area:.3f}'} |"
-    )
+    return "" if area is None else f"{area:.3f}"
 
 
 def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspection:

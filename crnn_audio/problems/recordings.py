@@ -59,6 +59,11 @@ def splits(recipe: Recipe, progress: Progress | None = None) -> tuple[dict[str, 
     return found, adjusted.lines()
 
 
+def transfer(recipe: Recipe, assets: Any) -> list[str]:
+    """Another corpus is not trained on, and has folds of its own."""
+    return ["data.dev_as_train=false", "data.fold=null"]
+
+
 def held_out(recipe: Recipe) -> tuple[str, ...]:
     """The splits that training does not learn from."""
     return ("test",) if recipe.data.dev_as_train else ("dev", "test")
@@ -168,9 +173,9 @@ def front_end(features: Features) -> FrontEnd:
     return FRONT_ENDS[features.kind](**features.model_dump(exclude={"kind", "normalize"}))
 
 
-def inputs(features: Features) -> str:
-    """The features in a phrase: "fbank, 80 bins"."""
-    return f"{features.kind}, {front_end(features).num_features} bins"
+def inputs(recipe: Recipe) -> str:
+    """What the network reads: "fbank, 80 bins"."""
+    return f"{recipe.features.kind}, {front_end(recipe.features).num_features} bins"
 
 
 def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
