@@ -77,9 +77,12 @@ def decoder_of(
     if options.decoder == FLASHLIGHT:
         return _flashlight(options, vocabulary, sources, model)
     automaton = _automaton(options, vocabulary, sources) if language_model is None else None
+    beam = partial(
+        PrefixBeam, width=options.width, num_best=options.nbest, model=model, separator=vocabulary.separator_id
+    )
     if automaton is not None and options.grammar and (options.beam or options.nbest > 1):
         ways = AutomatonScorer(automaton)
-        return PrefixBeam([ways], options.width, options.nbest, num_tokens=len(vocabulary), model=model)
+        return beam([ways], num_tokens=len(vocabulary))
     if automaton is not None:
         return GraphDecoder(composed(automaton, device=device), model)
     scorers = list[Scorer]()
@@ -89,7 +92,7 @@ def decoder_of(
     if sources.lexicon is not None or sources.hot or (sources.words is not None and of_tokens is None):
         scorers.append(_word_scorer(options, vocabulary, sources))
     rescore = partial(_besides, language_model, vocabulary, options) if language_model is not None else None
-    return PrefixBeam(scorers, options.width, options.nbest, model=model, rescore=rescore)
+    return beam(scorers, rescore=rescore)
 
 
 def _besides(

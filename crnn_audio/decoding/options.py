@@ -99,8 +99,8 @@ class DecodingOptions:
 
     @property
     def width(self) -> int:
-        """Hypotheses of the beam, where one is used."""
-        return max(self.beam or 16, 2 * self.nbest)
+        """Hypotheses of the beam, where one is used; more for several results, as many differ in separators alone."""
+        return max(self.beam or (16 if self.nbest == 1 else 10 * self.nbest), 2 * self.nbest)
 
     @property
     def identity(self) -> str:

@@ -156,6 +156,8 @@ class Recognizer:
     def plot(self, source: Source, path: str | Path, hypothesis: Hypothesis | None = None) -> Hypothesis:
         """Transcribes a recording and plots spectrogram, posteriors and words as a PNG; of long ones the beginning.
 
+        Where several transcripts were asked for, the likeliest ones are plotted over time, except of long recordings.
+
         Args:
             hypothesis: its transcript, if there is one already.
 
@@ -164,7 +166,12 @@ class Recognizer:
             OSError: the picture cannot be written.
         """
         hypothesis, beginning = transcription.beginning(self, source, plots.MAX_SECONDS, hypothesis)
-        plots.save(Path(path), self.evidence(beginning), hypothesis)
+        seen, plotted = self.evidence(beginning), hypothesis
+        if hypothesis.alternatives and hypothesis.seconds <= plots.MAX_SECONDS:
+            plotted = transcription.with_times(
+                hypothesis, seen.probs, self.task.vocabulary, self.frame_seconds, plots.SHOWN_ALTERNATIVES
+            )
+        plots.save(Path(path), seen, plotted)
         return hypothesis
 
     @torch.inference_mode()

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Protocol, overload, runtime_checkable
 
 import numpy as np
+from jaxtyping import Float
 
 from crnn_audio import audio
 from crnn_audio.audio import Adjustment, Loss, OnLoss, Sound, Source
 from crnn_audio.batching.plan import Batch, PlannedCut, in_order
+from crnn_audio.decoding.alignment import aligned
 from crnn_audio.decoding.paths import Path as TokenPath
 from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
@@ -26,6 +28,9 @@ BATCH_SECONDS = 120.0
 """Padded seconds in a batch."""
 SHORT = 30.0
 """Seconds up to which recordings share a batch; on a CPU two to four of them at once are slower than one by one."""
+
+LEAST_PROB = 1e-30
+"""What a probability counts at least; some are 0 in single precision."""
 
 Progress = Callable[[float], None]
 SoFar = Callable[[TokenPath], None]
@@ -252,6 +257,18 @@ def hypothesis_of(path: TokenPath, vocabulary: Vocabulary, frame_seconds: float,
         likely.setdefault(_text(tokens, vocabulary), score)  # they may differ in separators alone
     alternatives = tuple(Alternative(other, score) for other, score in likely.items())
     return Hypothesis(text, confidence, found, seconds, alternatives=alternatives)
+
+
+def with_times(
+    hypothesis: Hypothesis, probs: Float[np.ndarray, "U V"], vocabulary: Vocabulary, frame_seconds: float, count: int
+) -> Hypothesis:
+    """With the words of the first `count` alternatives at their times, by alignment with the whole recording."""
+    log_probs = np.log(np.maximum(probs.astype(np.float64), LEAST_PROB))[None]
+    timed = list(hypothesis.alternatives)
+    for at, one in enumerate(timed[:count]):
+        (path,) = aligned(log_probs, [len(probs)], [vocabulary.encode(one.text)])
+        timed[at] = replace(one, words=words(path, vocabulary, frame_seconds, hypothesis.seconds))
+    return replace(hypothesis, alternatives=tuple(timed))
 
 
 def _text(tokens: tuple[int, ...], vocabulary: Vocabulary) -> str:
