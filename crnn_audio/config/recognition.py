@@ -108,6 +108,7 @@ class Decoding(Section):
 class RecognitionRecipe(SoundRecipe):
     """Speech to text."""
 
+    starts_from_runs = True
     task: RecognitionTask = RecognitionTask()
     data: RecognitionData
     model: RecognitionModel = RecognitionModel()
