@@ -85,9 +85,9 @@ def test_alternatives_differ_in_words(tmp_path: Path) -> None:
     words = written(tmp_path, "words.txt", "a\nab\nb\n")
     decoder = decoder_of(DecodingOptions(lexicon=words, nbest=3), LETTERS)
     probs = torch.full((1, 8, len(LETTERS)), 1e-4)
-    for at in range(8):  # the separators could be any number
-        probs[0, at, [0, LETTERS.encode(" ")[0]]] = torch.tensor([0.5, 0.4])
-    probs[0, 2, LETTERS.encode("AB")], probs[0, 5, LETTERS.encode("AB")] = torch.tensor([3.0, 2.0]), 2.5
+    for at in range(1, 8):  # separators could be here, any number of them
+        probs[0, at, [0, *LETTERS.encode(" ")]] = torch.tensor([0.5, 0.4])
+    probs[0, 0, LETTERS.encode("A")], probs[0, 4, LETTERS.encode("AB")] = 1.0, torch.tensor([99.0, 0.1])
     log_probs = (probs / probs.sum(-1, keepdim=True)).log()
     (path,) = decoder.decode(log_probs, torch.tensor([8]))
     said = [LETTERS.decode(tokens).split() for tokens, _ in path.alternatives]

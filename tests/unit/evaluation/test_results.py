@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shlex
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -228,7 +229,6 @@ def test_a_decoder_has_a_row_of_its_own(recognizer, tmp_path: Path, monkeypatch)
     Path("recipes/tiny").mkdir(parents=True)
     Path("recipes/tiny/small.yaml").write_text(f"# Small.\n{recognizer.run.text}")
     Path("recipes/tiny/words.txt").write_text("two\nthree\n")
-    (tmp_path.parent / "words.txt").write_text("two\n")
     facts = {"state": "finished", "train_seconds": 60.0, "threads": 1, "recipe": "recipes/tiny/small.yaml"}
     trained = Recognizer(replace(recognizer.run, facts=facts), recognizer.task)
     for value, decoding in (
@@ -247,10 +247,37 @@ def test_a_decoder_has_a_row_of_its_own(recognizer, tmp_path: Path, monkeypatch)
     assert "| split | decoder | WER % |" in table
     assert "| test | greedy | **25.00** |" in table
     assert f"| test | {other['decoder']} | 10.00 |" in table
-    kept = carried.save(decoding, recognizer.run.path)
-    for wrong in (DecodingOptions(lexicon=Path("../words.txt")), kept):
-        with pytest.raises(RunError, match="a row's command has to work elsewhere too"):
-            results.recordable(trained, wrong)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="no recipe under recipes/ of this folder"):
+        results.recordable(trained, decoding)
+
+
+def test_a_decoder_that_the_run_keeps_is_recorded_with_the_files_beside_the_recipe(
+    recognizer, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("recipes/tiny").mkdir(parents=True)
+    Path("recipes/tiny/small.yaml").write_text(f"# Small.\n{recognizer.run.text}")
+    (tmp_path.parent / "my words.txt").write_text("two\nthree\n")
+    facts = {"state": "finished", "train_seconds": 60.0, "threads": 1, "recipe": "recipes/tiny/small.yaml"}
+    trained = Recognizer(replace(recognizer.run, facts=facts), recognizer.task)
+    away = DecodingOptions(lexicon=tmp_path.parent / "my words.txt", word_score=0.5)
+    kept = carried.save(away, recognizer.run.path)
+    assert kept.lexicon is not None
+    for decoding in (away, kept):
+        with pytest.raises(RunError, match="a row's command has to work elsewhere too") as refused:
+            results.recordable(trained, decoding)
+    copied = shlex.join(["cp", str(kept.lexicon), "recipes/tiny/my words.txt"])
+    assert f"Keep it with the recipe (`{copied}`)" in str(refused.value)
+    Path("recipes/tiny/other.txt").write_text("two\nfour!\n")
+    Path("recipes/tiny/words.txt").write_text("two\nthree\n")
+    results.record(trained, Scores({"wer": 0.2}, 1.0, "1 utterance", split="test"), "best", kept)
+    (row,) = json.loads(Path("recipes/tiny/results.json").read_text())
+    assert row["commands"][0].endswith("--weights best --word-score 0.5 --lexicon recipes/tiny/words.txt")
+    assert row["decoder"] == DecodingOptions(lexicon=Path("recipes/tiny/words.txt"), word_score=0.5).identity
+    results.record(trained, Scores({"wer": 0.3}, 1.0, "1 utterance", split="test"), "best", NONE)
+    assert len(json.loads(Path("recipes/tiny/results.json").read_text())) == 2
 
 
 def rows() -> list[dict]:
