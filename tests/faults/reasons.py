@@ -56,6 +56,7 @@ NOT_REACHED = {
     "corpora/own/kaldi.py": "of Kaldi's tables; tables.py reads as it does",
     "corpora/own/pairs.py _listed": "of lists of texts, as `_paired`",
     "corpora/pairs.py split: files.read_text": "of splits that are there already, of the same table or another",
+    "evaluation/results.py _same": "of the recipe's folder, into which the same command writes; test_results.py",
     "evaluation/publish.py _beside: shutil.rmtree": "after something else has failed, whose error is reported",
     "inference/export/check.py": COMPUTES,
     "inference/exported/pieces.py PieceGraph._step": COMPUTES,
