@@ -58,13 +58,13 @@ def _place(family: str) -> float:
 
 
 def read_each(
-    paths: Sequence[Path], read: Callable[[Path], T], what: str, progress: Progress | None
+    paths: Sequence[Path], parse: Callable[[Path], T], what: str, progress: Progress | None
 ) -> tuple[dict[str, T], dict[str, str]]:
     """What can be read of files, by their names without suffix, and why each of the others cannot."""
     found, left_out = dict[str, T](), dict[str, str]()
     for number, path in enumerate(paths, 1):
         try:
-            found[path.stem] = read(path)
+            found[path.stem] = parse(path)
         except DataError as error:
             left_out[path.stem] = str(error)
         if progress:

@@ -4,7 +4,6 @@ Where there are several likely transcripts with times, their words stand below e
 """
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from crnn_audio import files
+from crnn_audio import pictures
 from crnn_audio.console import one_line
 from crnn_audio.hypotheses import Alternative, Hypothesis, Word
 
@@ -46,10 +45,7 @@ def save(path: Path, evidence: Evidence, hypothesis: Hypothesis) -> None:
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
-    figure = plot(evidence, hypothesis)
-    with warnings.catch_warnings(), files.replacing(path) as partial:
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for letters that no font has
-        figure.savefig(partial, format="png", dpi=100)
+    pictures.save(plot(evidence, hypothesis), path, dpi=100)
 
 
 def plot(evidence: Evidence, hypothesis: Hypothesis) -> Any:
@@ -57,17 +53,13 @@ def plot(evidence: Evidence, hypothesis: Hypothesis) -> Any:
 
     Instead of the words there are lines of words where transcripts are alternatives.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     seconds = min(hypothesis.seconds, MAX_SECONDS)
     num_rows = max(math.ceil(seconds / ROW_SECONDS), 1)
     width = ROW_SECONDS if num_rows > 1 else max(seconds, 0.1)
     lines = [one for one in hypothesis.alternatives if one.words][:SHOWN_ALTERNATIVES]
     ratios = (5, 3.5, max(1.4, 0.7 * len(lines)))
     height = 0.6 + 3.2 * num_rows * sum(ratios) / 9.9
-    figure = Figure(figsize=(1.5 + 12.5 * max(width / ROW_SECONDS, 0.4), height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = pictures.new(figsize=(1.5 + 12.5 * max(width / ROW_SECONDS, 0.4), height))
     figure.suptitle(_title(hypothesis), fontsize=10, parse_math=False)
     rows = np.atleast_2d(figure.subplots(3 * num_rows, 1, height_ratios=ratios * num_rows)).reshape(-1, 3)
     for index, (spectrogram, posteriors, words) in enumerate(rows):
