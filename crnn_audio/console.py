@@ -6,6 +6,7 @@ No text of others, such as a file's name or a model's token, reaches a terminal 
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -125,6 +126,28 @@ def _opened(number: int, stream: Any) -> Any:
         return stream
     handle = os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
     return open(handle, "w" if number else "r", encoding="utf-8", closefd=False)
+
+
+_silencing = threading.RLock()
+
+
+@contextmanager
+def standard_error_silenced() -> Iterator[None]:
+    """Within this, what libraries in C write to standard error by themselves goes nowhere."""
+    with _silencing:
+        try:
+            usual, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        except OSError:  # standard error is closed
+            yield
+            return
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(usual, 2)
+            with suppress(OSError):
+                os.close(usual)
+                os.close(nowhere)
 
 
 class ProgressBar:

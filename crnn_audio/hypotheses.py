@@ -17,10 +17,14 @@ class Word:
 
 @dataclass(frozen=True)
 class Alternative:
-    """One of the transcripts that were likely, and its score: the logarithm of a probability, weights included."""
+    """One of the transcripts that were likely, and its score: the logarithm of a probability, weights included.
+
+    `words` has its words with their times, where they were aligned, as for a picture.
+    """
 
     text: str
     score: float
+    words: tuple[Word, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,10 @@ class AudioBatch:
     lengths: Int[Tensor, " B"]
     sample_rate: int
 
+    def to(self, device: torch.device) -> "AudioBatch":
+        """The same on a device."""
+        return replace(self, waveforms=self.waveforms.to(device), lengths=self.lengths.to(device))
+
 
 @dataclass(frozen=True)
 class TokenBatch:

@@ -18,6 +18,7 @@ from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.pooling import ClassHead
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.tasks.classification import Classification
+from crnn_audio.tasks.sound import SoundParts
 from tests import trainings
 
 POOLS = ("last", "mean", "max", "attention")
@@ -73,7 +74,7 @@ def task(pool: str, cell: str = "gru", *, bidirectional: bool = True, seed: int 
     recurrent = Recurrent(front.output_size, cell=cell, hidden_size=6, num_layers=2, bidirectional=bidirectional)
     head = ClassHead(recurrent.output_size, 3, pool, bidirectional=bidirectional, dropout=0.0)
     front_end = Fbank(sample_rate=RATE, num_mels=8)
-    made = Classification(front_end, NoNorm(), Crnn(front, recurrent, head), 3, **options)
+    made = Classification(SoundParts(front_end, NoNorm(), Crnn(front, recurrent, head)), 3, **options)
     with torch.no_grad():
         for parameter in made.model.parameters():
             parameter.add_(0.4 * torch.randn_like(parameter))

@@ -22,6 +22,7 @@ from crnn_audio.models.frame_heads import LabelHead, NotesHead
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.problems import load_recipe
 from crnn_audio.tasks.labelling import Labelling
+from crnn_audio.tasks.sound import SoundParts
 from crnn_audio.types import AudioBatch, SpeechBatch
 
 RATE = 8000
@@ -94,7 +95,8 @@ def task(targets: str = "segments", cell: str = "gru", *, bidirectional: bool = 
     size = recurrent.output_size
     head = NotesHead(size, 2) if targets == "notes" else LabelHead(size, 2, exclusive=exclusive)
     front_end = Fbank(sample_rate=RATE, num_mels=8)
-    made = Labelling(front_end, NoNorm(), Crnn(front, recurrent, head), targets=targets, labels=2, **options)
+    parts = SoundParts(front_end, NoNorm(), Crnn(front, recurrent, head))
+    made = Labelling(parts, targets=targets, labels=2, **options)
     with torch.no_grad():
         for parameter in made.model.parameters():
             parameter.add_(0.4 * torch.randn_like(parameter))

@@ -1,16 +1,15 @@
 """Decoders: what they are, and libsndfile's for one part of a file."""
 
 import io
-import os
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from crnn_audio.audio.sections import Section, Target
+from crnn_audio.console import standard_error_silenced
 
 if TYPE_CHECKING:  # where it is used, it is imported, so that reading a recipe needs no libsndfile
     import soundfile
@@ -121,7 +120,7 @@ class SoundFile:
 
         # Seeking in MP3 may land beside the mark, and some encodings have no seeking at all.
         begin = first if self._can_seek else 0
-        with _libmpg123_silenced(self.file.format):
+        with _quietly(self.file.format):
             try:
                 self._go_to(begin)
             except soundfile.LibsndfileError as error:
@@ -163,7 +162,7 @@ class SoundFile:
         import soundfile
 
         out = np.full((count, self.num_channels), np.nan, dtype=np.float32)
-        with _libmpg123_silenced(self.file.format):
+        with _quietly(self.file.format):
             try:
                 return self.file.read(out=out), ""
             except soundfile.LibsndfileError as error:
@@ -186,7 +185,7 @@ def _opened(target: Target) -> "soundfile.SoundFile":
     target.seek(0)
     file = target.fileno() if isinstance(target, io.FileIO) else target
     in_order = _in_order()
-    with _libmpg123_silenced("MP3"):
+    with standard_error_silenced():
         return in_order(file, closefd=False)
 
 
@@ -207,26 +206,6 @@ def reason(error: "soundfile.LibsndfileError") -> str:
     return str(error.error_string).removeprefix("Error : ").rstrip(".")
 
 
-_lock = threading.RLock()
-
-
-@contextmanager
-def _libmpg123_silenced(format: str) -> Iterator[None]:
-    """Within this, what libmpg123 writes to standard error by itself, without a file's name, goes nowhere."""
-    if format != "MP3":
-        yield
-        return
-    with _lock:
-        try:
-            usual, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        except OSError:  # standard error is closed
-            yield
-            return
-        try:
-            os.dup2(nowhere, 2)
-            yield
-        finally:
-            os.dup2(usual, 2)
-            with suppress(OSError):
-                os.close(usual)
-                os.close(nowhere)
+def _quietly(format: str) -> AbstractContextManager[None]:
+    """Without what libmpg123 writes to standard error by itself, which names no file."""
+    return standard_error_silenced() if format == "MP3" else nullcontext()

@@ -1,8 +1,8 @@
 """Recipes of the classification of whole recordings."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.sections import Fraction, Model, Task
@@ -47,8 +47,3 @@ class ClassificationRecipe(SoundRecipe):
     task: ClassificationTask = ClassificationTask()
     data: ClassificationData
     model: ClassificationModel = ClassificationModel()
-
-    @model_validator(mode="after")
-    def _starts_anew(self) -> Self:
-        self.check_no_init()
-        return self

@@ -53,6 +53,7 @@ class LabellingData(SoundData):
 class LabellingRecipe(SoundRecipe):
     """Labels of frames."""
 
+    starts_from_runs = True
     task: LabellingTask
     data: LabellingData
 

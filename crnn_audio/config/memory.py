@@ -58,8 +58,3 @@ class MemoryRecipe(Recipe):
     task: MemoryTask
     data: MemoryData
     model: MemoryModel = MemoryModel()
-
-    @model_validator(mode="after")
-    def _no_run_to_start_from(self) -> Self:
-        self.check_no_init()
-        return self

@@ -138,7 +138,6 @@ class MusicRecipe(Recipe):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        self.check_no_init()
         if (self.task.fixed_voice_probability > 0) != (self.model.encoder is not None):
             raise ValueError(
                 "task.fixed_voice_probability above 0 and model.encoder, which reads fixed voices, go together"

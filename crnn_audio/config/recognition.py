@@ -9,7 +9,7 @@ from crnn_audio.config.corpus import CorpusOf
 from crnn_audio.config.sections import Fraction, Model, Section, Task
 from crnn_audio.config.sound import SoundData, SoundRecipe
 from crnn_audio.config.transduction import DecoderLayers
-from crnn_audio.decoding.options import HOTWORD_SCORE, DecodingOptions
+from crnn_audio.decoding.options import HOTWORD_SCORE, SOURCES, DecodingOptions
 from crnn_audio.errors import DataError
 
 
@@ -83,6 +83,8 @@ class Decoding(Section):
     """File with all sentences that may be said."""
     beam: Annotated[int, Field(ge=0)] = 0
     """Width of the prefix beam; 0 searches exactly where that is possible."""
+    decoder: Literal["built-in", "flashlight"] = "built-in"
+    """`flashlight` for very large lexicons, by the package flashlight-text."""
 
     @property
     def options(self) -> DecodingOptions:
@@ -91,7 +93,7 @@ class Decoding(Section):
         Raises:
             DataError: two of them exclude each other.
         """
-        paths = {name: Path(value) for name, value in self.model_dump().items() if isinstance(value, str)}
+        paths = {name: Path(value) for name in SOURCES if (value := getattr(self, name)) is not None}
         return DecodingOptions(**self.model_dump() | paths)
 
     @model_validator(mode="after")
@@ -106,6 +108,7 @@ class Decoding(Section):
 class RecognitionRecipe(SoundRecipe):
     """Speech to text."""
 
+    starts_from_runs = True
     task: RecognitionTask = RecognitionTask()
     data: RecognitionData
     model: RecognitionModel = RecognitionModel()

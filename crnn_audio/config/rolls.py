@@ -67,7 +67,6 @@ class RollsRecipe(Recipe):
 
     @model_validator(mode="after")
     def _is_causal(self) -> Self:
-        self.check_no_init()
         check_causal(self.model.recurrent)
         if self.model.conv and self.model.conv_time != "causal":
             raise ValueError("the next frame is predicted from the past, so model.conv_time must be 'causal'")

@@ -5,9 +5,9 @@ what nobody varies is not a field. `task.kind` selects the class, which says whi
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from crnn_audio.config.fields import allowed
 from crnn_audio.config.sections import Data, Network, Optim, Section, Task, Train
@@ -33,14 +33,14 @@ class Recipe(Section):
     """CPU threads; 0 uses the cores of this machine, at most four. Results repeat only with the same number."""
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
 
-    def check_no_init(self) -> None:
-        """For kinds that cannot start from a trained run.
+    starts_from_runs: ClassVar[bool] = False
+    """Whether `init` may name a trained run."""
 
-        Raises:
-            ValueError: the recipe names one.
-        """
-        if self.init is not None:
+    @model_validator(mode="after")
+    def _init_is_known(self) -> Self:
+        if self.init is not None and not self.starts_from_runs:
             raise ValueError("init is for task recognition only")
+        return self
 
 
 Kinds = Mapping[str, type[Recipe]]

@@ -98,19 +98,10 @@ class MfccFeatures(Section):
     normalize: Normalize = "global"
 
 
-class MelFeatures(Section):
+class MelFeatures(LogMelFeatures):
     """Mel spectrogram in decibels by librosa, on the CPU."""
 
-    kind: Literal["mel"]
-    sample_rate: Rate = 16000
-    """Samples per second; audio of other rates is resampled."""
-    num_mels: Count = 80
-    """Mel bins per frame."""
-    window_seconds: Seconds = 0.025
-    """Window length."""
-    hop_seconds: Seconds = 0.010
-    """Time between frames."""
-    normalize: Normalize = "global"
+    kind: Literal["mel"]  # type: ignore[assignment]
 
 
 Features = Annotated[FbankFeatures | LogMelFeatures | MfccFeatures | MelFeatures, Field(discriminator="kind")]

@@ -90,7 +90,6 @@ class TextRecipe(Recipe):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        self.check_no_init()
         if self.task.unit == "words" and self.model.embedding_size == 0:
             raise ValueError(
                 "task.unit 'words' has too many tokens for one-hot vectors, so model.embedding_size must be above 0"

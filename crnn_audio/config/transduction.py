@@ -108,7 +108,6 @@ class TransductionRecipe(Recipe):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Self:
-        self.check_no_init()
         if self.search.coverage_penalty and self.model.decoder.attention == "fixed":
             raise ValueError("search.coverage_penalty is of attention, which model.decoder.attention 'fixed' has not")
         return self

@@ -53,21 +53,7 @@ def obtain(folder: Path, progress: Progress | None = None) -> None:
     source = repertory("bach")
     paths = sorted(path for path in source.iterdir() if path.suffix in (".mxl", ".xml"))
     with arriving(folder) as partial:
-        kept, left_out = _collect(paths, progress)
-        tunes.save(kept, left_out, partial)
-
-
-def _collect(paths: list[Path], progress: Progress | None) -> tuple[list[Tune], dict[str, str]]:
-    scores: dict[str, Score] = {}
-    left_out: dict[str, str] = {}
-    for number, path in enumerate(paths, 1):
-        try:
-            scores[path.stem] = read(path)
-        except DataError as error:
-            left_out[path.stem] = str(error)
-        if progress:
-            progress("reading chorales", number, len(paths))
-    return _without_copies(scores, left_out)
+        tunes.save(*_without_copies(*tunes.read_each(paths, read, "chorales", progress)), partial)
 
 
 def _without_copies(scores: dict[str, Score], left_out: dict[str, str]) -> tuple[list[Tune], dict[str, str]]:

@@ -5,13 +5,12 @@ test, 1 dev, else train). All listed pronunciations of a word are right.
 """
 
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from crnn_audio import files
 from crnn_audio.corpora.home import Progress, arriving
-from crnn_audio.corpora.pairs import Pair, gathered, table
+from crnn_audio.corpora.pairs import Pair, gathered, split_of, table
 from crnn_audio.errors import DataError
 
 NAME = "cmudict"
@@ -32,11 +31,6 @@ def read_splits(folder: Path) -> dict[str, list[Pair]]:
     for word, phones in table(folder / FILE):
         rows[split_of(word)].append((word, phones))
     return {split: gathered(found, split) for split, found in rows.items()}
-
-
-def split_of(word: str) -> str:
-    """The split of a word."""
-    return {0: "test", 1: "dev"}.get(zlib.crc32(word.encode()) % 10, "train")
 
 
 def obtain(folder: Path, progress: Progress | None = None) -> None:

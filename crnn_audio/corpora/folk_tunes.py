@@ -47,16 +47,8 @@ def obtain(folder: Path, progress: Progress | None = None) -> None:
         DataError: music21 is not installed, or the folder cannot be written.
     """
     paths = sorted(repertory("ryansMammoth").glob("*.abc"))
-    kept: list[Tune] = []
-    left_out: dict[str, str] = {}
-    for number, path in enumerate(paths, 1):
-        try:
-            kept.append(read(path))
-        except DataError as error:
-            left_out[path.stem] = str(error)
-        if progress:
-            progress("reading tunes", number, len(paths))
-    kept, copies = without_copies(kept)
+    found, left_out = tunes.read_each(paths, read, "tunes", progress)
+    kept, copies = without_copies(list(found.values()))
     with arriving(folder) as partial:
         tunes.save(kept, left_out | copies, partial)
 

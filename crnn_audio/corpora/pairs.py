@@ -61,7 +61,7 @@ def split(path: Path, folder: Path) -> dict[str, list[Pair]]:
     found = gathered(table(path), path.name.partition(".")[0])
     splits: dict[str, list[Pair]] = {name: [] for name in SPLITS}
     for pair in found:
-        splits[{0: "test", 1: "dev"}.get(zlib.crc32(pair.source.encode()) % 10, "train")].append(pair)
+        splits[split_of(pair.source)].append(pair)
     if not splits["dev"] or not splits["train"]:
         raise DataError(
             f"{path}: {len(found)} sources are too few to hold a tenth of them out. Write the splits yourself."
@@ -77,6 +77,11 @@ def split(path: Path, folder: Path) -> dict[str, list[Pair]]:
         except OSError as error:
             raise DataError(f"{out}: cannot be written ({error.strerror}). Choose another --out.") from None
     return splits
+
+
+def split_of(source: str, parts: int = 10) -> str:
+    """The split of a source, by its CRC-32 modulo `parts`: 0 is test, 1 dev, else train."""
+    return {0: "test", 1: "dev"}.get(zlib.crc32(source.encode()) % parts, "train")
 
 
 def obtain(folder: Path, progress: Progress | None = None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from crnn_audio.corpora import download
 from crnn_audio.corpora.home import Progress, arriving
-from crnn_audio.corpora.pairs import Pair, gathered, lines
+from crnn_audio.corpora.pairs import Pair, gathered, lines, split_of
 from crnn_audio.errors import DataError
 
 NAME = "tatoeba_eng_fra"
@@ -58,7 +58,7 @@ def obtain(folder: Path, progress: Progress | None = None, *, home: str = HOME) 
         except (zipfile.BadZipFile, KeyError, OSError, zlib.error) as error:
             raise DataError(f"{home}: is damaged ({error}). Try again later.") from None
         rows = dict.fromkeys(_pairs(partial / "fra.txt"))  # exact duplicates once
-        text = "".join(f"{split_of(english)}\t{english}\t{french}\n" for english, french in rows)
+        text = "".join(f"{split_of(english, 100)}\t{english}\t{french}\n" for english, french in rows)
         (partial / FILE).write_text(f"split\teng\tfra\n{text}", encoding="utf-8")
         (partial / "fra.txt").unlink()
         archive.unlink()
@@ -69,8 +69,3 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
     for _, line in lines(path):
         english, french, *_ = [*line.split("\t"), ""]
         yield english, french
-
-
-def split_of(sentence: str) -> str:
-    """The split of an English sentence."""
-    return {0: "test", 1: "dev"}.get(zlib.crc32(sentence.encode()) % 100, "train")

@@ -1,17 +1,19 @@
 """Pieces of music with what is known of each, kept as JSON lines; and fixed splits that no family of pieces crosses."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from crnn_audio import files
 from crnn_audio.batching.plan import key
+from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DataError
 from crnn_audio.symbolic.score import Score
 from crnn_audio.symbolic.score_json import of_json
 
+T = TypeVar("T")
 HELD_OUT = 0.1
 """Of the families, in dev and in test each."""
 TUNES, LEFT_OUT = "tunes.jsonl", "left_out.json"
@@ -53,6 +55,21 @@ def split(tunes: Iterable[Tune]) -> dict[str, list[Tune]]:
 
 def _place(family: str) -> float:
     return key("split", family) / 2**63
+
+
+def read_each(
+    paths: Sequence[Path], parse: Callable[[Path], T], what: str, progress: Progress | None
+) -> tuple[dict[str, T], dict[str, str]]:
+    """What can be read of files, by their names without suffix, and why each of the others cannot."""
+    found, left_out = dict[str, T](), dict[str, str]()
+    for number, path in enumerate(paths, 1):
+        try:
+            found[path.stem] = parse(path)
+        except DataError as error:
+            left_out[path.stem] = str(error)
+        if progress:
+            progress(f"reading {what}", number, len(paths))
+    return found, left_out
 
 
 def save(tunes: Iterable[Tune], left_out: Mapping[str, str], folder: Path) -> None:

@@ -1,7 +1,8 @@
-"""Forced alignment: the best path of tokens that are known, by Viterbi over their CTC states, batched.
+"""Forced alignment: the best path of tokens that are known, by Viterbi over their CTC states.
 
 The states of a transcript stand in a row, a blank before and after each token, so that a frame is a comparison of the
-row with itself shifted by one and by two (Graves et al. 2006; Kürzinger et al. 2020).
+row with itself shifted by one and by two (Graves et al. 2006; Kürzinger et al. 2020). Only states are computed that can
+be reached from the first frame and can reach the last one.
 """
 
 import math
@@ -10,8 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
-from crnn_audio.decoding.greedy import BLANK_ID
+from crnn_audio.decoding.greedy import BLANK_ID, NO_TOKENS
 from crnn_audio.decoding.paths import Path
+
+CELLS = 2**27
+"""States of frames whose predecessors are kept at once: a byte of memory each."""
 
 
 def aligned(
@@ -22,73 +26,93 @@ def aligned(
     Raises:
         ValueError: an utterance has too few frames for its tokens.
     """
-    states = _states(tokens)
-    steps, scores = _steps(log_probs, lengths, states)
-    found = []
-    for row, (length, transcript) in enumerate(zip(lengths, tokens, strict=True)):
-        last = 2 * len(transcript)
-        if length == 0 and not transcript:
-            found.append(Path((), (), (), (), 1.0))
-            continue
-        ends = [state for state in (last, last - 1) if state >= 0]
-        state = max(ends, key=lambda end: scores[row, end])
-        if length == 0 or not scores[row, state] > -math.inf:
-            raise ValueError(f"{len(transcript)} tokens do not fit into {length} frames")
-        trace = np.empty(length, dtype=np.int64)
-        for frame in range(length - 1, -1, -1):
+    rows = zip(log_probs, lengths, tokens, strict=True)
+    return [aligned_one(frames[:length], transcript) for frames, length, transcript in rows]
+
+
+def aligned_one(log_probs: Float[np.ndarray, "U V"], tokens: Sequence[int], cells: int = CELLS) -> Path:
+    """The frames of the tokens of a recording of any length.
+
+    Where the predecessors of all states do not fit into `cells`, the scores before each of several parts of the
+    recording are kept instead, and the parts are computed once more from the last one to the first.
+
+    Raises:
+        ValueError: there are too few frames for the tokens.
+    """
+    too_few = ValueError(f"{len(tokens)} tokens do not fit into {len(log_probs)} frames")
+    if not len(log_probs):
+        if tokens:
+            raise too_few
+        return NO_TOKENS
+    lattice = _Lattice(tokens, len(log_probs))
+    size = max(cells // lattice.num_states, 1)
+    begins = range(0, len(log_probs), size)
+    before = [lattice.start()]
+    for begin in begins[:-1]:
+        before.append(lattice.through(log_probs, begin, begin + size, before[-1]))
+    trace, state = np.empty(len(log_probs), dtype=np.int64), -1
+    for begin in reversed(begins):
+        end = min(begin + size, len(log_probs))
+        steps = np.zeros((end - begin, lattice.num_states), dtype=np.int8)
+        scores = lattice.through(log_probs, begin, end, before.pop(), steps)
+        state = lattice.end(scores) if state < 0 else state
+        if state < 0:
+            raise too_few
+        for frame in range(end - 1, begin - 1, -1):
             trace[frame] = state
-            state -= int(steps[frame, row, state])
-        found.append(path_of(trace, transcript, log_probs[row], 0))
-    return found
+            state -= int(steps[frame - begin, state])
+    return path_of(trace, tokens, log_probs, 0)
 
 
-def _states(tokens: Sequence[Sequence[int]]) -> Int[np.ndarray, "B S"]:
-    """The label of each state, with a blank before the first token and after each."""
-    states = np.zeros((len(tokens), 2 * max(map(len, tokens), default=0) + 1), dtype=np.int64)
-    for row, transcript in enumerate(tokens):
-        states[row, 1 : 2 * len(transcript) : 2] = transcript
-    return states
+class _Lattice:
+    """The states of a transcript, and what may follow what."""
 
+    def __init__(self, tokens: Sequence[int], num_frames: int) -> None:
+        self.num_states, self.num_frames = 2 * len(tokens) + 1, num_frames
+        self.labels = np.full(self.num_states, BLANK_ID)
+        self.labels[1::2] = tokens
+        self.skipping = np.full(self.num_states, -np.inf)
+        """0 for tokens that may follow the one before at once, without a blank between them."""
+        self.skipping[3::2][self.labels[3::2] != self.labels[1:-2:2]] = 0.0
 
-def _steps(
-    log_probs: Float[np.ndarray, "B U V"], lengths: Sequence[int], states: Int[np.ndarray, "B S"]
-) -> tuple[Int[np.ndarray, "_ B S"], Float[np.ndarray, "B S"]]:
-    """How many states back the best path to each state comes from, frame by frame; and the score of each at the end."""
-    skips = skippable(states)
-    rows, ends = np.arange(len(states))[:, None], np.asarray(lengths)
-    steps = np.zeros((max(lengths, default=0), *states.shape), dtype=np.int8)
-    scores = np.full(states.shape, -np.inf)
-    final = scores.copy()
-    for frame in range(len(steps)):
-        emitted = log_probs[rows, frame, states]
-        if frame == 0:
-            scores[:, :2] = emitted[:, :2]
-        else:
-            best, steps[frame] = advanced(scores, skips)
-            scores = best + emitted
-        final[ends == frame + 1] = scores[ends == frame + 1]
-    return steps, final
+    def start(self) -> Float[np.ndarray, " S"]:
+        """Scores before the first frame, which is in one of the first two states."""
+        scores = np.full(self.num_states, -np.inf)
+        scores[0] = 0.0
+        return scores
 
+    def end(self, scores: Float[np.ndarray, " S"]) -> int:
+        """The likelier one of the states in which the last frame may be; -1 if it cannot be in any."""
+        ends = [state for state in (self.num_states - 1, self.num_states - 2) if state >= 0]
+        best = max(ends, key=lambda state: scores[state])
+        return best if scores[best] > -math.inf else -1
 
-def skippable(states: Int[np.ndarray, "*B S"]) -> np.ndarray:
-    """True for tokens that may follow the one before at once, without a blank between them."""
-    found = np.zeros(states.shape, dtype=bool)
-    found[..., 2:] = (states[..., 2:] != BLANK_ID) & (states[..., 2:] != states[..., :-2])
-    return found
-
-
-def advanced(
-    scores: Float[np.ndarray, "*B S"], skips: np.ndarray
-) -> tuple[Float[np.ndarray, "*B S"], Int[np.ndarray, "*B S"]]:
-    """The best score of what leads to each state, and from how many states back."""
-    best, steps = scores.copy(), np.zeros(scores.shape, dtype=np.int8)
-    better = scores[..., :-1] > best[..., 1:]
-    best[..., 1:][better] = scores[..., :-1][better]
-    steps[..., 1:][better] = 1
-    better = skips[..., 2:] & (scores[..., :-2] > best[..., 2:])
-    best[..., 2:][better] = scores[..., :-2][better]
-    steps[..., 2:][better] = 2
-    return best, steps
+    def through(
+        self,
+        log_probs: Float[np.ndarray, "U V"],
+        begin: int,
+        end: int,
+        scores: Float[np.ndarray, " S"],
+        steps: Int[np.ndarray, "T S"] | None = None,
+    ) -> Float[np.ndarray, " S"]:
+        """The scores after the frames from `begin` to `end`; `steps` gets from how many states back each comes."""
+        one, other = (np.full(self.num_states + 2, -np.inf) for _ in range(2))  # two more, which are never reached
+        one[2:] = scores
+        for frame in range(begin, end):
+            low = max(self.num_states - 2 * (self.num_frames - frame), 0)
+            high = min(2 * (frame + 1), self.num_states)
+            if low >= high:
+                continue
+            stay, step, skip = one[low + 2 : high + 2], one[low + 1 : high + 1], one[low:high] + self.skipping[low:high]
+            best = np.maximum(stay, step, out=other[low + 2 : high + 2])
+            if steps is not None:
+                row = steps[frame - begin, low:high]
+                np.greater(step, stay, out=row.view(bool))
+                np.maximum(row, 2 * (skip > best), out=row, casting="unsafe")
+            np.maximum(best, skip, out=best)
+            best += log_probs[frame].take(self.labels[low:high])
+            one, other = other, one
+        return one[2:]
 
 
 def path_of(
@@ -111,40 +135,3 @@ def path_of(
         before = state
     blank_prob = float(probs[labels == BLANK_ID].min(initial=1.0))
     return Path(tuple(tokens), tuple(starts), tuple(ends), tuple(peaks), blank_prob)
-
-
-BAND = 4000
-"""States that are looked at in a frame of a long recording: letters of about two minutes of speech."""
-
-
-def aligned_long(log_probs: Float[np.ndarray, "U V"], tokens: Sequence[int], band: int = BAND) -> Path:
-    """The frames of the tokens of a recording of any length; of each frame only states around the best one are tried.
-
-    Raises:
-        ValueError: there are too few frames for the tokens, or sound and text part by more than the band.
-    """
-    states = _states([tokens])[0]
-    skips, size = skippable(states), min(band, len(states))
-    steps, lows = np.zeros((len(log_probs), size), dtype=np.int8), np.zeros(len(log_probs), dtype=np.int64)
-    scores, low = np.full(size, -np.inf), 0
-    for frame, emitted in enumerate(log_probs):
-        if frame == 0:
-            scores[:2] = emitted[states[:2]]
-        else:
-            best, steps[frame] = advanced(scores, np.where(np.arange(size) < 2, False, skips[low : low + size]))
-            scores = best + emitted[states[low : low + size]]
-        lows[frame] = low
-        moved = min(max(int(scores.argmax()) + low - size // 2, low), len(states) - size)
-        if moved > low:
-            scores = np.concatenate([scores[moved - low :], np.full(moved - low, -np.inf)])
-            low = moved
-    state = len(states) - 1
-    if len(states) > 1 and (low + size < len(states) or scores[state - low] < scores[state - 1 - low]):
-        state -= 1
-    if not len(log_probs) or low + size < len(states) or not scores[state - low] > -math.inf:
-        raise ValueError(f"{len(tokens)} tokens do not fit into {len(log_probs)} frames, or are not said there")
-    trace = np.empty(len(log_probs), dtype=np.int64)
-    for frame in range(len(log_probs) - 1, -1, -1):
-        trace[frame] = state
-        state -= int(steps[frame, state - lows[frame]])
-    return path_of(trace, tokens, log_probs, 0)

@@ -1,6 +1,6 @@
 """The decoder that options ask for: a graph that is searched exactly where it is small, else a prefix beam."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,24 +16,28 @@ from crnn_audio.decoding.beam.scorers import Scorer
 from crnn_audio.decoding.beam.words import WordScorer
 from crnn_audio.decoding.ctc import Greedy
 from crnn_audio.decoding.decoder import Decoder
+from crnn_audio.decoding.flashlight import FlashlightDecoder, Words
 from crnn_audio.decoding.graph import grammars, ngrams, words
 from crnn_audio.decoding.graph.automaton import NO_OUTPUT, Automaton
 from crnn_audio.decoding.graph.decoder import GraphDecoder
 from crnn_audio.decoding.graph.topology import composed
 from crnn_audio.decoding.graph.words import FREE_WORD, WordGraph, fitted
-from crnn_audio.decoding.options import DecodingOptions
+from crnn_audio.decoding.options import FLASHLIGHT, DecodingOptions
 from crnn_audio.errors import DataError
 from crnn_audio.text import arpa
 from crnn_audio.text.grammar import files as grammar_files
 from crnn_audio.text.grammar.hassil import in_words
 from crnn_audio.text.ngram import SPECIAL, NGram
-from crnn_audio.text.vocabulary import Vocabulary
+from crnn_audio.text.vocabulary import UNKNOWN, Vocabulary
 
 SENTENCE_SCORE = -4.0
 """Nats that another sentence of a grammar costs, where several are said in one recording."""
 
 SILENT = "\0"
 """What tokens of an n-gram begin with that the recogniser cannot say."""
+
+FLASHLIGHT_WIDTH = 50
+"""Hypotheses of flashlight's beam, in which one that ends in a blank is another."""
 
 Report = Callable[[str], None]
 
@@ -70,10 +74,15 @@ def decoder_of(
     if options.lm and options.lm.is_dir() and language_model is None:
         raise DataError(f"{options.lm}: a run, which has to be opened first. Hand it in as language_model.")
     sources = _Sources.read(options, vocabulary, report)
+    if options.decoder == FLASHLIGHT:
+        return _flashlight(options, vocabulary, sources, model)
     automaton = _automaton(options, vocabulary, sources) if language_model is None else None
+    beam = partial(
+        PrefixBeam, width=options.width, num_best=options.nbest, model=model, separator=vocabulary.separator_id
+    )
     if automaton is not None and options.grammar and (options.beam or options.nbest > 1):
         ways = AutomatonScorer(automaton)
-        return PrefixBeam([ways], options.width, options.nbest, num_tokens=len(vocabulary), model=model)
+        return beam([ways], num_tokens=len(vocabulary))
     if automaton is not None:
         return GraphDecoder(composed(automaton, device=device), model)
     scorers = list[Scorer]()
@@ -83,7 +92,7 @@ def decoder_of(
     if sources.lexicon is not None or sources.hot or (sources.words is not None and of_tokens is None):
         scorers.append(_word_scorer(options, vocabulary, sources))
     rescore = partial(_besides, language_model, vocabulary, options) if language_model is not None else None
-    return PrefixBeam(scorers, options.width, options.nbest, model=model, rescore=rescore)
+    return beam(scorers, rescore=rescore)
 
 
 def _besides(
@@ -96,19 +105,24 @@ def _besides(
 
 @dataclass(frozen=True)
 class _Sources:
-    """What the files hold, in the case of the vocabulary; `characters` and `words` are the n-gram, by its tokens."""
+    """What the files hold, in the case of the vocabulary; `characters` and `words` are the n-gram, by its tokens.
+
+    `written` are the tokens of the n-gram as they stand in its file.
+    """
 
     lexicon: list[str] | None
     hot: dict[str, float]
     characters: NGram | None
     words: NGram | None
+    written: Mapping[str, str]
 
     @classmethod
     def read(cls, options: DecodingOptions, vocabulary: Vocabulary, report: Report) -> "_Sources":
         listed = read_words(options.lexicon, vocabulary) if options.lexicon else None
         lexicon = None if listed is None else list(dict.fromkeys(word for line in listed for word in line.split()))
         hot = read_words(options.hotwords, vocabulary) if options.hotwords else []
-        model = _fitted_model(arpa.read(path), vocabulary, path, report) if (path := options.ngram) else None
+        written = arpa.read(path) if (path := options.ngram) else None
+        model = _fitted_model(written, vocabulary, path, report) if path and written else None
         spoken = [token for token in model.tokens[len(SPECIAL) :] if token[0] != SILENT] if model is not None else []
         of_words = vocabulary.kind == "words" or not set(spoken) <= set(vocabulary.tokens)
         return cls(
@@ -116,7 +130,15 @@ class _Sources:
             {word: bonus(word, options.hotword_score) for word in hot},
             None if of_words else model,
             model if of_words else None,
+            dict(zip(model.tokens, written.tokens, strict=True)) if model and written else {},
         )
+
+    @property
+    def known_words(self) -> list[str] | None:
+        """The words of the lexicon, or without one those of the n-gram that can be said; None without either."""
+        if self.lexicon is not None or self.words is None:
+            return self.lexicon
+        return [token for token in self.words.tokens[len(SPECIAL) :] if not token.startswith(SILENT)]
 
 
 def bonus(word: str, score: float) -> float:
@@ -216,10 +238,7 @@ def _word_scorer(options: DecodingOptions, vocabulary: Vocabulary, sources: _Sou
             f"the model writes {vocabulary.kind}, and a beam looks for words among characters alone: leave out beam "
             "and nbest, or take an n-gram of these tokens."
         )
-    model = sources.words
-    listed = sources.lexicon
-    if listed is None and model is not None:
-        listed = [token for token in model.tokens[len(SPECIAL) :] if not token.startswith(SILENT)]
+    model, listed = sources.words, sources.known_words
     is_open = listed is None or bool(options.beam and options.lm and sources.lexicon is None)
     listed = list(dict.fromkeys([*(listed or []), *sources.hot]))
     if several := [word for word in listed if " " in word]:
@@ -235,3 +254,24 @@ def _word_scorer(options: DecodingOptions, vocabulary: Vocabulary, sources: _Sou
         bonuses=sources.hot,
         is_open=is_open,
     )
+
+
+def _flashlight(
+    options: DecodingOptions, vocabulary: Vocabulary, sources: _Sources, model: object
+) -> FlashlightDecoder:
+    wrong = ""
+    if vocabulary.kind != "characters":
+        wrong = f"the model writes {vocabulary.kind}, and decoder flashlight looks for words among characters"
+    elif options.lm and not options.ngram:
+        wrong = f"{options.lm}: a run, by which decoder flashlight orders nothing again"
+    elif sources.characters is not None or (sources.words is not None and not sources.words.marked):
+        wrong = f"{options.lm}: decoder flashlight takes n-grams of the words of sentences alone"
+    elif sources.known_words is None:
+        wrong = "decoder flashlight looks for words that are known: give a lexicon, or an n-gram of words"
+    if wrong:
+        raise DataError(f"{wrong}. Or leave out decoder.")
+    listed = sources.known_words or []
+    names = [arpa.escaped(sources.written.get(word, f"{UNKNOWN} {at}")) for at, word in enumerate(listed)]
+    found = Words(listed, options.word_score, options.ngram, names, options.lm_weight)
+    width = max(options.beam or FLASHLIGHT_WIDTH, 4 * options.nbest)
+    return FlashlightDecoder(found, vocabulary, width, options.nbest, model)

@@ -63,7 +63,7 @@ def load(folder: Path) -> DecodingOptions:
             changes[name] = folder / Path(value).name
             if not changes[name].exists():
                 raise RunError(f"{path}: names {value}, which is missing. {DAMAGED}")
-        elif isinstance(value, int | float) and not isinstance(value, bool) and isinstance(default, int | float):
+        elif _fits(value, default):
             changes[name] = value
         else:
             raise RunError(f"{path}: damaged (its {name} is {str(value)[:40]!r}). {DAMAGED}")
@@ -71,3 +71,10 @@ def load(folder: Path) -> DecodingOptions:
         return DecodingOptions(**changes)
     except DataError as error:
         raise RunError(f"{path}: damaged. {error} {DAMAGED}") from None
+
+
+def _fits(value: Any, default: Any) -> bool:
+    """Whether a stored value is of the kind of an option."""
+    if isinstance(value, str):
+        return isinstance(default, str)
+    return isinstance(value, int | float) and not isinstance(value, bool) and isinstance(default, int | float)

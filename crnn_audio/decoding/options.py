@@ -14,6 +14,7 @@ HOTWORD_SCORE = 1.0
 
 SOURCES = ("lm", "lexicon", "hotwords", "grammar")
 """The options that name a file."""
+BUILT_IN, FLASHLIGHT = DECODERS = ("built-in", "flashlight")
 STORED = "decoder-{option}-{digest}-{name}"
 """What a file is called that is kept in a run directory."""
 
@@ -36,6 +37,8 @@ class DecodingOptions:
         beam: hypotheses of the prefix beam; 0 searches a graph exactly where that is possible.
         nbest: hypotheses that are returned.
         greedy: the likeliest token of each frame, even where the run has a decoder.
+        decoder: "built-in", or "flashlight" for that of flashlight-text, which looks for the words of very large
+            lexicons or n-grams in whole recordings.
 
     Raises:
         DataError: a number is not finite or out of range, or two options exclude each other.
@@ -51,6 +54,7 @@ class DecodingOptions:
     beam: int = 0
     nbest: int = 1
     greedy: bool = False
+    decoder: str = BUILT_IN
 
     def __post_init__(self) -> None:
         for name in ("lm_weight", "word_score", "hotword_score"):
@@ -64,11 +68,15 @@ class DecodingOptions:
             raise DataError("a grammar says all that may be said: leave out lm and lexicon.")
         if self.greedy and not self.is_greedy:
             raise DataError("greedy decoding uses nothing else: leave out lm, lexicon, hotwords, grammar, beam, nbest.")
+        if self.decoder not in DECODERS:
+            raise DataError(f"decoder should be {' or '.join(DECODERS)} (found {self.decoder!r}).")
+        if self.decoder == FLASHLIGHT and (self.grammar or self.hotwords):
+            raise DataError("decoder flashlight has neither grammars nor expected words: leave out these, or decoder.")
 
     @property
     def is_greedy(self) -> bool:
         """Whether nothing is asked for but the likeliest token of each frame."""
-        return not (self.has_source or self.beam or self.nbest > 1)
+        return not (self.has_source or self.beam or self.nbest > 1 or self.decoder != BUILT_IN)
 
     @property
     def has_source(self) -> bool:
@@ -91,8 +99,8 @@ class DecodingOptions:
 
     @property
     def width(self) -> int:
-        """Hypotheses of the beam, where one is used."""
-        return max(self.beam or 16, 2 * self.nbest)
+        """Hypotheses of the beam, where one is used; more for several results, as many differ in separators alone."""
+        return max(self.beam or (16 if self.nbest == 1 else 10 * self.nbest), 2 * self.nbest)
 
     @property
     def identity(self) -> str:
@@ -109,7 +117,7 @@ class DecodingOptions:
             if isinstance(value, Path):
                 parts.append(f"{one.name} {plain_name(value)} {digest(value)}")
             elif value != one.default:
-                parts.append(f"{one.name} {value:g}")
+                parts.append(f"{one.name} {value}" if isinstance(value, str) else f"{one.name} {value:g}")
         return ", ".join(parts)
 
     @property

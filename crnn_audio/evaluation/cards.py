@@ -6,8 +6,10 @@ from typing import Any
 
 import yaml
 
+from crnn_audio.corpora import CORPORA
 from crnn_audio.evaluation.evaluate import Model
 from crnn_audio.metrics.scores import Scores
+from crnn_audio.problems.cards import about_corpus
 from crnn_audio.problems.registry import TAGS
 from crnn_audio.problems.restore import Restored
 
@@ -17,11 +19,12 @@ def write(model: Model, restored: Restored, scores: Sequence[Scores], name: str)
     run, problem, recipe = restored.run, restored.problem, restored.recipe
     card = problem.card(run, recipe, restored.assets, model.task, scores)
     usage = "\n".join(shlex.join(["crnn-audio", *words]) for words in problem.usage(recipe, name, "recording.wav"))
+    limitations = CORPORA[recipe.data.corpus].NOT_FOR
     sections = {
-        "Data": f"{card.corpus}\n\n{_trained(restored)}",
+        "Data": f"{about_corpus(recipe)}\n\n{_trained(restored)}",
         "Scores": card.scores,
         **card.sections,
-        "Limitations": f"{card.limitations[:1].upper()}{card.limitations[1:].rstrip('.')}.",
+        "Limitations": f"{limitations[:1].upper()}{limitations[1:].rstrip('.')}.",
         "Usage": f"```\n{usage}\n```",
     }
     what = f"{card.what}; {model.task.model.num_parameters:,} parameters, kept in half precision."

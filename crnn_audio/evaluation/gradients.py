@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import nn
 
-from crnn_audio import files
+from crnn_audio import pictures
 from crnn_audio.config.schema import Recipe
 from crnn_audio.models.recurrent import KINDS, TCN, Recurrent
 from crnn_audio.types import Encoded
@@ -107,18 +107,12 @@ def save(path: Path, found: Mapping[str, Gradients], clip_norm: float | None) ->
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
-    figure = plot(found, clip_norm)
-    with files.replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+    pictures.save(plot(found, clip_norm), path)
 
 
 def plot(found: Mapping[str, Gradients], clip_norm: float | None) -> Any:
     """The picture as a matplotlib figure: gradients by lag, and those of the weights with and without clipping."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(11, 4.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = pictures.new(figsize=(11, 4.5))
     inputs, weights = figure.subplots(1, 2)
     for name, one in found.items():
         (line,) = inputs.semilogy(np.maximum(one.by_lag, 1e-30), label=name)

@@ -6,8 +6,10 @@ recipe and `recipes/README.md` are written anew from the rows.
 
 import hashlib
 import json
+import shlex
 import statistics
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,22 @@ from typing import Any
 from crnn_audio import files
 from crnn_audio.config import commands
 from crnn_audio.config.schema import Recipe
-from crnn_audio.decoding.options import NONE, SOURCES, DecodingOptions
+from crnn_audio.decoding.options import NONE, SOURCES, DecodingOptions, plain_name
+from crnn_audio.decoding.options import digest as decoder_digest
 from crnn_audio.errors import DataError, RecipeError, RunError
 from crnn_audio.evaluation import reproduce, tables
 from crnn_audio.evaluation.evaluate import Model
+from crnn_audio.evaluation.first_lines import with_first_line
+from crnn_audio.evaluation.published import with_results
+from crnn_audio.evaluation.rows import identity
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.problems import load_recipe
 from crnn_audio.problems.restore import restore
 
 OF_A_RUN = ("commit", "cpu", "precision", "torch")
 """Facts of a row that are a list, one for each seed or fold, where its runs differ in them."""
+BESIDE = ("published.json", "cells.json")
+"""What else stands in the tables: published figures, and what cells cost."""
 
 
 def record(model: Model, scores: Scores, weights: str, decoding: DecodingOptions = NONE) -> Path:
@@ -36,9 +44,10 @@ def record(model: Model, scores: Scores, weights: str, decoding: DecodingOptions
 
     Raises:
         RunError: the run was not trained by a recipe of this checkout, or not to its end, or with other settings; or
-            its decoder cannot be had by a command.
+            a file of its decoder lies neither in this folder nor, the same, beside the recipe.
     """
     recipe = recordable(model, decoding)
+    decoding = _beside(model, recipe, decoding)
     path = recipe.parent / "results.json"
     rows = _rows(path) if path.exists() else []
     for metric, value in scores.metrics.items():
@@ -68,29 +77,49 @@ def recordable(model: Model, decoding: DecodingOptions = NONE) -> Path:
         raise RunError(
             f"{run.path}: was trained with other settings than {name} has; a row stands for the recipe as it is."
         )
-    _flags(model, decoding)
+    _beside(model, Path(name), decoding)
     return Path(name)
 
 
 def _flags(model: Model, decoding: DecodingOptions) -> list[str]:
-    """The options of the command line that decode a run that its recipe trains in this way.
+    """The options of the command line that decode a run that its recipe trains in this way."""
+    if _is_its_own(model, decoding):
+        return []
+    return [commands.from_here(word) for word in decoding.flags] or ["--greedy"]
+
+
+def _is_its_own(model: Model, decoding: DecodingOptions) -> bool:
+    """Whether a run has this decoder by its recipe."""
+    section = getattr(restore(model.run).recipe, "decoder", None)
+    return decoding.identity == (section.options if section else NONE).identity
+
+
+def _beside(model: Model, recipe: Path, decoding: DecodingOptions) -> DecodingOptions:
+    """A decoder with the same files beside the recipe in the place of those that lie in the run or elsewhere.
 
     Raises:
-        RunError: a file of the decoder lies in the run, or elsewhere than in this folder.
+        RunError: there is no such file.
     """
-    section = getattr(restore(model.run).recipe, "decoder", None)
-    own = section.options if section else NONE
-    if decoding.identity == own.identity:
-        return []
-    if decoding.is_greedy:
-        return ["--greedy"]
-    for path in (getattr(decoding, name) for name in SOURCES):
+    if _is_its_own(model, decoding):
+        return decoding
+    found = dict[str, Any]()
+    for name in SOURCES:
+        path: Path | None = getattr(decoding, name)
         if path and (path.resolve().is_relative_to(model.run.path.resolve()) or not _is_here(path)):
-            raise RunError(
-                f"{path}: a row's command has to work elsewhere too, so files of a decoder are named by options, and "
-                "lie in this folder, such as beside the recipe. Give them, or write them into the recipe as decoder."
-            )
-    return [commands.from_here(word) for word in decoding.flags]
+            found[name] = _same(path, recipe.parent)
+    return replace(decoding, **found)
+
+
+def _same(path: Path, folder: Path) -> Path:
+    """The file of a folder that is the same as another one."""
+    for one in sorted(folder.iterdir()):
+        if one.is_file() and one.stat().st_size == path.stat().st_size and decoder_digest(one) == decoder_digest(path):
+            return one
+    copied = folder / plain_name(path)
+    raise RunError(
+        f"{path}: a row's command has to work elsewhere too, where this file is not. Keep it with the recipe "
+        f"(`{shlex.join(['cp', str(path), str(copied)])}`), if its licence allows that, and record again."
+    )
 
 
 def _is_here(path: Path) -> bool:
@@ -158,7 +187,7 @@ def _settings(recipe: Recipe, *, exclude_defaults: bool = False) -> dict[str, An
 def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
     """Gathers seeds and folds in one row; rows from before the recipe was edited say nothing of it and go."""
     rows[:] = [row for row in rows if row["recipe"] != new["recipe"] or row["settings"] == new["settings"]]
-    same = [row for row in rows if tables.identity(row) == tables.identity(new)]
+    same = [row for row in rows if identity(row) == identity(new)]
     for row in same:
         rows.remove(row)
         runs = {seed_and_fold: found for old in (row, new) for seed_and_fold, found in _runs(old)}
@@ -172,7 +201,7 @@ def _update(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
         new["mean"] = statistics.fmean(new["values"])
         new["sd"] = statistics.stdev(new["values"]) if len(runs) > 1 else 0.0
     rows.append(new)
-    rows.sort(key=tables.identity)
+    rows.sort(key=identity)
 
 
 def _runs(row: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int | None], dict[str, Any]]]:
@@ -190,20 +219,17 @@ def _runs(row: Mapping[str, Any]) -> Iterator[tuple[tuple[int, int | None], dict
 def write_tables(folder: Path) -> None:
     """Writes `folder`/README.md, the results in the README above it, and the first line of each recipe with results."""
     rows = [row for path in sorted(folder.glob("*/results.json")) for row in _rows(path)]
-    cells = folder / "cells.json"
-    measured = _json(cells) if cells.exists() else None
+    published, costs = (_json(path) if path.exists() else None for path in map(folder.joinpath, BESIDE))
     written = [_json(path) for path in sorted(folder.glob("*/written.json"))]
-    beside = folder / "published.json"
-    published = _json(beside) if beside.exists() else None
-    files.write_text(folder / "README.md", tables.readme(rows, published, measured, written))
+    files.write_text(folder / "README.md", tables.readme(rows, published, costs, written))
     document = folder.parent / "README.md"
     if document.exists() and published:
-        files.write_text(document, tables.with_results(files.read_text(document, DataError), rows, published))
+        files.write_text(document, with_results(files.read_text(document, DataError), rows, published))
     for name in sorted({row["recipe"] for row in rows}):
         path = folder.parent / name
         if path.is_file():
             files.write_text(
-                path, tables.with_first_line(files.read_text(path, DataError), [r for r in rows if r["recipe"] == name])
+                path, with_first_line(files.read_text(path, DataError), [r for r in rows if r["recipe"] == name])
             )
 
 
@@ -211,7 +237,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     rows = _json(path)
     try:
         for row in rows:
-            tables.identity(row)
+            identity(row)
     except (TypeError, KeyError) as error:
         raise DataError(f"{path}: damaged ({error!r}). Restore it with git.") from None
     return list(rows)

@@ -8,6 +8,7 @@ waveforms even under autocast.
 
 import importlib
 import math
+from abc import ABC, abstractmethod
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -104,36 +105,28 @@ class Fbank(nn.Module):
         return masked(features[:, :count], num_frames), num_frames
 
 
-class LogMel(nn.Module):
-    """Log-mel spectrogram by torchaudio: Hann windows, HTK mel scale up to half the sample rate, power, natural log.
-
-    Frames are centred on t * hop_length. The logarithm is floored at a power of 1e-10.
+class Centred(nn.Module, ABC):
+    """Frames that are centred on t * hop_length, under Hann windows; its subclasses compute their features.
 
     Args:
         sample_rate: Samples per second.
-        num_mels: Mel bins.
+        num_features: Bins of one frame.
         window_seconds: Length of a window; the FFT takes the next power of two of its samples.
         hop_seconds: Time between frames.
 
     Raises:
-        RecipeError: torchaudio cannot be imported, or window or hop are shorter than one sample.
+        RecipeError: window or hop are shorter than one sample.
     """
 
     streamable = True
 
-    def __init__(
-        self, sample_rate: int, num_mels: int = 80, window_seconds: float = 0.025, hop_seconds: float = 0.010
-    ) -> None:
+    def __init__(self, sample_rate: int, num_features: int, window_seconds: float, hop_seconds: float) -> None:
         super().__init__()
-        transforms = _required("torchaudio.transforms", kind="log_mel")
         self.sample_rate = sample_rate
-        self.num_features = num_mels
+        self.num_features = num_features
         self.windows = CentredWindows.from_seconds(sample_rate, window_seconds, hop_seconds)
         self.hop_length = self.windows.hop_length
         self.look_ahead_samples = self.windows.look_ahead
-        self.spectrogram = transforms.MelSpectrogram(
-            sample_rate=sample_rate, n_mels=num_mels, **self.windows.stft_options
-        )
 
     def num_frames(self, samples: Count) -> Count:
         """Frames of an utterance of so many samples: 1 + samples // hop."""
@@ -144,31 +137,58 @@ class LogMel(nn.Module):
     ) -> tuple[Float[Tensor, "B T F"], Int[Tensor, " B"]]:
         """Features with zeros as padding, and the frames of each utterance."""
         with torch.autocast(waveforms.device.type, enabled=False):
-            sound = self.windows.cover(waveforms, lengths)
-            features = self.spectrogram(sound).clamp(min=1e-10).log().transpose(1, 2)
+            features = self.features(self.windows.cover(waveforms, lengths))
         num_frames = self.num_frames(lengths)
-        return masked(features, num_frames), num_frames
+        return masked(features.transpose(1, 2), num_frames), num_frames
+
+    @abstractmethod
+    def features(self, sound: Float[Tensor, "B P"]) -> Float[Tensor, "B F T"]:
+        """The features under all windows."""
 
 
-class Mfcc(nn.Module):
-    """Mel-frequency cepstral coefficients by torchaudio: orthonormal DCT-II of log(mel power + 1e-6).
+class LogMel(Centred):
+    """Log-mel spectrogram by torchaudio: Hann windows, HTK mel scale up to half the sample rate, power, natural log.
 
-    Windows, mel scale and frames as in `LogMel`. The logarithm is a plain one, not decibels below the loudest frame,
-    which would make every frame depend on the whole utterance.
+    The logarithm is floored at a power of 1e-10.
 
     Args:
-        sample_rate: Samples per second.
+        sample_rate, window_seconds, hop_seconds: as of `Centred`.
+        num_mels: Mel bins.
+
+    Raises:
+        RecipeError: torchaudio cannot be imported, or window or hop are shorter than one sample.
+    """
+
+    def __init__(
+        self, sample_rate: int, num_mels: int = 80, window_seconds: float = 0.025, hop_seconds: float = 0.010
+    ) -> None:
+        transforms = _required("torchaudio.transforms", kind="log_mel")
+        super().__init__(sample_rate, num_mels, window_seconds, hop_seconds)
+        self.spectrogram = transforms.MelSpectrogram(
+            sample_rate=sample_rate, n_mels=num_mels, **self.windows.stft_options
+        )
+
+    def features(self, sound: Float[Tensor, "B P"]) -> Float[Tensor, "B F T"]:
+        """The logarithm of each mel bin."""
+        found: Tensor = self.spectrogram(sound).clamp(min=1e-10).log()
+        return found
+
+
+class Mfcc(Centred):
+    """Mel-frequency cepstral coefficients by torchaudio: orthonormal DCT-II of log(mel power + 1e-6).
+
+    The mel scale is that of `LogMel`. The logarithm is a plain one, not decibels below the loudest frame, which would
+    make every frame depend on the whole utterance.
+
+    Args:
+        sample_rate, window_seconds, hop_seconds: as of `Centred`.
         num_mels: Mel bins before the DCT.
         num_coefficients: Coefficients kept, the first included.
-        window_seconds: Length of a window; the FFT takes the next power of two of its samples.
-        hop_seconds: Time between frames.
 
     Raises:
         RecipeError: torchaudio cannot be imported, there are more coefficients than mels, or window or hop are shorter
             than one sample.
     """
-
-    streamable = True
 
     def __init__(
         self,
@@ -178,17 +198,12 @@ class Mfcc(nn.Module):
         window_seconds: float = 0.025,
         hop_seconds: float = 0.010,
     ) -> None:
-        super().__init__()
         if num_coefficients > num_mels:
             raise RecipeError(
                 f"features: num_coefficients must not exceed num_mels (found {num_coefficients} and {num_mels})."
             )
         transforms = _required("torchaudio.transforms", kind="mfcc")
-        self.sample_rate = sample_rate
-        self.num_features = num_coefficients
-        self.windows = CentredWindows.from_seconds(sample_rate, window_seconds, hop_seconds)
-        self.hop_length = self.windows.hop_length
-        self.look_ahead_samples = self.windows.look_ahead
+        super().__init__(sample_rate, num_coefficients, window_seconds, hop_seconds)
         self.coefficients = transforms.MFCC(
             sample_rate=sample_rate,
             n_mfcc=num_coefficients,
@@ -196,32 +211,21 @@ class Mfcc(nn.Module):
             melkwargs={"n_mels": num_mels, **self.windows.stft_options},
         )
 
-    def num_frames(self, samples: Count) -> Count:
-        """Frames of an utterance of so many samples: 1 + samples // hop."""
-        return self.windows.num_frames(samples)
-
-    def forward(
-        self, waveforms: Float[Tensor, "B S"], lengths: Int[Tensor, " B"]
-    ) -> tuple[Float[Tensor, "B T F"], Int[Tensor, " B"]]:
-        """Features with zeros as padding, and the frames of each utterance."""
-        with torch.autocast(waveforms.device.type, enabled=False):
-            sound = self.windows.cover(waveforms, lengths)
-            features = self.coefficients(sound).transpose(1, 2)
-        num_frames = self.num_frames(lengths)
-        return masked(features, num_frames), num_frames
+    def features(self, sound: Float[Tensor, "B P"]) -> Float[Tensor, "B F T"]:
+        """The coefficients."""
+        found: Tensor = self.coefficients(sound)
+        return found
 
 
-class Mel(nn.Module):
+class Mel(Centred):
     """Mel spectrogram in decibels by librosa: Slaney's mel scale and norm, Hann windows, floored at -100 dB.
 
     Computed by NumPy on the CPU, without gradients; the result is on the waveforms' device and in their precision.
     Decibels are of full scale, never below the loudest frame (`top_db`), which would couple frames.
 
     Args:
-        sample_rate: Samples per second.
+        sample_rate, window_seconds, hop_seconds: as of `Centred`.
         num_mels: Mel bins.
-        window_seconds: Length of a window; the FFT takes the next power of two of its samples.
-        hop_seconds: Time between frames.
 
     Raises:
         RecipeError: librosa cannot be imported, or window or hop are shorter than one sample.
@@ -232,31 +236,17 @@ class Mel(nn.Module):
     def __init__(
         self, sample_rate: int, num_mels: int = 80, window_seconds: float = 0.025, hop_seconds: float = 0.010
     ) -> None:
-        super().__init__()
         _required("librosa", kind="mel")
-        self.sample_rate = sample_rate
-        self.num_features = num_mels
-        self.windows = CentredWindows.from_seconds(sample_rate, window_seconds, hop_seconds)
-        self.hop_length = self.windows.hop_length
-        self.look_ahead_samples = self.windows.look_ahead
+        super().__init__(sample_rate, num_mels, window_seconds, hop_seconds)
 
-    def num_frames(self, samples: Count) -> Count:
-        """Frames of an utterance of so many samples: 1 + samples // hop."""
-        return self.windows.num_frames(samples)
-
-    def forward(
-        self, waveforms: Float[Tensor, "B S"], lengths: Int[Tensor, " B"]
-    ) -> tuple[Float[Tensor, "B T F"], Int[Tensor, " B"]]:
-        """Features with zeros as padding, and the frames of each utterance."""
+    def features(self, sound: Float[Tensor, "B P"]) -> Float[Tensor, "B F T"]:
+        """The decibels of each mel bin."""
         import librosa
 
-        sound = self.windows.cover(waveforms.detach(), lengths)
         power = librosa.feature.melspectrogram(
-            y=sound.cpu().numpy(), sr=self.sample_rate, n_mels=self.num_features, **self.windows.stft_options
+            y=sound.detach().cpu().numpy(), sr=self.sample_rate, n_mels=self.num_features, **self.windows.stft_options
         )
-        decibels = torch.from_numpy(librosa.power_to_db(power, top_db=None)).to(waveforms)
-        num_frames = self.num_frames(lengths)
-        return masked(decibels.transpose(1, 2), num_frames), num_frames
+        return torch.from_numpy(librosa.power_to_db(power, top_db=None)).to(sound)
 
 
 def _required(module: str, *, kind: str) -> Any:

@@ -1,23 +1,18 @@
 """Recordings to labels by the modules of a run; see `classifying`."""
 
-from collections.abc import Iterator, Sequence
-from typing import overload
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from crnn_audio.audio import Source
 from crnn_audio.batching.loader import pad_waveforms
-from crnn_audio.errors import DataError
-from crnn_audio.hypotheses import Labels
-from crnn_audio.inference import classifying
+from crnn_audio.inference.classifying import BaseClassifier
 from crnn_audio.inference.events import Detection, EventStream
 from crnn_audio.runs import Run
 from crnn_audio.tasks.classification import Classification
-from crnn_audio.types import AudioBatch
 
 
-class Classifier:
+class Classifier(BaseClassifier):
     """A trained classifier of recordings; `crnn_audio.load` makes one.
 
     Args:
@@ -27,56 +22,16 @@ class Classifier:
     def __init__(
         self, run: Run, task: Classification, labels: tuple[str, ...], *, background: tuple[str, ...] = ()
     ) -> None:
-        self.run = run
+        self.run, self.name = run, str(run.path)
         self.task = task.eval()
-        self.labels = labels
+        self.labels, self.multilabel = labels, task.multilabel
         self.background = background
         self.reject_below = run.chosen("reject_below")
-        self.device = next(task.model.parameters()).device
         self.sample_rate = task.front_end.sample_rate
 
     def num_frames(self, num_samples: int) -> int:
         """Output frames of so many samples."""
-        return int(self.task.model.output_lengths(torch.tensor([self.task.front_end.num_frames(num_samples)])))
-
-    @overload
-    def classify(self, source: Source, *, top: int = 5, reject: bool = False) -> Labels: ...
-
-    @overload
-    def classify(self, source: list[Source], *, top: int = 5, reject: bool = False) -> list[Labels]: ...
-
-    def classify(self, source: Source | list[Source], *, top: int = 5, reject: bool = False) -> Labels | list[Labels]:
-        """What a recording is, or each of several in their order.
-
-        Args:
-            top: how many of the likeliest classes to give.
-            reject: give "not listed" in place of labels below the confidence that was chosen on dev.
-
-        Raises:
-            DataError: a recording cannot be read, is too short to hold a frame, or longer than ten minutes.
-            RunError: the run has no such confidence.
-        """
-        return classifying.classify(self, source, top, reject)
-
-    def as_completed(
-        self,
-        sources: Sequence[Source],
-        *,
-        top: int = 5,
-        reject: bool = False,
-    ) -> Iterator[tuple[int, Labels | DataError]]:
-        """Each result or error, with its recording's position, as soon as it is there; like lengths together."""
-        return classifying.as_completed(self, sources, top=top, reject=reject)
-
-    @property
-    def multilabel(self) -> bool:
-        """Whether a recording may have any number of labels."""
-        return self.task.multilabel
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return str(self.run.path)
+        return self.task.num_frames(num_samples)
 
     def stream(self, sample_rate: int, detection: Detection | None = None) -> EventStream:
         """Finds keywords in sound as it arrives: labels of a window that moves along, but for those of the background.
@@ -99,7 +54,5 @@ class Classifier:
     @torch.inference_mode()
     def probabilities(self, waveforms: Sequence[np.ndarray]) -> list[list[float]]:
         """Of each waveform at the model's sample rate, the probability of each label."""
-        padded = pad_waveforms(waveforms, self.sample_rate)
-        on_device = AudioBatch(padded.waveforms.to(self.device), padded.lengths.to(self.device), self.sample_rate)
-        found: list[list[float]] = self.task(on_device).tolist()
+        found: list[list[float]] = self.task(pad_waveforms(waveforms, self.sample_rate).to(self.task.device)).tolist()
         return found

@@ -53,12 +53,12 @@ class Windows:
     def __init__(self, task: Classification, detection: Detection) -> None:
         sound_stream.refuse_unless_streamable(task.front_end, task.normalizer)
         self.task = task
-        self.frame = task.model.subsampling_factor * task.front_end.hop_length / task.front_end.sample_rate
+        self.frame = task.frame_seconds
         self.size, self.step = round(detection.window / self.frame), round(detection.step / self.frame)
         if min(self.size, self.step) < 1:
             raise StreamError(f"a window and its step are at least a frame of {self.frame:.3f} s.")
         self.count = 0
-        self._device = next(task.model.parameters()).device
+        self._device = task.device
         self._sound: SoundCarry | None = None
         self._front: tuple[Tensor, ...] | None = None
         self._frames: Tensor | None = None
@@ -80,7 +80,7 @@ class Windows:
         self.count += len(windows)
         if not len(windows):
             return np.zeros((0, self.task.num_classes), np.float32)
-        found = [self.task.classify_convolved(some.contiguous()) for some in _parts(windows)]
+        found = [self.task.outputs_of_convolved(some.contiguous())[:, 0] for some in _parts(windows)]
         return torch.cat(found).cpu().numpy()
 
     def end_of(self, number: int) -> float:

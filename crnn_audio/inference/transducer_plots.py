@@ -1,10 +1,9 @@
 """A picture of where a decoder looked for each token that it wrote."""
 
-import warnings
 from pathlib import Path
 from typing import Any
 
-from crnn_audio import files
+from crnn_audio import pictures
 from crnn_audio.console import one_line
 from crnn_audio.inference.translating import Translated
 
@@ -17,9 +16,7 @@ def save(path: Path, found: Translated) -> None:
     """
     figure = plot(found)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings(), files.replacing(path) as partial:
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for letters that no font has
-        figure.savefig(partial, format="png", dpi=100)
+    pictures.save(figure, path, dpi=100)
 
 
 def plot(found: Translated) -> Any:
@@ -30,12 +27,8 @@ def plot(found: Translated) -> Any:
     """
     if found.attention is None:
         raise ValueError("a model with a fixed context has no attention to draw")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     source, target = found.tokens[0], (*found.tokens[1], "end")
-    figure = Figure(figsize=(2 + 0.3 * len(source), 1.5 + 0.3 * len(target)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = pictures.new(figsize=(2 + 0.3 * len(source), 1.5 + 0.3 * len(target)))
     axes = figure.subplots()
     picture = axes.imshow(found.attention, cmap="Greys", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(source)), source, rotation=90 if max(map(len, source)) > 2 else 0, parse_math=False)

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from crnn_audio import files
+from crnn_audio import pictures as drawing
 
 UNITS = {
     "nats_per_frame": "nats a frame",
@@ -169,15 +169,10 @@ def save_pictures(pictures: Sequence[Picture], folder: Path) -> list[Path]:
     Raises:
         OSError: it cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{one.name}.png" for one in pictures]
     for picture, path in zip(pictures, paths, strict=True):
-        figure = Figure(layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = drawing.new()
         picture.draw(figure)
-        with files.replacing(path) as partial:
-            figure.savefig(partial, format="png", dpi=110)
+        drawing.save(figure, path)
     return paths

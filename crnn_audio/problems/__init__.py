@@ -170,16 +170,12 @@ class Card:
 
     Args:
         what: what the model does and how it is built.
-        corpus: what it was trained on, from where, under which licence.
         scores: the table of its scores.
-        limitations: what it is not good for.
         sections: further sections by title.
     """
 
     what: str
-    corpus: str
     scores: str
-    limitations: str
     sections: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -11,7 +11,6 @@ from crnn_audio import hypotheses
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.classification import ClassificationRecipe
-from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.errors import DataError
 from crnn_audio.inference.classifier import Classifier
@@ -28,6 +27,7 @@ from crnn_audio.problems import (
     Inspection,
     ScoreOptions,
     Summary,
+    cards,
     classes,
     keywords,
     parts,
@@ -39,6 +39,7 @@ from crnn_audio.tasks.classification import Classification, multi_hot
 Recipe = ClassificationRecipe
 METRIC = "accuracy"
 Assets = classes.Assets
+inputs, transfer = recordings.inputs, recordings.transfer
 OPTIONS = frozenset({"distortion", "background"})
 
 
@@ -82,28 +83,20 @@ def task(recipe: Recipe, assets: Assets) -> Classification:
     Raises:
         RunError: the statistics are not those of such features.
     """
-    torch.manual_seed(recipe.seed)
-    front, section, num_classes = recordings.front_end(recipe.features), recipe.model, len(assets.labels)
-    recordings.refuse_other_statistics(assets.statistics, front)
+    section, chosen, num_classes = recipe.model, recipe.task, len(assets.labels)
     bidirectional = section.recurrent.bidirectional
 
     def head(size: int) -> ClassHead:
         return ClassHead(size, num_classes, section.pooling, bidirectional=bidirectional, dropout=section.dropout)
 
     even = sum(assets.counts) / num_classes
-    weights = [even / count for count in assets.counts] if recipe.task.class_weights else None
     return Classification(
-        front,
-        recordings.normalizer(recipe.features.normalize, assets.statistics),
-        parts.crnn(section, front.num_features, head),
+        recordings.sound_parts(recipe, assets.statistics, head),
         num_classes,
-        multilabel=recipe.task.multilabel,
-        label_smoothing=recipe.task.label_smoothing,
-        mixup=recipe.task.mixup,
-        weights=weights,
-        masks=recordings.masks(recipe),
-        first_masked_epoch=recordings.first_masked_epoch(recipe),
-        mixed=recipe.precision == "bf16",
+        multilabel=chosen.multilabel,
+        label_smoothing=chosen.label_smoothing,
+        mixup=chosen.mixup,
+        weights=[even / count for count in assets.counts] if chosen.class_weights else None,
     )
 
 
@@ -138,9 +131,9 @@ def scores(task: Classification, recipe: Recipe, assets: Assets, items: Sequence
     found = dict[str, tuple[hypotheses.Labels, float]]()
     ready, device = _ready(recipe, assets, items, options), parts.device_of(task)
     for batch in recordings.batches(recipe, ready, device):
-        logits = task.logits_of(batch.audio)
+        logits = task.logits(*task.features(batch.audio))
         losses = task.losses(logits, multi_hot(batch.targets, len(assets.labels)).to(logits))
-        rows = task.probabilities(logits).tolist()
+        rows = task.outputs(logits).tolist()
         for cut_id, row, loss in zip(batch.cut_ids, rows, losses.tolist(), strict=True):
             found[cut_id] = named(row, assets.labels, multilabel=recipe.task.multilabel), loss
     scored = scores_of([_scored(recipe, cut, *found[cut.id]) for cut in items], assets.labels)
@@ -152,16 +145,6 @@ def scores(task: Classification, recipe: Recipe, assets: Assets, items: Sequence
 def _scored(recipe: Recipe, cut: Cut, labels: hypotheses.Labels, loss: float) -> ScoredRecording:
     given = tuple(filter(None, labels.label.split("; "))) if recipe.task.multilabel else (labels.label,)
     return ScoredRecording(cut.id, classes.labels_of(recipe, cut), given, labels.confidence, loss)
-
-
-def transfer(recipe: Recipe, assets: Assets) -> list[str]:
-    """Another corpus is not trained on, and has folds of its own."""
-    return ["data.dev_as_train=false", "data.fold=null"]
-
-
-def inputs(recipe: Recipe) -> str:
-    """What the network reads."""
-    return recordings.inputs(recipe.features)
 
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Classification) -> Classifier:
@@ -217,20 +200,14 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Classification, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    rows = [
-        f"| {one.corpus} {one.split} | {100 * one.value:.2f} | {100 * low:.2f} to {100 * high:.2f} "
-        f"| {one.figures['recordings']} |"
-        for one in scores
-        for low, high in [one.figures["interval"]]
-    ]
-    table = ["| split | accuracy % | 95 % interval | recordings |", "|---|--:|--:|--:|", *rows]
+    columns = {
+        "accuracy %": cards.per_cent(METRIC), "95 % interval": cards.interval, "recordings": cards.figure("recordings")
+    }  # fmt: skip
     return Card(
-        what=f"Recordings to one of {len(assets.labels)} labels: {len(recipe.model.conv)} convolutions, "
-        f"{parts.layers(recipe)}, pooled by {recipe.model.pooling}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join(table),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
-        sections={"Labels": ", ".join(assets.labels) + ".", **keywords.section(run)},
+        f"Recordings to one of {len(assets.labels)} labels: {len(recipe.model.conv)} convolutions, "
+        f"{cards.layers(recipe)}, pooled by {recipe.model.pooling}",
+        cards.table(scores, columns),
+        {"Labels": ", ".join(assets.labels) + ".", **keywords.section(run)},
     )
 
 

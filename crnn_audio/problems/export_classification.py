@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from crnn_audio import files
-from crnn_audio.errors import RunError
 from crnn_audio.inference.export import check, classification, front_end
 from crnn_audio.inference.export.recognition import front_of
 from crnn_audio.inference.export.written import Written
@@ -17,19 +16,17 @@ from crnn_audio.runs import Run
 from crnn_audio.tasks.classification import Classification
 
 
-def written(run: Run, assets: Assets, task: Classification, target: str) -> Written:
+def written(run: Run, assets: Assets, task: Classification) -> Written:
     """A classifier's export.
 
     Raises:
         RunError: its features or layers have no counterpart, or the graph differs from the modules.
     """
-    if target != "onnx":
-        raise RunError("sherpa-onnx runs recognisers of speech alone. Export it with `--to onnx`.")
     described = front_end.described(task.front_end)
     graph = classification.whole(task.model, task.normalizer, multilabel=task.multilabel)
     features, lengths = check.features(described.num_features)
     with torch.inference_mode():
-        wanted: Tensor = task.probabilities(task.logits(task.normalizer(features, lengths), lengths))
+        wanted: Tensor = task.outputs(task.logits(task.normalizer(features, lengths), lengths))
     (found,) = folder.in_memory(graph).run(None, {"x": features.numpy(), "x_lens": lengths.numpy()})
     check.close(found, wanted)
 

@@ -7,26 +7,23 @@ from pathlib import Path
 from torch import Tensor
 
 from crnn_audio import files
-from crnn_audio.errors import RunError
 from crnn_audio.inference.export import labelling
 from crnn_audio.inference.export.written import Written
 from crnn_audio.inference.labeller import Labeller
 from crnn_audio.problems.export_sound import of_sound
 
 
-def written(labeller: Labeller, target: str) -> Written:
+def written(labeller: Labeller) -> Written:
     """The export of a model of labels, with what training chose on dev.
 
     Raises:
         RunError: its features or layers have no counterpart, or the graph differs from the modules.
     """
-    if target != "onnx":
-        raise RunError("sherpa-onnx runs recognisers of speech alone. Export it with `--to onnx`.")
     task = labeller.task
 
     def eager(features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         encoded = task.encode(task.normalizer(features, lengths), lengths)
-        return task.probs(encoded.frames), encoded.lengths
+        return task.outputs(encoded.frames), encoded.lengths
 
     def labels(path: Path) -> None:
         files.write_text(path, json.dumps(list(labeller.labels), ensure_ascii=False, indent=1) + "\n")

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from crnn_audio.errors import RunError
 from crnn_audio.inference.export import check, prediction
 from crnn_audio.inference.export.prediction import Steps
 from crnn_audio.inference.export.written import Written
@@ -19,14 +18,12 @@ LENGTHS = (1, 5, 2, 9)
 """Of the pieces of two sequences that are compared."""
 
 
-def written(assets: Any, task: Prediction, target: str) -> Written:
+def written(assets: Any, task: Prediction) -> Written:
     """The export of a model of piano rolls or texts; its vocabulary, where it has one, is beside it.
 
     Raises:
         RunError: it has no counterpart, or the graph differs from the modules.
     """
-    if target != "onnx":
-        raise RunError("sherpa-onnx runs recognisers of speech alone. Export it with `--to onnx`.")
     made = prediction.steps(task.model)
     _compare(made, task)
     facts = {

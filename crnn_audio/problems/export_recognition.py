@@ -23,20 +23,18 @@ SHERPA = FbankFeatures()
 """The features that sherpa-onnx computes."""
 
 
-def written(recipe: RecognitionRecipe, assets: Assets, task: Recognition, target: str) -> Written:
+def written(assets: Assets, task: Recognition) -> Written:
     """A recogniser's export.
 
     Raises:
         RunError: its features or layers have no counterpart, or the graph differs from the modules.
     """
-    if target == "sherpa":
-        return _sherpa(recipe, assets, task)
     return of_sound(task, recognition.ctc, _eager(task), {"vocabulary.json": assets.vocabulary.save}, "transcribe")
 
 
 def _eager(task: Recognition) -> check.Eager:
     def computed(features: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        encoded = task.recognize(task.normalizer(features, lengths), lengths)
+        encoded = task.encode(task.normalizer(features, lengths), lengths)
         return encoded.frames, encoded.lengths
 
     return computed
@@ -45,7 +43,7 @@ def _eager(task: Recognition) -> check.Eager:
 # ----------------------------------------------------------------------------------------------------- sherpa-onnx
 
 
-def _sherpa(recipe: RecognitionRecipe, assets: Assets, task: Recognition) -> Written:
+def sherpa(recipe: RecognitionRecipe, assets: Assets, task: Recognition) -> Written:
     """A folder that sherpa-onnx opens: offline where the model is bidirectional, else streaming.
 
     Raises:

@@ -1,26 +1,15 @@
 """The export of models that give outputs for frames of sound: graph and front end."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
-from crnn_audio.features.normalize import Normalizer
-from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.inference.export import check, front_end, recognition
 from crnn_audio.inference.export.check import Eager
 from crnn_audio.inference.export.recognition import Head
 from crnn_audio.inference.export.written import Save, Written
 from crnn_audio.inference.exported import folder
 from crnn_audio.inference.exported.pieces import PieceGraph
-from crnn_audio.models.crnn import Crnn
-
-
-@runtime_checkable
-class SoundTask(Protocol):
-    """A task whose model gives outputs of frames of sound."""
-
-    front_end: FrontEnd
-    normalizer: Normalizer
-    model: Crnn
+from crnn_audio.tasks.sound import SoundTask
 
 
 def of_sound(

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 
 from crnn_audio import files
-from crnn_audio.errors import RunError
 from crnn_audio.inference.export import check, transduction
 from crnn_audio.inference.export.transduction import Graphs
 from crnn_audio.inference.export.written import Written
@@ -21,14 +20,12 @@ LENGTHS = (9, 1, 4)
 STEPS = 6
 
 
-def written(assets: Assets, task: Transduction, target: str) -> Written:
+def written(assets: Assets, task: Transduction) -> Written:
     """The export of a transducer.
 
     Raises:
         RunError: a layer has no counterpart, or a graph differs from the modules.
     """
-    if target != "onnx":
-        raise RunError("sherpa-onnx runs recognisers of speech alone. Export it with `--to onnx`.")
     made = transduction.graphs(task.model)
     _compare(made, task, assets)
 

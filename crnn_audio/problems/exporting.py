@@ -16,42 +16,41 @@ from crnn_audio.errors import RunError
 from crnn_audio.inference.export.written import Written
 from crnn_audio.inference.exported import folder
 from crnn_audio.inference.exported.folder import FORMAT, MANIFEST, MODEL
-from crnn_audio.problems import parts
+from crnn_audio.problems import cards
 from crnn_audio.problems.restore import Restored, restore
 
-Writer = Callable[[Restored, Any, str], Written]
-"""Makes the export of a run, of its task in evaluation mode, for "onnx" or "sherpa"."""
+Writer = Callable[[Restored, Any], Written]
+"""Makes the export of a run, of its task in evaluation mode, for onnxruntime."""
 
 
-def _recognition(restored: Restored, task: Any, target: str) -> Written:
+def _recognition(restored: Restored, task: Any) -> Written:
     from crnn_audio.problems import export_recognition
 
-    return export_recognition.written(restored.recipe, restored.assets, task, target)
+    return export_recognition.written(restored.assets, task)
 
 
-def _classification(restored: Restored, task: Any, target: str) -> Written:
+def _classification(restored: Restored, task: Any) -> Written:
     from crnn_audio.problems import export_classification
 
-    return export_classification.written(restored.run, restored.assets, task, target)
+    return export_classification.written(restored.run, restored.assets, task)
 
 
-def _labelling(restored: Restored, task: Any, target: str) -> Written:
+def _labelling(restored: Restored, task: Any) -> Written:
     from crnn_audio.problems import export_labelling
 
-    opened = restored.problem.opened(restored.run, restored.recipe, restored.assets, task)
-    return export_labelling.written(opened, target)
+    return export_labelling.written(restored.problem.opened(restored.run, restored.recipe, restored.assets, task))
 
 
-def _prediction(restored: Restored, task: Any, target: str) -> Written:
+def _prediction(restored: Restored, task: Any) -> Written:
     from crnn_audio.problems import export_prediction
 
-    return export_prediction.written(restored.assets, task, target)
+    return export_prediction.written(restored.assets, task)
 
 
-def _transduction(restored: Restored, task: Any, target: str) -> Written:
+def _transduction(restored: Restored, task: Any) -> Written:
     from crnn_audio.problems import export_transduction
 
-    return export_transduction.written(restored.assets, task, target)
+    return export_transduction.written(restored.assets, task)
 
 
 WRITERS: dict[str, Writer] = {
@@ -97,12 +96,20 @@ def export(model: str | Path, out: str | Path, *, to: str = "onnx", int8: bool =
     restored = restore(run)
     task = restored.task("best", "cpu")
     try:
-        written = WRITERS[run.kind](restored, task.eval(), to)
+        written = WRITERS[run.kind](restored, task.eval()) if to == "onnx" else _sherpa(restored, task.eval())
     except RunError as error:
         raise RunError(f"{run.path}: {error}") from None
     with _in_place_of(out) as partial:
         _save(written, restored, partial, out.name, to, int8)
     return out, tuple(line.replace("DIR", str(out)) for line in written.usage)
+
+
+def _sherpa(restored: Restored, task: Any) -> Written:
+    from crnn_audio.problems import export_recognition
+
+    if restored.run.kind != "recognition":
+        raise RunError("sherpa-onnx runs recognisers of speech alone. Export it with `--to onnx`.")
+    return export_recognition.sherpa(restored.recipe, restored.assets, task)
 
 
 @contextmanager
@@ -169,7 +176,7 @@ def _card(restored: Restored, written: Written, folder_name: str, int8: bool) ->
     """The run's model card, or where it has none what it was trained on; and how the folder is used."""
     own = restored.run.path / "README.md"
     name = restored.run.path.resolve().name
-    card = own.read_text(encoding="utf-8") if own.is_file() else f"# {name}\n\n{parts.about_corpus(restored.recipe)}\n"
+    card = own.read_text(encoding="utf-8") if own.is_file() else f"# {name}\n\n{cards.about_corpus(restored.recipe)}\n"
     precision = "weights of 8 bits" if int8 else "float32"
     usage = "\n".join(line.replace("DIR", folder_name) for line in written.usage)
     return f"{card.rstrip()}\n\n## Exported\n\nAn ONNX graph of {name}, {precision}.\n\n```\n{usage}\n```\n"

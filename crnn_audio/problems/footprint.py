@@ -54,6 +54,6 @@ def _kept_bytes(task: Recognition, sample_rate: int) -> int:
     features = torch.zeros(1, int(frames), task.front_end.num_features)
     weights = {one.untyped_storage().data_ptr() for one in task.model.parameters()}
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        output = task.recognize(features, frames)
+        output = task.encode(features, frames)
     del output
     return sum(size for address, size in kept.items() if address not in weights)

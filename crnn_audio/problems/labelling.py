@@ -16,7 +16,6 @@ from crnn_audio.batching.checks import Finding
 from crnn_audio.batching.loader import Cuts
 from crnn_audio.batching.manifests import Cut, Segment
 from crnn_audio.config.labelling import LabellingRecipe
-from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding.events import EventOptions
 from crnn_audio.errors import DataError, RunError
@@ -27,7 +26,7 @@ from crnn_audio.metrics import labelling as metrics
 from crnn_audio.metrics.labelling import ScoredRecording
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.frame_heads import LabelHead, NotesHead
-from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts, recordings
+from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, cards, parts, recordings
 from crnn_audio.runs import Run
 from crnn_audio.tasks import event_choice
 from crnn_audio.tasks.event_choice import Recorded
@@ -36,6 +35,7 @@ from crnn_audio.tasks.labelling import UNITS, Labelling
 Recipe = LabellingRecipe
 METRIC = "f1"
 """Of frames, onsets or notes, by the recipe's targets."""
+inputs, transfer = recordings.inputs, recordings.transfer
 OPTIONS = frozenset({"distortion"})
 CHOSEN = ("frame_threshold", "median", "gap", "minimum", "radius")
 """What is chosen on dev beside thresholds: the fields of `EventOptions`."""
@@ -144,24 +144,16 @@ def _ready(recipe: Recipe, cuts: Sequence[Cut], labels: Sequence[str], distortio
 
 def task(recipe: Recipe, assets: Assets) -> Labelling:
     """The model from waveforms to its loss, with initial weights that depend on the seed alone."""
-    torch.manual_seed(recipe.seed)
     section, count = recipe.task, len(assets.labels)
-    front = recordings.front_end(recipe.features)
-    recordings.refuse_other_statistics(assets.statistics, front)
     head = NotesHead if section.targets == "notes" else partial(LabelHead, exclusive=section.exclusive)
     return Labelling(
-        front,
-        recordings.normalizer(recipe.features.normalize, assets.statistics),
-        parts.crnn(recipe.model, front.num_features, lambda size: head(size, count)),
+        recordings.sound_parts(recipe, assets.statistics, lambda size: head(size, count)),
         targets=section.targets,
         labels=count,
         exclusive=section.exclusive,
         onset_width=section.onset_width,
         positive_weight=section.positive_weight,
         class_weights=[section.class_weights.get(label, 1.0) for label in assets.labels],
-        masks=recordings.masks(recipe),
-        first_masked_epoch=recordings.first_masked_epoch(recipe),
-        mixed=recipe.precision == "bf16",
     )
 
 
@@ -210,7 +202,7 @@ def _probabilities(task: Labelling, cuts: Cuts, recipe: Recipe) -> tuple[dict[st
     for batch in recordings.batches(recipe, cuts, parts.device_of(task)):
         encoded = task.encode(*task.features(batch.audio))
         loss += float(task.losses(encoded, batch).sum())
-        probs = task.probs(encoded.frames).float().cpu().numpy()
+        probs = task.outputs(encoded.frames).float().cpu().numpy()
         found |= {id: row[:size] for id, row, size in zip(batch.cut_ids, probs, encoded.lengths.tolist(), strict=True)}
     return found, loss
 
@@ -238,16 +230,6 @@ def _scored(task: Labelling, cut_id: str, one: Recorded, labels: Sequence[str], 
     if task.targets == "notes":
         counts["note"] = {label: metrics.spans(*pair, tolerance) for label, pair in pairs.items()}
     return ScoredRecording(cut_id, counts, MAIN[task.targets])
-
-
-def transfer(recipe: Recipe, assets: Assets) -> list[str]:
-    """Another corpus is not trained on."""
-    return ["data.dev_as_train=false", "data.fold=null"]
-
-
-def inputs(recipe: Recipe) -> str:
-    """What the network reads."""
-    return recordings.inputs(recipe.features)
 
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Labelling) -> Labeller:
@@ -280,7 +262,7 @@ def summary(recipe: Recipe) -> Summary:
         labels, assumed = ("label",), True
     with parts.outlined():
         labelling = task(recipe, Assets(labels, recordings.unit_statistics(recipe)))
-    ahead, frame_ms = look_ahead_ms(labelling), 1000 * labelling.frame_seconds
+    ahead, frame_ms = labelling.look_ahead_ms, 1000 * labelling.frame_seconds
     note = " (assumed: the corpus is not here yet)" if assumed else ""
     lines = (
         f"parameters          {labelling.model.num_parameters:,}",
@@ -292,12 +274,6 @@ def summary(recipe: Recipe) -> Summary:
     return Summary(labelling.model.num_parameters, figures, lines)
 
 
-def look_ahead_ms(task: Labelling) -> float | None:
-    """Milliseconds of sound after its own frame that an output waits for; None where it waits for the whole."""
-    front, ahead = task.front_end, task.model.look_ahead
-    return None if ahead is None else 1000 * (ahead * front.hop_length + front.look_ahead_samples) / front.sample_rate
-
-
 def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
     """The commands that use a trained model."""
     return [["label", model, recording]]
@@ -305,20 +281,11 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Labelling, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    ahead = look_ahead_ms(task)
-    direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
-    names = list(scores[0].metrics) if scores else []
-    head = ["| split | " + " | ".join(f"{name}, %" for name in names) + " |", "|---|" + "--:|" * len(names)]
-    rows = [
-        f"| {one.corpus} {one.split} | " + " | ".join(f"{100 * value:.2f}" for value in one.metrics.values()) + " |"
-        for one in scores
-    ]
+    metrics = scores[0].metrics if scores else ()
     return Card(
-        what=f"Labels of frames ({', '.join(assets.labels[:8])}{', ...' if assets.labels[8:] else ''}): "
-        f"{len(recipe.model.conv)} convolutions and {parts.layers(recipe)}, {direction}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join([*head, *rows]),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
+        f"Labels of frames ({', '.join(assets.labels[:8])}{', ...' if assets.labels[8:] else ''}): "
+        f"{cards.sound_network(recipe, task)}",
+        cards.table(scores, {f"{name}, %": cards.per_cent(name) for name in metrics}),
     )
 
 

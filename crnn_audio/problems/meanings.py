@@ -8,7 +8,6 @@ import torch
 
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.recognition import RecognitionRecipe as Recipe
-from crnn_audio.corpora import CORPORA
 from crnn_audio.decoding.graph.decoder import GraphDecoder
 from crnn_audio.decoding.graph.meanings import INTENT, Meanings
 from crnn_audio.errors import DataError
@@ -16,7 +15,7 @@ from crnn_audio.inference.speech.commands import THRESHOLD, command_of
 from crnn_audio.metrics import commands
 from crnn_audio.metrics.commands import ScoredCommand
 from crnn_audio.metrics.scores import Scores
-from crnn_audio.problems import Card, ScoreOptions, parts, recordings
+from crnn_audio.problems import Card, ScoreOptions, cards, parts, recordings
 from crnn_audio.tasks.ctc import Recognition
 from crnn_audio.text.normalize import normalize
 from crnn_audio.text.vocabulary import Vocabulary
@@ -96,17 +95,11 @@ def scores(
     return commands.scores_of([found[cut_id] for cut_id in wanted])
 
 
-def card(recipe: Recipe, layers: str, scores: Sequence[Scores]) -> Card:
+def card(network: str, scores: Sequence[Scores]) -> Card:
     """The words of a model card, where commands are understood."""
-    rows = [
-        f"| {one.corpus} {one.split} | {100 * one.metrics['acceptance']:.2f} | {one.figures['commands']} "
-        f"| {one.figures['refused']} |"
-        for one in scores
-    ]
-    built = f"{len(recipe.model.conv)} convolutions and {layers}"
-    return Card(
-        what=f"Spoken commands to their meaning, by CTC and a grammar: {built}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join(["| split | accepted % | commands | not understood |", "|---|--:|--:|--:|", *rows]),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
-    )
+    columns = {
+        "accepted %": cards.per_cent("acceptance"),
+        "commands": cards.figure("commands"),
+        "not understood": cards.figure("refused"),
+    }
+    return Card(f"Spoken commands to their meaning, by CTC and a grammar: {network}", cards.table(scores, columns))

@@ -18,7 +18,7 @@ from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import LinearHead, SoftmaxHead
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
-from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
+from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, cards, parts
 from crnn_audio.runs import Run
 from crnn_audio.tasks.prediction import Prediction
 from crnn_audio.types import SequenceBatch
@@ -137,10 +137,7 @@ def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Rememb
 def summary(recipe: Recipe) -> Summary:
     """The model in figures."""
     with parts.outlined():
-        model = task(recipe, Assets()).model
-    past = "all of the past" if model.past_frames is None else f"its own input and {model.past_frames} before"
-    lines = (f"parameters          {model.num_parameters:,}", f"context             {past}")
-    return Summary(model.num_parameters, {"past_frames": model.past_frames}, lines)
+        return parts.summary_of(task(recipe, Assets()).model, "input")
 
 
 def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
@@ -150,12 +147,9 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Prediction, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    rows = [f"| {one.corpus} {one.split} | {one.value:.3g} |" for one in scores]
     return Card(
-        what=f"Remembers over {recipe.data.length} steps ({recipe.data.collection}): {parts.layers(recipe)}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join([f"| split | {METRICS[recipe.data.collection]} |", "|---|--:|", *rows]),
-        limitations=corpus.NOT_FOR,
+        f"Remembers over {recipe.data.length} steps ({recipe.data.collection}): {cards.layers(recipe)}",
+        cards.table(scores, {METRICS[recipe.data.collection]: lambda one: f"{one.value:.3g}"}),
     )
 
 

@@ -31,7 +31,7 @@ from crnn_audio.models.autoregressive import AutoregressiveHead
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.embedding import RowFront
 from crnn_audio.models.recurrent import Recurrent
-from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
+from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, cards, parts
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import conditions
 from crnn_audio.symbolic.conditions import Conditions
@@ -278,10 +278,7 @@ def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Compos
 def summary(recipe: Recipe) -> Summary:
     """The model in figures; the vectors of conditions, which only the corpus knows, are not counted."""
     with parts.outlined():
-        model = task(recipe, Assets(Conditions({}))).model
-    past = "all of the past" if model.past_frames is None else f"its own row and {model.past_frames} before"
-    lines = (f"parameters          {model.num_parameters:,}", f"context             {past}")
-    return Summary(model.num_parameters, {"past_frames": model.past_frames}, lines)
+        return parts.summary_of(task(recipe, Assets(Conditions({}))).model, "row")
 
 
 def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
@@ -292,16 +289,13 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 def card(run: Run, recipe: Recipe, assets: Assets, task: Prediction, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
     fixed = ", and layers of both directions that read fixed voices ahead" if recipe.model.encoder else ""
-    rows = [f"| {one.corpus} {one.split} | {one.value:.3f} | {one.figures['pieces']} |" for one in scores]
-    head = ["Of these very files, nothing fixed.\n", "| split | nats a note | pieces |", "|---|--:|--:|"]
+    columns = {"nats a note": lambda one: f"{one.value:.3f}", "pieces": cards.figure("pieces")}
     known = [f"- `{name}`: {assets.conditions.listed(name)}" for name in assets.conditions.values]
     return Card(
-        what=f"Generates {FORMS[recipe.data.representation]}: {parts.layers(recipe)} and a softmax for each token of a "
-        f"row, one after the other{fixed}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join([*head, *rows]),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
-        sections={"Conditions": "\n".join(known) or "None.", "Generation": _defaults(recipe)},
+        f"Generates {FORMS[recipe.data.representation]}: {cards.layers(recipe)} and a softmax for each token of a row, "
+        f"one after the other{fixed}",
+        cards.table(scores, columns, "Of these very files, nothing fixed.\n"),
+        {"Conditions": "\n".join(known) or "None.", "Generation": _defaults(recipe)},
     )
 
 

@@ -1,4 +1,4 @@
-"""What several problems build of a recipe: a network with convolutions, its device, and what a summary says of both."""
+"""What several problems build of a recipe: its corpus, a network with convolutions, the device of both."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +19,7 @@ from crnn_audio.models.conv import ConvFront, ConvSpec
 from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import Head
 from crnn_audio.models.recurrent import Recurrent
+from crnn_audio.problems import Summary
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,13 @@ def device_of(task: nn.Module) -> torch.device:
     return next(task.parameters()).device
 
 
+def summary_of(model: Crnn, element: str) -> Summary:
+    """A model of what comes next in figures; an `element` is what it reads at a time, as "row"."""
+    past = "all of the past" if model.past_frames is None else f"its own {element} and {model.past_frames} before"
+    lines = (f"parameters          {model.num_parameters:,}", f"context             {past}")
+    return Summary(model.num_parameters, {"past_frames": model.past_frames}, lines)
+
+
 def refuse_shared_state(bptt: int, ranks: int) -> None:
     """Refuses truncated back-propagation in several processes.
 
@@ -127,20 +135,3 @@ def refuse_shared_state(bptt: int, ranks: int) -> None:
             f"data.bptt: {bptt} carries a state from step to step, which {ranks} processes cannot save "
             "together. Train with one process, or on whole sequences (data.bptt=0)."
         )
-
-
-def layers(recipe: Recipe) -> str:
-    """The recurrent layers of a model in words."""
-    recurrent = recipe.model.recurrent
-    return f"{recurrent.num_layers} {recurrent.cell.upper()} layers of {recurrent.hidden_size}"
-
-
-def about_corpus(recipe: Recipe) -> str:
-    """What a recipe's corpus is, from where and under which licence, with the notice that the licence wants kept."""
-    corpus = CORPORA[recipe.data.corpus]
-    about = (corpus.__doc__ or "").strip().partition("\n")[0]
-    if corpus.HOME == home.LOCAL:
-        return f"{about} Here: {recipe.data.name}.\n\nLicence: {corpus.LICENCE}."
-    notice = Path(home.__file__).parent / "notices" / f"{corpus.NAME}.txt"
-    kept = f"\n\n```\n{notice.read_text(encoding='utf-8').strip()}\n```" if notice.exists() else ""
-    return f"{about}\nFrom {corpus.HOME}\n\nLicence: {corpus.LICENCE}.{kept}"

@@ -5,13 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
-import torch
-
 from crnn_audio.batching import checks
 from crnn_audio.batching.manifests import Cut
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.config.schema import Recipe as AnyRecipe
-from crnn_audio.corpora import CORPORA
 from crnn_audio.corpora.home import Progress
 from crnn_audio.decoding import carried
 from crnn_audio.decoding.build import decoder_of
@@ -31,6 +28,7 @@ from crnn_audio.problems import (
     Inspection,
     ScoreOptions,
     Summary,
+    cards,
     footprint,
     meanings,
     parts,
@@ -46,6 +44,7 @@ from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
 Splits = dict[str, list[Cut]]
 Recipe = RecognitionRecipe
 METRIC = "wer"
+inputs = recordings.inputs
 OPTIONS = frozenset({"decoder", "distortion"})
 WEIGHTS = {"consistency", "intermediate", "attention", "label_smoothing", "ctc_weight", "beam"}
 """Fields of the task that its loss and its search take."""
@@ -143,25 +142,17 @@ def task(recipe: Recipe, assets: Assets) -> Recognition:
     Raises:
         RunError: the statistics are not those of such features.
     """
-    torch.manual_seed(recipe.seed)
-    front, tokens = recordings.front_end(recipe.features), assets.vocabulary
-    recordings.refuse_other_statistics(assets.statistics, front)
-    model = parts.crnn(
-        recipe.model,
-        front.num_features,
-        lambda size: CtcHead(size, len(tokens), _decoder(recipe, size, len(tokens))),
-        interctc_tokens=len(tokens) if recipe.task.intermediate else 0,
-    )
+    tokens = assets.vocabulary
     return Recognition(
-        front,
-        recordings.normalizer(recipe.features.normalize, assets.statistics),
-        model,
+        recordings.sound_parts(
+            recipe,
+            assets.statistics,
+            lambda size: CtcHead(size, len(tokens), _decoder(recipe, size, len(tokens))),
+            interctc_tokens=len(tokens) if recipe.task.intermediate else 0,
+        ),
         tokens,
-        masks=recordings.masks(recipe),
-        first_masked_epoch=recordings.first_masked_epoch(recipe),
         **recipe.task.model_dump(include=WEIGHTS),
         meanings=meanings.of(recipe, assets.decoding.grammar, tokens),
-        mixed=recipe.precision == "bf16",
     )
 
 
@@ -209,7 +200,7 @@ def scores(task: Recognition, recipe: Recipe, assets: Assets, items: Sequence[Cu
 
 def transfer(recipe: Recipe, assets: Assets) -> list[str]:
     """Another corpus is not trained on, and its texts are normalised in the case that the model writes."""
-    return ["data.dev_as_train=false", "data.fold=null", f"task.case={case_of(recipe, assets.vocabulary)}"]
+    return [*recordings.transfer(recipe, assets), f"task.case={case_of(recipe, assets.vocabulary)}"]
 
 
 def case_of(recipe: Recipe, vocabulary: Vocabulary) -> str:
@@ -218,11 +209,6 @@ def case_of(recipe: Recipe, vocabulary: Vocabulary) -> str:
     if recipe.task.case != "keep" or not (letters.isupper() or letters.islower()):
         return recipe.task.case
     return "upper" if letters.isupper() else "lower"
-
-
-def inputs(recipe: Recipe) -> str:
-    """What the network reads."""
-    return recordings.inputs(recipe.features)
 
 
 def opened(run: Run, recipe: Recipe, assets: Assets, task: Recognition) -> Recognizer:
@@ -238,7 +224,7 @@ def summary(recipe: Recipe) -> Summary:
         recognition = task(recipe, Assets(tokens, unit))
     model = recognition.model
     frame_ms = 1000 * recognition.front_end.hop_length / recognition.front_end.sample_rate
-    field, ahead, factor = model.receptive_field.size, look_ahead_ms(recognition), model.subsampling_factor
+    field, ahead, factor = model.receptive_field.size, recognition.look_ahead_ms, model.subsampling_factor
     is_large = footprint.is_large(recognition)
     step_bytes = footprint.step_bytes(recipe, recognition if is_large else task(recipe, Assets(tokens, unit)))
     memory = f"{'over' if is_large else 'about'} {step_bytes / 2**20:,.0f}"
@@ -263,15 +249,6 @@ def summary(recipe: Recipe) -> Summary:
     return Summary(model.num_parameters, figures, lines)
 
 
-def look_ahead_ms(task: Recognition) -> float | None:
-    """Milliseconds of sound after its own frame that an output waits for; None where it waits for the whole.
-
-    All of the right context together: the window of a frame, the convolutions and the look-ahead layer.
-    """
-    front, ahead = task.front_end, task.model.look_ahead
-    return None if ahead is None else 1000 * (ahead * front.hop_length + front.look_ahead_samples) / front.sample_rate
-
-
 def _known_tokens(recipe: Recipe) -> tuple[Vocabulary, bool]:
     if parts.is_here(recipe):
         try:
@@ -291,31 +268,28 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Recognition, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    ahead = look_ahead_ms(task)
-    direction = "bidirectional: it reads a whole recording" if ahead is None else f"live, look-ahead {ahead:.0f} ms"
+    network = cards.sound_network(recipe, task)
     if task.meanings is not None:
-        return meanings.card(recipe, f"{parts.layers(recipe)}, {direction}", scores)
-    head = "| split | WER % | 95 % interval | CER % | words | ROC area of word confidence |"
-    rows = [_row(one) for one in scores]
+        return meanings.card(network, scores)
+    columns = {
+        "WER %": cards.per_cent("wer"),
+        "95 % interval": cards.interval,
+        "CER %": cards.per_cent("cer"),
+        "words": cards.figure("words"),
+        "ROC area of word confidence": _roc_area,
+    }
     how = "Greedy, without a language model"
     if not assets.decoding.is_greedy:
         how = f"With the decoder that it keeps ({assets.decoding.identity})"
     return Card(
-        what=f"Speech to {recipe.task.vocabulary}, by CTC: {len(recipe.model.conv)} convolutions and "
-        f"{parts.layers(recipe)}, {direction}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join([f"{how}, of these very files.\n", head, "|---|--:|--:|--:|--:|--:|", *rows]),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
+        f"Speech to {recipe.task.vocabulary}, by CTC: {network}",
+        cards.table(scores, columns, f"{how}, of these very files.\n"),
     )
 
 
-def _row(one: Scores) -> str:
-    low, high = (100 * bound for bound in one.figures["interval"])
+def _roc_area(one: Scores) -> str:
     area = one.figures["roc_auc"]
-    return (
-        f"| {one.corpus} {one.split} | {100 * one.metrics['wer']:.2f} | {low:.2f} to {high:.2f} "
-        f"| {100 * one.metrics['cer']:.2f} | {one.figures['words']} | {'' if area is None else f'{area:.3f}'} |"
-    )
+    return "" if area is None else f"{area:.3f}"
 
 
 def inspect(name: str, folder: Path, progress: Progress | None = None) -> Inspection:

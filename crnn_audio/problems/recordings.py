@@ -23,7 +23,9 @@ from crnn_audio.features.augment import spec_augment
 from crnn_audio.features.distort import Distortion
 from crnn_audio.features.normalize import Normalizer, Statistics
 from crnn_audio.features.spectrogram import FrontEnd
+from crnn_audio.models.heads import Head
 from crnn_audio.problems import Feed, Inspection, parts
+from crnn_audio.tasks.sound import SoundParts
 from crnn_audio.types import SpeechBatch
 
 STATISTICS_SECONDS = 3600.0
@@ -55,6 +57,11 @@ def splits(recipe: Recipe, progress: Progress | None = None) -> tuple[dict[str, 
         watched = partial(progress, "checking train")
         checks.unreadable(found["train"], checks.cache_of(recipe.data.corpus), watched, adjusted)
     return found, adjusted.lines()
+
+
+def transfer(recipe: Recipe, assets: Any) -> list[str]:
+    """Another corpus is not trained on, and has folds of its own."""
+    return ["data.dev_as_train=false", "data.fold=null"]
 
 
 def held_out(recipe: Recipe) -> tuple[str, ...]:
@@ -166,9 +173,9 @@ def front_end(features: Features) -> FrontEnd:
     return FRONT_ENDS[features.kind](**features.model_dump(exclude={"kind", "normalize"}))
 
 
-def inputs(features: Features) -> str:
-    """The features in a phrase: "fbank, 80 bins"."""
-    return f"{features.kind}, {front_end(features).num_features} bins"
+def inputs(recipe: Recipe) -> str:
+    """What the network reads: "fbank, 80 bins"."""
+    return f"{recipe.features.kind}, {front_end(recipe.features).num_features} bins"
 
 
 def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
@@ -180,14 +187,26 @@ def normalizer(kind: str, statistics: Statistics | None) -> Normalizer:
     return normalize.UtteranceNorm() if kind == "utterance" else normalize.NoNorm()
 
 
-def refuse_other_statistics(statistics: Statistics | None, front: FrontEnd) -> None:
-    """Stops where the statistics of a run are not those of such features.
+def sound_parts(
+    recipe: Recipe, statistics: Statistics | None, head: Callable[[int], Head], *, interctc_tokens: int = 0
+) -> SoundParts:
+    """What a task of recordings is built of, with initial weights that depend on the seed alone.
 
     Raises:
-        RunError: they are damaged.
+        RunError: the statistics are not those of such features, since they are damaged.
     """
+    torch.manual_seed(recipe.seed)
+    front, masks = front_end(recipe.features), recipe.augment.spec_augment
     if statistics and {len(statistics.mean), len(statistics.std)} != {front.num_features}:
         raise RunError(f"statistics.json: damaged (the features are {front.num_features}). Restore it, or train again.")
+    return SoundParts(
+        front,
+        normalizer(recipe.features.normalize, statistics),
+        parts.crnn(recipe.model, front.num_features, head, interctc_tokens=interctc_tokens),
+        masks=partial(spec_augment, **masks.model_dump(exclude={"start_epoch"})) if masks else None,
+        first_masked_epoch=masks.start_epoch if masks else 0,
+        mixed=recipe.precision == "bf16",
+    )
 
 
 def stored_statistics(folder: Path, recipe: Recipe) -> Statistics | None:
@@ -243,14 +262,3 @@ def distortion(recipe: Recipe) -> Distortion | None:
         reverberation_probability=reverberation.probability if reverberation else 0.0,
         responses=home.sounds(reverberation.folder, sample_rate) if reverberation and reverberation.folder else (),
     )
-
-
-def masks(recipe: Recipe) -> "partial[torch.Tensor] | None":
-    """SpecAugment as a function of features, lengths and generators; None where the recipe has none."""
-    section = recipe.augment.spec_augment
-    return partial(spec_augment, **section.model_dump(exclude={"start_epoch"})) if section else None
-
-
-def first_masked_epoch(recipe: Recipe) -> int:
-    """From which epoch on features are masked."""
-    return recipe.augment.spec_augment.start_epoch if recipe.augment.spec_augment else 0

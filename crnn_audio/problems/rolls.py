@@ -18,7 +18,7 @@ from crnn_audio.metrics import baselines
 from crnn_audio.metrics.scores import Scores
 from crnn_audio.models.heads import KeysHead, SigmoidHead
 from crnn_audio.models.nade import NadeHead
-from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
+from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, cards, parts
 from crnn_audio.runs import Run
 from crnn_audio.symbolic.pianoroll import NUM_KEYS
 from crnn_audio.tasks.prediction import Prediction
@@ -159,10 +159,7 @@ def opened(run: Run, recipe: Recipe, assets: Assets, task: Prediction) -> Predic
 def summary(recipe: Recipe) -> Summary:
     """The model in figures."""
     with parts.outlined():
-        model = task(recipe, Assets()).model
-    past = "all of the past" if model.past_frames is None else f"its own frame and {model.past_frames} before"
-    lines = (f"parameters          {model.num_parameters:,}", f"context             {past}")
-    return Summary(model.num_parameters, {"past_frames": model.past_frames}, lines)
+        return parts.summary_of(task(recipe, Assets()).model, "frame")
 
 
 def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
@@ -172,17 +169,15 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Prediction, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    rows = [
-        f"| {one.corpus} {one.split} | {one.value:.3f} | {one.figures['independent_key']:.2f} "
-        f"| {one.figures['key_markov']:.2f} | {one.figures['pieces']} |"
-        for one in scores
-    ]
-    head = ["| split | nats a frame | by how often a key sounds | by whether it just did | pieces |"]
+    columns: dict[str, cards.Column] = {
+        "nats a frame": lambda one: f"{one.value:.3f}",
+        "by how often a key sounds": lambda one: f"{one.figures['independent_key']:.2f}",
+        "by whether it just did": lambda one: f"{one.figures['key_markov']:.2f}",
+        "pieces": cards.figure("pieces"),
+    }
     return Card(
-        what=f"Predicts the next frame of a piano roll: {parts.layers(recipe)}, head {recipe.model.head.kind}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join([*head, "|---|--:|--:|--:|--:|", *rows]),
-        limitations=piano_rolls.NOT_FOR,
+        f"Predicts the next frame of a piano roll: {cards.layers(recipe)}, head {recipe.model.head.kind}",
+        cards.table(scores, columns),
     )
 
 

@@ -25,7 +25,7 @@ from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.heads import SoftmaxHead
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
-from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
+from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, cards, parts
 from crnn_audio.runs import Run
 from crnn_audio.tasks import text_generation
 from crnn_audio.tasks.prediction import Prediction
@@ -247,17 +247,15 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 def card(run: Run, recipe: Recipe, assets: Assets, task: Prediction, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
     unit = recipe.task.unit
-    rows = [
-        f"| {one.corpus} {one.split} | {one.value:.4f} | {one.figures['perplexity']:.2f} | {one.figures['characters']} "
-        f"| {', '.join(f'{name} {nats:.4f}' for name, nats in one.figures['baselines'].items())} |"
-        for one in scores
-    ]
-    head = f"| split | nats a character | perplexity a {unit.removesuffix('s')} | characters | n-grams |"
+    columns: dict[str, cards.Column] = {
+        "nats a character": lambda one: f"{one.value:.4f}",
+        f"perplexity a {unit.removesuffix('s')}": lambda one: f"{one.figures['perplexity']:.2f}",
+        "characters": cards.figure("characters"),
+        "n-grams": lambda one: ", ".join(f"{name} {nats:.4f}" for name, nats in one.figures["baselines"].items()),
+    }
     return Card(
-        what=f"Generates text by {unit}: {parts.layers(recipe)} and a softmax over {len(assets.vocabulary) - 1} tokens",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join(["Of these very files, each text as a whole.\n", head, "|---|--:|--:|--:|---|", *rows]),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
+        f"Generates text by {unit}: {cards.layers(recipe)} and a softmax over {len(assets.vocabulary) - 1} tokens",
+        cards.table(scores, columns, "Of these very files, each text as a whole.\n"),
     )
 
 

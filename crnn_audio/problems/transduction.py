@@ -24,7 +24,7 @@ from crnn_audio.models.crnn import Crnn
 from crnn_audio.models.encoder_decoder import Decoder, EncoderDecoder, Memory
 from crnn_audio.models.recurrent import Recurrent
 from crnn_audio.models.tokens import TokenFront
-from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, parts
+from crnn_audio.problems import Card, Data, Feed, Initial, Inspection, ScoreOptions, Summary, cards, parts
 from crnn_audio.runs import Run
 from crnn_audio.tasks.transduction import Transduction
 from crnn_audio.text.vocabulary import BLANK, UNKNOWN, Vocabulary
@@ -209,13 +209,10 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 
 def card(run: Run, recipe: Recipe, assets: Assets, task: Transduction, scores: Sequence[Scores]) -> Card:
     """Its words for the model card."""
-    rows = [f"| {one.corpus} {one.split} | {100 * one.value:.2f} | {one.figures['pairs']} |" for one in scores]
     return Card(
-        what=f"Turns {recipe.task.source} into {recipe.task.target}: {parts.layers(recipe)}, decoder with "
+        f"Turns {recipe.task.source} into {recipe.task.target}: {cards.layers(recipe)}, decoder with "
         f"{task.model.head.NAME}",
-        corpus=parts.about_corpus(recipe),
-        scores="\n".join(["| split | wrong, % | sources |", "|---|--:|--:|", *rows]),
-        limitations=CORPORA[recipe.data.corpus].NOT_FOR,
+        cards.table(scores, {"wrong, %": lambda one: f"{100 * one.value:.2f}", "sources": cards.figure("pairs")}),
     )
 
 

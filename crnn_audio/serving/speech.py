@@ -10,8 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from crnn_audio.errors import CrnnAudioError
 from crnn_audio.hypotheses import Hypothesis
-from crnn_audio.inference.speech.plots import MAX_SECONDS, SHOWN_PROB, Evidence
-from crnn_audio.inference.speech.transcription import beginning
+from crnn_audio.inference.speech.plots import SHOWN_PROB, Evidence
 from crnn_audio.serving.forms import Upload, upload
 from crnn_audio.serving.growing import Growing
 from crnn_audio.serving.models import Served
@@ -77,7 +76,7 @@ async def evidence(request: Request) -> Response:
 
 
 def _evidence(recognizer: Any, given: Upload) -> tuple[Hypothesis, dict[str, Any]]:
-    hypothesis, waveform = beginning(recognizer, given.source, MAX_SECONDS, None)
+    hypothesis, waveform = recognizer.beginning(given.source)
     return hypothesis, _quantised(recognizer.evidence(waveform))
 
 

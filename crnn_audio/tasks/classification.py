@@ -11,99 +11,61 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
-from crnn_audio.features.normalize import Normalizer
-from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.lengths import masked
-from crnn_audio.models.crnn import Crnn
-from crnn_audio.tasks import sound
-from crnn_audio.tasks.sound import Masks
-from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
+from crnn_audio.tasks.sound import SoundParts, SoundTask
+from crnn_audio.types import AudioBatch, SpeechBatch, TokenBatch
 
 
-class Classification(nn.Module):
-    """Front end, normalisation and CRNN in a row, with the loss.
+class Classification(SoundTask):
+    """A classifier of recordings with its loss; its outputs are probabilities.
 
     Args:
-        model: its head gives one frame of `num_classes` logits for a sequence.
+        parts: the model's head gives one frame of `num_classes` logits for a sequence.
         multilabel: whether a recording may have any number of labels.
         label_smoothing: the part of a target's weight that is spread over all classes.
         mixup: the parameter of the Beta distribution that the share of the other recording is sampled from; 0 is off.
             Partners are of the same part of a batch, so that results depend on `accumulate` and the number of ranks.
         weights: of the classes; those of equal weight by default.
-        masks: SpecAugment, for training.
-        first_masked_epoch: from which epoch on features are masked.
-        mixed: train, and on a GPU use, the CRNN's inside in bfloat16.
     """
 
     def __init__(
         self,
-        front_end: FrontEnd,
-        normalizer: Normalizer,
-        model: Crnn,
+        parts: SoundParts,
         num_classes: int,
         *,
         multilabel: bool = False,
         label_smoothing: float = 0.0,
         mixup: float = 0.0,
         weights: Sequence[float] | None = None,
-        masks: Masks | None = None,
-        first_masked_epoch: int = 0,
-        mixed: bool = False,
     ) -> None:
-        super().__init__()
-        self.front_end = front_end
-        self.normalizer = normalizer
-        self.model = model
+        super().__init__(parts)
         self.num_classes = num_classes
         self.multilabel = multilabel
         self.label_smoothing = label_smoothing
         self.mixup = mixup
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
-        self.masks = masks
-        self.first_masked_epoch = first_masked_epoch
-        self.mixed = mixed
 
     def forward(self, audio: AudioBatch) -> Float[Tensor, "B K"]:
         """The probability of each class of whole recordings."""
-        return self.probabilities(self.logits_of(audio))
-
-    def logits_of(self, audio: AudioBatch) -> Float[Tensor, "B K"]:
-        """The logits of whole recordings."""
-        return self.logits(*sound.features_of(self.front_end, self.normalizer, audio))
+        return self.outputs(self.logits(*self.features(audio)))
 
     def logits(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B K"]:
         """The logits of normalised features."""
-        with sound.arithmetic(features, mixed=self.mixed, training=self.training):
-            encoded: Encoded = self.model(features, lengths)
-        return encoded.frames.squeeze(1)
+        return self.encode(features, lengths).frames.squeeze(1)
 
-    def convolve(
-        self, features: Float[Tensor, "B t F"], carry: tuple[Tensor, ...] | None, *, last: bool = False
-    ) -> tuple[Float[Tensor, "B u D"], tuple[Tensor, ...]]:
-        """Of the next normalised features, what the recurrent layers read, and the state after them."""
-        with sound.arithmetic(features, mixed=self.mixed, training=self.training):
-            return self.model.front.step(features, carry, last=last)
-
-    def classify_convolved(self, frames: Float[Tensor, "B U D"]) -> Float[Tensor, "B K"]:
-        """The probabilities of sequences of equal length of what `convolve` gave."""
-        lengths = torch.full(frames.shape[:1], frames.shape[1], device=frames.device)
-        with sound.arithmetic(frames, mixed=self.mixed, training=self.training):
-            return self.probabilities(self.model.from_front(Encoded(frames, lengths)).frames.squeeze(1))
-
-    def probabilities(self, logits: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
-        """Those of one class, which sum to 1, or of each class by itself."""
-        return logits.sigmoid() if self.multilabel else logits.softmax(dim=-1)
+    def outputs(self, frames: Float[Tensor, "*B K"]) -> Float[Tensor, "*B K"]:
+        """The probabilities of one class, which sum to 1, or of each class by itself, from logits."""
+        return frames.sigmoid() if self.multilabel else frames.softmax(dim=-1)
 
     def advance(self, batch: SpeechBatch, carry: None) -> tuple[Tensor, None]:
         """The loss summed over the batch's recordings; divide by the recordings of the global batch."""
-        features, lengths = sound.features_of(self.front_end, self.normalizer, batch.audio)
+        features, lengths = self.features(batch.audio)
         targets = multi_hot(batch.targets, self.num_classes).to(features.dtype)
         if self.training:
-            masks = self.masks if batch.epoch >= self.first_masked_epoch else None
-            features = sound.view_of(features, lengths, masks, batch.keys, 0)
-            features, targets = mixed_up(features, lengths, targets, batch.keys, self.mixup)
+            view = self.view(features, lengths, batch)
+            features, targets = mixed_up(view, lengths, targets, batch.keys, self.mixup)
             even = 0.5 if self.multilabel else 1 / self.num_classes
             targets = (1 - self.label_smoothing) * targets + self.label_smoothing * even
         return self.losses(self.logits(features, lengths), targets).sum(), None

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from crnn_audio.decoding.alignment import aligned
 from crnn_audio.decoding.ctc import Greedy
@@ -22,46 +22,35 @@ from crnn_audio.decoding.joint import JointState, Prefixes, joint
 from crnn_audio.decoding.paths import Path
 from crnn_audio.decoding.sequence_beam import SearchOptions, search
 from crnn_audio.decoding.words import words
-from crnn_audio.features.normalize import Normalizer
-from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.lengths import masked
 from crnn_audio.metrics.error_rate import character_errors, right_words, word_errors
 from crnn_audio.metrics.transcripts import ScoredUtterance
-from crnn_audio.models.crnn import Carry, Crnn
 from crnn_audio.models.encoder_decoder import Decoder as AttentionDecoder
 from crnn_audio.models.encoder_decoder import DecoderState
-from crnn_audio.tasks import sound
 from crnn_audio.tasks.commands import sentence_lengths, sentence_losses
-from crnn_audio.tasks.sound import Masks
+from crnn_audio.tasks.sound import SoundParts, SoundTask
 from crnn_audio.tasks.transduction import token_losses
 from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch, Encoded, SpeechBatch, TokenBatch
 
 
-class Recognition(nn.Module):
-    """Front end, normalisation and CRNN in a row, with the CTC loss.
+class Recognition(SoundTask):
+    """A speech recogniser, with the CTC loss; its outputs are log-probabilities of tokens.
 
     Args:
-        masks: SpecAugment, for training.
-        first_masked_epoch: from which epoch on features are masked.
         consistency: weight of the divergence between two views; 0 trains on one.
         intermediate: share of the CTC loss that the model's inner heads have.
         attention: share of the loss that the attention decoder in the model's head has (Watanabe et al. 2017).
         label_smoothing: the part of each of its targets' weight that is spread over all tokens.
         ctc_weight, beam: how both are searched together.
         meanings: the grammar where recordings are known by what they mean; targets are then meanings.
-        mixed: train, and on a GPU use, the CRNN's inside in bfloat16; features, log-softmax and losses stay float32.
     """
 
     def __init__(
         self,
-        front_end: FrontEnd,
-        normalizer: Normalizer,
-        model: Crnn,
+        parts: SoundParts,
         vocabulary: Vocabulary,
         *,
-        masks: Masks | None = None,
-        first_masked_epoch: int = 0,
         consistency: float = 0.0,
         intermediate: float = 0.0,
         attention: float = 0.0,
@@ -69,58 +58,19 @@ class Recognition(nn.Module):
         ctc_weight: float = 0.5,
         beam: int = 8,
         meanings: Meanings | None = None,
-        mixed: bool = False,
     ) -> None:
-        super().__init__()
-        self.front_end = front_end
-        self.normalizer = normalizer
-        self.model = model
+        super().__init__(parts)
         self.vocabulary = vocabulary
-        self.masks = masks
-        self.first_masked_epoch = first_masked_epoch
         self.consistency = consistency
         self.intermediate = intermediate
         self.attention = attention
         self.label_smoothing = label_smoothing
         self.ctc_weight, self.beam = ctc_weight, beam
         self.meanings = meanings
-        self.mixed = mixed
 
     def forward(self, audio: AudioBatch) -> Encoded:
         """Log-probabilities of tokens for whole utterances."""
-        return self.recognize(*self.features(audio))
-
-    def features(self, audio: AudioBatch) -> tuple[Float[Tensor, "B T F"], Int[Tensor, " B"]]:
-        """Normalised features, without gradient."""
-        return sound.features_of(self.front_end, self.normalizer, audio)
-
-    def recognize(self, features: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]) -> Encoded:
-        """Log-probabilities, in float32, for normalised features."""
-        with self._arithmetic(features):
-            encoded: Encoded = self.model(features, lengths)
-        return encoded
-
-    def convolve(
-        self, features: Float[Tensor, "B t F"], carry: tuple[Tensor, ...] | None, *, last: bool = False
-    ) -> tuple[Float[Tensor, "B u D"], tuple[Tensor, ...]]:
-        """Of the next normalised features, what `recognize` gives its recurrent layers, and the state after them."""
-        with self._arithmetic(features):
-            return self.model.front.step(features, carry, last=last)
-
-    def recognize_convolved(self, frames: Float[Tensor, "1 U D"]) -> Float[Tensor, "1 U V"]:
-        """Log-probabilities, in float32, for all that `convolve` gave of one sequence, or for a stretch of it."""
-        with self._arithmetic(frames):
-            return self.model.from_front(Encoded(frames, torch.tensor([frames.shape[1]], device=frames.device))).frames
-
-    def step(
-        self, features: Float[Tensor, "B t F"], carry: Carry | None, *, last: bool = False
-    ) -> tuple[Float[Tensor, "B u V"], Carry]:
-        """Log-probabilities that these next normalised features make possible, and the state after them."""
-        with self._arithmetic(features):
-            return self.model.step(features, carry, last=last)
-
-    def _arithmetic(self, features: Tensor) -> torch.autocast:
-        return sound.arithmetic(features, mixed=self.mixed, training=self.training)
+        return self.encode(*self.features(audio))
 
     def advance(self, batch: SpeechBatch, carry: None) -> tuple[Tensor, None]:
         """The loss, as the training loop asks for it; utterances are whole, so nothing goes on from batch to batch."""
@@ -133,13 +83,12 @@ class Recognition(nn.Module):
         """
         features, lengths = self.features(batch.audio)
         if not self.training:
-            return self.likelihoods(self.recognize(features, lengths), batch.targets).sum()
-        masks = self.masks if batch.epoch >= self.first_masked_epoch else None
-        if self.consistency == 0 or (self.masks and not masks):
-            view = sound.view_of(features, lengths, masks, batch.keys, 0)
-            return self._losses(self.recognize(view, lengths), batch.targets).sum()
-        views = [sound.view_of(features, lengths, masks, batch.keys, view) for view in (0, 1)]
-        both = self.recognize(torch.cat(views), torch.cat([lengths, lengths]))
+            return self.likelihoods(self.encode(features, lengths), batch.targets).sum()
+        if self.consistency == 0 or (self.masks and batch.epoch < self.first_masked_epoch):
+            view = self.view(features, lengths, batch)
+            return self._losses(self.encode(view, lengths), batch.targets).sum()
+        views = [self.view(features, lengths, batch, number) for number in (0, 1)]
+        both = self.encode(torch.cat(views), torch.cat([lengths, lengths]))
         one, other = both.frames.chunk(2)
         unlike = divergences(one, other, both.lengths.chunk(2)[0]) / self._num_tokens(batch.targets)
         return self._losses(both, _twice(batch.targets)).sum() / 2 + self.consistency * unlike.sum()
@@ -159,7 +108,7 @@ class Recognition(nn.Module):
             inner = [self.likelihoods(Encoded(guess, encoded.lengths), targets) for guess in encoded.intermediate]
             losses = (1 - self.intermediate) * losses + self.intermediate * torch.stack(inner).mean(dim=0)
         if self.attention:
-            with self._arithmetic(encoded.frames):
+            with self.arithmetic(encoded.frames):
                 log_probs = self._decoder(F.pad(targets.tokens, (1, 0)), self._begun(encoded))[0]
             written = token_losses(log_probs, targets.tokens, targets.lengths, self.label_smoothing).sum(dim=1)
             losses = (1 - self.attention) * losses + self.attention * written / (targets.lengths + 1)

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from crnn_audio import files, runs
+from crnn_audio import files, pictures, runs
 from crnn_audio.metrics.scores import UNITS, worded
 
 EMPTY_EVALUATIONS = 3
@@ -74,15 +74,12 @@ def advice(evaluations: list[dict[str, Any]]) -> str | None:
 
 def plot_curves(log: Log, path: Path) -> None:
     """Plots loss, dev score, learning rate, gradient norm and the fraction of clipped steps into a PNG."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
     steps, evaluations = log.entries("step"), log.entries("dev")
     if not steps:
         return
-    figure = Figure(figsize=(10, 7), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = pictures.new(figsize=(10, 7))
     (loss, score), (rate, norm) = figure.subplots(2, 2)
     at = [entry["steps"] for entry in steps]
     loss.plot(at, _smooth([entry["loss"] for entry in steps]), label="train", color="tab:blue")
@@ -106,8 +103,8 @@ def plot_curves(log: Log, path: Path) -> None:
     share.set(ylim=(0, 100), ylabel="steps clipped (per cent)")
     for axes in (loss, score, rate, norm):
         axes.grid(alpha=0.3)
-    with runs.writing(path.parent), files.replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+    with runs.writing(path.parent):
+        pictures.save(figure, path)
 
 
 def _smooth(values: list[float]) -> list[float]:

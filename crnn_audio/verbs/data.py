@@ -198,7 +198,8 @@ def doctor(
         _try_exported(Path(target), as_json, alone=not (overrides or root or plot))
         return
     from crnn_audio.console import ProgressBar
-    from crnn_audio.evaluation.doctor import check, lines, plot_durations
+    from crnn_audio.evaluation.diagnosis import lines, plot_durations
+    from crnn_audio.evaluation.doctor import check
 
     with ProgressBar() as progress:
         diagnosis = check(target, overrides or (), root=root, progress=progress)

@@ -52,6 +52,22 @@ def exported(model: str, device: str, weights: str, *kinds: str) -> Any | None:
     return opening.opened(found, *kinds)
 
 
+def opened(model: str, kind: str, device: str, weights: str) -> Any:
+    """A model of a kind as people use it: without torch where it has such a form.
+
+    Raises:
+        RunError: there is none, or it is damaged or of another kind.
+    """
+    if (found := exported(model, device, weights, kind)) is not None:
+        return found
+    from crnn_audio.problems.restore import load
+
+    own = load(model, kind, device=device, weights=weights)
+    if not own.run.finished:
+        report(f"{model}: this run is not finished; these are its best weights so far.")
+    return own
+
+
 def is_exported(path: Path) -> bool:
     """Whether a folder holds an exported model, without importing what runs it."""
     return (path / "export.json").is_file()

@@ -69,11 +69,7 @@ def label(
     if out is None and (form == Format.mid or (form not in JOINABLE and len(found) > 1)):
         report(f"A file of {form} holds one recording{' and is no text' if form == Format.mid else ''}. Add --out DIR.")
         raise typer.Exit(2)
-    opened = exporting.exported(model, device, weights.value, "labelling")
-    if opened is None:
-        from crnn_audio.problems.restore import load
-
-        opened = load(model, "labelling", device=device, weights=weights.value)
+    opened = exporting.opened(model, "labelling", device, weights.value)
     options = _options(opened, onset_threshold, frame_threshold, minimum_note_length)
     named = names.assign_names(found, out, reserved=16)
     sys.stdout.write(HEADERS.get(form.value, "") if out is None else "")

@@ -59,14 +59,7 @@ def classify(
     waiting = pending(files, wanted, overwrite=overwrite, model=maker)
 
     def opened() -> Asked:
-        if (exported := exporting.exported(model, device, weights.value, "classification")) is not None:
-            return Asked(exported, top, reject)
-        from crnn_audio.problems.restore import load
-
-        classifier = load(model, "classification", device=device, weights=weights.value)
-        if not classifier.run.finished:
-            report(f"{model}: this run is not finished; these are its best weights so far.")
-        return Asked(classifier, top, reject)
+        return Asked(exporting.opened(model, "classification", device, weights.value), top, reject)
 
     kind = transcripts.Results(FORMATS, "classifying", "classified")
     if transcripts.run(waiting, wanted, opened, report, sys.stdout, kind=kind):

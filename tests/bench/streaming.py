@@ -17,7 +17,7 @@ from crnn_audio import audio, runs
 from crnn_audio.evaluation.evaluate import required
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.inference.speech.stream import Stream
-from crnn_audio.problems.recognition import data, look_ahead_ms
+from crnn_audio.problems.recognition import data
 from crnn_audio.problems.restore import load, restore
 
 SHIPPED = "an4_streaming"
@@ -49,7 +49,7 @@ def figures(model: str, minutes: float) -> dict:
     rounds = _rounds(recognizer, sound, min(60.0, seconds))
     return {
         "model": model,
-        "look_ahead": look_ahead_ms(recognizer.task) / 1000,
+        "look_ahead": recognizer.task.look_ahead_ms / 1000,
         "blocks": [_spread(SHORT, short), _spread(LONG, long)],
         "long_stream": {"seconds": seconds, **memory},
         "many_streams": {"streams": STREAMS, **_spread(LONG, rounds, sound_seconds=STREAMS * LONG)},

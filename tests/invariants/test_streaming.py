@@ -250,7 +250,7 @@ def test_gradients_reach_back_from_the_look_ahead_of_show_and_not_beyond(kind: s
     samples = torch.from_numpy(sound(0.6)).double().requires_grad_()
     horizon = 2 * 640 + round(show(made).figures["look_ahead_ms"] * RATE / 1000)
     features, lengths = task.front_end(samples.unsqueeze(0), torch.tensor([len(samples)]))
-    frame = task.recognize(task.normalizer(features, lengths), lengths).frames[0, 2]
+    frame = task.encode(task.normalizer(features, lengths), lengths).frames[0, 2]
     (gradient,) = torch.autograd.grad((frame * torch.randn_like(frame)).sum(), samples)
     assert horizon < len(samples) - 100
     assert gradient[horizon - 1] != 0

@@ -13,6 +13,9 @@ from crnn_audio.batching import manifests
 from crnn_audio.config.load import dump
 from crnn_audio.config.recognition import RecognitionRecipe
 from crnn_audio.evaluation import results, tables
+from crnn_audio.evaluation.first_lines import with_first_line
+from crnn_audio.evaluation.published import with_results
+from crnn_audio.evaluation.rows import identity
 from crnn_audio.evaluation.show import show
 from crnn_audio.metrics.scores import UNITS
 from crnn_audio.problems import load_recipe, recognition
@@ -136,7 +139,7 @@ def test_the_first_line_is_what_was_measured(path: Path) -> None:
     own = [row for row in ROWS if ROOT / row["recipe"] == path]
     first = text.partition("\n")[0]
     if own:
-        assert tables.with_first_line(text, own) == text
+        assert with_first_line(text, own) == text
     else:
         assert first.endswith((" Not measured yet.", " Not measured.")), "no row stands behind this line"
         assert "Measured:" not in first
@@ -155,7 +158,7 @@ def test_the_table_is_what_was_measured() -> None:
         published = json.loads(page.with_name("published.json").read_text())
         assert page.read_text(encoding="utf-8") == tables.readme(ordered, published, measured, written)
         front = (ROOT / "README.md").read_text(encoding="utf-8")
-        assert tables.with_results(front, ordered, published) == front
+        assert with_results(front, ordered, published) == front
         assert all((page.parent / one["picture"]).is_file() for one in written)
         assert (ROOT / "recipes" / "LOG.md").exists(), "the page points to it"
 
@@ -172,7 +175,7 @@ def test_rows_have_all_fields_and_add_up() -> None:
         most = 100 if row["metric"].startswith("nats") else 2
         assert all(0 <= value < most for value in row["values"]), "a fraction, not per cent; or nats"
         assert row["cell"] == load_recipe(ROOT / row["recipe"]).model.recurrent.cell
-    names = [tables.identity(row) for row in ROWS]
+    names = [identity(row) for row in ROWS]
     assert len(set(names)) == len(names)
 
 

@@ -14,7 +14,7 @@ from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.music.prompts import Prompt
 from crnn_audio.metrics.cadences import endings, is_triad
 from crnn_audio.metrics.error_rate import word_errors
-from crnn_audio.problems import parts
+from crnn_audio.problems import cards
 from crnn_audio.problems.restore import load, restore
 
 NAMES = sorted(path.name for path in runs.ZOO.iterdir() if path.is_dir())
@@ -50,7 +50,7 @@ def test_its_card_says_what_was_measured(name: str) -> None:
         found = f"{score['nats_per_note']:.3f}" if name in COMPOSERS else f"{100 * score['wer']:.2f}"
         assert f"| {score['corpus']} {score['split']} | {found} |" in card
     assert all(part in card for part in ("## Data", "Licence: ", "## Scores", "## Limitations", "## Usage"))
-    assert parts.about_corpus(restore(runs.open_run(name)).recipe) in card
+    assert cards.about_corpus(restore(runs.open_run(name)).recipe) in card
     assert ("Redistribution and use in source and binary forms" in card) == (name in RECOGNIZERS), "AN4's notice"
 
 

@@ -6,6 +6,7 @@ does not grow with a recording.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -113,6 +114,7 @@ class PrefixBeam:
         width: hypotheses that are kept.
         num_best: hypotheses that are returned as alternatives, if more than 1.
         num_tokens: tokens that are tried in each frame.
+        separator: the token between words; of hypotheses that differ in nothing else, one is an alternative.
         model: what computes the log-probabilities, for the message that it computes none.
         rescore: the score that a whole hypothesis has besides, by which they are ordered again at their end.
     """
@@ -121,6 +123,7 @@ class PrefixBeam:
     width: int = 16
     num_best: int = 1
     num_tokens: int = 12
+    separator: int | None = None
     model: object = ""
     rescore: Callable[[tuple[int, ...]], float] | None = None
     scorer: Sum = field(init=False)
@@ -173,7 +176,14 @@ class PrefixBeam:
     def _with_alternatives(self, path: Path, candidates: Sequence[Candidate]) -> Path:
         if self.num_best == 1:
             return path
-        return replace(path, alternatives=tuple((one.tokens, one.score) for one in candidates[: self.num_best]))
+        likely = dict[tuple[tuple[int, ...], ...], tuple[tuple[int, ...], float]]()
+        for one in candidates:
+            likely.setdefault(self._words(one.tokens), (one.tokens, one.score))
+        return replace(path, alternatives=tuple(likely.values())[: self.num_best])
+
+    def _words(self, tokens: tuple[int, ...]) -> tuple[tuple[int, ...], ...]:
+        parts = groupby(tokens, lambda token: token == self.separator)
+        return tuple(tuple(word) for separates, word in parts if not separates)
 
     def _ranked(self, candidates: Sequence[Candidate]) -> list[Candidate]:
         """By their scores with those that they have besides."""

@@ -1,21 +1,16 @@
 """An exported model of labels of frames: the same methods and results as `Labeller`, by onnxruntime and NumPy."""
 
-from collections.abc import Callable, Iterator
-
-import numpy as np
-
-from crnn_audio.audio import OnLoss, Sound, Source
+from crnn_audio.audio import OnLoss, Sound
 from crnn_audio.decoding.events import EventOptions
-from crnn_audio.hypotheses import Labelled, Segment
-from crnn_audio.inference import labelling
 from crnn_audio.inference.exported import folder, long
 from crnn_audio.inference.exported.folder import Exported
 from crnn_audio.inference.exported.sound import LiveSound, SoundGraph
-from crnn_audio.inference.labelling import CONTEXT, WINDOW, LabelStream
+from crnn_audio.inference.labelling import CONTEXT, WINDOW, BaseLabeller, Pieces, anywhere
+from crnn_audio.inference.speech.transcription import Progress
 
 
-class ExportedLabeller:
-    """An exported model of labels; `crnn_audio.load` of its folder makes one. `options` are those chosen on dev."""
+class ExportedLabeller(BaseLabeller):
+    """An exported model of labels; `crnn_audio.load` of its folder makes one."""
 
     def __init__(self, exported: Exported) -> None:
         exported.require("labelling")
@@ -30,43 +25,14 @@ class ExportedLabeller:
         """Seconds between output frames."""
         return self.sound.frame_seconds
 
-    def label(self, source: Source, options: EventOptions | None = None) -> list[Segment]:
-        """The labelled segments of a recording of any length, sorted, as `Labeller.label` gives them.
+    def _opened(self, sound: Sound, on_loss: OnLoss, progress: Progress | None) -> tuple[long.LongRecording, Pieces]:
+        recording = long.LongRecording(self.sound.front_end, sound, on_loss, progress)
+        if self.sound.pieces:
+            return recording, long.carried(self.sound, recording)
+        return recording, long.windowed(self.sound, recording, WINDOW, CONTEXT, anywhere)
 
-        Raises:
-            DataError: it cannot be read, or is too short to hold a frame.
-        """
-        return list(self.labelled(source, options).segments)
-
-    def labelled(
-        self,
-        source: Source,
-        options: EventOptions | None = None,
-        progress: Callable[[float], None] | None = None,
-        channel: int | None = None,
-    ) -> Labelled:
-        """As `label`, with the length of the recording and what is to be said of it.
-
-        Raises:
-            DataError: as of `label`.
-        """
-
-        def read(sound: Sound, on_loss: OnLoss) -> tuple[long.LongRecording, Iterator[np.ndarray]]:
-            recording = long.LongRecording(self.sound.front_end, sound, on_loss, progress)
-            if self.sound.pieces:
-                return recording, long.carried(self.sound, recording)
-            return recording, long.windowed(self.sound, recording, WINDOW, CONTEXT, _anywhere)
-
-        return labelling.labelled(self, read, source, options, channel)
-
-    def stream(self, sample_rate: int, options: EventOptions | None = None) -> LabelStream:
-        """Labels sound as it arrives, as `Labeller.stream` does.
-
-        Raises:
-            StreamError: the model is bidirectional, or there is no such sample rate.
-        """
-        live = LiveSound(self.sound, self.sound.live("label"), sample_rate)
-        return LabelStream(self, live, options or self.options)
+    def _live(self, sample_rate: int) -> LiveSound:
+        return LiveSound(self.sound, self.sound.live("label"), sample_rate)
 
 
 def _options(exported: Exported, num_labels: int) -> EventOptions:
@@ -84,8 +50,3 @@ def _options(exported: Exported, num_labels: int) -> EventOptions:
     except (KeyError, TypeError, ValueError):
         pass
     raise folder.damaged(exported.path / folder.MANIFEST, "its events are no options of events") from None
-
-
-def _anywhere(probs: np.ndarray) -> np.ndarray:
-    """Windows are joined in the middle, where both have as much context."""
-    return np.ones(len(probs), dtype=bool)

@@ -1,29 +1,25 @@
 """An exported recogniser: the same methods and results as `Recognizer`, by onnxruntime and NumPy."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import overload
+from collections.abc import Sequence
 
 import numpy as np
 
-from crnn_audio.audio import OnLoss, Sound, Source
+from crnn_audio.audio import OnLoss, Sound
 from crnn_audio.decoding.greedy import ArrayGreedy
 from crnn_audio.decoding.paths import Path as TokenPath
-from crnn_audio.errors import DataError
-from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.exported import long
 from crnn_audio.inference.exported.folder import Exported
 from crnn_audio.inference.exported.sound import SoundGraph
 from crnn_audio.inference.exported.streams import Streams
-from crnn_audio.inference.speech import joining, plots, transcription
-from crnn_audio.inference.speech.channels import Channels
+from crnn_audio.inference.speech import joining
 from crnn_audio.inference.speech.endpoints import Endpoint, LiveStream
 from crnn_audio.inference.speech.plots import Evidence
+from crnn_audio.inference.speech.recognizing import BaseRecognizer
 from crnn_audio.inference.speech.transcription import Progress, SoFar
 from crnn_audio.text.vocabulary import Vocabulary
 
 
-class ExportedRecognizer:
+class ExportedRecognizer(BaseRecognizer):
     """An exported speech recogniser, which decodes greedily on the CPU; `crnn_audio.load` of its folder makes one."""
 
     def __init__(self, exported: Exported) -> None:
@@ -31,44 +27,19 @@ class ExportedRecognizer:
         self.exported = exported
         self.sound = SoundGraph(exported)
         self.front_end, self.pieces = self.sound.front_end, self.sound.pieces
-        self.vocabulary = Vocabulary.load(exported.path / "vocabulary.json")
+        self.sample_rate = self.front_end.sample_rate
+        self._vocabulary = Vocabulary.load(exported.path / "vocabulary.json")
         self.greedy = ArrayGreedy(exported.path)
 
     @property
-    def sample_rate(self) -> int:
-        """Samples per second of what the model reads."""
-        return self.front_end.sample_rate
+    def vocabulary(self) -> Vocabulary:
+        """The tokens."""
+        return self._vocabulary
 
     @property
     def frame_seconds(self) -> float:
         """Seconds between output frames."""
         return self.sound.frame_seconds
-
-    @overload
-    def transcribe(self, source: Source, channels: Channels = "mix") -> Hypothesis: ...
-
-    @overload
-    def transcribe(self, source: list[Source], channels: Channels = "mix") -> list[Hypothesis]: ...
-
-    def transcribe(self, source: Source | list[Source], channels: Channels = "mix") -> Hypothesis | list[Hypothesis]:
-        """The transcript of a recording of any length, or of each of several, as `Recognizer.transcribe` gives it.
-
-        Raises:
-            DataError: a recording cannot be read, has no such channel, or is too short to hold a frame.
-        """
-        return transcription.transcribe(self, source, channels)
-
-    def transcribe_each(
-        self, sources: Sequence[Source], progress: Callable[[int], None] | None = None, channels: Channels = "mix"
-    ) -> list[Hypothesis | DataError]:
-        """As `transcribe`, but a recording that cannot be read gives its error in place of a hypothesis."""
-        return transcription.transcribe_each(self, sources, progress, channels)
-
-    def as_completed(
-        self, sources: Sequence[Source], within: Progress | None = None, channels: Channels = "mix"
-    ) -> Iterator[tuple[int, Hypothesis | DataError]]:
-        """As `transcribe_each`, but yields each result, with its recording's position, as soon as it is there."""
-        return transcription.as_completed(self, sources, within, channels)
 
     def num_frames(self, num_samples: int) -> int:
         """Output frames of so many samples."""
@@ -94,21 +65,6 @@ class ExportedRecognizer:
                 so_far(state.path)
         assert state is not None, "a recording has a last piece"
         return state.path, recording.num_samples
-
-    def hypothesis(self, path: TokenPath, seconds: float) -> Hypothesis:
-        """The words of a path of a recording of `seconds`, with times and confidences."""
-        return transcription.hypothesis_of(path, self.vocabulary, self.frame_seconds, seconds)
-
-    def plot(self, source: Source, path: str | Path, hypothesis: Hypothesis | None = None) -> Hypothesis:
-        """Transcribes a recording and plots spectrogram, posteriors and words as a PNG; of long ones the beginning.
-
-        Raises:
-            DataError: as `transcribe`.
-            OSError: the picture cannot be written.
-        """
-        hypothesis, beginning = transcription.beginning(self, source, plots.MAX_SECONDS, hypothesis)
-        plots.save(Path(path), self.evidence(beginning), hypothesis)
-        return hypothesis
 
     def evidence(self, waveform: np.ndarray) -> Evidence:
         """What `plot` draws of a waveform at the model's sample rate: features and token probabilities."""

@@ -24,8 +24,11 @@ class Model(Protocol):
     """What streams need of an exported recogniser."""
 
     sound: SoundGraph
-    vocabulary: Vocabulary
     greedy: ArrayGreedy
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens."""
 
     @property
     def frame_seconds(self) -> float:

@@ -9,10 +9,16 @@ from crnn_audio import console
 from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.outputs.captions import Cue, cues
 from crnn_audio.inference.outputs.spans import milliseconds, spans
+from crnn_audio.inference.outputs.textgrid import Interval, textgrid
 
 CONTROLS = re.escape("".join(map(chr, console.CONTROLS)))
 TAB = "\t"
 VTT_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+
+
+def in_a_field(text: str) -> str:
+    """A text between tabs on one line."""
+    return console.one_line(text.replace(TAB, " "))
 
 
 def by_channel(hypothesis: Hypothesis) -> Sequence[Hypothesis]:
@@ -139,29 +145,8 @@ def as_textgrid(hypothesis: Hypothesis) -> str:
     """Praat's TextGrid in its long text form: a tier of words for each channel, which fills the whole recording."""
     channels = by_channel(hypothesis)
     last = max(_end(one) for one in channels)
-    tiers = [list(_intervals(one, last)) for one in channels]
-    end = tiers[0][-1][1]
-    items = [
-        _tier(number, _name(one, hypothesis) or "words", intervals)
-        for number, (one, intervals) in enumerate(zip(channels, tiers, strict=True), start=1)
-    ]
-    return (
-        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0 \nxmax = {end} \n'
-        f"tiers? <exists> \nsize = {len(items)} \nitem []: \n{''.join(items)}"
-    )
-
-
-def _tier(number: int, name: str, intervals: Sequence[tuple[float, float, str]]) -> str:
-    rows = [
-        f"        intervals [{number}]:\n            xmin = {start} \n            xmax = {stop} \n"
-        f'            text = "{text.replace(chr(34), chr(34) * 2)}" \n'
-        for number, (start, stop, text) in enumerate(intervals, start=1)
-    ]
-    return (
-        f'    item [{number}]:\n        class = "IntervalTier" \n        name = "{name}" \n'
-        f"        xmin = 0 \n        xmax = {intervals[-1][1]} \n"
-        f"        intervals: size = {len(rows)} \n{''.join(rows)}"
-    )
+    tiers = {_name(one, hypothesis) or "words": list(_intervals(one, last)) for one in channels}
+    return textgrid(tiers, next(iter(tiers.values()))[-1][1])
 
 
 def _end(hypothesis: Hypothesis) -> int:
@@ -170,8 +155,8 @@ def _end(hypothesis: Hypothesis) -> int:
     return max(milliseconds(hypothesis.seconds), found[-1].end if found else 1)
 
 
-def _intervals(hypothesis: Hypothesis, last: int) -> Iterator[tuple[float, float, str]]:
-    """Start and end in seconds, and text, of every interval up to `last` milliseconds; empty text for silence."""
+def _intervals(hypothesis: Hypothesis, last: int) -> Iterator[Interval]:
+    """Every interval up to `last` milliseconds."""
     exact = milliseconds(hypothesis.seconds)
     end = round(hypothesis.seconds if last == exact else last / 1000, 6)
     free = 0

@@ -4,23 +4,19 @@ from typing import Any
 
 from crnn_audio import console
 from crnn_audio.hypotheses import Labels
-from crnn_audio.inference.outputs.formats import Formats
+from crnn_audio.inference.outputs.formats import Formats, in_a_field
 
 
 def as_text(labels: Labels) -> str:
     """The label and its confidence, and then those of the likeliest classes where several are asked for."""
     ranked = [(one.label, one.confidence) for one in labels.top] if len(labels.top) > 1 else []
     pairs = [(labels.label, labels.confidence), *ranked]
-    return "\t".join(f"{_in_a_field(label)}\t{confidence:.4f}" for label, confidence in pairs) + "\n"
+    return "\t".join(f"{in_a_field(label)}\t{confidence:.4f}" for label, confidence in pairs) + "\n"
 
 
 def as_tsv(labels: Labels) -> str:
     """Path, label and confidence."""
-    return f"{_in_a_field(labels.path or '-')}\t{_in_a_field(labels.label)}\t{labels.confidence:.4f}\n"
-
-
-def _in_a_field(text: str) -> str:
-    return console.one_line(text.replace("\t", " "))
+    return f"{in_a_field(labels.path or '-')}\t{in_a_field(labels.label)}\t{labels.confidence:.4f}\n"
 
 
 def as_jsonl(labels: Labels) -> str:

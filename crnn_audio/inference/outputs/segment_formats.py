@@ -10,7 +10,8 @@ from typing import Any
 from crnn_audio import console
 from crnn_audio.errors import DataError
 from crnn_audio.hypotheses import Labelled, Segment
-from crnn_audio.inference.outputs.formats import CONTROLS
+from crnn_audio.inference.outputs.formats import CONTROLS, in_a_field
+from crnn_audio.inference.outputs.textgrid import Interval, textgrid
 from crnn_audio.symbolic import played
 from crnn_audio.symbolic.played import PlayedNote
 
@@ -28,11 +29,7 @@ def _fields(found: Labelled) -> list[tuple[str, ...]]:
 
 def as_tsv(found: Labelled) -> str:
     """A segment a row: path, start, end, label, confidence; the header is `HEADER`."""
-    return "".join("\t".join(map(_in_a_field, row)) + "\n" for row in _fields(found))
-
-
-def _in_a_field(text: str) -> str:
-    return console.one_line(text.replace("\t", " "))
+    return "".join("\t".join(map(in_a_field, row)) + "\n" for row in _fields(found))
 
 
 def as_csv(found: Labelled) -> str:
@@ -57,7 +54,7 @@ def json_fields(found: Labelled) -> dict[str, Any]:
 
 def as_audacity(found: Labelled) -> str:
     """A label track of Audacity: start, end, label."""
-    return "".join(f"{one.start:.6f}\t{one.end:.6f}\t{_in_a_field(one.label)}\n" for one in found.segments)
+    return "".join(f"{one.start:.6f}\t{one.end:.6f}\t{in_a_field(one.label)}\n" for one in found.segments)
 
 
 def as_rttm(found: Labelled) -> str:
@@ -74,33 +71,17 @@ def as_textgrid(found: Labelled) -> str:
     """Praat's TextGrid in its long text form: a tier for each label, which fills the whole recording."""
     end = max([found.seconds, *(one.end for one in found.segments)])
     labels = sorted({one.label for one in found.segments}) or ["labels"]
-    tiers = [
-        _tier(number, label, [one for one in found.segments if one.label == label], end)
-        for number, label in enumerate(labels, start=1)
-    ]
-    return (
-        f'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0 \nxmax = {end} \n'
-        f"tiers? <exists> \nsize = {len(tiers)} \nitem []: \n{''.join(tiers)}"
-    )
+    of_label = ((label, [one for one in found.segments if one.label == label]) for label in labels)
+    return textgrid({label: _intervals(segments, end) for label, segments in of_label}, end)
 
 
-def _tier(number: int, label: str, segments: Sequence[Segment], end: float) -> str:
-    quoted = '"' + label.replace('"', '""') + '"'
-    rows, free = list[tuple[float, float, str]](), 0.0
+def _intervals(segments: Sequence[Segment], end: float) -> list[Interval]:
+    rows, free = list[Interval](), 0.0
     for one in segments:
-        rows += [(free, one.start, '""')] if one.start > free else []
-        rows.append((max(one.start, free), one.end, quoted))
+        rows += [(free, one.start, "")] if one.start > free else []
+        rows.append((max(one.start, free), one.end, one.label))
         free = one.end
-    rows += [(free, end, '""')] if free < end else []
-    intervals = "".join(
-        f"        intervals [{index}]:\n            xmin = {start} \n            xmax = {stop} \n"
-        f"            text = {text} \n"
-        for index, (start, stop, text) in enumerate(rows, start=1)
-    )
-    return (
-        f'    item [{number}]:\n        class = "IntervalTier" \n        name = {quoted} \n        xmin = 0 \n'
-        f"        xmax = {end} \n        intervals: size = {len(rows)} \n{intervals}"
-    )
+    return [*rows, (free, end, "")] if free < end else rows
 
 
 def as_midi(found: Labelled, tempo: float = 120.0, grid: int | None = None) -> bytes:

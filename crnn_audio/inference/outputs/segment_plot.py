@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from crnn_audio import files
+from crnn_audio import pictures
 from crnn_audio.hypotheses import Labelled
 
 SHORTEST = 0.004
@@ -16,15 +16,11 @@ def save(labelled: Labelled, path: Path, labels: Sequence[str]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     shown = [label for label in labels if any(one.label == label for one in labelled.segments)] or list(labels[:1])
     if all(label.isdecimal() for label in shown):  # a roll has rows for the pitches between, too
         shown = [str(pitch) for pitch in range(int(min(shown, key=int)), int(max(shown, key=int)) + 1)]
     seconds = max(labelled.seconds, 1e-3)
-    figure = Figure(figsize=(min(max(seconds / 2, 8), 30), min(1 + 0.3 * len(shown), 12)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = pictures.new(figsize=(min(max(seconds / 2, 8), 30), min(1 + 0.3 * len(shown), 12)))
     axes = figure.add_subplot()
     for row, label in enumerate(shown):
         own = [one for one in labelled.segments if one.label == label]
@@ -34,5 +30,4 @@ def save(labelled: Labelled, path: Path, labels: Sequence[str]) -> None:
     axes.set_xlim(0, seconds)
     axes.set_xlabel("seconds")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+    pictures.save(figure, path)

@@ -5,7 +5,7 @@ import torch
 
 from crnn_audio import audio
 from crnn_audio.audio import Loss, Source
-from crnn_audio.decoding.alignment import aligned_long
+from crnn_audio.decoding.alignment import aligned_one
 from crnn_audio.decoding.build import spelled_out
 from crnn_audio.decoding.graph.words import fitted, refuse_unknown
 from crnn_audio.errors import DataError
@@ -41,7 +41,7 @@ def align(recognizer: Recognizer, source: Source, text: str, name: str = "the te
             log_probs = torch.cat(list(long.log_probs_of(features))).double().cpu().numpy()
     transcription.require_a_frame(recognizer, features.num_samples, recording)
     try:
-        path = aligned_long(np.ascontiguousarray(log_probs), vocabulary.encode(words))
+        path = aligned_one(np.ascontiguousarray(log_probs), vocabulary.encode(words))
     except ValueError as error:
         raise DataError(f"{recording.name}: {error}. Is {name} what is said in it?") from None
     found = recognizer.hypothesis(path, features.num_samples / recognizer.sample_rate)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -23,34 +23,14 @@ from crnn_audio.decoding.greedy import BLANK_ID
 from crnn_audio.decoding.paths import Path
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.normalize import GlobalNorm, Moments, Normalizer
-from crnn_audio.features.spectrogram import FrontEnd
 from crnn_audio.features.stream import SoundCarry
 from crnn_audio.inference.speech import joining
 from crnn_audio.inference.speech.joining import marked
 from crnn_audio.inference.speech.transcription import Progress, SoFar
 from crnn_audio.models.crnn import Carry
+from crnn_audio.tasks.sound import SoundTask
 
 MayJoin: TypeAlias = Callable[[Any], Bool[np.ndarray, " U"]]
-
-
-@runtime_checkable
-class SoundTask(Protocol):
-    """A task whose model gives outputs of frames of sound."""
-
-    front_end: FrontEnd
-    normalizer: Normalizer
-    model: Any
-
-    def convolve(
-        self, features: Any, carry: tuple[Tensor, ...] | None, *, last: bool = False
-    ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Of the next normalised features, what the recurrent layers read, and the state after them."""
-
-    def recognize_convolved(self, frames: Any) -> Tensor:
-        """The outputs for all that `convolve` gave of one sequence, or for a part of it."""
-
-    def step(self, features: Any, carry: Carry | None, *, last: bool = False) -> tuple[Tensor, Carry]:
-        """The outputs that these next normalised features make possible, and the state after them."""
 
 
 class LongRecording:
@@ -62,7 +42,7 @@ class LongRecording:
 
     def __init__(self, task: SoundTask, sound: Sound, on_loss: OnLoss, progress: Progress | None = None) -> None:
         self.task = task
-        self.device = next(task.model.parameters()).device
+        self.device = task.device
         self.sound = sound
         self.on_loss = on_loss
         self.progress = progress or (lambda seconds: None)
@@ -158,12 +138,11 @@ def _carried(recording: LongRecording) -> Iterator[Float[Tensor, "_ V"]]:
 def _windowed(
     recording: LongRecording, window: float, context: float, may_join: MayJoin
 ) -> Iterator[Float[Tensor, "_ V"]]:
-    task = recording.task
-    frame = task.model.subsampling_factor * task.front_end.hop_length / task.front_end.sample_rate
+    task, frame = recording.task, recording.task.frame_seconds
 
     def outputs() -> Iterator[tuple[int, Float[Tensor, "_ V"]]]:
         for first, frames in windows(_convolved(recording), round(window / frame), round(context / frame)):
-            log_probs = task.recognize_convolved(frames)[0]
+            log_probs = task.outputs_of_convolved(frames)[0]
             recording.progress((first + frames.shape[1]) * frame)
             yield first, log_probs
 

@@ -1,7 +1,9 @@
-"""A picture of a transcript: spectrogram, posteriors of the tokens over time, and words at their times."""
+"""A picture of a transcript: spectrogram, posteriors of the tokens over time, and words at their times.
+
+Where there are several likely transcripts with times, their words stand below each other, each line with its score.
+"""
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -10,9 +12,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from crnn_audio import files
+from crnn_audio import pictures
 from crnn_audio.console import one_line
-from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.hypotheses import Alternative, Hypothesis, Word
 
 ROW_SECONDS = 12.0
 """Sound in a row of the picture."""
@@ -20,6 +22,10 @@ MAX_SECONDS = 120.0
 """Of a longer recording only the beginning is plotted, and the title says so."""
 SHOWN_PROB = 0.05
 """Tokens whose probability never exceeds this are left out."""
+
+
+SHOWN_ALTERNATIVES = 10
+"""Likely transcripts that are plotted, at most."""
 
 
 @dataclass(frozen=True)
@@ -39,29 +45,31 @@ def save(path: Path, evidence: Evidence, hypothesis: Hypothesis) -> None:
     Raises:
         OSError: the folder cannot be written or the disk is full.
     """
-    figure = plot(evidence, hypothesis)
-    with warnings.catch_warnings(), files.replacing(path) as partial:
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a box stands for letters that no font has
-        figure.savefig(partial, format="png", dpi=100)
+    pictures.save(plot(evidence, hypothesis), path, dpi=100)
 
 
 def plot(evidence: Evidence, hypothesis: Hypothesis) -> Any:
-    """The picture as a matplotlib figure: rows of 12 s, each a spectrogram above posteriors above words."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    """The picture as a matplotlib figure: rows of 12 s, each a spectrogram above posteriors above words.
 
+    Instead of the words there are lines of words where transcripts are alternatives.
+    """
     seconds = min(hypothesis.seconds, MAX_SECONDS)
     num_rows = max(math.ceil(seconds / ROW_SECONDS), 1)
     width = ROW_SECONDS if num_rows > 1 else max(seconds, 0.1)
-    figure = Figure(figsize=(1.5 + 12.5 * max(width / ROW_SECONDS, 0.4), 0.6 + 3.2 * num_rows), layout="constrained")
-    FigureCanvasAgg(figure)
+    lines = [one for one in hypothesis.alternatives if one.words][:SHOWN_ALTERNATIVES]
+    ratios = (5, 3.5, max(1.4, 0.7 * len(lines)))
+    height = 0.6 + 3.2 * num_rows * sum(ratios) / 9.9
+    figure = pictures.new(figsize=(1.5 + 12.5 * max(width / ROW_SECONDS, 0.4), height))
     figure.suptitle(_title(hypothesis), fontsize=10, parse_math=False)
-    rows = np.atleast_2d(figure.subplots(3 * num_rows, 1, height_ratios=[5, 3.5, 1.4] * num_rows)).reshape(-1, 3)
+    rows = np.atleast_2d(figure.subplots(3 * num_rows, 1, height_ratios=ratios * num_rows)).reshape(-1, 3)
     for index, (spectrogram, posteriors, words) in enumerate(rows):
         start = index * ROW_SECONDS
         _spectrogram(spectrogram, evidence)
         _posteriors(posteriors, evidence, start, start + width)
-        _words(words, hypothesis, start, start + width)
+        if lines:
+            _lines(words, lines, start, start + width)
+        else:
+            _words(words, hypothesis, start, start + width)
         for axes in (spectrogram, posteriors, words):
             axes.set_xlim(start, start + width)
         spectrogram.tick_params(labelbottom=False)
@@ -114,6 +122,25 @@ def _words(axes: Any, hypothesis: Hypothesis, start: float, end: float) -> None:
             height = (0.73, 0.27)[index % 2]  # alternating, so that long neighbours can be read
             _write(axes, max((word.start + word.end) / 2, start), height, word.text, va="center")
     axes.set(ylim=(0, 1), yticks=[], ylabel="words")
+
+
+def _lines(axes: Any, lines: Sequence[Alternative], start: float, end: float) -> None:
+    """The words of each line, and its score at the left; words that the best line has not then are orange."""
+    heights = [len(lines) - at - 0.5 for at in range(len(lines))]
+    for height, line in zip(heights, lines, strict=True):
+        for word in line.words:
+            if word.start < end and word.end > start:
+                colour = "tab:blue" if _is_among(word, lines[0].words) else "tab:orange"
+                span, alpha = [word.start, word.end], 0.15 + 0.35 * word.confidence
+                axes.fill_between(span, height - 0.45, height + 0.45, color=colour, alpha=alpha, lw=0)
+                _write(axes, max((word.start + word.end) / 2, start), height, word.text, va="center")
+    labels = [f"{line.score:.2f}" for line in lines]
+    axes.set(ylim=(0, len(lines)), yticks=heights, yticklabels=labels, ylabel="nats")
+
+
+def _is_among(word: Word, others: Sequence[Word]) -> bool:
+    """Whether one of the others is the same and at the same time."""
+    return any(word.text == one.text and word.start < one.end and one.start < word.end for one in others)
 
 
 def _write(axes: Any, x: float, y: float, text: str, **style: Any) -> None:

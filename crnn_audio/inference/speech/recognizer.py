@@ -1,32 +1,31 @@
 """A trained speech recogniser, as people use it: audio files and live sound to text with times and confidences."""
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, overload
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
-from crnn_audio.audio import OnLoss, Sound, Source
+from crnn_audio.audio import OnLoss, Sound
 from crnn_audio.batching.loader import pad_waveforms
 from crnn_audio.decoding.build import LanguageModel, decoder_of
 from crnn_audio.decoding.decoder import Decoder
-from crnn_audio.decoding.options import NONE, DecodingOptions
+from crnn_audio.decoding.options import FLASHLIGHT, NONE, DecodingOptions
 from crnn_audio.decoding.paths import Path as TokenPath
-from crnn_audio.errors import DataError
-from crnn_audio.hypotheses import Hypothesis
-from crnn_audio.inference.speech import long, plots, transcription
-from crnn_audio.inference.speech.channels import Channels
+from crnn_audio.errors import StreamError
+from crnn_audio.inference.speech import long
 from crnn_audio.inference.speech.endpoints import Endpoint
 from crnn_audio.inference.speech.plots import Evidence
+from crnn_audio.inference.speech.recognizing import BaseRecognizer
 from crnn_audio.inference.speech.stream import Stream
 from crnn_audio.inference.speech.transcription import Progress, SoFar
 from crnn_audio.runs import Run
 from crnn_audio.tasks.ctc import Recognition
+from crnn_audio.text.vocabulary import Vocabulary
 from crnn_audio.types import AudioBatch
 
 
-class Recognizer:
+class Recognizer(BaseRecognizer):
     """A trained speech recogniser; `crnn_audio.load` makes one, which decodes as the run says, by default greedily.
 
     Args:
@@ -51,7 +50,7 @@ class Recognizer:
     ) -> None:
         self.run = run
         self.task = task.eval()
-        self.device = next(task.model.parameters()).device
+        self.device = task.device
         self.sample_rate = task.front_end.sample_rate
         self.decoding = decoding
         self.decoder: Decoder[Any] = decoder or decoder_of(
@@ -83,54 +82,9 @@ class Recognizer:
         found = options.over(self.decoding)
         return Recognizer(self.run, self.task, decoding=found, language_model=language_model, report=report)
 
-    @overload
-    def transcribe(self, source: Source, channels: Channels = "mix") -> Hypothesis: ...
-
-    @overload
-    def transcribe(self, source: list[Source], channels: Channels = "mix") -> list[Hypothesis]: ...
-
-    def transcribe(self, source: Source | list[Source], channels: Channels = "mix") -> Hypothesis | list[Hypothesis]:
-        """The transcript of a recording of any length, or of each of several, in their order.
-
-        A file that was cut short or damaged is transcribed as far as it can be read; its `warning` says so. `remarks`
-        say what was done to what is very quiet, in the range of integers, or cancelled by its channels.
-
-        Args:
-            source: a path, "-" for standard input, the bytes of a file or an open one; any format, rate and channel
-                count that soundfile reads, or PyAV where the extra `media` is installed.
-            channels: "mix" for the mean of all, "left" or "right" for one, "each" for the transcripts of all.
-
-        Raises:
-            DataError: a recording cannot be read, has no such channel, or is too short to hold a frame.
-        """
-        return transcription.transcribe(self, source, channels)
-
-    def transcribe_each(
-        self, sources: Sequence[Source], progress: Callable[[int], None] | None = None, channels: Channels = "mix"
-    ) -> list[Hypothesis | DataError]:
-        """As `transcribe`, but a recording that cannot be read gives its error in place of a hypothesis.
-
-        Args:
-            progress: called after each recording with the number that are done.
-        """
-        return transcription.transcribe_each(self, sources, progress, channels)
-
-    def as_completed(
-        self, sources: Sequence[Source], within: Progress | None = None, channels: Channels = "mix"
-    ) -> Iterator[tuple[int, Hypothesis | DataError]]:
-        """As `transcribe_each`, but yields each result, with its recording's position, as soon as it is there.
-
-        Long recordings come first, one by one; short ones of like lengths are recognised together, the longest first.
-
-        Args:
-            within: called now and then with the seconds that are done of the current long recording.
-        """
-        return transcription.as_completed(self, sources, within, channels)
-
     def num_frames(self, num_samples: int) -> int:
         """Output frames of so many samples."""
-        num_frames = self.task.front_end.num_frames(num_samples)
-        return int(self.task.model.output_lengths(torch.tensor([num_frames])))
+        return self.task.num_frames(num_samples)
 
     @torch.inference_mode()
     def decode(self, waveforms: Sequence[np.ndarray]) -> list[TokenPath]:
@@ -147,26 +101,7 @@ class Recognizer:
 
     def as_batch(self, waveforms: Sequence[np.ndarray]) -> AudioBatch:
         """Waveforms at `sample_rate`, padded, on the model's device."""
-        padded = pad_waveforms(waveforms, self.sample_rate)
-        return AudioBatch(padded.waveforms.to(self.device), padded.lengths.to(self.device), self.sample_rate)
-
-    def hypothesis(self, path: TokenPath, seconds: float) -> Hypothesis:
-        """The words of a decoded path of a recording of `seconds`, with times and confidences."""
-        return transcription.hypothesis_of(path, self.task.vocabulary, self.frame_seconds, seconds)
-
-    def plot(self, source: Source, path: str | Path, hypothesis: Hypothesis | None = None) -> Hypothesis:
-        """Transcribes a recording and plots spectrogram, posteriors and words as a PNG; of long ones the beginning.
-
-        Args:
-            hypothesis: its transcript, if there is one already.
-
-        Raises:
-            DataError: as `transcribe`.
-            OSError: the picture cannot be written.
-        """
-        hypothesis, beginning = transcription.beginning(self, source, plots.MAX_SECONDS, hypothesis)
-        plots.save(Path(path), self.evidence(beginning), hypothesis)
-        return hypothesis
+        return pad_waveforms(waveforms, self.sample_rate).to(self.device)
 
     @torch.inference_mode()
     def evidence(self, waveform: np.ndarray) -> Evidence:
@@ -189,12 +124,19 @@ class Recognizer:
             endpoint: when an utterance counts as finished.
 
         Raises:
-            StreamError: the model is bidirectional, or its features need the whole recording.
+            StreamError: the model is bidirectional, its features need the whole recording, or so does its decoder.
         """
+        if self.decoding.decoder == FLASHLIGHT:
+            raise StreamError("decoder flashlight reads whole recordings. Leave it out, or use transcribe.")
         endpoint = endpoint or Endpoint()
         return Stream(self.task, self.decoder, self.hypothesis, self.frame_seconds, sample_rate, endpoint)
 
     @property
+    def vocabulary(self) -> Vocabulary:
+        """The tokens."""
+        return self.task.vocabulary
+
+    @property
     def frame_seconds(self) -> float:
         """Seconds between output frames."""
-        return self.task.model.subsampling_factor * self.task.front_end.hop_length / self.sample_rate
+        return self.task.frame_seconds

@@ -9,8 +9,8 @@ from crnn_audio.errors import StreamError
 from crnn_audio.features import stream as sound_stream
 from crnn_audio.features.stream import SoundCarry
 from crnn_audio.inference.speech.blocks import Blocks
-from crnn_audio.inference.speech.long import SoundTask
 from crnn_audio.models.crnn import Carry
+from crnn_audio.tasks.sound import SoundTask
 
 
 class LiveTask:
@@ -42,8 +42,7 @@ class LiveTask:
         Raises:
             StreamError: as `Blocks.take`.
         """
-        samples = torch.from_numpy(self.blocks.take(block, last=last)).unsqueeze(0)
-        samples = samples.to(next(self.task.model.parameters()).device)
+        samples = torch.from_numpy(self.blocks.take(block, last=last)).unsqueeze(0).to(self.task.device)
         features, self._sound = sound_stream.step(self.task.front_end, samples, self._sound, last=last)
         lengths = torch.tensor([features.shape[1]], device=features.device)
         new, self._carry = self.task.step(self.task.normalizer(features, lengths), self._carry, last=last)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, overload, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,16 +16,15 @@ from crnn_audio import audio
 from crnn_audio.audio import Adjustment, Loss, OnLoss, Sound, Source
 from crnn_audio.batching.plan import Batch, PlannedCut, in_order
 from crnn_audio.decoding.paths import Path as TokenPath
-from crnn_audio.decoding.words import words
 from crnn_audio.errors import DataError
-from crnn_audio.hypotheses import Alternative, Hypothesis
+from crnn_audio.hypotheses import Hypothesis
 from crnn_audio.inference.speech.channels import Channels, OneChannel, separate
-from crnn_audio.text.vocabulary import Vocabulary
 
 BATCH_SECONDS = 120.0
 """Padded seconds in a batch."""
 SHORT = 30.0
 """Seconds up to which recordings share a batch; on a CPU two to four of them at once are slower than one by one."""
+
 
 Progress = Callable[[float], None]
 SoFar = Callable[[TokenPath], None]
@@ -70,47 +69,10 @@ class Read:
     remarks: tuple[str, ...]
 
 
-@overload
-def transcribe(engine: Engine, source: Source, channels: Channels) -> Hypothesis: ...
-
-
-@overload
-def transcribe(engine: Engine, source: list[Source], channels: Channels) -> list[Hypothesis]: ...
-
-
-def transcribe(engine: Engine, source: Source | list[Source], channels: Channels) -> Hypothesis | list[Hypothesis]:
-    """The transcript of a recording of any length, or of each of several, in their order.
-
-    Raises:
-        DataError: a recording cannot be read, has no such channel, or is too short to hold a frame.
-    """
-    if isinstance(source, list):
-        return [_or_raise(result) for result in transcribe_each(engine, source, None, channels)]
-    return _or_raise(transcribe_each(engine, [source], None, channels)[0])
-
-
-def transcribe_each(
-    engine: Engine, sources: Sequence[Source], progress: Callable[[int], None] | None, channels: Channels
-) -> list[Hypothesis | DataError]:
-    """As `transcribe`, but a recording that cannot be read gives its error in place of a hypothesis."""
-    results: dict[int, Hypothesis | DataError] = {}
-    for index, result in as_completed(engine, sources, None, channels):
-        results[index] = result
-        if progress:
-            progress(len(results))
-    return [results[index] for index in range(len(sources))]
-
-
-def _or_raise(result: Hypothesis | DataError) -> Hypothesis:
-    if isinstance(result, DataError):
-        raise result
-    return result
-
-
 def as_completed(
     engine: Engine, sources: Sequence[Source], within: Progress | None, channels: Channels
 ) -> Iterator[tuple[int, Hypothesis | DataError]]:
-    """As `transcribe_each`, but yields each result, with its recording's position, as soon as it is there.
+    """Each transcript or error, with its recording's position, as soon as it is there.
 
     Long recordings come first, one by one; short ones of like lengths are recognised together, the longest first.
     """
@@ -223,39 +185,6 @@ def with_source(found: Hypothesis, recording: OneChannel, losses: Sequence[Loss]
         remarks=tuple(f"{recording.name}: {remark}." for remark in remarks),
         channel=None if channel is None else channel + 1,
     )
-
-
-def beginning(
-    engine: Engine, source: Source, seconds: float, hypothesis: Hypothesis | None
-) -> tuple[Hypothesis, np.ndarray]:
-    """The transcript of a recording, unless there is one already, and its first seconds.
-
-    Raises:
-        DataError: as `transcribe`.
-    """
-    channel = hypothesis.channel - 1 if hypothesis and hypothesis.channel else None
-    recording = OneChannel(source, channel)
-    with audio.opened(source, channel) as sound:
-        hypothesis = hypothesis or transcribe_open(engine, sound, recording)
-        levels = None if hypothesis.remarks else sound.levels()  # nothing was adjusted: the beginning is enough
-        waveform = next(sound.blocks(seconds, engine.sample_rate, lambda loss: None, levels=levels))
-    require_a_frame(engine, len(waveform), recording)
-    return hypothesis, waveform
-
-
-def hypothesis_of(path: TokenPath, vocabulary: Vocabulary, frame_seconds: float, seconds: float) -> Hypothesis:
-    """The words of a decoded path of a recording of `seconds`, with times and confidences."""
-    found = words(path, vocabulary, frame_seconds, seconds)
-    confidence = min((word.confidence for word in found), default=path.blank_prob)
-    text, likely = _text(path.tokens, vocabulary), dict[str, float]()
-    for tokens, score in path.alternatives:
-        likely.setdefault(_text(tokens, vocabulary), score)  # they may differ in separators alone
-    alternatives = tuple(Alternative(other, score) for other, score in likely.items())
-    return Hypothesis(text, confidence, found, seconds, alternatives=alternatives)
-
-
-def _text(tokens: tuple[int, ...], vocabulary: Vocabulary) -> str:
-    return " ".join(vocabulary.decode(tokens).split())
 
 
 def batched(seconds: Sequence[float], *, alone: bool = False) -> list[Batch]:

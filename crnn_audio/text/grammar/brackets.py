@@ -6,14 +6,12 @@ Rhino: `[one, other]`, `(optional)` or `(one, other)` for one of them or none, `
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import permutations
-from typing import Literal, NoReturn
+from typing import Literal
 
-from crnn_audio.errors import DataError
+from crnn_audio.text.grammar.parsing import CLOSING, Parser
 from crnn_audio.text.grammar.tree import NOTHING, OTHER_SPEECH, Choice, Node, Sequence, Word, choice, optional, sequence
 
-CLOSING = {"[": "]", "(": ")"}
 MAX_PERMUTED = 5
 TOKENS = {
     "hassil": re.compile(r"\s*(\[unk\]|[\[\]()|;]|\{[^{}]*\}|<[^<>]*>|[^\s\[\]()|;{}<>]+)"),
@@ -30,67 +28,40 @@ def parse(text: str, style: Literal["hassil", "rhino"], resolve: Resolve, where:
     Raises:
         DataError: a bracket or a sign is out of place.
     """
-    tokens, at = list[str](), 0
-    while at < len(text.rstrip()):
-        found = TOKENS[style].match(text, at)
-        if not found:
-            raise DataError(f"{where}: {text[at:].strip()[:20]!r} is not understood in {text!r}. Mend the brackets.")
-        tokens.append(found[1])
-        at = found.end()
-    return _Template(tokens, style, resolve, where, text).whole()
+    return _Template(text, style, resolve, where).whole()
 
 
-@dataclass
-class _Template:
-    tokens: list[str]
-    style: str
-    resolve: Resolve
-    where: str
-    text: str
-    at: int = 0
+class _Template(Parser):
+    ADVICE = " Mend the brackets."
 
-    def whole(self) -> Node:
-        node = self._alternatives("")
-        if self.at < len(self.tokens):
-            self._refuse(f"{self.tokens[self.at]!r} closes nothing")
-        return node
+    def __init__(self, text: str, style: str, resolve: Resolve, where: str) -> None:
+        super().__init__(text, TOKENS[style], repr(text), where)
+        self.style, self.resolve = style, resolve
 
-    def _alternatives(self, closing: str) -> Node:
+    def alternatives(self, opening: str) -> Node:
         options, separator = [list[Node]()], ""
-        while self.at < len(self.tokens) and self.tokens[self.at] != closing:
+        while self.at < len(self.tokens) and self.tokens[self.at] not in CLOSING.values():
             token = self.tokens[self.at]
+            self.at += 1
             if token in ("|", ";", ","):
-                if not closing or (separator and separator != token):
-                    self._refuse(f"{token!r} stands outside of brackets, or beside another sign")
+                if not opening or (separator and separator != token):
+                    self.refuse(f"{token!r} stands outside of brackets, or beside another sign")
                 separator = token
                 options.append([])
-                self.at += 1
-            elif token in ("]", ")"):
-                break
             else:
-                options[-1].append(self._part())
+                options[-1].append(self._part(token))
         parts = [sequence(option) if option else NOTHING for option in options]
         return self._permuted(parts) if separator == ";" else choice(parts)
 
-    def _part(self) -> Node:
-        token = self.tokens[self.at]
-        self.at += 1
+    def _part(self, token: str) -> Node:
         if token == OTHER_SPEECH:
             return Word(OTHER_SPEECH)
         if token in CLOSING:
-            inside = self._alternatives(CLOSING[token])
-            if self.at >= len(self.tokens) or self.tokens[self.at] != CLOSING[token]:
-                self._refuse(f"{token!r} is not closed")
-            self.at += 1
+            inside = self.inside(token)
             return optional(inside) if (token == "[") == (self.style == "hassil") else inside
-        if token[0] in "{<$@":
-            return self.resolve(token)
-        return Word(token)
+        return self.resolve(token) if token[0] in "{<$@" else Word(token)
 
     def _permuted(self, parts: list[Node]) -> Node:
         if len(parts) > MAX_PERMUTED:
-            self._refuse(f"{len(parts)} parts in any order are more than {MAX_PERMUTED}")
+            self.refuse(f"{len(parts)} parts in any order are more than {MAX_PERMUTED}")
         return Choice(tuple(Sequence(order) for order in permutations(parts)))
-
-    def _refuse(self, problem: str) -> NoReturn:
-        raise DataError(f"{self.where}: {problem} in {self.text!r}.")

@@ -5,10 +5,9 @@ A public rule is an intent of that name. A tag makes what it follows the value o
 """
 
 import re
-from dataclasses import dataclass
-from typing import NoReturn
 
 from crnn_audio.errors import DataError
+from crnn_audio.text.grammar.parsing import CLOSING, Parser
 from crnn_audio.text.grammar.rules import Rules
 from crnn_audio.text.grammar.tree import NOTHING, Grammar, Intent, Node, Repeat, Slot, Word, choice, optional, sequence
 
@@ -48,66 +47,44 @@ def grammar(text: str, source: str) -> Grammar:
     return Grammar(source, tuple(Intent(name, rules[name]) for name in public))
 
 
-@dataclass
-class _Rule:
-    text: str
-    name: str
-    source: str
-    rules: Rules
+class _Rule(Parser):
+    def __init__(self, text: str, name: str, source: str, rules: Rules) -> None:
+        super().__init__(text, TOKEN, f"rule {name!r}", source)
+        self.rules = rules
 
-    def __post_init__(self) -> None:
-        self.tokens, at = list[str](), 0
-        while self.text[at:].strip():
-            found = TOKEN.match(self.text, at)
-            if not found:
-                self._refuse(f"{self.text[at:].strip()[:20]!r} is not understood")
-            self.tokens.append(found[1])
-            at = found.end()
-        self.at = 0
-
-    def whole(self) -> Node:
-        node = self._alternatives("")
-        if self.at < len(self.tokens):
-            self._refuse(f"{self.tokens[self.at]!r} closes nothing")
-        return node
-
-    def _alternatives(self, closing: str) -> Node:
+    def alternatives(self, opening: str) -> Node:
         options = [list[Node]()]
-        while self.at < len(self.tokens) and self.tokens[self.at] not in ("]", ")"):
+        while self.at < len(self.tokens) and self.tokens[self.at] not in CLOSING.values():
             token = self.tokens[self.at]
             self.at += 1
             if token == "|":
                 options.append([])
             elif token in ("*", "+") or token[0] == "{":
                 if not options[-1]:
-                    self._refuse(f"{token!r} follows nothing")
-                options[-1].append(self._changed(options[-1].pop(), token))
+                    self.refuse(f"{token!r} follows nothing")
+                options[-1].append(_changed(options[-1].pop(), token))
             else:
                 options[-1].append(self._part(token))
         if not all(options):
-            self._refuse("an alternative is empty")
+            self.refuse("an alternative is empty")
         return choice([sequence(option) for option in options])
 
     def _part(self, token: str) -> Node:
-        if token in ("[", "("):
-            inside = self._alternatives(token)
-            if self.at >= len(self.tokens) or self.tokens[self.at] != {"[": "]", "(": ")"}[token]:
-                self._refuse(f"{token!r} is not closed")
-            self.at += 1
+        if token in CLOSING:
+            inside = self.inside(token)
             return optional(inside) if token == "[" else inside
         if token[0] == "/":
-            self._refuse(f"weights such as {token} are not supported")
+            self.refuse(f"weights such as {token} are not supported")
         if token[0] == "<":
             return NOTHING if token == "<NULL>" else self.rules[token[1:-1]]
         return sequence([Word(word) for word in token.strip('"').split()])
 
-    def _changed(self, node: Node, token: str) -> Node:
-        if token == "+":
-            return Repeat(node)
-        if token == "*":
-            return optional(Repeat(node))
-        slot, _, value = token[1:-1].partition("=")
-        return Slot(slot.strip(), node, value.strip() or None)
 
-    def _refuse(self, problem: str) -> NoReturn:
-        raise DataError(f"{self.source}: {problem} in rule {self.name!r}.")
+def _changed(node: Node, token: str) -> Node:
+    """What a sign after it makes of a part: it is repeated, or is the value of a slot."""
+    if token == "+":
+        return Repeat(node)
+    if token == "*":
+        return optional(Repeat(node))
+    slot, _, value = token[1:-1].partition("=")
+    return Slot(slot.strip(), node, value.strip() or None)

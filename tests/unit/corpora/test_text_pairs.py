@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crnn_audio.corpora import cmudict, pairs, scan, sigmorphon_g2p, tatoeba_eng_fra
+from crnn_audio.corpora.pairs import split_of
 from crnn_audio.errors import DataError
 
 
@@ -57,7 +58,7 @@ def test_tatoeba_by_english_sentence(corpus) -> None:
     assert targets == {"train": 139982, "dev": 1435, "test": 1365}
     sources = {split: {one.source for one in found} for split, found in splits.items()}
     assert not sources["train"] & (sources["dev"] | sources["test"])
-    assert all(tatoeba_eng_fra.split_of(source) == split for split, found in sources.items() for source in found)
+    assert all(split_of(source, 100) == split for split, found in sources.items() for source in found)
 
 
 def test_tatoeba_from_its_archive(tmp_path: Path, serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,20 @@ def test_likely_hypotheses_have_scores(tmp_path: Path) -> None:
     assert path.alternatives[0][1] == pytest.approx(math.log(0.6), abs=1e-3)
 
 
+def test_alternatives_differ_in_words(tmp_path: Path) -> None:
+    words = written(tmp_path, "words.txt", "a\nab\nb\n")
+    decoder = decoder_of(DecodingOptions(lexicon=words, nbest=3), LETTERS)
+    probs = torch.full((1, 8, len(LETTERS)), 1e-4)
+    for at in range(1, 8):  # separators could be here, any number of them
+        probs[0, at, [0, *LETTERS.encode(" ")]] = torch.tensor([0.5, 0.4])
+    probs[0, 0, LETTERS.encode("A")], probs[0, 4, LETTERS.encode("AB")] = 1.0, torch.tensor([99.0, 0.1])
+    log_probs = (probs / probs.sum(-1, keepdim=True)).log()
+    (path,) = decoder.decode(log_probs, torch.tensor([8]))
+    said = [LETTERS.decode(tokens).split() for tokens, _ in path.alternatives]
+    assert len({tuple(one) for one in said}) == 3, said
+    assert said[0] == LETTERS.decode(path.tokens).split()
+
+
 def test_tokens_of_a_model_that_cannot_be_said_are_reported(tmp_path: Path) -> None:
     arpa.write(NGram.train([["a", "café"], ["a", "cat"]], order=2), tmp_path / "w.arpa")
     said = list[str]()

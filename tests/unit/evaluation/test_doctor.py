@@ -11,6 +11,8 @@ import soundfile
 from crnn_audio.batching import manifests
 from crnn_audio.errors import DataError, RecipeError
 from crnn_audio.evaluation import doctor
+from crnn_audio.evaluation.diagnosis import lines as diagnosis_lines
+from crnn_audio.evaluation.diagnosis import plot_durations
 from crnn_audio.evaluation.doctor import check
 from tests import trainings
 
@@ -60,7 +62,7 @@ def test_nothing_wrong_is_nothing_found(root) -> None:
     train, dev = diagnosis.splits
     assert (train.split, train.cuts, train.hours, train.speakers) == ("train", 30, round(60 / 3600, 4), 4)
     assert (dev.shortest, dev.median, dev.longest, dev.rates) == (2.0, 2.0, 2.0, {8000: 6})
-    assert doctor.lines(diagnosis)[-1].endswith("recipe.yaml: usable (0 errors, 0 warnings, 8 tokens in train).")
+    assert diagnosis_lines(diagnosis)[-1].endswith("recipe.yaml: usable (0 errors, 0 warnings, 8 tokens in train).")
 
 
 def test_invisible_characters_and_lopsided_splits_are_remarks(root) -> None:
@@ -72,7 +74,7 @@ def test_invisible_characters_and_lopsided_splits_are_remarks(root) -> None:
     diagnosis = check(path)
     assert "6 invisible characters (6 U+FEFF) in 6 texts removed." in diagnosis.remarks[0]
     assert diagnosis.remarks[1].startswith("dev is of 0.0 minutes and train of 6.0: dev is too short")
-    assert all(remark in doctor.lines(diagnosis) for remark in diagnosis.remarks)
+    assert all(remark in diagnosis_lines(diagnosis) for remark in diagnosis.remarks)
     assert diagnosis.as_json()["remarks"] == list(diagnosis.remarks)
 
 
@@ -92,7 +94,7 @@ def test_a_few_faults_of_train_are_left_out_and_many_are_refused(root) -> None:
     diagnosis = check(recipe(root))
     assert sum(one.is_error for one in diagnosis.issues) == 3
     assert not diagnosis.usable
-    assert "not usable as it is" in doctor.lines(diagnosis)[-1]
+    assert "not usable as it is" in diagnosis_lines(diagnosis)[-1]
 
 
 def test_what_cannot_be_read_in_dev_must_be_fixed(root) -> None:
@@ -134,7 +136,7 @@ def test_each_oddity_is_found_where_it_is(root) -> None:
     }  # fmt: skip
     assert not diagnosis.usable
     assert diagnosis.issues[0].kind == "copy", "what must be fixed comes first"
-    text = "\n".join(doctor.lines(diagnosis))
+    text = "\n".join(diagnosis_lines(diagnosis))
     for issue in diagnosis.issues:
         assert f"  {issue.split}, cut {issue.cut!r}: {issue.problem}" in text
 
@@ -176,11 +178,11 @@ def test_a_recipe_may_be_changed_and_nothing_else(root) -> None:
 def test_durations_are_plotted_by_split(root, tmp_path) -> None:
     diagnosis = check(recipe(root))
     assert diagnosis.durations == {"train": [2.0] * 30, "dev": [2.0] * 6}
-    doctor.plot_durations(diagnosis, tmp_path / "new" / "durations.png")
+    plot_durations(diagnosis, tmp_path / "new" / "durations.png")
     picture = matplotlib.image.imread(tmp_path / "new" / "durations.png")
     blue = (picture[..., 2] > 0.6) & (picture[..., 0] < 0.2)
     rows = np.flatnonzero(blue.any(axis=1))
     assert (np.diff(rows) > 20).sum() == 1, "two histograms, one above the other"
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
-        doctor.plot_durations(diagnosis, tmp_path / "file" / "x.png")
+        plot_durations(diagnosis, tmp_path / "file" / "x.png")

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shlex
 import statistics
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from crnn_audio.decoding import carried
 from crnn_audio.decoding.options import NONE, DecodingOptions
 from crnn_audio.errors import DataError, RunError
 from crnn_audio.evaluation import results, tables
+from crnn_audio.evaluation.first_lines import with_first_line
+from crnn_audio.evaluation.published import beside_published
 from crnn_audio.inference.rolls import Predictor
 from crnn_audio.inference.speech.recognizer import Recognizer
 from crnn_audio.metrics.scores import Scores
@@ -163,7 +166,7 @@ def test_a_table_has_the_recipes_whose_metrics_are_its_own() -> None:
         section = text.partition(f"## {title}\n")[2].partition("\n## ")[0]
         assert section.count("a.yaml)") == 1, title
         assert f"[{name}/a.yaml]" in section
-    first = [tables.with_first_line("# It.\n", [one for one in rows if name in one["recipe"]]) for name in kinds]
+    first = [with_first_line("# It.\n", [one for one in rows if name in one["recipe"]]) for name in kinds]
     assert [line.partition(" (")[0].removeprefix("# It. Measured: test ") for line in first] == [
         "WER 6.90 %", "WER 6.90 %", "6.90 % right", "BLEU 6.90",
     ]  # fmt: skip
@@ -226,7 +229,6 @@ def test_a_decoder_has_a_row_of_its_own(recognizer, tmp_path: Path, monkeypatch)
     Path("recipes/tiny").mkdir(parents=True)
     Path("recipes/tiny/small.yaml").write_text(f"# Small.\n{recognizer.run.text}")
     Path("recipes/tiny/words.txt").write_text("two\nthree\n")
-    (tmp_path.parent / "words.txt").write_text("two\n")
     facts = {"state": "finished", "train_seconds": 60.0, "threads": 1, "recipe": "recipes/tiny/small.yaml"}
     trained = Recognizer(replace(recognizer.run, facts=facts), recognizer.task)
     for value, decoding in (
@@ -245,10 +247,37 @@ def test_a_decoder_has_a_row_of_its_own(recognizer, tmp_path: Path, monkeypatch)
     assert "| split | decoder | WER % |" in table
     assert "| test | greedy | **25.00** |" in table
     assert f"| test | {other['decoder']} | 10.00 |" in table
-    kept = carried.save(decoding, recognizer.run.path)
-    for wrong in (DecodingOptions(lexicon=Path("../words.txt")), kept):
-        with pytest.raises(RunError, match="a row's command has to work elsewhere too"):
-            results.recordable(trained, wrong)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(RunError, match="no recipe under recipes/ of this folder"):
+        results.recordable(trained, decoding)
+
+
+def test_a_decoder_that_the_run_keeps_is_recorded_with_the_files_beside_the_recipe(
+    recognizer, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("recipes/tiny").mkdir(parents=True)
+    Path("recipes/tiny/small.yaml").write_text(f"# Small.\n{recognizer.run.text}")
+    (tmp_path.parent / "my words.txt").write_text("two\nthree\n")
+    facts = {"state": "finished", "train_seconds": 60.0, "threads": 1, "recipe": "recipes/tiny/small.yaml"}
+    trained = Recognizer(replace(recognizer.run, facts=facts), recognizer.task)
+    away = DecodingOptions(lexicon=tmp_path.parent / "my words.txt", word_score=0.5)
+    kept = carried.save(away, recognizer.run.path)
+    assert kept.lexicon is not None
+    for decoding in (away, kept):
+        with pytest.raises(RunError, match="a row's command has to work elsewhere too") as refused:
+            results.recordable(trained, decoding)
+    copied = shlex.join(["cp", str(kept.lexicon), "recipes/tiny/my words.txt"])
+    assert f"Keep it with the recipe (`{copied}`)" in str(refused.value)
+    Path("recipes/tiny/other.txt").write_text("two\nfour!\n")
+    Path("recipes/tiny/words.txt").write_text("two\nthree\n")
+    results.record(trained, Scores({"wer": 0.2}, 1.0, "1 utterance", split="test"), "best", kept)
+    (row,) = json.loads(Path("recipes/tiny/results.json").read_text())
+    assert row["commands"][0].endswith("--weights best --word-score 0.5 --lexicon recipes/tiny/words.txt")
+    assert row["decoder"] == DecodingOptions(lexicon=Path("recipes/tiny/words.txt"), word_score=0.5).identity
+    results.record(trained, Scores({"wer": 0.3}, 1.0, "1 utterance", split="test"), "best", NONE)
+    assert len(json.loads(Path("recipes/tiny/results.json").read_text())) == 2
 
 
 def rows() -> list[dict]:
@@ -271,7 +300,7 @@ def test_published_figures_stand_beside_ours_and_footnotes_below() -> None:
         "figures": [ours | theirs | {"trained_on": trained, "published": figure} for trained, figure in figures],
         "footnotes": [{"rows": [cer | {"split": split}], "text": split + ": {here1}."} for split in ("test", "dev")],
     }
-    assert tables.beside_published(rows(), published, "recipes/")[2:] == [
+    assert beside_published(rows(), published, "recipes/")[2:] == [
         "| [AN4](recipes/an4/bilstm.yaml) | test | **7.00 ± 1.00** % WER | 7.6 | -0.60 | ESPnet; other data |",
         "| [AN4](recipes/an4/bilstm.yaml) | test | **7.00 ± 1.00** % WER | at most 8 |  | ESPnet; other data |",
         "",
@@ -285,18 +314,18 @@ def test_the_first_line_of_a_recipe(ending: str) -> None:
     text = f"# AN4, characters, CTC.{ending}\ndata: {{corpus: an4}}\n# Measured: stays\n"
     measured = "Measured: test WER 7.00 ± 1.00 % (3 seeds), 53 minutes on cpu, 1 thread."
     once = f"# AN4, characters, CTC. {measured}\ndata: {{corpus: an4}}\n# Measured: stays\n"
-    assert tables.with_first_line(text, an4) == once
-    assert tables.with_first_line(once, an4) == once, "writing it again changes it"
-    assert tables.with_first_line(text, digits).partition("\n")[0] == (
+    assert with_first_line(text, an4) == once
+    assert with_first_line(once, an4) == once, "writing it again changes it"
+    assert with_first_line(text, digits).partition("\n")[0] == (
         "# AN4, characters, CTC. Measured: test WER 0.92 % (1 seed), 2 minutes on NVIDIA H200."
     )
-    named = tables.with_first_line(text, [row(1, 0.07, cpu="AMD EPYC 7763")])
+    named = with_first_line(text, [row(1, 0.07, cpu="AMD EPYC 7763")])
     assert "53 minutes on AMD EPYC 7763, 1 thread." in named
     both = [row(1, 0.09, split="dev", train_seconds=60.0, threads=2), *an4]
-    assert tables.with_first_line(text, both) == once, "test stands for itself"
+    assert with_first_line(text, both) == once, "test stands for itself"
     folds = [row(1, 0.01, folds=[1]), *an4]
-    assert tables.with_first_line(text, folds) == once, "the corpus's own test stands before its folds"
-    dev = tables.with_first_line(text, both[:1])
+    assert with_first_line(text, folds) == once, "the corpus's own test stands before its folds"
+    dev = with_first_line(text, both[:1])
     assert "Measured: dev WER 9.00 % (1 seed), 1 minute on cpu, 2 threads." in dev
 
 
@@ -343,13 +372,13 @@ def test_rows_of_rolls_have_a_table_of_their_own() -> None:
 def test_the_first_line_of_a_recipe_of_rolls() -> None:
     text = "# JSB, GRU (8.43). Not measured yet.\ntask: {}\n"
     several = merged(roll_row(1, 8.43), roll_row(2, 8.37))
-    once = tables.with_first_line(text, several)
+    once = with_first_line(text, several)
     assert once == (
         "# JSB, GRU (8.43). Measured: test 8.400 ± 0.042 nats a frame (2 seeds), 45 seconds on cpu, 1 thread."
         "\ntask: {}\n"
     )
-    assert tables.with_first_line(once, several) == once
-    longer = tables.with_first_line(text, [roll_row(1, 8.43, train_seconds=150.0)])
+    assert with_first_line(once, several) == once
+    longer = with_first_line(text, [roll_row(1, 8.43, train_seconds=150.0)])
     assert "Measured: test 8.430 nats a frame (1 seed), 2 minutes on cpu" in longer
 
 

@@ -89,7 +89,7 @@ def kept_bytes(made: Recipe, seconds: float) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        encoded = task.recognize(features, lengths)
+        encoded = task.encode(features, lengths)
     weights = {one.untyped_storage().data_ptr() for one in task.model.parameters()}
     assert encoded.frames.requires_grad
     return sum(size for address, size in kept.items() if address not in weights)

@@ -162,7 +162,7 @@ def usage(recipe: Recipe, model: str, recording: str) -> list[list[str]]:
 def card(run: Any, recipe: Recipe, assets: Assets, task: Counting, scores: Sequence[Scores]) -> Card:
     rows = [f"| {one.corpus} {one.split} | {one.value:.3f} |" for one in scores]
     table = "\n".join(["| split | mean squared error |", "|---|--:|", *rows])
-    return Card("Counts words", parts.about_corpus(recipe), table, "anything but counting")
+    return Card("Counts words", table)
 
 
 def inspect(name: str, folder: Path, progress=None) -> Inspection:

@@ -51,7 +51,7 @@ def test_the_decoder_takes_part_in_the_loss_and_in_the_search(run: Path) -> None
     recipe = recognition.Recipe.model_validate(recognizer.run.recipe)
     batch = next(iter(recognition.feed(recipe, recognition.data(recipe), _assets(task)).batches.steps(0, 0)))[0]
     features, lengths = task.features(batch.audio)
-    encoded = task.recognize(features.double(), lengths)
+    encoded = task.encode(features.double(), lengths)
     plain = ctc_losses(encoded, batch.targets)
     task.attention = 0.999999
     written = task._losses(encoded, batch.targets)

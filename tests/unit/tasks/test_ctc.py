@@ -142,14 +142,14 @@ def speech(epoch: int = 2, rows: tuple[int, ...] = (0, 1, 2)) -> SpeechBatch:
 def views(task: Recognition, batch: SpeechBatch, monkeypatch: pytest.MonkeyPatch) -> Tensor:
     """The features that the network was shown while the loss was computed."""
     shown: list[Tensor] = []
-    recognize = task.recognize
+    encode = task.encode
 
     def noting(features: Tensor, lengths: Tensor) -> Encoded:
         shown.append(features)
-        return recognize(features, lengths)
+        return encode(features, lengths)
 
     with monkeypatch.context() as patch:
-        patch.setattr(task, "recognize", noting)
+        patch.setattr(task, "encode", noting)
         task.loss(batch)
     (features,) = shown
     return features
@@ -177,7 +177,7 @@ def test_the_loss_is_the_mean_of_two_views_and_their_divergence(monkeypatch: pyt
     task, batch = recognition(consistency=0.3), speech()
     shown = views(task, batch, monkeypatch)
     _, lengths = task.features(batch.audio)
-    one, other = (task.recognize(view, lengths) for view in shown.chunk(2))
+    one, other = (task.encode(view, lengths) for view in shown.chunk(2))
     likelihood = (ctc_losses(one, batch.targets) + ctc_losses(other, batch.targets)) / 2
     apart = divergences(one.frames, other.frames, one.lengths)
     wanted = likelihood + 0.3 * apart / torch.tensor([len(text) for text in TEXTS])
@@ -190,7 +190,7 @@ def test_inner_heads_share_the_loss_of_each_view(consistency: float, monkeypatch
     task, batch = recognition(consistency=consistency, intermediate=0.4), speech()
     shown = views(task, batch, monkeypatch)
     _, lengths = task.features(batch.audio)
-    seen = [task.recognize(view, lengths) for view in shown.split(3)]
+    seen = [task.encode(view, lengths) for view in shown.split(3)]
     tokens = torch.tensor([len(text) for text in TEXTS])
 
     def ctc(log_probs: Tensor) -> Tensor:
@@ -244,7 +244,7 @@ def test_without_masks_two_views_differ_by_dropout(monkeypatch: pytest.MonkeyPat
     one, other = views(task, batch, monkeypatch).chunk(2)
     assert torch.equal(one, other)
     features, lengths = task.features(batch.audio)
-    encoded = task.recognize(torch.cat([features, features]), torch.cat([lengths, lengths]))
+    encoded = task.encode(torch.cat([features, features]), torch.cat([lengths, lengths]))
     first, second = encoded.frames.chunk(2)
     assert (divergences(first, second, encoded.lengths[:3]) > 1e-6).all()
 

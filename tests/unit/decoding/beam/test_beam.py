@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from crnn_audio.decoding.alignment import aligned, aligned_long
+from crnn_audio.decoding.alignment import aligned, aligned_one
 from crnn_audio.decoding.beam import decoder as decoding
 from crnn_audio.decoding.beam.decoder import PrefixBeam
 from crnn_audio.decoding.beam.ngrams import NGramTable, TokenNGram
@@ -171,21 +171,29 @@ def test_alignment_is_the_best_path_of_its_tokens() -> None:
             assert list(zip(found[row].starts, found[row].ends, strict=True)) == runs
             blanks = [math.exp(log_probs[row, at, 0]) for at, label in enumerate(best) if label == 0]
             assert found[row].blank_prob == pytest.approx(min(blanks, default=1.0))
-            assert aligned_long(log_probs[row, :length], tokens[row]) == found[row]
+            assert aligned_one(log_probs[row, :length], tokens[row]) == found[row]
     with pytest.raises(ValueError, match="2 tokens do not fit into 2 frames"):
         aligned(log_probs, [2, 3], [(1, 1), (1,)])
 
 
-def test_a_long_recording_is_aligned_within_a_band() -> None:
+def test_a_long_recording_is_aligned_in_parts_as_at_once() -> None:
     generator = np.random.default_rng(0)
     tokens = generator.integers(1, 6, 800).tolist()
     labels = [label for token in tokens for label in (token, token, 0, 0)]
     log_probs = torch.full((len(labels), 6), 0.02).index_put(
         (torch.arange(len(labels)), torch.tensor(labels)), torch.tensor(0.9)
     )
-    found = aligned_long(log_probs.double().log().numpy(), tokens, band=100)
+    frames = log_probs.double().log().numpy()
+    found = aligned_one(frames, tokens)
     assert found.tokens == tuple(tokens)
     assert found.starts == tuple(range(0, 3200, 4))
-    assert found == aligned_long(log_probs.double().log().numpy(), tokens)
-    with pytest.raises(ValueError, match="or are not said there"):
-        aligned_long(log_probs.double().log().numpy()[:900], tokens, band=100)
+    noise = posteriors(1, 1700, 6, 1)[0].numpy()
+    whole = aligned_one(noise, tokens)
+    for cells in (1, 1601 * 7, 1601 * 1699, 1601 * 1700):
+        assert aligned_one(noise, tokens, cells) == whole
+    for cells in (1, 2**27):
+        with pytest.raises(ValueError, match="800 tokens do not fit into 900 frames"):
+            aligned_one(frames[:900], tokens, cells)
+    assert aligned_one(frames[:4], []).tokens == aligned_one(frames[:0], []).tokens == ()
+    with pytest.raises(ValueError, match="1 tokens do not fit into 0 frames"):
+        aligned_one(frames[:0], [3])

@@ -1,15 +1,18 @@
 """Pictures hold what was recognised: read back from the figure, not from the pixels."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from matplotlib import image
+from matplotlib.colors import to_rgb
 
 from crnn_audio import files
 from crnn_audio.audio.decoders import SoundFile
-from crnn_audio.hypotheses import Hypothesis
+from crnn_audio.decoding.options import DecodingOptions
+from crnn_audio.hypotheses import Alternative, Hypothesis
 from crnn_audio.inference.speech import plots
 from crnn_audio.inference.speech.plots import Evidence
 from tests.unit.inference.hypotheses import said
@@ -38,6 +41,21 @@ def test_a_short_recording_is_one_row_of_three() -> None:
     assert written(words) == [(0.08, "a"), (0.22, "Ж")]
     assert {axes.get_xlim() for axes in figure.axes} == {(0, 0.28)}
     assert figure._suptitle.get_text() == "rec.wav: 0.28 s, confidence 50%"
+
+
+def test_likely_transcripts_stand_below_each_other() -> None:
+    one = said(("a", 0.04, 0.08), ("a", 0.2, 0.24), seconds=0.28)
+    two = said(("Ж", 0.04, 0.12), ("a", 0.2, 0.24), seconds=0.28)
+    likely = (Alternative("a a", -0.5, one.words), Alternative("Ж a", -2.25, two.words), Alternative("a", -3.0))
+    figure = plots.plot(evidence([0, 3, 4, 0, 0, 3, 0]), replace(one, alternatives=likely))
+    _, _, lines = figure.axes
+    assert written(lines) == [(0.06, "a"), (0.22, "a"), (0.08, "Ж"), (0.22, "a")]
+    assert [text.get_position()[1] for text in lines.texts] == [1.5, 1.5, 0.5, 0.5]
+    assert [label.get_text() for label in lines.get_yticklabels()] == ["-0.50", "-2.25"]
+    blue, orange = to_rgb("tab:blue"), to_rgb("tab:orange")
+    assert [tuple(area.get_facecolor()[0][:3]) for area in lines.collections] == [blue, blue, orange, blue]
+    long = replace(one, alternatives=likely[:1] * 20, seconds=25.0)
+    assert [len(axes.get_yticks()) for axes in plots.plot(evidence([0] * 625), long).axes[2::3]] == [10] * 3
 
 
 def test_a_long_one_has_rows_and_words_where_they_are() -> None:
@@ -95,6 +113,24 @@ def test_the_recogniser_draws_what_it_hears(recognizer, tiny: Path, tmp_path: Pa
     assert len(seen.probs) * seen.frame_seconds == pytest.approx(result.seconds, abs=0.04)
     first = result.words[0]
     assert seen.probs[round(first.start / seen.frame_seconds)].argmax() > 0, "the word stands where its letter peaks"
+
+
+def test_the_recogniser_draws_likely_transcripts_where_they_were_said(recognizer, tiny: Path, monkeypatch) -> None:
+    plotted: list[Hypothesis] = []
+    monkeypatch.setattr(plots, "save", lambda path, seen, result: plotted.append(result))
+    path = next((tiny / "test").glob("*.flac"))
+    several = recognizer.with_decoding(DecodingOptions(nbest=3))
+    result = several.plot(path, "x.png")
+    assert [one.words for one in result.alternatives] == [()] * 3
+    assert [replace(one, words=()) for one in plotted[0].alternatives] == list(result.alternatives)
+    first = plotted[0].alternatives[0].words
+    assert [(word.text, word.start, word.end) for word in first] == [
+        (word.text, word.start, word.end) for word in result.words
+    ]
+    assert all(" ".join(word.text for word in one.words) == one.text for one in plotted[0].alternatives)
+    monkeypatch.setattr(plots, "MAX_SECONDS", 0.1)
+    several.plot(path, "x.png", result)
+    assert plotted[1] == result, "the beginning of a recording holds no whole transcript"
 
 
 @pytest.mark.parametrize("short", [0.5, 30.0])

@@ -228,7 +228,7 @@ def talkative() -> Recognizer:
         features, lengths = model.task.features(
             AudioBatch(torch.tensor(noise(400)[None]), torch.tensor([256000]), 16000)
         )
-        said = model.task.recognize(features, lengths).frames[0]
+        said = model.task.encode(features, lengths).frames[0]
         linear.weight.mul_(20)
         linear.bias.sub_(said.mean(dim=0)).mul_(20)
         scores = 20 * (said - said.mean(dim=0))
