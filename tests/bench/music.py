@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def record(
     options = "".join(
         f" --{name.replace('_', '-')} {value:g}"
         for name in ("temperature", "top_p")
-        if (value := getattr(chosen, name)) != 1
+        if (value := getattr(chosen, name)) is not None
     )
     entry = {
         "model": chosen.model,
@@ -170,8 +171,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.music", description=__doc__)
     parser.add_argument("model", help="a run directory or a zoo name")
     parser.add_argument("--num", type=int, help="sopranos (10) or tunes (100)")
-    parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--top-p", type=float, default=1.0)
+    parser.add_argument("--temperature", type=float, help="by default that of the model, as top-p")
+    parser.add_argument("--top-p", type=float)
     parser.add_argument(
         "--record", action="store_true", help="write recipes/*/written.json, the picture and the tables"
     )
@@ -179,7 +180,8 @@ def main() -> None:
     torch.set_num_threads(1)
     composer = load(chosen.model, "music", device="cpu")
     data = music.data(restore(composer.run).recipe)
-    sampling = Sampling(temperature=chosen.temperature, top_p=chosen.top_p, seed=1)
+    given = {name: value for name in ("temperature", "top_p") if (value := getattr(chosen, name)) is not None}
+    sampling = replace(composer.sampling, seed=1, **given)
     found: dict[str, Any] = {"model": chosen.model, "read_back": read_back(composer, PIECES, sampling)}
     if composer.kind == "chorale":
         found["harmonised"] = harmonised(composer, data, chosen.num or 10, sampling)
