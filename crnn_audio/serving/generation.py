@@ -29,9 +29,11 @@ KINDS = {
 }
 """Files of a piece of music, with their media types."""
 NUMBERS: dict[str, type[float]] = {
-    "num": int, "bars": int, "tokens": int, "top_k": int, "seed": int, "seconds": float, "temperature": float,
-    "top_p": float,
+    "num": int, "bars": int, "tokens": int, "top_k": int, "seed": int, "attempts": int, "seconds": float,
+    "tempo": float, "temperature": float, "top_p": float,
 }  # fmt: skip
+MAX_ATTEMPTS = 64
+KINDS_OF: dict[str, type] = {"guided": bool, "continuation_only": bool, "instruments": str}
 SAMPLED = ("temperature", "top_k", "top_p", "seed")
 ABOUT = ("model", "num", "response_format", "files")
 
@@ -81,6 +83,12 @@ def _check_numbers(asked: Mapping[str, Any]) -> None:
         if isinstance(value, bool) or not isinstance(value, (int, kind)) or abs(value) > 2**53:
             what = "a whole number" if kind is int else "a number"
             raise invalid(f"{name}: should be {what} (found {str(value)[:40]!r}).", name)
+    if asked.get("attempts", 1) > MAX_ATTEMPTS:
+        raise invalid(f"attempts: at most {MAX_ATTEMPTS} (found {asked['attempts']}).", "attempts")
+    for name, kind in KINDS_OF.items():
+        if not isinstance(asked.get(name, kind()), kind):
+            what = "true or false" if kind is bool else "a text"
+            raise invalid(f"{name}: should be {what} (found {str(asked[name])[:40]!r}).", name)
 
 
 def _prompt(model: Served, asked: Mapping[str, Any]) -> Any:
