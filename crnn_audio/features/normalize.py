@@ -6,7 +6,7 @@ All three modules hand back zeros as padding, and no result depends on it.
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -116,8 +116,7 @@ class Statistics:
 class Moments:
     """Mean and standard deviation of each bin over all frames seen so far, in float64 on the CPU.
 
-    Parts may be gathered apart and merged. The sums are of deviations from the mean (Chan, Golub & LeVeque 1979), so a
-    large mean costs no precision.
+    The sums are of deviations from the mean (Chan, Golub & LeVeque 1979), so a large mean costs no precision.
     """
 
     def __init__(self, num_features: int) -> None:
@@ -131,11 +130,6 @@ class Moments:
         if len(frames):
             mean = frames.mean(0)
             self._combine(len(frames), mean.cpu(), (frames - mean).square().sum(0).cpu())
-
-    def merge(self, other: Self) -> None:
-        """Counts the frames that another one has seen."""
-        if other.count:
-            self._combine(other.count, other.mean, other._squares)
 
     @property
     def std(self) -> Float[Tensor, " F"]:

@@ -40,20 +40,17 @@ def test_statistics_are_numpys_over_the_real_frames(dtype: torch.dtype) -> None:
     np.testing.assert_allclose(seen.std, [*frames.std(0)[:3], 1, frames.std(0)[4]], rtol=1e-9)
 
 
-def test_statistics_gathered_apart_merge_to_the_same() -> None:
+def test_statistics_of_parts_one_after_the_other_are_those_of_the_whole() -> None:
     features = batch()
-    whole, parts = statistics(features), [Moments(5) for _ in range(3)]
-    parts[0].add(features[:1], LENGTHS[:1])
-    parts[1].add(features[1:3], LENGTHS[1:3])
-    parts[1].add(features[3:], LENGTHS[3:])
-    parts[1].add(features[:1], torch.tensor([0]))
-    merged = Moments(5)
-    for part in parts:
-        merged.merge(part)
-    assert merged.count == whole.count
-    torch.testing.assert_close(merged.mean, whole.mean, rtol=1e-12, atol=0)
-    torch.testing.assert_close(merged.std, whole.std, rtol=1e-9, atol=0)
-    assert parts[0].count == 7
+    whole, parts = statistics(features), Moments(5)
+    parts.add(features[:1], LENGTHS[:1])
+    assert parts.count == 7
+    parts.add(features[1:3], LENGTHS[1:3])
+    parts.add(features[3:], LENGTHS[3:])
+    parts.add(features[:1], torch.tensor([0]))
+    assert parts.count == whole.count
+    torch.testing.assert_close(parts.mean, whole.mean, rtol=1e-12, atol=0)
+    torch.testing.assert_close(parts.std, whole.std, rtol=1e-9, atol=0)
 
 
 def test_no_frames_give_statistics_that_change_nothing() -> None:
