@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from crnn_audio.errors import DataError
+from crnn_audio.inference import translating
 from crnn_audio.serving.forms import json_object
 from crnn_audio.serving.models import Served
 from crnn_audio.serving.refusals import Refusal, invalid
@@ -163,14 +164,27 @@ async def translate(request: Request) -> Response:
     if not isinstance(sources, list) or not sources or not all(isinstance(one, str) for one in sources):
         raise invalid("source: should be a text or a list of texts.", "source")
     for number, text in enumerate(sources, 1):
-        if problem := model.opened.problem(text):
+        if problem := translating.problem(text, model.opened.source):
             raise invalid(f"source {number} {problem}", "source")
-    counts = {
-        name: asked.get(name, default) for name, default in {"nbest": 1, "beam": model.opened.search.beam}.items()
-    }
-    for name, value in counts.items():
-        if type(value) is not int or not 1 <= value <= 100:
-            raise invalid(f"{name}: should be from 1 to 100 (found {str(value)[:40]}).", name)
-    search = replace(model.opened.search, beam=max(counts.values()), nbest=counts["nbest"])
-    found = await service.workers.run(lambda: [one.as_json() for one in model.opened.translate_many(sources, search)])
+    options = _searching(model, asked)
+    found = await service.workers.run(
+        lambda: [one.as_json() for one in model.opened.translate_many(sources, **options)]
+    )
     return JSONResponse({"model": model.name, "translations": found})
+
+
+def _searching(model: Served, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """How a model is to search, as arguments of its method; an exported one writes greedily.
+
+    Raises:
+        Refusal: a number is out of its range, or the model cannot search so.
+    """
+    search = getattr(model.opened, "search", None)
+    counts = {"nbest": asked.get("nbest", 1), "beam": asked.get("beam", search.beam if search else 1)}
+    for name, value in counts.items():
+        if type(value) is not int or not 1 <= value <= (100 if search else 1):
+            most = "from 1 to 100" if search else "1, as an exported model writes greedily"
+            raise invalid(f"{name}: should be {most} (found {str(value)[:40]}).", name)
+    if search is None:
+        return {}
+    return {"search": replace(search, beam=max(counts.values()), nbest=counts["nbest"])}

@@ -15,7 +15,7 @@ from crnn_audio.decoding.sampling import Sampling
 from crnn_audio.errors import DataError
 from crnn_audio.inference.music import encoding, limits, outputs, selection
 from crnn_audio.inference.music.fixed_voices import fixed_voices
-from crnn_audio.inference.music.prompts import Music, Opening, Prompt, has_tempo, of_file, opening_of
+from crnn_audio.inference.music.prompts import Music, Opening, Prompt, of_file, opening_of
 from crnn_audio.runs import Run
 from crnn_audio.symbolic import excerpts, instruments, plotting, render
 from crnn_audio.symbolic import files as scores
@@ -252,9 +252,9 @@ class Composer:
         return [replace(self._request(opening, fixed, prompt), seed=seed) for opening, seed in pairs], openings
 
     def _in_tempo(self, opening: Opening, prompt: Prompt) -> Opening:
-        """At the requested tempo; without one, and where no given music has one, at the model's for such a piece."""
+        """At the requested tempo; without one, and without given music, at the model's for such a piece."""
         tempo = prompt.tempo
-        if tempo is None and not any(map(has_tempo, (prompt.primer, *prompt.keep.values()))):
+        if tempo is None and prompt.primer is None and not prompt.keep:
             tempo = self.defaults.tempo_of(opening.condition)
         return opening if tempo is None else replace(opening, about=replace(opening.about, tempo=tempo))
 

@@ -127,11 +127,6 @@ def of_file(*music: Music | None) -> Iterator[None]:
         raise DataError(f"{named[0]}: {error}") from None
 
 
-def has_tempo(music: Music | None) -> bool:
-    """Whether it is music with a tempo, which note names have not."""
-    return music is not None and not _is_words(music)
-
-
 def _is_words(music: Music) -> bool:
     """Whether it is note names, and not a file."""
     return isinstance(music, str) and not is_file(music) and Path(music).suffix.lower() not in files.READ
@@ -166,8 +161,8 @@ def opening_of(
         completed = known.completed(DEFAULTS | known.usable(length) | condition, uniform)
         about = encoding.about(completed | condition, tempo=tempo)
         made = conditions_of(condition, about, known, completed | length)
-        told = int(made.get("bars", completed.get("bars", 0))) if bars is None else bars
-        return Opening(about, no_rows(data), made, contradictions(known, condition), bars=told)
+        num_bars = int(made.get("bars", completed.get("bars", 0))) if bars is None else bars
+        return Opening(about, no_rows(data), made, contradictions(known, condition), bars=num_bars)
     parsed = read(music)
     fitted, changes = encoding.FITTED[data.representation](parsed.score)
     piece, estimated = encoding.with_key(data, with_conditions(fitted, condition))

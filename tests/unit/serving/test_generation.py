@@ -170,4 +170,7 @@ def test_models_say_what_they_can_be_asked_for(client: TestClient) -> None:
     assert chorales["voices"] == ["soprano", "alto", "tenor", "bass"]
     assert tunes["voices"] == []
     assert "6/8" in tunes["conditions"]["metre"]
-    assert chorales["prompt"] == ["primer", "condition", "bars", "seconds", "tokens", "keep"]
+    assert chorales["prompt"] == [
+        "primer", "condition", "bars", "seconds", "tokens", "keep",
+        "tempo", "instruments", "continuation_only", "guided", "attempts",
+    ]  # fmt: skip

@@ -168,7 +168,7 @@ def test_a_model_knows_the_ranges_of_its_voices(planned: Composer, tmp_path: Pat
 
 
 def test_bars_left_lead_to_the_end(planned: Composer) -> None:
-    """It ends by itself after as many bars as it is told, which it can know from nothing else."""
+    """It ends by itself after as many bars as are asked for, which it can know from nothing else."""
     assert planned.conditions.knows("bars", "2")
     lengths = {}
     for bars in (2, 4):
