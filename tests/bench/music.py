@@ -29,7 +29,7 @@ from crnn_audio.metrics.cadences import endings
 from crnn_audio.metrics.comparison import Comparison, compare
 from crnn_audio.problems import Data, music
 from crnn_audio.problems.restore import load, restore
-from crnn_audio.symbolic import chorale_tokens, pianoroll
+from crnn_audio.symbolic import chorale_tokens, pianoroll, plotting
 from crnn_audio.symbolic.score import Score
 from crnn_audio.training.directory import code_version
 
