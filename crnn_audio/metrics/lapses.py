@@ -95,7 +95,7 @@ def longest_run(score: Score) -> int:
 
 
 def closes(score: Score) -> bool:
-    """Whether it ends on the tonic's chord under a fermata, the chord before it a dominant or subdominant.
+    """Whether it ends on the tonic's chord, with its third, under a fermata, after a dominant or subdominant.
 
     Of the last chord that is not of the tonic alone the first counts that holds one of both.
     """
@@ -108,7 +108,7 @@ def closes(score: Score) -> bool:
     def degrees(one: Verticality) -> set[int]:
         return {(tone.pitch - key.tonic_pitch_class) % OCTAVE for tone in one.tones}
 
-    if not key.has_chord({tone.pitch % OCTAVE for tone in found[-1].tones}):
+    if not key.has_chord({tone.pitch % OCTAVE for tone in found[-1].tones}) or not degrees(found[-1]) & {3, 4}:
         return False
     earliest = found[-1].end - ticks(2 * _bar(score))
     before = [degrees(one) for one in found if one.start >= earliest and not degrees(one) <= {0, 3, 4, 7}][-3:]

@@ -187,7 +187,7 @@ def test_control_characters_are_not_written(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_read_back_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(files._WRITERS, ".musicxml", lambda _: b"<score-partwise")
+    monkeypatch.setitem(files._WRITERS, ".musicxml", lambda *_: b"<score-partwise")
     with pytest.raises(DataError, match=r"x\.musicxml: not MusicXML that can be read"):
         files.save(Score((Part("", (Note(0.0, 1.0, 60),)),)), tmp_path / "x.musicxml")
     assert not list(tmp_path.iterdir())
