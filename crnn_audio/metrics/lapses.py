@@ -4,9 +4,9 @@ from dataclasses import astuple, dataclass
 from itertools import groupby, pairwise
 from operator import add
 
+from crnn_audio.metrics.music import bar_contents
 from crnn_audio.metrics.parts import top_notes
 from crnn_audio.metrics.verticalities import Verticality, verticalities
-from crnn_audio.symbolic.bars import bars_of
 from crnn_audio.symbolic.score import Part, Score
 from crnn_audio.symbolic.ticks import ticks
 
@@ -79,18 +79,7 @@ def _longest_rest(part: Part, end: float) -> float:
 
 def longest_run(score: Score) -> int:
     """How many times the same bar comes in a row, at most; bars without an onset are none."""
-    if not score.time_signatures:
-        return 0
-    contents = []
-    for bar in bars_of(score).until(ticks(score.end)):
-        contents.append(
-            frozenset(
-                (index, ticks(note.start) - bar.start, ticks(note.duration), note.pitch)
-                for index, part in enumerate(score.parts)
-                for note in part.notes
-                if bar.start <= ticks(note.start) < bar.end
-            )
-        )
+    contents = (frozenset(notes) for _, notes in bar_contents(score))
     return max((len(list(run)) for content, run in groupby(contents) if content), default=0)
 
 

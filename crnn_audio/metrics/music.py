@@ -1,14 +1,14 @@
 """Statistics of pieces that people can look at: what is played, how voices move, how phrases end, what returns."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from operator import add
 
 from crnn_audio.metrics.cadences import Cadences, Endings, cadences, endings, key_at
 from crnn_audio.metrics.parts import PartStatistics, part_statistics
 from crnn_audio.metrics.voices import VoiceLeading, voice_leading
-from crnn_audio.symbolic.bars import bars_of
+from crnn_audio.symbolic.bars import Bar, bars_of
 from crnn_audio.symbolic.score import Score
 from crnn_audio.symbolic.ticks import ticks
 
@@ -120,17 +120,20 @@ def repetition(score: Score) -> Repetition:
     """Which bars of a piece return, and which notes go over bar lines."""
     seen: set[frozenset[Placed]] = set()
     found = Repetition()
+    for bar, notes in bar_contents(score):
+        content, held = frozenset(notes), sum(start + length > bar.end - bar.start for _, start, length, _ in notes)
+        found += Repetition(bool(notes), bool(notes) and content in seen, len(notes), held)
+        seen.add(content)
+    return found
+
+
+def bar_contents(score: Score) -> Iterator[tuple[Bar, list[Placed]]]:
+    """The notes that begin in each bar, of a piece whose time signature is known."""
     for bar in bars_of(score).until(ticks(score.end)) if score.time_signatures else ():
-        inside = [
-            (index, note)
+        notes = [
+            (index, ticks(note.start) - bar.start, ticks(note.duration), note.pitch)
             for index, part in enumerate(score.parts)
             for note in part.notes
             if bar.start <= ticks(note.start) < bar.end
         ]
-        content = frozenset(
-            (part, ticks(note.start) - bar.start, ticks(note.duration), note.pitch) for part, note in inside
-        )
-        held = sum(ticks(note.end) > bar.end for _, note in inside)
-        found += Repetition(bool(inside), bool(inside) and content in seen, len(inside), held)
-        seen.add(content)
-    return found
+        yield bar, notes

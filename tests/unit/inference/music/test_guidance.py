@@ -19,6 +19,7 @@ from crnn_audio.inference.music.prompts import Prompt
 from crnn_audio.metrics.voices import VoiceLeading, voice_leading
 from crnn_audio.symbolic import chorale_tokens, melody_tokens, quartet_tokens
 from crnn_audio.symbolic.form import form_of, played, repeats_of
+from crnn_audio.symbolic.representation import context_of
 from crnn_audio.symbolic.score import Key, Note, Part, Score, TimeSignature
 from crnn_audio.tasks.music_generation import Request, generate
 from crnn_audio.tasks.music_guidance import Guidance
@@ -167,16 +168,25 @@ def test_a_model_knows_the_ranges_of_its_voices(planned: Composer, tmp_path: Pat
     assert encoding.compass_of(planned.data, Score(()), [(1, 2), (3, 4)]) == ()
 
 
-def test_bars_left_lead_to_the_end(planned: Composer) -> None:
-    """It ends by itself after as many bars as are asked for, which it can know from nothing else."""
-    assert planned.conditions.knows("bars", "2")
-    lengths = {}
-    for bars in (2, 4):
-        pieces = planned.generate_many(12, Prompt(condition={"bars": str(bars), "key": "G"}), Sampling(temperature=0.5))
-        lengths[bars] = [encoding.num_bars(piece.score) for piece in pieces if piece.ended]
-        assert max(lengths[bars], default=0) <= selection.TOLERANCE * bars
-    scored = planned.score(made.melody(3, 4))
-    assert np.isfinite(scored.nats).all()
+@pytest.mark.parametrize(("pickup", "expected"), [(0.0, [3, 2, 1]), (1.0, [4, 3, 2, 1])])
+def test_bars_left_count_down_to_one(planned: Composer, pickup: float, expected: list[int]) -> None:
+    """With a pickup its bar is one more, and the last one is short of it."""
+    notes = tuple(Note(float(place), 1.0, 60 + place) for place in range(12))
+    piece = Score((Part("", notes),), time_signatures=made.ABOUT.time_signatures, keys=made.ABOUT.keys, pickup=pickup)
+    rows = melody_tokens.encode(piece)
+    context = encoding.context_of(planned.data, rows, context_of(melody_tokens, rows, piece), piece)
+    assert list(dict.fromkeys(context[:, -1].tolist())) == expected
+
+
+def test_while_it_generates_as_many_bars_are_left_as_in_training(planned: Composer) -> None:
+    """So the likelihood of a generated piece is that with which it was sampled."""
+    asked = {"bars": "4", "metre": "4/4", "key": "G", "pickup": "0"}
+    pieces = planned.generate_many(16, Prompt(condition=asked, attempts=3), Sampling(temperature=0.7))
+    same = [one for one in pieces if one.ended and encoding.own_condition(one.score)["bars"] == "4"]
+    same = [one for one in same if encoding.own_condition(one.score) | asked == dict(one.condition)]
+    assert same
+    for one in same:
+        assert planned.score(one.score).nats.sum() == pytest.approx(one.nats, rel=1e-4)
 
 
 def test_the_attempt_with_the_fewest_lapses_is_kept(planned: Composer) -> None:
